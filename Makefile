@@ -1,0 +1,55 @@
+# make        builds everything into build/, the programs and the names they answer to into build/bin/
+# make run    builds, then runs the first example of the README
+# make test   builds, then runs every test; ends with "N passed, N failed"
+# make help   lists the other words
+#
+# Meson does the work; this file exists so that a fresh clone needs one word. run and test also install what they
+# need, on Debian 12, as root or with sudo.
+B = build
+OPTS =
+
+all: $(B)/build.ninja
+	@tools/refresh.sh $(B)
+	@ninja -C $(B)
+	@tools/links.sh $(B)
+
+run: setup all
+	@tests/first-example.sh $(B)/bin
+
+test: setup all
+	@tests/run-all.sh $(B)
+
+unit: all
+	@$(B)/unit
+
+setup:
+	@tools/setup.sh
+
+asan:
+	@$(MAKE) B=build-asan OPTS="-Db_sanitize=address,undefined -Db_lundef=false" all
+	@build-asan/unit
+tsan:
+	@$(MAKE) B=build-tsan OPTS="-Db_sanitize=thread -Db_lundef=false" all
+	@build-tsan/unit
+coverage:
+	@$(MAKE) B=build-cov OPTS="-Db_coverage=true" all
+	@build-cov/unit && ninja -C build-cov coverage-text && cat build-cov/meson-logs/coverage.txt
+bench: all
+	@tests/bench/run.sh $(B)
+format:
+	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
+tidy: all
+	@git ls-files 'src/*.c' | xargs clang-tidy -p $(B) --quiet
+install: all
+	@ninja -C $(B) install
+clean:
+	rm -rf build build-asan build-tsan build-cov
+help:
+	@sed -n 's/^# //p' Makefile | head -4
+	@echo "make unit | asan | tsan | coverage | bench | format | tidy | install | clean"
+
+$(B)/build.ninja:
+	@meson setup $(OPTS) $(B) >$(B)-setup.log || { cat $(B)-setup.log; exit 1; }
+	@mv $(B)-setup.log $(B)/
+
+.PHONY: all run test unit setup asan tsan coverage bench format tidy install clean help
