@@ -28,6 +28,8 @@
 	/* ---- integer arithmetic, scalar or lanewise ---- */ \
 	_(ADD,     "vv-", '=', "P") \
 	_(SUB,     "vv-", '=', "P") \
+	_(ADC,     "vvv", '=', "P")  /* scalars: a + b + c (c: i1) */ \
+	_(SBC,     "vvv", '=', "P")  /* scalars: imm 0: a - b - !c; imm 1: a - b - c */ \
 	_(MUL,     "vv-", '=', "P")  /* low half */ \
 	_(MULHU,   "vv-", '=', "P")  /* high half of the unsigned product */ \
 	_(MULHS,   "vv-", '=', "P") \
