@@ -22,8 +22,8 @@
 	_(SET,     "v--", '-', "S")  /* slot imm = a */ \
 	_(GETX,    "v--", 't', "S")  /* slot imm + a (a: i32, below the slot's array length, checked by the front end) */ \
 	_(SETX,    "vv-", '-', "S")  /* slot imm + a = b */ \
-	_(INSN,    "---", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
-	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = count (optimiser only) */ \
+	_(INSN,    "-l-", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
+	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = how many pairs of block and value. First in its block (optimiser only) */ \
 	_(COPY,    "v--", '=', "P") \
 	/* ---- integer arithmetic, scalar or lanewise ---- */ \
 	_(ADD,     "vv-", '=', "P") \
