@@ -46,8 +46,12 @@ struct cpu_memory {
 
 /* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
 void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg) NORETURN;
+/* Reads and writes 1 to 16 bytes as they lie in memory, in one access where the host has it; mem: .align, .order, .mmu count. */
 void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
 void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);
+/* Compare and swap, and mem.rmw with an operand: atomic; give the old value. size 1, 2, 4, 8, 16; values as the guest reads them. */
+u128 cpu_cas(struct cpu *cpu, u64 addr, unsigned size, u128 expected, u128 desired, struct ir_mem mem);
+u128 cpu_rmw(struct cpu *cpu, u64 addr, unsigned size, u128 operand, struct ir_mem mem);
 /*
  * Whether a host code address lies in the functions with which cpu_read, cpu_write and the interpreter touch user mode's guest
  * memory. A fault there is the guest's: with fault_addr and fault_code set, go on in cpu_raise(cpu, EV_MEMORY, 0).

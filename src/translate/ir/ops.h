@@ -247,10 +247,10 @@
 	_(SHA512SU1,"vvv",'=', "P") \
 	_(SM3PARTW1,"vvv",'=', "P") \
 	_(SM3PARTW2,"vvv",'=', "P") \
-	_(SM3SS1,  "vvv", '=', "P") \
+	_(SM3SS1,  "vvv", '=', "P")  /* a = Vn, b = Vm, c = Va */ \
 	_(SM3TT,   "vvv", '=', "P")  /* imm: index | kind << 2, kind 0..3 = TT1A TT1B TT2A TT2B */ \
 	_(SM4E,    "vv-", '=', "P") \
-	_(SM4EKEY, "vv-", '=', "P") \
+	_(SM4EKEY, "vv-", '=', "P")  /* a = Vn, b = Vm */ \
 	_(BITPERM, "v--", '=', "P")  /* i32/i64 scalar permutations and S-boxes of RISC-V's scalar cryptography; imm: enum ir_bitperm */ \
 	/* ---- calls into C ---- */ \
 	_(ARGS,    "vvv", '-', "")   /* three more arguments of the CALL that follows (4th to 6th) */ \
