@@ -111,12 +111,13 @@ static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref 
 
 /* ---- driving ---- */
 
-enum { HAS_A = 1, HAS_B = 2, HAS_C = 4, PURE = 8, SLOTS = 16 };
+enum { HAS_A = 1, HAS_B = 2, HAS_C = 4, PURE = 8, SLOTS = 16, PLAIN = 32 /* nothing to simplify */ };
 /* clang-format off */
 static const u8 traits[IR_OP_COUNT] = {
 #define _(name, ops, res, flag) \
 	[IR_##name] = ((ops)[0] == 'v' ? HAS_A : 0) | ((ops)[1] == 'v' ? HAS_B : 0) | ((ops)[2] == 'v' ? HAS_C : 0) | \
-		      ((flag)[0] == 'P' ? PURE : 0) | ((flag)[0] == 'S' ? SLOTS : 0),
+		      ((flag)[0] == 'P' ? PURE : 0) | ((flag)[0] == 'S' ? SLOTS : 0) | \
+		      ((ops)[0] != 'v' || IR_##name == IR_SET ? PLAIN : 0),
 	IR_OPS(_)
 #undef _
 };
@@ -152,12 +153,15 @@ static void forward_block(struct forward *f, u32 b)
 		struct ir_insn *in = r->insn + v;
 		ir_ref same = 0;
 		take_operands(f, in);
-		if ((same = ir_simplify(r, in))) {
-			f->same[v] = same;
-			remove_insn(in);
-			continue;
-		}
 		u8 kind = traits[in->op];
+		if (!(kind & PLAIN)) {
+			if ((same = ir_simplify(r, in))) {
+				f->same[v] = same;
+				remove_insn(in);
+				continue;
+			}
+			kind = traits[in->op];
+		}
 		if (kind & SLOTS ? slots(f, in, v, known, &same)
 				 : kind & PURE && in->op && (same = seen(f, v))) {
 			f->same[v] = same;

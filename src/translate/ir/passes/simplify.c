@@ -508,6 +508,14 @@ static ir_ref by_kind(struct ir_region *r, struct ir_insn *in)
 	return 0;
 }
 
+/* clang-format off */
+static const bool pure[IR_OP_COUNT] = {
+#define _(name, ops, res, flag) [IR_##name] = (flag)[0] == 'P',
+	IR_OPS(_)
+#undef _
+};
+/* clang-format on */
+
 ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in)
 {
 	for (unsigned rounds = 0; rounds < 4; rounds++) {
@@ -516,7 +524,7 @@ ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in)
 		if (op == IR_CONST)
 			return 0;
 		/* a's being constant is the cheap sign that folding may work; b's too, when a is no value */
-		if (r->insn[a].op == IR_CONST && ir_has(op, 'P') && fold(r, in))
+		if (r->insn[a].op == IR_CONST && pure[op] && fold(r, in))
 			return 0;
 		ir_ref v = by_kind(r, in);
 		if (v)
