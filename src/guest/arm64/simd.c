@@ -67,12 +67,12 @@ ir_ref simd_twice(struct tr *t, ir_ref v, unsigned bytes)
 
 void simd_set_half(struct tr *t, unsigned reg, ir_ref v, unsigned q)
 {
-	v_set(t, SLOT_V0 + reg, q ? simd_concat(t, simd_get(t, reg), v) : v);
+	v_set(t, A64_V0 + reg, q ? simd_concat(t, simd_get(t, reg), v) : v);
 }
 
 void simd_qc(struct tr *t, ir_ref v, unsigned bytes)
 {
-	v_set(t, SLOT_QC, simd_or(t, v_get(t, SLOT_QC), simd_low(t, v, bytes)));
+	v_set(t, A64_QC, simd_or(t, v_get(t, A64_QC), simd_low(t, v, bytes)));
 }
 
 void simd_qc_differ(struct tr *t, ir_ref a, ir_ref b, unsigned bytes)
@@ -157,5 +157,21 @@ ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir
 		return twice;
 	ir_ref r = simd_op2(t, accumulate > 0 ? IR_QADDS : IR_QSUBS, wide, d, twice);
 	simd_qc_differ(t, r, simd_op2(t, accumulate > 0 ? IR_ADD : IR_SUB, wide, d, twice), bytes);
+	return r;
+}
+
+/* A saturated sum or difference differs from the wrapped one, for it is less than 2^width away from the exact one. */
+ir_ref simd_saturate(struct tr *t, enum ir_op op, enum ir_op plain, enum ir_type lane, ir_ref n, ir_ref m,
+		       unsigned bytes)
+{
+	ir_ref r = simd_op2(t, op, lane, n, m);
+	simd_qc_differ(t, r, simd_op2(t, plain, lane, n, m), bytes);
+	return r;
+}
+
+ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type lane, ir_ref v, unsigned bytes)
+{
+	ir_ref r = simd_op1(t, op, lane + 1, v);
+	simd_qc_differ(t, simd_op1(t, widen, lane, r), v, bytes);
 	return r;
 }

@@ -36,7 +36,7 @@ static inline ir_ref simd_low(struct tr *t, ir_ref v, unsigned bytes)
 }
 static inline ir_ref simd_get(struct tr *t, unsigned reg)
 {
-	return v_get(t, SLOT_V0 + reg);
+	return v_get(t, A64_V0 + reg);
 }
 /* A register of which only the low bytes matter, the others zero. */
 static inline ir_ref simd_in(struct tr *t, unsigned reg, unsigned bytes)
@@ -45,7 +45,7 @@ static inline ir_ref simd_in(struct tr *t, unsigned reg, unsigned bytes)
 }
 static inline void simd_set(struct tr *t, unsigned reg, ir_ref v, unsigned bytes)
 {
-	v_set(t, SLOT_V0 + reg, simd_low(t, v, bytes));
+	v_set(t, A64_V0 + reg, simd_low(t, v, bytes));
 }
 
 static inline ir_ref simd_op2(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref a, ir_ref b)
@@ -55,6 +55,11 @@ static inline ir_ref simd_op2(struct tr *t, enum ir_op op, enum ir_type lane, ir
 static inline ir_ref simd_op1(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref a)
 {
 	return v_lanes(t, op, lane, a, 0, 0, 0);
+}
+/* VGET, VGETS, RED*: of lanes to a scalar. */
+static inline ir_ref simd_scalar(struct tr *t, enum ir_op op, enum ir_type type, enum ir_type lane, ir_ref v, u64 imm)
+{
+	return ir_emit(t->ir, &(struct ir_insn){ .op = op, .type = type, .lane = lane, .a = v, .imm = imm });
 }
 /* Bitwise. */
 static inline ir_ref simd_and(struct tr *t, ir_ref a, ir_ref b)
@@ -106,7 +111,7 @@ static inline ir_ref fp_get(struct tr *t, unsigned reg, enum ir_type type)
 }
 static inline void fp_set(struct tr *t, unsigned reg, ir_ref v)
 {
-	v_set(t, SLOT_V0 + reg, v_op(t, IR_VZEXT, TY_V128, v, 0, 0, 0));
+	v_set(t, A64_V0 + reg, v_op(t, IR_VZEXT, TY_V128, v, 0, 0, 0));
 }
 /* An operation with the rounding mode of FPCR. */
 static inline ir_ref fp_op(struct tr *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b, ir_ref c, u64 imm)
@@ -123,12 +128,21 @@ _Static_assert(FP_MM_PROPAGATE == 0, "the imm of Arm's FMIN and FMAX");
 /* FMA's variants. */
 #define FP_IMM_NEG_PRODUCT (1 << 8)
 #define FP_IMM_NEG_ADDEND (1 << 9)
+/* FRINT's: raise inexact; to what fits 32 or 64 bits. */
+#define FP_IMM_EXACT (1 << 8)
+#define FP_IMM_INT32 (1 << 9 | FP_IMM_EXACT)
+#define FP_IMM_INT64 (2 << 9 | FP_IMM_EXACT)
 
 /* The 8-bit immediate of FMOV as a number of the type: sign, 3 exponent bits, 4 fraction bits (VFPExpandImm). */
 u64 fp_expand_imm(unsigned imm8, enum ir_type type);
 /* The 64 bits of a modified immediate (AdvSIMDExpandImm). */
 u64 simd_expand_imm(unsigned op, unsigned cmode, unsigned imm8);
 
+/* A saturating sum or difference; QC where it differs from the plain one in the low bytes. */
+ir_ref simd_saturate(struct tr *t, enum ir_op op, enum ir_op plain, enum ir_type lane, ir_ref n, ir_ref m,
+		     unsigned bytes);
+/* NARROWxx of lanes twice as large as lane; QC where widening the result again does not give the low bytes of v. */
+ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type lane, ir_ref v, unsigned bytes);
 /* SQDMULH, SQRDMULH (op QDMULH, QRDMULH); sets QC by the low bytes. */
 ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, unsigned bytes);
 /* SQRDMLAH, SQRDMLSH; sets QC by the low bytes. */
@@ -136,4 +150,25 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 /* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */
 ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m, unsigned high,
 		   unsigned bytes);
-/* What text the disassembler puts for registers: see simd_text.c. */
+
+/* Formatters: simd_text.c. */
+void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);
+void arm64_text_v3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size, unsigned q);
+void arm64_text_s2(struct text *o, unsigned d, unsigned n, unsigned size);
+void arm64_text_s3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size);
+void arm64_text_vh(struct text *o, unsigned n, unsigned size, unsigned q);
+void arm64_text_element(struct text *o, unsigned size, unsigned L, unsigned M, unsigned Rm, unsigned H);
+void arm64_text_quad(struct text *o, unsigned n, unsigned index);
+void arm64_text_twin(struct text *o, unsigned n, unsigned index);
+void arm64_text_vi(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q);
+void arm64_text_si(struct text *o, unsigned d, unsigned n, unsigned imm);
+void arm64_text_vin(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q);
+void arm64_text_sin(struct text *o, unsigned d, unsigned n, unsigned imm);
+void arm64_text_viw(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q);
+void arm64_text_right(struct text *o, unsigned imm);
+void arm64_text_left(struct text *o, unsigned imm);
+void arm64_text_lslimm(struct text *o, unsigned bytes);
+void arm64_text_fpimm(struct text *o, unsigned imm);
+void arm64_text_list(struct text *o, unsigned n, unsigned count, unsigned size, unsigned q);
+void arm64_text_elements(struct text *o, unsigned n, unsigned count, unsigned size, unsigned index);
+void arm64_text_t(struct text *o, unsigned n, unsigned ftype);

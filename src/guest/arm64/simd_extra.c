@@ -40,27 +40,27 @@ INSN(sqrdmlah_s, "01 1 11110 size:2 0 Rm:5 1 0000 1 Rn:5 Rd:5", "sqrdmlah {s3(Rd
 INSN(sqrdmlsh_s, "01 1 11110 size:2 0 Rm:5 1 0001 1 Rn:5 Rd:5", "sqrdmlsh {s3(Rd, Rn, Rm, size)}", RDM, "size == 1 || size == 2") { SCALAR(RDM(true, 1 << a->size)); }
 
 /* FEAT_DotProd, FEAT_I8MM */
-INSN(sdot_v,   "0 Q:1 0 01110 10 0 Rm:5 1 0010 1 Rn:5 Rd:5", "sdot {vt(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", DOTPROD) { OUT(ADD3(DOTS, N, M)); }
-INSN(udot_v,   "0 Q:1 1 01110 10 0 Rm:5 1 0010 1 Rn:5 Rd:5", "udot {vt(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", DOTPROD) { OUT(ADD3(DOTU, N, M)); }
-INSN(usdot_v,  "0 Q:1 0 01110 10 0 Rm:5 1 0011 1 Rn:5 Rd:5", "usdot {vt(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", I8MM) { OUT(ADD3(DOTUS, N, M)); }
-INSN(smmla_v,  "0 1 0 01110 10 0 Rm:5 1 0100 1 Rn:5 Rd:5", "smmla {vt(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAS, N, M), 16); }
-INSN(ummla_v,  "0 1 1 01110 10 0 Rm:5 1 0100 1 Rn:5 Rd:5", "ummla {vt(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAU, N, M), 16); }
-INSN(usmmla_v, "0 1 0 01110 10 0 Rm:5 1 0101 1 Rn:5 Rd:5", "usmmla {vt(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAUS, N, M), 16); }
+INSN(sdot_v,   "0 Q:1 0 01110 10 0 Rm:5 1 0010 1 Rn:5 Rd:5", "sdot {v(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", DOTPROD) { OUT(ADD3(DOTS, N, M)); }
+INSN(udot_v,   "0 Q:1 1 01110 10 0 Rm:5 1 0010 1 Rn:5 Rd:5", "udot {v(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", DOTPROD) { OUT(ADD3(DOTU, N, M)); }
+INSN(usdot_v,  "0 Q:1 0 01110 10 0 Rm:5 1 0011 1 Rn:5 Rd:5", "usdot {v(Rd, 2, Q)}, {v2(Rn, Rm, 0, Q)}", I8MM) { OUT(ADD3(DOTUS, N, M)); }
+INSN(smmla_v,  "0 1 0 01110 10 0 Rm:5 1 0100 1 Rn:5 Rd:5", "smmla {v(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAS, N, M), 16); }
+INSN(ummla_v,  "0 1 1 01110 10 0 Rm:5 1 0100 1 Rn:5 Rd:5", "ummla {v(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAU, N, M), 16); }
+INSN(usmmla_v, "0 1 0 01110 10 0 Rm:5 1 0101 1 Rn:5 Rd:5", "usmmla {v(Rd, 2, 1)}, {v2(Rn, Rm, 0, 1)}", I8MM) { simd_set(t, a->Rd, ADD3(MMLAUS, N, M), 16); }
 
 /* FEAT_BF16 */
-INSN(bfdot_v,   "0 Q:1 1 01110 01 0 Rm:5 1 1111 1 Rn:5 Rd:5", "bfdot {vt(Rd, 2, Q)}, {v2(Rn, Rm, 1, Q)}", BF16) { OUT(FP3(BFDOT, TY_F32, 0)); }
-INSN(bfmmla_v,  "0 1 1 01110 01 0 Rm:5 1 1101 1 Rn:5 Rd:5", "bfmmla {vt(Rd, 2, 1)}, {v2(Rn, Rm, 1, 1)}", BF16) { simd_set(t, a->Rd, simd_fp(t, IR_BFMMLA, TY_F32, D, N, M, 0), 16); }
-INSN(bfmlal_v,  "0 T:1 1 01110 11 0 Rm:5 1 1111 1 Rn:5 Rd:5", "bfmlal{#T:b|t} {vt(Rd, 2, 1)}, {v2(Rn, Rm, 1, 1)}", BF16) { simd_set(t, a->Rd, simd_fp(t, IR_BFMLAL, TY_F32, D, N, M, a->T << 8), 16); }
+INSN(bfdot_v,   "0 Q:1 1 01110 01 0 Rm:5 1 1111 1 Rn:5 Rd:5", "bfdot {v(Rd, 2, Q)}, {v2(Rn, Rm, 1, Q)}", BF16) { OUT(FP3(BFDOT, TY_F32, 0)); }
+INSN(bfmmla_v,  "0 1 1 01110 01 0 Rm:5 1 1101 1 Rn:5 Rd:5", "bfmmla {v(Rd, 2, 1)}, {v2(Rn, Rm, 1, 1)}", BF16) { simd_set(t, a->Rd, simd_fp(t, IR_BFMMLA, TY_F32, D, N, M, 0), 16); }
+INSN(bfmlal_v,  "0 T:1 1 01110 11 0 Rm:5 1 1111 1 Rn:5 Rd:5", "bfmlal{#T:b|t} {v(Rd, 2, 1)}, {v2(Rn, Rm, 1, 1)}", BF16) { simd_set(t, a->Rd, simd_fp(t, IR_BFMLAL, TY_F32, D, N, M, a->T << 8), 16); }
 
 /* FEAT_FCMA; size 1 is FEAT_FP16. */
 INSN(fcmla_v, "0 Q:1 1 01110 size:2 0 Rm:5 1 10 rot:2 1 Rn:5 Rd:5", "fcmla {v3(Rd, Rn, Rm, size, Q)}, #{#rot:0|90|180|270}", FCMA, "size && (size != 3 || Q)") { OUT(FP3(FCMLA, lane_fp(a->size), a->rot << 8)); }
 INSN(fcadd_v, "0 Q:1 1 01110 size:2 0 Rm:5 1 11 rot:1 0 1 Rn:5 Rd:5", "fcadd {v3(Rd, Rn, Rm, size, Q)}, #{#rot:90|270}", FCMA, "size && (size != 3 || Q)") { OUT(simd_fp(t, IR_FCADD, lane_fp(a->size), IN(a->Rn), IN(a->Rm), 0, a->rot << 8)); }
 
 /* FEAT_FHM */
-INSN(fmlal_v,  "0 Q:1 0 01110 0 01 Rm:5 11101 1 Rn:5 Rd:5", "fmlal {vt(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(false, false); }
-INSN(fmlsl_v,  "0 Q:1 0 01110 1 01 Rm:5 11101 1 Rn:5 Rd:5", "fmlsl {vt(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(false, true); }
-INSN(fmlal2_v, "0 Q:1 1 01110 0 01 Rm:5 11001 1 Rn:5 Rd:5", "fmlal2 {vt(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(true, false); }
-INSN(fmlsl2_v, "0 Q:1 1 01110 1 01 Rm:5 11001 1 Rn:5 Rd:5", "fmlsl2 {vt(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(true, true); }
+INSN(fmlal_v,  "0 Q:1 0 01110 0 01 Rm:5 11101 1 Rn:5 Rd:5", "fmlal {v(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(false, false); }
+INSN(fmlsl_v,  "0 Q:1 0 01110 1 01 Rm:5 11101 1 Rn:5 Rd:5", "fmlsl {v(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(false, true); }
+INSN(fmlal2_v, "0 Q:1 1 01110 0 01 Rm:5 11001 1 Rn:5 Rd:5", "fmlal2 {v(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(true, false); }
+INSN(fmlsl2_v, "0 Q:1 1 01110 1 01 Rm:5 11001 1 Rn:5 Rd:5", "fmlsl2 {v(Rd, 2, Q)}, {vh(Rn, 1, Q)}, {vh(Rm, 1, Q)}", FHM) { FMLAL(true, true); }
 
 /* clang-format on */
 #include "arm64_simd_extra.decode.inc"

@@ -17,8 +17,8 @@
 #define THREE_S(op) SCALAR(simd_op2(t, IR_##op, LANE, N, M))
 #define ACCUMULATE(op, product) OUT(simd_op2(t, IR_##op, LANE, D, simd_op2(t, IR_##product, LANE, N, M)))
 #define PAIRS(op) OUT(pairs(t, IR_##op, LANE, N, M, q_bytes(a->Q)))
-#define SATURATE(op, plain) OUT(saturate(t, IR_##op, IR_##plain, LANE, N, M, q_bytes(a->Q)))
-#define SATURATE_S(op, plain) SCALAR(saturate(t, IR_##op, IR_##plain, LANE, N, M, 1 << a->size))
+#define SATURATE(op, plain) OUT(simd_saturate(t, IR_##op, IR_##plain, LANE, N, M, q_bytes(a->Q)))
+#define SATURATE_S(op, plain) SCALAR(simd_saturate(t, IR_##op, IR_##plain, LANE, N, M, 1 << a->size))
 #define SHIFT(op, plain) OUT(shift(t, IR_##op, IR_##plain, LANE, N, M, q_bytes(a->Q)))
 #define SHIFT_S(op, plain) SCALAR(shift(t, IR_##op, IR_##plain, LANE, N, M, 1 << a->size))
 #define DOUBLE(op) OUT(simd_qdmulh(t, IR_##op, LANE, N, M, q_bytes(a->Q)))
@@ -30,15 +30,6 @@ static ir_ref pairs(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir
 	if (bytes == 8)
 		n = m = simd_concat(t, n, m);
 	return simd_op2(t, op, lane, n, m);
-}
-
-/* A saturated sum or difference differs from the wrapped one, for it is less than 2^width away from the exact one. */
-static ir_ref saturate(struct tr *t, enum ir_op op, enum ir_op plain, enum ir_type lane, ir_ref n, ir_ref m,
-		       unsigned bytes)
-{
-	ir_ref r = simd_op2(t, op, lane, n, m);
-	simd_qc_differ(t, r, simd_op2(t, plain, lane, n, m), bytes);
-	return r;
 }
 
 /*
