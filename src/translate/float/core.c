@@ -218,7 +218,8 @@ u128 fp_choose_nan(enum fp_format f, const struct fp_num *ops, unsigned n, unsig
 	return fp_pack_nan(f, nan, ctl);
 }
 
-static u128 overflow(enum fp_format f, bool sign, unsigned mode, const struct fp_ctl *ctl, u32 *flags)
+static u128 overflow(enum fp_format f, bool sign, unsigned precision, unsigned mode, const struct fp_ctl *ctl,
+		     u32 *flags)
 {
 	if (fp_layout(f, ctl)->no_specials) {
 		*flags |= FP_INVALID;
@@ -228,7 +229,9 @@ static u128 overflow(enum fp_format f, bool sign, unsigned mode, const struct fp
 	bool to_inf = mode == FP_NEAREST_EVEN || mode == FP_NEAREST_AWAY || (mode == FP_UP && !sign) ||
 		      (mode == FP_DOWN && sign);
 	*flags = (*flags & ~(u32)FP_ROUNDED_UP) | (to_inf ? FP_ROUNDED_UP : 0);
-	return to_inf ? fp_inf(f, sign, ctl) : fp_max_finite(f, sign, ctl);
+	if (to_inf)
+		return fp_inf(f, sign, ctl);
+	return fp_max_finite(f, sign, ctl) & ~low_bits(fp_layout(f, ctl)->precision - precision);
 }
 
 /* Whether a number below the normal range is still below it when rounded with an unbounded exponent. */
@@ -290,7 +293,7 @@ u128 fp_round(enum fp_format f, bool sign, i32 exp, u128 sig, unsigned precision
 	}
 	if (exp > l->emax) {
 		if (!ctl->wrap_overflow || exp - wrap > l->emax)
-			return overflow(f, sign, mode, ctl, flags);
+			return overflow(f, sign, precision, mode, ctl, flags);
 		*flags |= FP_OVERFLOW;
 		exp -= wrap;
 	}
