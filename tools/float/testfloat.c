@@ -20,7 +20,7 @@ static const struct {
 	bool is_signed;
 } integers[] = { { "ui32", 32, false }, { "ui64", 64, false }, { "i32", 32, true }, { "i64", 64, true } };
 
-static const char *const rounds[] = { "near_even", "minMag", "min", "max", "near_maxMag", "odd" };
+static const char *const rounds[] = { "", "near_even", "minMag", "min", "max", "near_maxMag", "odd" };
 static const struct {
 	const char *name;
 	const struct fp_ctl *ctl;
