@@ -22,8 +22,8 @@
 	_(SET,     "v--", '-', "S")  /* slot imm = a */ \
 	_(GETX,    "v--", 't', "S")  /* slot imm + a (a: i32, below the slot's array length, checked by the front end) */ \
 	_(SETX,    "vv-", '-', "S")  /* slot imm + a = b */ \
-	_(INSN,    "---", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
-	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = count (optimiser only) */ \
+	_(INSN,    "-l-", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
+	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = how many pairs of block and value. First in its block (optimiser only) */ \
 	_(COPY,    "v--", '=', "P") \
 	/* ---- integer arithmetic, scalar or lanewise ---- */ \
 	_(ADD,     "vv-", '=', "P") \
@@ -249,10 +249,10 @@
 	_(SHA512SU1,"vvv",'=', "P") \
 	_(SM3PARTW1,"vvv",'=', "P") \
 	_(SM3PARTW2,"vvv",'=', "P") \
-	_(SM3SS1,  "vvv", '=', "P") \
+	_(SM3SS1,  "vvv", '=', "P")  /* a = Vn, b = Vm, c = Va */ \
 	_(SM3TT,   "vvv", '=', "P")  /* imm: index | kind << 2, kind 0..3 = TT1A TT1B TT2A TT2B */ \
 	_(SM4E,    "vv-", '=', "P") \
-	_(SM4EKEY, "vv-", '=', "P") \
+	_(SM4EKEY, "vv-", '=', "P")  /* a = Vn, b = Vm */ \
 	_(BITPERM, "v--", '=', "P")  /* i32/i64 scalar permutations and S-boxes of RISC-V's scalar cryptography; imm: enum ir_bitperm */ \
 	/* ---- calls into C ---- */ \
 	_(ARGS,    "vvv", '-', "")   /* three more arguments of the CALL that follows (4th to 6th) */ \
