@@ -12,7 +12,9 @@
 static const struct {
 	const char *name;
 	enum fp_format format;
-} formats[] = { { "f16", FP_F16 }, { "f32", FP_F32 }, { "f64", FP_F64 }, { "extF80", FP_F80 }, { "f128", FP_F128 } };
+} formats[] = {
+	{ "f16", FP_F16 }, { "f32", FP_F32 }, { "f64", FP_F64 }, { "extF80", FP_F80 }, { "f128", FP_F128 }
+};
 
 static const struct {
 	const char *name;
@@ -69,8 +71,8 @@ static u128 call(const char *name, const char **in, const struct fp_ctl *ctl, u3
 		u128 n = hex(in);
 		unsigned up = 128 - integers[i].bits;
 		f = format_at(&name);
-		return integers[i].is_signed ? fp_from_int(f, (i128)(n << up) >> up, 0, ctl, flags) :
-					       fp_from_uint(f, n, 0, ctl, flags);
+		return integers[i].is_signed ? fp_from_int(f, (i128)(n << up) >> up, 0, ctl, flags)
+					     : fp_from_uint(f, n, 0, ctl, flags);
 	}
 	u128 a = hex(in);
 	name++;
@@ -79,7 +81,8 @@ static u128 call(const char *name, const char **in, const struct fp_ctl *ctl, u3
 		i = integer_at(&name);
 		if (i < 0)
 			return fp_convert(format_at(&name), f, a, ctl, flags);
-		u128 r = fp_to_int(f, a, integers[i].bits, integers[i].is_signed, 0, FP_ROUND_CTL, ctl, flags);
+		u128 r =
+		    fp_to_int(f, a, integers[i].bits, integers[i].is_signed, 0, FP_ROUND_CTL, ctl, flags);
 		return r & (~(u128)0 >> (128 - integers[i].bits));
 	}
 	if (!strcmp(name, "roundToInt"))
