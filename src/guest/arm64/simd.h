@@ -9,6 +9,10 @@
 #pragma once
 #include "guest/arm64/arm64.h"
 
+/* All groups; those that can hold an instruction of which bits 28 to 25 are x1x0 with bit 26 set, or x111. Both end with NULL. */
+extern const struct insn_group *const arm64_simd_groups[];
+const struct insn_group *const *arm64_simd_candidates(u32 insn);
+
 /* Lanes by the manual's size field: integers 0..3, floating point 1..3. */
 static inline enum ir_type lane_int(unsigned size)
 {
@@ -23,6 +27,11 @@ static inline enum ir_type fp_type(unsigned ftype)
 {
 	static const u8 type[4] = { TY_F32, TY_F64, TY_VOID, TY_F16 };
 	return type[ftype];
+}
+/* Whether an instruction on this type exists: half precision wants FEAT_FP16. */
+static inline bool fp_ok(const struct tr *t, unsigned ftype)
+{
+	return ftype < 2 || (ftype == 3 && INSN_HAS(t, FP16));
 }
 static inline unsigned q_bytes(unsigned q)
 {
@@ -172,3 +181,6 @@ void arm64_text_fpimm(struct text *o, unsigned imm);
 void arm64_text_list(struct text *o, unsigned n, unsigned count, unsigned size, unsigned q);
 void arm64_text_elements(struct text *o, unsigned n, unsigned count, unsigned size, unsigned index);
 void arm64_text_t(struct text *o, unsigned n, unsigned ftype);
+void arm64_text_t2(struct text *o, unsigned d, unsigned n, unsigned ftype);
+void arm64_text_t3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned ftype);
+void arm64_text_postreg(struct text *o, unsigned n, unsigned m, unsigned bytes);

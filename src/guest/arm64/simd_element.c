@@ -11,11 +11,11 @@
 #define N simd_get(t, a->Rn)
 #define IN(reg) simd_in(t, reg, BYTES)
 #define ELEMENT(size, bytes) simd_element(t, size, a->L, a->M, a->Rm, a->H, bytes)
-#define M ELEMENT(a->size, 16)
+#define EL ELEMENT(a->size, 16)
 #define OUT(v) simd_set(t, a->Rd, v, BYTES)
 #define WIDE(v) simd_set(t, a->Rd, v, 16)
 #define SCALAR(v) simd_set(t, a->Rd, v, 1 << a->size)
-#define PRODUCT(op) v_lanes(t, IR_##op, LANE, N, M, 0, a->Q)
+#define PRODUCT(op) v_lanes(t, IR_##op, LANE, N, EL, 0, a->Q)
 /* 32 bits of the register: four bytes or two halves. */
 #define QUAD simd_dup(t, simd_get(t, a->M << 4 | a->Rm), 2, a->H << 1 | a->L, BYTES)
 #define DOT(op, n, m) OUT(v_lanes(t, IR_##op, TY_I32, D, n, m, 0))
@@ -42,30 +42,30 @@ static ir_ref fmlal_lanes(struct tr *t, unsigned reg, bool upper, unsigned q)
 
 /* Integers. */
 
-INSN(mul_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1000 H:1 0 Rn:5 Rd:5", "mul {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_MUL, LANE, N, M)); }
-INSN(mla_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0000 H:1 0 Rn:5 Rd:5", "mla {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_ADD, LANE, D, simd_op2(t, IR_MUL, LANE, N, M))); }
-INSN(mls_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0100 H:1 0 Rn:5 Rd:5", "mls {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_SUB, LANE, D, simd_op2(t, IR_MUL, LANE, N, M))); }
+INSN(mul_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1000 H:1 0 Rn:5 Rd:5", "mul {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_MUL, LANE, N, EL)); }
+INSN(mla_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0000 H:1 0 Rn:5 Rd:5", "mla {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_ADD, LANE, D, simd_op2(t, IR_MUL, LANE, N, EL))); }
+INSN(mls_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0100 H:1 0 Rn:5 Rd:5", "mls {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_op2(t, IR_SUB, LANE, D, simd_op2(t, IR_MUL, LANE, N, EL))); }
 INSN(smlal_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0010 H:1 0 Rn:5 Rd:5", "smlal{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_op2(t, IR_ADD, LANE + 1, D, PRODUCT(MULLS))); }
 INSN(smlsl_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0110 H:1 0 Rn:5 Rd:5", "smlsl{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_op2(t, IR_SUB, LANE + 1, D, PRODUCT(MULLS))); }
 INSN(smull_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1010 H:1 0 Rn:5 Rd:5", "smull{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(PRODUCT(MULLS)); }
 INSN(umlal_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0010 H:1 0 Rn:5 Rd:5", "umlal{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_op2(t, IR_ADD, LANE + 1, D, PRODUCT(MULLU))); }
 INSN(umlsl_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 0110 H:1 0 Rn:5 Rd:5", "umlsl{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_op2(t, IR_SUB, LANE + 1, D, PRODUCT(MULLU))); }
 INSN(umull_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 1010 H:1 0 Rn:5 Rd:5", "umull{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(PRODUCT(MULLU)); }
-INSN(sqdmlal_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", "sqdmlal{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, 1, LANE, D, N, M, a->Q, 16)); }
-INSN(sqdmlsl_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", "sqdmlsl{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, -1, LANE, D, N, M, a->Q, 16)); }
-INSN(sqdmull_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", "sqdmull{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, 0, LANE, D, N, M, a->Q, 16)); }
-INSN(sqdmulh_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", "sqdmulh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_qdmulh(t, IR_QDMULH, LANE, N, M, BYTES)); }
-INSN(sqrdmulh_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmulh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_qdmulh(t, IR_QRDMULH, LANE, N, M, BYTES)); }
-INSN(sqrdmlah_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmlah {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { OUT(simd_qrdmla(t, false, LANE, D, N, M, BYTES)); }
-INSN(sqrdmlsh_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", "sqrdmlsh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { OUT(simd_qrdmla(t, true, LANE, D, N, M, BYTES)); }
+INSN(sqdmlal_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", "sqdmlal{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, 1, LANE, D, N, EL, a->Q, 16)); }
+INSN(sqdmlsl_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", "sqdmlsl{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, -1, LANE, D, N, EL, a->Q, 16)); }
+INSN(sqdmull_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", "sqdmull{#Q:|2} {v(Rd, size + 1, 1)}, {v(Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { WIDE(simd_qdmull(t, 0, LANE, D, N, EL, a->Q, 16)); }
+INSN(sqdmulh_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", "sqdmulh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_qdmulh(t, IR_QDMULH, LANE, N, EL, BYTES)); }
+INSN(sqrdmulh_e, "0 Q:1 0 01111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmulh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { OUT(simd_qdmulh(t, IR_QRDMULH, LANE, N, EL, BYTES)); }
+INSN(sqrdmlah_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmlah {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { OUT(simd_qrdmla(t, false, LANE, D, N, EL, BYTES)); }
+INSN(sqrdmlsh_e, "0 Q:1 1 01111 size:2 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", "sqrdmlsh {v2(Rd, Rn, size, Q)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { OUT(simd_qrdmla(t, true, LANE, D, N, EL, BYTES)); }
 
-INSN(sqdmlal_es, "01 0 11111 size:2 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", "sqdmlal {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, 1, LANE, D, N, M, 0, 2 << a->size), 2 << a->size); }
-INSN(sqdmlsl_es, "01 0 11111 size:2 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", "sqdmlsl {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, -1, LANE, D, N, M, 0, 2 << a->size), 2 << a->size); }
-INSN(sqdmull_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", "sqdmull {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, 0, LANE, D, N, M, 0, 2 << a->size), 2 << a->size); }
-INSN(sqdmulh_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", "sqdmulh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { SCALAR(simd_qdmulh(t, IR_QDMULH, LANE, N, M, 1 << a->size)); }
-INSN(sqrdmulh_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmulh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { SCALAR(simd_qdmulh(t, IR_QRDMULH, LANE, N, M, 1 << a->size)); }
-INSN(sqrdmlah_es, "01 1 11111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmlah {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { SCALAR(simd_qrdmla(t, false, LANE, D, N, M, 1 << a->size)); }
-INSN(sqrdmlsh_es, "01 1 11111 size:2 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", "sqrdmlsh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { SCALAR(simd_qrdmla(t, true, LANE, D, N, M, 1 << a->size)); }
+INSN(sqdmlal_es, "01 0 11111 size:2 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", "sqdmlal {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, 1, LANE, D, N, EL, 0, 2 << a->size), 2 << a->size); }
+INSN(sqdmlsl_es, "01 0 11111 size:2 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", "sqdmlsl {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, -1, LANE, D, N, EL, 0, 2 << a->size), 2 << a->size); }
+INSN(sqdmull_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", "sqdmull {f(Rd, size + 1)}, {f(Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { simd_set(t, a->Rd, simd_qdmull(t, 0, LANE, D, N, EL, 0, 2 << a->size), 2 << a->size); }
+INSN(sqdmulh_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", "sqdmulh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { SCALAR(simd_qdmulh(t, IR_QDMULH, LANE, N, EL, 1 << a->size)); }
+INSN(sqrdmulh_es, "01 0 11111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmulh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", "size == 1 || size == 2") { SCALAR(simd_qdmulh(t, IR_QRDMULH, LANE, N, EL, 1 << a->size)); }
+INSN(sqrdmlah_es, "01 1 11111 size:2 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", "sqrdmlah {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { SCALAR(simd_qrdmla(t, false, LANE, D, N, EL, 1 << a->size)); }
+INSN(sqrdmlsh_es, "01 1 11111 size:2 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", "sqrdmlsh {s2(Rd, Rn, size)}, {element(size, L, M, Rm, H)}", RDM, "size == 1 || size == 2") { SCALAR(simd_qrdmla(t, true, LANE, D, N, EL, 1 << a->size)); }
 
 /* Dot products of four bytes or two bfloat16 numbers. */
 

@@ -156,3 +156,29 @@ void arm64_text_t(struct text *o, unsigned n, unsigned ftype)
 {
 	text_fmt(o, "%c%u", "sd?h"[ftype], n);
 }
+
+void arm64_text_t2(struct text *o, unsigned d, unsigned n, unsigned ftype)
+{
+	arm64_text_t(o, d, ftype);
+	text_put(o, ", ");
+	arm64_text_t(o, n, ftype);
+}
+
+void arm64_text_t3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned ftype)
+{
+	arm64_text_t2(o, d, n, ftype);
+	text_put(o, ", ");
+	arm64_text_t(o, m, ftype);
+}
+
+/* [x1], #16; [x1], x2 */
+void arm64_text_postreg(struct text *o, unsigned n, unsigned m, unsigned bytes)
+{
+	if (m == 31) {
+		arm64_text_post(o, n, bytes);
+		return;
+	}
+	arm64_text_mem(o, n, 0);
+	text_put(o, ", ");
+	arm64_text_x(o, m);
+}
