@@ -86,10 +86,10 @@ INSN(ldr_reg_f, "size:2 111 1 00 q:1 L:1 1 Rm:5 option=x1x S:1 10 Rn:5 Rt:5", "{
 }
 INSN(ldr_imm_f, "size:2 111 1 01 q:1 L:1 imm:12 Rn:5 Rt:5", "{#L:st|ld}r {f(Rt, q ? 4 : size)}, {mem(Rn, imm << (q ? 4 : size))}", "!q || !size") { move(t, a->L, xsp(t, a->Rn), a->imm << SIZE, SIZE, a->Rt); }
 
-INSN(ldnp_f, "opc:2 101 1 000 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}np {s2(Rt, Rt2, 2 + opc)}, {mem(Rn, imm * (4 << opc))}", "opc != 3", "!L || Rt != Rt2") { PAIR(PAIR_OFFSET, 0); }
-INSN(ldp_post_f, "opc:2 101 1 001 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {post(Rn, imm * (4 << opc))}", "opc != 3", "!L || Rt != Rt2") { PAIR(0, PAIR_OFFSET); }
-INSN(ldp_f, "opc:2 101 1 010 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {mem(Rn, imm * (4 << opc))}", "opc != 3", "!L || Rt != Rt2") { PAIR(PAIR_OFFSET, 0); }
-INSN(ldp_pre_f, "opc:2 101 1 011 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {pre(Rn, imm * (4 << opc))}", "opc != 3", "!L || Rt != Rt2") { PAIR(PAIR_OFFSET, PAIR_OFFSET); }
+INSN(ldnp_f, "opc:2 101 1 000 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}np {s2(Rt, Rt2, 2 + opc)}, {mem(Rn, imm * (4 << opc))}", "opc != 3") { PAIR(PAIR_OFFSET, 0); }
+INSN(ldp_post_f, "opc:2 101 1 001 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {post(Rn, imm * (4 << opc))}", "opc != 3") { PAIR(0, PAIR_OFFSET); }
+INSN(ldp_f, "opc:2 101 1 010 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {mem(Rn, imm * (4 << opc))}", "opc != 3") { PAIR(PAIR_OFFSET, 0); }
+INSN(ldp_pre_f, "opc:2 101 1 011 L:1 imm:7s Rt2:5 Rn:5 Rt:5", "{#L:st|ld}p {s2(Rt, Rt2, 2 + opc)}, {pre(Rn, imm * (4 << opc))}", "opc != 3") { PAIR(PAIR_OFFSET, PAIR_OFFSET); }
 
 /* clang-format on */
 #include "arm64_ldst_simd.decode.inc"
