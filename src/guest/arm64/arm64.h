@@ -286,7 +286,7 @@ void arm64_text_label(struct text *o, i64 offset); /* pc + offset */
 void arm64_text_page(struct text *o, i64 offset); /* page of pc + offset */
 void arm64_text_shifted(struct text *o, unsigned sf, unsigned n, unsigned kind,
 			unsigned amount); /* x1, lsl #3 */
-void arm64_text_extended(struct text *o, unsigned n, unsigned option, unsigned amount,
+void arm64_text_extended(struct text *o, unsigned sf, unsigned n, unsigned option, unsigned amount,
 			 bool to_sp); /* w1, uxtw #2 */
 void arm64_text_mem(struct text *o, unsigned n, i64 disp); /* [x1], [sp, #16] */
 void arm64_text_pre(struct text *o, unsigned n, i64 disp); /* [x1, #16]! */
