@@ -19,7 +19,6 @@ struct cpu {
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
 	union ir_val call_ret, call_arg[6]; /* helpers' operands */
-	void (*clean)(struct cpu *cpu, u64 addr, u64 len); /* CLEAN: code there may have changed */
 	u64 event_arg;
 	u64 fault_addr;
 	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...) */
