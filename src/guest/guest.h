@@ -20,6 +20,9 @@ struct guest_reg {
 	u16 offset; /* in the CPU state */
 	u16 bits;
 	const char *type, *group; /* gdb's type names, NULL for the default */
+	/* Registers that are not kept as they read (offset is 0 then). */
+	u64 (*get)(const struct cpu *cpu);
+	void (*set)(struct cpu *cpu, u64 value);
 };
 
 struct guest {

@@ -151,12 +151,18 @@ u64 arm64_id_register(const struct arm64_model *m, enum arm64_id id);
 /* AT_HWCAP and AT_HWCAP2. */
 u64 arm64_hwcap(const struct arm64_model *m, u64 *ret_hwcap2);
 
+/* CPU models, and "pauth", "pauth-impdef" of -cpu. */
+extern const struct guest_model arm64_models[];
+struct err *arm64_model_option(const void *model, const char *option, const char *value, void **ret_model);
+
 #define INSN_HAS(t, f) (!(t) || arm64_model_has((t)->model, ARM64_##f))
 #define INSN_FEATURE(f) ARM64_##f
 
 /* The instruction groups in the order in which arm64.c asks them: by bits 28 to 25 of the word. */
 extern const struct insn_group arm64_dp_imm, arm64_dp_reg, arm64_branch, arm64_system, arm64_pauth,
     arm64_ldst, arm64_atomic;
+/* All of them, ended by NULL: for tests and tools. */
+extern const struct insn_group *const arm64_groups[];
 
 /* ---- registers ---- */
 static inline ir_ref konst(struct tr *t, u64 v)

@@ -79,7 +79,8 @@ void arm64_text_shifted(struct text *o, unsigned sf, unsigned n, unsigned kind, 
 		text_fmt(o, ", %s #%u", shift_name[kind & 3], amount);
 }
 
-void arm64_text_extended(struct text *o, unsigned sf, unsigned n, unsigned option, unsigned amount, bool to_sp)
+void arm64_text_extended(struct text *o, unsigned sf, unsigned n, unsigned option, unsigned amount,
+			 bool to_sp)
 {
 	arm64_text_r(o, sf && (option & 3) == 3, n);
 	if (to_sp) { /* written as a shift, left out when it is by 0 */

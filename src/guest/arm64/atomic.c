@@ -11,12 +11,18 @@ static ir_ref rmw(struct tr *t, enum ir_rmw op, unsigned size, ir_ref addr, ir_r
 {
 	struct ir_mem mem = ordered(size, order);
 	mem.rmw = op;
-	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem });
+	return ir_emit(
+	    t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem });
 }
 
 static ir_ref cas(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref v, enum ir_order order)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_CAS, .type = size_type(size), .a = addr, .b = want, .c = v, .mem = ordered(size, order) });
+	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_CAS,
+						 .type = size_type(size),
+						 .a = addr,
+						 .b = want,
+						 .c = v,
+						 .mem = ordered(size, order) });
 }
 
 static enum ir_order order_of(unsigned acquire, unsigned release)
@@ -48,7 +54,8 @@ static void load_exclusive(struct tr *t, unsigned size, unsigned rt, unsigned rn
 	set_x(t, rt, v);
 }
 
-static void load_exclusive_pair(struct tr *t, unsigned sf, unsigned rt, unsigned rt2, unsigned rn, enum ir_order order)
+static void load_exclusive_pair(struct tr *t, unsigned sf, unsigned rt, unsigned rt2, unsigned rn,
+				enum ir_order order)
 {
 	ir_ref addr = xsp(t, rn), v = v_load(t, sf ? TY_I128 : TY_I64, addr, ordered(sf ? 4 : 3, order));
 	ir_ref low = half(t, IR_LO, sf, v), high = half(t, IR_HI, sf, v);
@@ -69,9 +76,11 @@ static u32 inner(struct tr *t, bool cold)
 	return b;
 }
 
-static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned rn, ir_ref v, ir_ref want, enum ir_order order)
+static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned rn, ir_ref v, ir_ref want,
+			    enum ir_order order)
 {
-	u32 same = inner(t, false), other = inner(t, true), out = inner(t, false), status = ir_local(t->ir, TY_I32);
+	u32 same = inner(t, false), other = inner(t, true), out = inner(t, false),
+	    status = ir_local(t->ir, TY_I32);
 	ir_ref addr = xsp(t, rn);
 	v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_EQ, addr, v_get(t, A64_EXCL_ADDR)), same, other, 1);
 
@@ -89,10 +98,12 @@ static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned r
 	set_x(t, rs, v_get(t, status));
 }
 
-static void compare_and_swap_pair(struct tr *t, unsigned sf, unsigned rs, unsigned rt, unsigned rn, enum ir_order order)
+static void compare_and_swap_pair(struct tr *t, unsigned sf, unsigned rs, unsigned rt, unsigned rn,
+				  enum ir_order order)
 {
 	ir_ref addr = xsp(t, rn);
-	ir_ref old = cas(t, sf ? 4 : 3, addr, pair(t, sf, rs, rs + 1), pair(t, sf, rt, rt == 30 ? 31 : rt + 1), order);
+	ir_ref old =
+	    cas(t, sf ? 4 : 3, addr, pair(t, sf, rs, rs + 1), pair(t, sf, rt, rt == 30 ? 31 : rt + 1), order);
 	ir_ref low = half(t, IR_LO, sf, old), high = half(t, IR_HI, sf, old);
 	set_x(t, rs, low);
 	set_x(t, rs + 1, high);

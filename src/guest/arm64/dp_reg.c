@@ -46,28 +46,29 @@ static void logic_flags(struct tr *t, unsigned rd, ir_ref v)
 	set_nzcv(t, v_op(t, IR_FLLOGIC, TY_FLAGS, v, 0, 0, 0));
 }
 
-/* left + right + C; SBC is ADC of the inverted operand. */
+/* left + right + C, left - right - !C. */
 static void add_carry(struct tr *t, unsigned sf, unsigned rd, ir_ref left, ir_ref right, bool flags)
 {
 	ir_ref c = v_cond(t, nzcv(t), CC_CS);
 	ir_ref fl = flags ? v_op(t, IR_FLADC, TY_FLAGS, left, right, c, 0) : 0;
 	if (rd != 31)
-		set_x(t, rd, v_bin(t, IR_ADD, v_bin(t, IR_ADD, left, right), v_zext(t, int_type(sf), c)));
+		set_x(t, rd, v_op(t, IR_ADC, int_type(sf), left, right, c, 0));
 	if (flags)
 		set_nzcv(t, fl);
 }
 
 static void sub_carry(struct tr *t, unsigned sf, unsigned rd, ir_ref left, ir_ref right, bool flags)
 {
-	ir_ref c = v_cond(t, nzcv(t), CC_CS), borrow = v_cond(t, nzcv(t), CC_CC);
+	ir_ref c = v_cond(t, nzcv(t), CC_CS);
 	ir_ref fl = flags ? v_op(t, IR_FLSBC, TY_FLAGS, left, right, c, 0) : 0;
 	if (rd != 31)
-		set_x(t, rd, v_bin(t, IR_SUB, v_bin(t, IR_SUB, left, right), v_zext(t, int_type(sf), borrow)));
+		set_x(t, rd, v_op(t, IR_SBC, int_type(sf), left, right, c, 0));
 	if (flags)
 		set_nzcv(t, fl);
 }
 
-static void cond_compare(struct tr *t, enum ir_op fl, ir_ref left, ir_ref right, unsigned cond, unsigned otherwise)
+static void cond_compare(struct tr *t, enum ir_op fl, ir_ref left, ir_ref right, unsigned cond,
+			 unsigned otherwise)
 {
 	ir_ref flags = v_op(t, fl, TY_FLAGS, left, right, 0, 0);
 	set_nzcv(t, cond >= 14 ? flags : v_select(t, cond_holds(t, cond), flags, flags_const(t, otherwise)));
@@ -83,9 +84,12 @@ static void setf(struct tr *t, unsigned n, unsigned bits)
 {
 	ir_ref v = w(t, n), carry = v_bin(t, IR_XOR, v, v_bin(t, IR_SHR, v, konst32(t, 1)));
 	ir_ref nz = v_op(t, IR_FLLOGIC, TY_FLAGS, v_trunc(t, bits == 8 ? TY_I8 : TY_I16, v), 0, 0, 0);
-	ir_ref over = v_bin(t, IR_SHL, carry, konst32(t, 28 - (bits - 1))); /* bit BITS xor bit BITS-1, to V's place */
+	ir_ref over =
+	    v_bin(t, IR_SHL, carry, konst32(t, 28 - (bits - 1))); /* bit BITS xor bit BITS-1, to V's place */
 	ir_ref flags = merge(t, nzcv(t), nz, FL_N | FL_Z);
-	set_nzcv(t, merge(t, flags, v_op(t, IR_FLPACK, TY_FLAGS, v_bin(t, IR_AND, over, konst32(t, FL_V)), 0, 0, 0), FL_V));
+	set_nzcv(t, merge(t, flags,
+			  v_op(t, IR_FLPACK, TY_FLAGS, v_bin(t, IR_AND, over, konst32(t, FL_V)), 0, 0, 0),
+			  FL_V));
 }
 
 /* clang-format off */

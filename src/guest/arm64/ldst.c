@@ -31,7 +31,8 @@ static ir_ref load_value(struct tr *t, unsigned size, unsigned sign, ir_ref addr
 	return v_load(t, sign == 2 ? TY_I32 : TY_I64, addr, mem);
 }
 
-static void load(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rn, i64 disp, enum index index)
+static void load(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rn, i64 disp,
+		 enum index index)
 {
 	ir_ref base = xsp(t, rn);
 	ir_ref v = load_value(t, size, sign, base, index == POST ? 0 : (i32)disp);
@@ -39,7 +40,8 @@ static void load(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsign
 	set_x(t, rt, v);
 }
 
-static void store_pair(struct tr *t, unsigned size, unsigned rt, unsigned rt2, unsigned rn, i64 disp, enum index index)
+static void store_pair(struct tr *t, unsigned size, unsigned rt, unsigned rt2, unsigned rn, i64 disp,
+		       enum index index)
 {
 	ir_ref base = xsp(t, rn), low = x(t, rt), high = x(t, rt2);
 	i32 at = index == POST ? 0 : (i32)disp;
@@ -48,12 +50,13 @@ static void store_pair(struct tr *t, unsigned size, unsigned rt, unsigned rt2, u
 	writeback(t, rn, base, disp, index);
 }
 
-static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rt2, unsigned rn, i64 disp,
-		      enum index index)
+static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rt2, unsigned rn,
+		      i64 disp, enum index index)
 {
 	ir_ref base = xsp(t, rn);
 	i32 at = index == POST ? 0 : (i32)disp;
-	ir_ref low = load_value(t, size, sign, base, at), high = load_value(t, size, sign, base, at + (1 << size));
+	ir_ref low = load_value(t, size, sign, base, at),
+	       high = load_value(t, size, sign, base, at + (1 << size));
 	writeback(t, rn, base, disp, index);
 	set_x(t, rt, low);
 	set_x(t, rt2, high);
