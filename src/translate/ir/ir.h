@@ -231,6 +231,10 @@ static inline bool ir_is_back_edge(const struct ir_region *r, u32 from, u32 to)
 /* ---- checking, text ---- */
 struct err;
 struct err *ir_verify(const struct ir_region *r) MUST_CHECK;
+/* Whether an instruction's types and literals are right; its operands exist. */
+bool ir_insn_ok(const struct ir_region *r, const struct ir_insn *in);
+/* What types an operation takes and gives: four letters, explained in verify.c. */
+const char *ir_signature(enum ir_op op);
 /* The text form; ir_parse reads it back. Owned by the caller. */
 char *ir_print(const struct ir_region *r);
 struct err *ir_parse(const char *text, const struct ir_slot *slot, enum ir_type addr_type, struct ir_region **ret_region) MUST_CHECK;
