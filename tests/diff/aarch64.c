@@ -8,6 +8,8 @@
 #include "diff.h"
 #include "guest/arm64/arm64.h"
 
+extern const struct guest guest_aarch64;
+
 enum { R_SP = 31, R_NZCV, R_FPCR, R_FPSR, R_V = 40 };
 enum { FPSR_COMPARED = 0x0800009f };
 

@@ -112,7 +112,6 @@ static void translate(struct ours *o, u64 pc, const u8 *code)
 	o->n_exits = 0;
 	o->ir->pc = pc;
 	o->ir->key = o->cpu->key;
-	ir_block_start(o->ir, ir_block_new(o->ir));
 	o->g->guest->begin(&t);
 	o->g->guest->insn(&t);
 	if (!ir_block_ended(o->ir))
