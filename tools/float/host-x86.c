@@ -3,9 +3,7 @@
  * and special operands, under every rounding mode, with DAZ, FTZ and x87's precision control. Compares results bit by bit
  * (NaNs included) and all six exception flags.
  *
- *	cc -O2 -std=gnu17 -fwrapv -mfma -mf16c -msse4.1 -Isrc tools/float/host-x86.c src/translate/float/[a-c]*.c
- *	   src/translate/float/presets.c   (without _test.c files)
- *	host-x86 [COUNT [SEED]]
+ *	tools/float/host-x86.sh [COUNT [SEED]]
  */
 #include "translate/float/float.h"
 #include "operands.h"
