@@ -279,6 +279,16 @@ TEST(ir_interp, a_stop_is_heeded_on_the_way_back_only)
 	CHECK_EQ(run_text(text, &c), EV_NONE);
 	CHECK_EQ(c.cpu.pc, 0x18);
 	CHECK_EQ(c.x[0], 100);
+	/* a removed PHI and other gaps do not hide it */
+	text = "b0:\n v1:i64 = const #1\n br b1\nb1:\n v4:i64 = phi b0:v1, b1:v8\n v6:i64 = phi b0:v1, "
+	       "b1:v4\n nop\n insn 4, #0x14\n"
+	       " v8:i64 = add v4, v1\n set x0, v8\n set x1, v6\n v11:i1 = get bit0\n brc v11, b1, b2\nb2:\n "
+	       "jump #0x18\n";
+	c.bit[0] = 1;
+	c.cpu.stop = 1;
+	CHECK_EQ(run_text(text, &c), EV_NONE);
+	CHECK_EQ(c.cpu.pc, 0x14);
+	CHECK_EQ(c.x[0], 2);
 }
 
 TEST(ir_interp, local_slots_start_at_zero_and_indexed_slots_follow_the_table)

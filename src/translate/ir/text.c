@@ -405,7 +405,7 @@ static bool op_name(struct in *p, struct ir_insn *in)
 	size_t n = name(p, &s);
 	unsigned cc;
 	enum ir_type lane;
-	for (in->op = 1; in->op < IR_OP_COUNT && !same(s, n, ir_op_info[in->op].name); in->op++)
+	for (in->op = IR_NOP; in->op < IR_OP_COUNT && !same(s, n, ir_op_info[in->op].name); in->op++)
 		;
 	if (!n || in->op == IR_OP_COUNT)
 		return fail(p, "unknown operation '%.*s'", (int)n, s);

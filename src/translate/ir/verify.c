@@ -336,7 +336,7 @@ static bool check_block(struct check *c)
 				   i + 1 == b->count ? "does not end the block" : "ends the block too early");
 		if (in->op == IR_PHI && (!phis || !c->block))
 			return bad(c, "stands behind another operation, or in the first block");
-		phis &= in->op == IR_PHI;
+		phis &= in->op == IR_PHI || in->op == IR_NOP;
 		if (in->op == IR_ARGS && in[1].op != IR_CALL)
 			return bad(c, "is not followed by CALL");
 	}
