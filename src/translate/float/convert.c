@@ -42,6 +42,9 @@ static u128 no_integer(unsigned bits, bool is_signed, bool sign, bool nan, const
 		return nan ? 0 : sign ? least : most;
 	case FP_INT_NAN_MAX:
 		return nan || !sign ? most : least;
+	case FP_INT_NAN_MIN_INEXACT:
+		*flags |= nan ? 0 : FP_INEXACT;
+		return nan || sign ? least : most;
 	case FP_INT_NAN_MIN:
 		return nan || sign ? least : most;
 	default:

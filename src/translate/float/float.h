@@ -87,8 +87,9 @@ enum fp_nan_shape {
 /* The integer that stands for what none can express. All but WRAP and the INDEFINITE ones saturate numbers. */
 enum fp_int_rule {
 	FP_INT_NAN_ZERO, /* Arm, MIPS 2008 */
-	FP_INT_NAN_MAX, /* RISC-V: the largest, whatever the NaN's sign */
-	FP_INT_NAN_MIN, /* PowerPC, s390x, SH4: the smallest */
+	FP_INT_NAN_MAX, /* RISC-V, HPPA: the largest, whatever the NaN's sign */
+	FP_INT_NAN_MIN, /* PowerPC, SH4: the smallest */
+	FP_INT_NAN_MIN_INEXACT, /* s390x: the smallest; a number out of range raises inexact too */
 	FP_INT_NAN_SIGN, /* SPARC: largest or smallest by the NaN's sign */
 	FP_INT_INDEFINITE, /* x86: 100..0, or 11..1 of an unsigned one */
 	FP_INT_MAX, /* MIPS before 2008: the largest, whatever is wrong */

@@ -53,6 +53,7 @@ const struct fp_ctl fp_mips_legacy = {
 	.quiet = FP_QUIET_DEFAULT,
 	.nan_shape = FP_SHAPE_REST,
 	.int_rule = FP_INT_MAX,
+	.default_nan = true,
 	.snan_bit_set = true,
 };
 const struct fp_ctl fp_mips_2008 = {
@@ -73,7 +74,7 @@ const struct fp_ctl fp_s390x = {
 	.nan_rule = FP_NAN_AB | FP_NAN_SIGNALLING_FIRST,
 	.nan_rule3 = FP_NAN_ABC | FP_NAN_SIGNALLING_FIRST,
 	.inf_zero_nan = FP_IZN_DEFAULT,
-	.int_rule = FP_INT_NAN_MIN,
+	.int_rule = FP_INT_NAN_MIN_INEXACT,
 	.tiny_before_rounding = true,
 };
 const struct fp_ctl fp_sh4 = {
@@ -91,7 +92,7 @@ const struct fp_ctl fp_m68k = {
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_INVALID,
 	.nan_shape = FP_SHAPE_ONES,
-	.int_rule = FP_INT_NAN_SIGN,
+	.int_rule = FP_INT_NAN_MAX,
 	.tiny_before_rounding = true,
 	.f80_m68k = true,
 };
@@ -101,7 +102,7 @@ const struct fp_ctl fp_hppa = {
 	.inf_zero_nan = FP_IZN_INVALID,
 	.quiet = FP_QUIET_NEXT,
 	.nan_shape = FP_SHAPE_SECOND,
-	.int_rule = FP_INT_NAN_SIGN,
+	.int_rule = FP_INT_NAN_MAX,
 	.snan_bit_set = true,
 	.tiny_before_rounding = true,
 };
