@@ -201,6 +201,8 @@ struct ir_region {
 	u64 pc, key; /* what it was made from: address and mode */
 	u64 end_pc; /* one behind the last byte of guest code it holds, for the page it starts in */
 	u32 cur; /* block under construction */
+	void *scratch; /* of passes: nothing in it outlives one */
+	size_t scratch_cap;
 	bool ended; /* it has its end: what is emitted now belongs to no block */
 };
 
@@ -231,6 +233,10 @@ static inline bool ir_is_back_edge(const struct ir_region *r, u32 from, u32 to)
 /* ---- checking, text ---- */
 struct err;
 struct err *ir_verify(const struct ir_region *r) MUST_CHECK;
+/* Whether an instruction's types and literals are right; its operands exist. */
+bool ir_insn_ok(const struct ir_region *r, const struct ir_insn *in);
+/* What types an operation takes and gives: four letters, explained in verify.c. */
+const char *ir_signature(enum ir_op op);
 /* The text form; ir_parse reads it back. Owned by the caller. */
 char *ir_print(const struct ir_region *r);
 struct err *ir_parse(const char *text, const struct ir_slot *slot, enum ir_type addr_type, struct ir_region **ret_region) MUST_CHECK;
