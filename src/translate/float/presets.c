@@ -2,6 +2,7 @@
 #include "translate/float/float.h"
 
 const struct fp_ctl fp_arm = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_FLUSHED,
 	.nan_rule = FP_NAN_AB | FP_NAN_SIGNALLING_FIRST,
 	.nan_rule3 = FP_NAN_CAB | FP_NAN_SIGNALLING_FIRST,
 	.inf_zero_nan = FP_IZN_DEFAULT,
@@ -11,6 +12,7 @@ const struct fp_ctl fp_arm = {
 	.neg_nan = true,
 };
 const struct fp_ctl fp_arm_ah = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -19,6 +21,7 @@ const struct fp_ctl fp_arm_ah = {
 	.ah = true,
 };
 const struct fp_ctl fp_x86 = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -26,6 +29,7 @@ const struct fp_ctl fp_x86 = {
 	.nan_negative = true,
 };
 const struct fp_ctl fp_x87 = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_LARGER,
 	.nan_rule3 = FP_NAN_ABC, /* it has no fused multiply-add */
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -40,6 +44,7 @@ const struct fp_ctl fp_riscv = {
 	.default_nan = true,
 };
 const struct fp_ctl fp_ppc = {
+	.sticky = FP_IEEE_FLAGS | FP_INVALID_CAUSES,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ACB,
 	.inf_zero_nan = FP_IZN_INVALID,
