@@ -22,8 +22,25 @@ static const struct diff_guest *const diff_guests[] = { &diff_aarch64, NULL };
 /* ---- random numbers and fields ---- */
 u64 rnd_value(struct rng *r)
 {
-	static const u64 edge[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-				    0x7fffffffffffffff, 0x8000000000000000, ~0ull, ~1ull, 0xffffffff80000000, 0xffffffff00000000 };
+	static const u64 edge[] = { 0,
+				    1,
+				    2,
+				    0x7f,
+				    0x80,
+				    0xff,
+				    0x7fff,
+				    0x8000,
+				    0xffff,
+				    0x7fffffff,
+				    0x80000000,
+				    0xffffffff,
+				    0x100000000,
+				    0x7fffffffffffffff,
+				    0x8000000000000000,
+				    ~0ull,
+				    ~1ull,
+				    0xffffffff80000000,
+				    0xffffffff00000000 };
 	u64 v = rnd(r);
 	switch (below(r, 6)) {
 	case 0:
@@ -69,6 +86,20 @@ u32 field_set(const struct insn_pattern *p, const char *name, u32 word, u32 valu
 	return word;
 }
 
+/* The group behind gp in the guest's lists, the first for NULL; NULL behind the last. */
+static const struct insn_group *const *next_group(const struct diff_guest *g,
+						  const struct insn_group *const *gp)
+{
+	bool found = !gp;
+	for (unsigned i = 0; i < LEN(g->groups) && g->groups[i]; i++)
+		for (const struct insn_group *const *p = g->groups[i]; *p; p++) {
+			if (found)
+				return p;
+			found = p == gp;
+		}
+	return NULL;
+}
+
 /* ---- our side ---- */
 struct ours {
 	const struct diff_guest *g;
@@ -107,8 +138,15 @@ static u32 block_of(struct tr *t, u64 pc)
 static void translate(struct ours *o, u64 pc, const u8 *code)
 {
 	ir_reset(o->ir);
-	struct tr t = { .ir = o->ir, .guest = o->g->guest, .model = o->model, .key = o->cpu->key, .pc = pc, .code = code, .avail = 8,
-			.block_of = block_of, .former = o };
+	struct tr t = { .ir = o->ir,
+			.guest = o->g->guest,
+			.model = o->model,
+			.key = o->cpu->key,
+			.pc = pc,
+			.code = code,
+			.avail = 8,
+			.block_of = block_of,
+			.former = o };
 	o->n_exits = 0;
 	o->ir->pc = pc;
 	o->ir->key = o->cpu->key;
@@ -149,7 +187,10 @@ static void run_ours(struct ours *o, const struct diff_test *test, unsigned slot
 		running = NULL;
 		if (ev == EV_NONE || ev == EV_YIELD)
 			continue;
-		res->signal = ev == EV_UNDEFINED ? SIGILL : ev == EV_MEMORY || ev == EV_FETCH ? SIGSEGV : ev == EV_ALIGN ? SIGBUS : SIGTRAP;
+		res->signal = ev == EV_UNDEFINED		  ? SIGILL
+			      : ev == EV_MEMORY || ev == EV_FETCH ? SIGSEGV
+			      : ev == EV_ALIGN			  ? SIGBUS
+								  : SIGTRAP;
 		res->fault_addr = o->cpu->fault_addr;
 		break;
 	}
@@ -215,17 +256,19 @@ static const char *text_of(const struct diff_guest *g, u32 word, u64 pc, char *b
 	return g->guest->text(code, 4, pc, 0, buf, size, &len);
 }
 
-static void show(struct ours *o, const struct insn_pattern *p, const struct diff_test *test, unsigned slot, const struct diff_result *got,
-		 const struct diff_result *want)
+static void show(struct ours *o, const struct insn_pattern *p, const struct diff_test *test, unsigned slot,
+		 const struct diff_result *got, const struct diff_result *want)
 {
 	char buf[128];
 	u64 pc = DIFF_CODE + (u64)slot * DIFF_SLOT + DIFF_MIDDLE;
 	printf("%s:", p->name);
 	for (unsigned i = 0; i < test->n_words; i++)
-		printf(" %08x %s;", test->word[i], text_of(o->g, test->word[i], pc + 4 * i, buf, sizeof(buf)));
+		printf(" %08x %s;", test->word[i],
+		       text_of(o->g, test->word[i], pc + 4 * i, buf, sizeof(buf)));
 	printf("\n");
 	if (got->signal != want->signal)
-		printf("  signal %llu, not %llu\n", (unsigned long long)got->signal, (unsigned long long)want->signal);
+		printf("  signal %llu, not %llu\n", (unsigned long long)got->signal,
+		       (unsigned long long)want->signal);
 	if (got->pc != want->pc)
 		printf("  pc %llx, not %llx\n", (unsigned long long)got->pc, (unsigned long long)want->pc);
 	if (got->memory != want->memory)
@@ -236,7 +279,8 @@ static void show(struct ours *o, const struct insn_pattern *p, const struct diff
 			continue;
 		u64 a = got->out.r[i], b = want->out.r[i];
 		if (a != b)
-			printf("  %-5s %016llx, not %016llx\n", name, (unsigned long long)a, (unsigned long long)b);
+			printf("  %-5s %016llx, not %016llx\n", name, (unsigned long long)a,
+			       (unsigned long long)b);
 	}
 	printf("  given:");
 	for (unsigned i = 0; i < DIFF_REGS; i++) {
@@ -251,12 +295,15 @@ static bool same(struct ours *o, struct diff_result *got, struct diff_result *wa
 {
 	o->g->mask(&got->out);
 	o->g->mask(&want->out);
-	if (memcmp(&got->out, &want->out, sizeof(got->out)) || got->pc != want->pc || got->signal != want->signal)
+	if (memcmp(&got->out, &want->out, sizeof(got->out)) || got->pc != want->pc ||
+	    got->signal != want->signal)
 		return false;
-	return got->signal == SIGSEGV || got->memory == want->memory; /* half a store may be done when the rest faults */
+	return got->signal == SIGSEGV ||
+	       got->memory == want->memory; /* half a store may be done when the rest faults */
 }
 
-static void flush(struct ours *o, struct peer *peer, struct diff_batch *b, const struct insn_pattern **of, struct count *counts[], bool all)
+static void flush(struct ours *o, struct peer *peer, struct diff_batch *b, const struct insn_pattern **of,
+		  struct count *counts[], bool all)
 {
 	static struct diff_result want[DIFF_SLOTS];
 	if (!b->count)
@@ -264,6 +311,11 @@ static void flush(struct ours *o, struct peer *peer, struct diff_batch *b, const
 	whole(peer->to, b, sizeof(*b), true);
 	diff_fill(o->pattern, b->seed);
 	static struct diff_result got[DIFF_SLOTS];
+	u8 *code = (u8 *)DIFF_CODE;
+	for (unsigned i = 0; i < b->count; i++)
+		for (unsigned j = 0; j < DIFF_WORDS; j++)
+			st_le32(code + i * DIFF_SLOT + DIFF_MIDDLE + 4 * j,
+				j < b->test[i].n_words ? b->test[i].word[j] : o->g->trap);
 	for (unsigned i = 0; i < b->count; i++)
 		run_ours(o, &b->test[i], i, &got[i]);
 	whole(peer->from, want, sizeof(want[0]) * b->count, false);
@@ -280,13 +332,15 @@ static void flush(struct ours *o, struct peer *peer, struct diff_batch *b, const
 
 static void map_at(u64 addr, size_t size)
 {
-	if (mmap((void *)addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) {
+	if (mmap((void *)addr, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) {
 		perror("guest-diff: mmap");
 		exit(2);
 	}
 }
 
-static int run(const struct diff_guest *g, unsigned count, u64 seed, const char *only, bool all, char **peer_argv)
+static int run(const struct diff_guest *g, unsigned count, u64 seed, const char *only, bool all,
+	       char **peer_argv)
 {
 	struct ours o = { .g = g, .model = g->model(), .ir = ir_new(g->guest->slots, g->guest->addr_type) };
 	static struct diff_batch batch;
@@ -300,12 +354,15 @@ static int run(const struct diff_guest *g, unsigned count, u64 seed, const char 
 	o.cpu->mem_mask = ~0ull;
 	g->guest->reset(o.cpu, o.model);
 	map_at(DIFF_DATA, DIFF_DATA_SIZE);
+	map_at(DIFF_CODE, DIFF_SLOTS * DIFF_SLOT);
+	for (unsigned i = 0; i < DIFF_SLOTS * DIFF_SLOT / 4; i++)
+		st_le32((u8 *)DIFF_CODE + 4 * i, g->trap);
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
 	start_peer(&peer, peer_argv);
 	unsigned n_patterns = 0, n_tested = 0, n_bad = 0;
-	for (const struct insn_group *const *gp = g->groups; *gp; gp++) {
+	for (const struct insn_group *const *gp = next_group(g, NULL); gp; gp = next_group(g, gp)) {
 		struct count *c = alloc((*gp)->n * sizeof(*c));
 		for (u32 i = 0; i < (*gp)->n; i++) {
 			const struct insn_pattern *p = &(*gp)->patterns[i];
@@ -336,11 +393,12 @@ static int run(const struct diff_guest *g, unsigned count, u64 seed, const char 
 		total.tests += tests;
 		total.bad += bad;
 		if (tests)
-			printf("%s: %llu tests, %llu differ\n", (*gp)->name, (unsigned long long)tests, (unsigned long long)bad);
+			printf("%s: %llu tests, %llu differ\n", (*gp)->name, (unsigned long long)tests,
+			       (unsigned long long)bad);
 		free(c);
 	}
-	printf("%u of %u patterns tested, %u differ: %llu of %llu tests\n", n_tested, n_patterns, n_bad, (unsigned long long)total.bad,
-	       (unsigned long long)total.tests);
+	printf("%u of %u patterns tested, %u differ: %llu of %llu tests\n", n_tested, n_patterns, n_bad,
+	       (unsigned long long)total.bad, (unsigned long long)total.tests);
 	close(peer.to);
 	waitpid(peer.pid, NULL, 0);
 	ir_free(o.ir);
@@ -362,16 +420,17 @@ static int print_text(const struct diff_guest *g, u64 pc)
 
 static int print_patterns(const struct diff_guest *g)
 {
-	for (const struct insn_group *const *gp = g->groups; *gp; gp++)
+	for (const struct insn_group *const *gp = next_group(g, NULL); gp; gp = next_group(g, gp))
 		for (u32 i = 0; i < (*gp)->n; i++)
-			printf("%s %s %08x %08x %d\n", (*gp)->name, (*gp)->patterns[i].name, (*gp)->patterns[i].mask,
-			       (*gp)->patterns[i].value, (*gp)->patterns[i].feature);
+			printf("%s %s %08x %08x %d\n", (*gp)->name, (*gp)->patterns[i].name,
+			       (*gp)->patterns[i].mask, (*gp)->patterns[i].value, (*gp)->patterns[i].feature);
 	return 0;
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | run GUEST [--count N] [--seed N] [--only NAME] [--all] -- PEER PROGRAM\n");
+	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | run GUEST [--count N] [--seed N] "
+			"[--only NAME] [--all] -- PEER PROGRAM\n");
 	return 2;
 }
 

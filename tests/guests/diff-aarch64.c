@@ -87,7 +87,8 @@ static void next_batch(void)
 	uint32_t *code = (uint32_t *)DIFF_CODE;
 	for (unsigned i = 0; i < batch.count; i++)
 		for (unsigned j = 0; j < DIFF_WORDS; j++)
-			code[(i * DIFF_SLOT + DIFF_MIDDLE) / 4 + j] = j < batch.test[i].n_words ? batch.test[i].word[j] : BRK;
+			code[(i * DIFF_SLOT + DIFF_MIDDLE) / 4 + j] =
+			    j < batch.test[i].n_words ? batch.test[i].word[j] : BRK;
 	__builtin___clear_cache((char *)DIFF_CODE, (char *)DIFF_CODE + DIFF_SLOTS * DIFF_SLOT);
 	current = 0;
 }

@@ -1,7 +1,7 @@
 /*
  * Arm 64-bit guest: registers, reset, and where each instruction goes.
  */
-#include "guest/arm64/arm64.h"
+#include "guest/arm64/simd.h"
 
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
@@ -71,22 +71,26 @@ static const struct guest_reg regs[] = {
 	{ 0 },
 };
 
-/* Groups by bits 28 to 25 (DDI 0487 C4.1): each list is asked in order. */
-static const struct insn_group *const dp_imm[] = { &arm64_dp_imm, NULL };
-static const struct insn_group *const dp_reg[] = { &arm64_dp_reg, &arm64_pauth, NULL };
-static const struct insn_group *const branch[] = { &arm64_branch, &arm64_pauth, &arm64_system, NULL };
-static const struct insn_group *const ldst[] = { &arm64_ldst, &arm64_atomic, &arm64_pauth, NULL };
-static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
-static const struct insn_group *const none[] = { NULL };
+/* Groups by bits 28 to 25 of the word (DDI 0487 C4.1), in the order in which they are asked. */
+#define SET(...) (const struct insn_group *const[]){ __VA_ARGS__, NULL }
 static const struct insn_group *const *const top[16] = {
-	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
-	[4] = ldst, [6] = ldst, [12] = ldst, [14] = ldst,
-	[8] = dp_imm, [9] = dp_imm,
-	[10] = branch, [11] = branch,
-	[5] = dp_reg, [13] = dp_reg,
-	[7] = none, [15] = none,
+	[0] = SET(&arm64_branch), /* UDF */
+	[4] = SET(&arm64_ldst, &arm64_atomic, &arm64_pauth), [12] = SET(&arm64_ldst, &arm64_atomic, &arm64_pauth),
+	[5] = SET(&arm64_dp_reg, &arm64_pauth), [13] = SET(&arm64_dp_reg, &arm64_pauth),
+	[8] = SET(&arm64_dp_imm), [9] = SET(&arm64_dp_imm),
+	[10] = SET(&arm64_branch, &arm64_pauth, &arm64_system), [11] = SET(&arm64_branch, &arm64_pauth, &arm64_system),
 };
 /* clang-format on */
+
+/* Groups that can hold the word; ended by NULL. What is not here (SVE, SME) is undefined. */
+static const struct insn_group *const *candidates(u32 word)
+{
+	static const struct insn_group *const none[] = { NULL };
+	unsigned op0 = word >> 25 & 15;
+	if ((op0 & 5) == 4 ? op0 & 2 : (op0 & 7) == 7)
+		return arm64_simd_candidates(word);
+	return top[op0] ? top[op0] : none;
+}
 
 const struct insn_group *const arm64_groups[] = { &arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system,
 						  &arm64_pauth,	 &arm64_ldst,	&arm64_atomic, NULL };
@@ -125,7 +129,7 @@ static enum guest_sense insn(struct tr *t)
 		return INSN_UNDEFINED;
 	}
 	u32 word = ld_le32(t->code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = candidates(word); *g; g++)
 		if (insn_decode(*g, t, word))
 			return INSN_OK;
 	tr_raise(t, EV_UNDEFINED, konst(t, word), t->pc);
@@ -145,7 +149,7 @@ static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char 
 		return buf;
 	}
 	u32 word = ld_le32(code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = candidates(word); *g; g++)
 		if (insn_text(*g, &o, word))
 			return buf;
 	text_fmt(&o, ".inst\t0x%08x", word);

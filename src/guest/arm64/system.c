@@ -361,18 +361,18 @@ INSN(isb,   "1101 0101 0000 0011 0011 CRm:4 110 11111", "[CRm == 15] isb; isb {h
 INSN(sb,    "1101 0101 0000 0011 0011 0000 111 11111", "sb", SB) { fence(t, IR_FENCE_ALL); }
 
 /* PSTATE. */
-INSN(cfinv,  "1101 0101 0000 0 000 0100 xxxx 000 11111", "cfinv", FLAGM)
+INSN(cfinv,  "1101 0101 0000 0 000 0100 0000 000 11111", "cfinv", FLAGM)
 {
 	ir_ref c = v_bin(t, IR_SHL, flag(t, CC_CC), konst32(t, 29));
 	set_nzcv(t, v_op(t, IR_FLMERGE, TY_FLAGS, nzcv(t), v_op(t, IR_FLPACK, TY_FLAGS, c, 0, 0, 0), 0, FL_C));
 }
-INSN(xaflag, "1101 0101 0000 0 000 0100 xxxx 001 11111", "xaflag", FLAGM2)
+INSN(xaflag, "1101 0101 0000 0 000 0100 0000 001 11111", "xaflag", FLAGM2)
 {
 	ir_ref z = flag(t, CC_EQ), c = flag(t, CC_CS), one = konst32(t, 1);
 	ir_ref not_c = v_bin(t, IR_XOR, c, one), not_z = v_bin(t, IR_XOR, z, one);
 	set_flag_bits(t, v_bin(t, IR_AND, not_c, not_z), v_bin(t, IR_AND, z, c), v_bin(t, IR_OR, c, z), v_bin(t, IR_AND, not_c, z));
 }
-INSN(axflag, "1101 0101 0000 0 000 0100 xxxx 010 11111", "axflag", FLAGM2)
+INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", "axflag", FLAGM2)
 {
 	ir_ref z = flag(t, CC_EQ), c = flag(t, CC_CS), v = flag(t, CC_VS);
 	set_flag_bits(t, 0, v_bin(t, IR_OR, z, v), v_bin(t, IR_ANDN, c, v), 0);
