@@ -252,7 +252,7 @@ INSN(reta,  "1101011 0010 11111 00001 key:1 11111 11111", "reta{#key:a|b}", PAUT
 
 /* Loads. */
 INSN(ldra, "11 111 0 00 key:1 imm.9:1s 1 imm.0:9 W:1 1 Rn:5 Rt:5",
-     "[W] ldra{#key:a|b} {x(Rt)}, {pre(Rn, imm * 8)}; ldra{#key:a|b} {x(Rt)}, {mem(Rn, imm * 8)}", PAUTH)
+     "[W && !imm] ldra{#key:a|b} {x(Rt)}, {mem(Rn, 0)}!; [W] ldra{#key:a|b} {x(Rt)}, {pre(Rn, imm * 8)}; ldra{#key:a|b} {x(Rt)}, {mem(Rn, imm * 8)}", PAUTH)
 {
 	load_checked(t, a->key ? KEY_DB : KEY_DA, a->Rt, a->Rn, (i64)a->imm * 8, a->W);
 }
