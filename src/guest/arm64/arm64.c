@@ -1,7 +1,7 @@
 /*
  * Arm 64-bit guest: registers, reset, and where each instruction goes.
  */
-#include "guest/arm64/arm64.h"
+#include "guest/arm64/simd.h"
 
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
@@ -84,9 +84,18 @@ static const struct insn_group *const *const top[16] = {
 	[8] = dp_imm, [9] = dp_imm,
 	[10] = branch, [11] = branch,
 	[5] = dp_reg, [13] = dp_reg,
-	[7] = none, [15] = none,
+	[7] = NULL, [15] = NULL, /* simd_groups.c */
 };
 /* clang-format on */
+
+/* The groups that may hold this word; bit 26 of a load or store is set when its registers are SIMD ones. */
+static const struct insn_group *const *groups_of(u32 word)
+{
+	const struct insn_group *const *groups = top[word >> 25 & 15];
+	if (!groups || (groups == ldst && word >> 26 & 1))
+		return arm64_simd_candidates(word);
+	return groups;
+}
 
 const struct insn_group *const arm64_groups[] = { &arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system,
 						  &arm64_pauth,	 &arm64_ldst,	&arm64_atomic, NULL };
@@ -125,7 +134,7 @@ static enum guest_sense insn(struct tr *t)
 		return INSN_UNDEFINED;
 	}
 	u32 word = ld_le32(t->code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_decode(*g, t, word))
 			return INSN_OK;
 	tr_raise(t, EV_UNDEFINED, konst(t, word), t->pc);
@@ -145,7 +154,7 @@ static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char 
 		return buf;
 	}
 	u32 word = ld_le32(code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_text(*g, &o, word))
 			return buf;
 	text_fmt(&o, ".inst\t0x%08x", word);
