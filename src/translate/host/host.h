@@ -37,7 +37,9 @@ struct host_job {
 	u8 *out, *out_end; /* where to write */
 	intptr_t to_run;
 	const struct host_stubs *stubs;
+	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
+	bool unsupported; /* something here has no host form: the interpreter must run this region */
 	size_t size; /* 0: did not fit */
 	struct host_site *site; /* owned by the caller */
 	u32 n_site;
@@ -50,7 +52,7 @@ struct host_stubs {
 	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
-	const u8 *end;
+	const u8 *start, *end;
 };
 
 /* One entry of a CPU's hash of translations, probed by generated code. */

@@ -12,12 +12,15 @@ struct guest;
 
 struct cpu {
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
-	u32 fp_flags; /* sticky FP_* flags, when they are not in the host's register */
+	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
+	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */
+	void *no_table; /* an empty one: cpu_stop puts it in place, so that every indirect jump comes out */
 	u64 pc; /* the next guest instruction; exact whenever no generated code runs */
 	u64 key; /* the mode: everything besides pc that a translation depends on; set by the guest's code */
 	void *jump_table; /* the hash of this key's translations, for generated code */
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
+	u8 host_save[512] __attribute__((aligned(64))); /* registers during slow paths */
 	union ir_val call_ret, call_arg[6]; /* helpers' operands */
 	u64 event_arg;
 	u64 fault_addr;
@@ -61,5 +64,6 @@ bool cpu_is_access(uintptr_t host_pc);
 /* Asks a running CPU to come out; from any thread or signal handler. */
 static inline void cpu_stop(struct cpu *cpu)
 {
-	__atomic_store_n(&cpu->stop, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&cpu->stop, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 }

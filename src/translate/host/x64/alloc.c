@@ -8,8 +8,8 @@ bool is_gpr(enum ir_type type)
 
 struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
-	if (slot >= j->n_slot - j->r->n_local) /* a local slot: the last frame slots */
-		return frame_mem(FRAME_SLOTS - 1 - (slot - (j->n_slot - j->r->n_local)));
+	if (slot >= j->r->n_slot) /* a local slot: the last frame slots */
+		return frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
 	return x_mem(RBP, j->r->slot[slot].offset);
 }
 
@@ -73,6 +73,41 @@ static void put_slot(struct jit *j, u32 v, unsigned slot)
 	j->slot_vals[slot] = v;
 }
 
+static int frame_new(struct jit *j)
+{
+	u64 freed = ~j->frame_used & BITS(FRAME_SLOTS);
+	if (!freed) {
+		j->c.full = true; /* too big a region: the engine tries a smaller one */
+		return 0;
+	}
+	int f = __builtin_ctzll(freed);
+	j->frame_used |= BIT(f);
+	return f;
+}
+
+/* Stores a register value into its frame slot (a new one if it has none). */
+static void to_frame(struct jit *j, u32 v)
+{
+	struct val *x = &j->val[v];
+	if (x->frame < 0) {
+		x->frame = frame_new(j);
+		if (x->at == AT_GPR)
+			x_rm(&j->c, OPW | X_MOV_STORE, x->reg, frame_mem(x->frame));
+		else
+			x_vrm(&j->c, V_MOVAPS_STORE, x->reg, 0, frame_mem(x->frame));
+	}
+}
+
+void own_gpr(struct jit *j, u32 v, unsigned reg)
+{
+	put_gpr(j, v, reg);
+}
+
+void own_xmm(struct jit *j, u32 v, unsigned reg)
+{
+	put_xmm(j, v, reg);
+}
+
 void alloc_start(struct jit *j)
 {
 	for (unsigned r = 0; r < 16; r++) {
@@ -114,31 +149,6 @@ void keep_in_frame(struct jit *j, u32 v)
 	}
 }
 
-static int frame_new(struct jit *j)
-{
-	u64 freed = ~j->frame_used & BITS(FRAME_SLOTS);
-	if (!freed) {
-		j->c.full = true; /* too big a region: the engine tries a smaller one */
-		return 0;
-	}
-	int f = __builtin_ctzll(freed);
-	j->frame_used |= BIT(f);
-	return f;
-}
-
-/* Stores a register value into its frame slot (a new one if it has none). */
-static void to_frame(struct jit *j, u32 v)
-{
-	struct val *x = &j->val[v];
-	if (x->frame < 0) {
-		x->frame = frame_new(j);
-		if (x->at == AT_GPR)
-			x_rm(&j->c, OPW | X_MOV_STORE, x->reg, frame_mem(x->frame));
-		else
-			x_vrm(&j->c, V_MOVAPS_STORE, x->reg, 0, frame_mem(x->frame));
-	}
-}
-
 static void spill(struct jit *j, u32 v)
 {
 	int frame;
@@ -173,7 +183,7 @@ static int pick(struct jit *j, const u32 *owner, u32 locked, unsigned n, unsigne
 
 unsigned temp_gpr(struct jit *j)
 {
-	int r = pick(j, j->gpr, j->lock_gpr, 16, RDX);
+	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
 	if (r < 0) {
 		j->c.full = true;
 		return RAX;
@@ -487,6 +497,12 @@ void slot_changed(struct jit *j, unsigned slot)
 		u32 next = j->val[v].next;
 		if (j->val[v].last <= j->now) {
 			forget(j, v);
+		} else if (j->r->insn[v].type == TY_FLAGS) {
+			int frame = frame_new(j);
+			flags_store(j, v, frame_mem(frame));
+			forget(j, v);
+			j->val[v].at = AT_FLMEM;
+			j->val[v].frame = frame;
 		} else if (home && home <= 16) {
 			unsigned r = temp_gpr(j);
 			x_mov_rr(&j->c, OPW, r, home - 1);
@@ -516,8 +532,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot)
 static void store_slot(struct jit *j, unsigned slot, u32 v)
 {
 	struct x64_mem m = slot_mem(j, slot);
-	enum ir_type type = slot >= j->n_slot - j->r->n_local ? j->r->local[slot - (j->n_slot - j->r->n_local)] :
-								j->r->slot[slot].type;
+	enum ir_type type = slot >= j->r->n_slot ? j->r->local[slot - j->r->n_slot] : j->r->slot[slot].type;
 	unsigned size = ir_type_size(type);
 	u64 k;
 	if (is_gpr(type)) {
@@ -545,9 +560,41 @@ static void store_slot(struct jit *j, unsigned slot, u32 v)
 	}
 }
 
+void flags_at_slot(struct jit *j, u32 v, unsigned slot)
+{
+	for (u32 i = 0; i < j->n_ef; i++)
+		if (j->ef[i] == v)
+			j->ef[i] = j->ef[--j->n_ef];
+	put_slot(j, v, slot);
+}
+
+static void set_flags_slot(struct jit *j, unsigned slot, u32 v)
+{
+	struct val *x = &j->val[v];
+	if (x->at == AT_SLOT && x->slot == slot)
+		return;
+	for (u32 u = j->slot_vals[slot], next; u; u = next) { /* older flags that are still needed */
+		next = j->val[u].next;
+		if (j->val[u].last > j->now) {
+			int frame = frame_new(j);
+			flags_store(j, u, frame_mem(frame));
+			forget(j, u);
+			j->val[u].at = AT_FLMEM;
+			j->val[u].frame = frame;
+		} else {
+			forget(j, u);
+		}
+	}
+	flags_store(j, v, slot_mem(j, slot));
+}
+
 void set_slot(struct jit *j, unsigned slot, u32 v)
 {
 	struct val *x = &j->val[v];
+	if (j->r->insn[v].type == TY_FLAGS) {
+		set_flags_slot(j, slot, v);
+		return;
+	}
 	unsigned home = j->slot_home[slot];
 	if (x->at == AT_SLOT && x->slot == slot)
 		return; /* it is there already */

@@ -2,7 +2,7 @@
  * The x86-64 back end's own header: one region being compiled.
  *
  * Registers. RBP is the CPU state, RSP the host's stack. The guest's hottest slots have fixed host registers, the same at every region's
- * border (host_slots): "homes". RAX, RCX, RDX and XMM12 to XMM15 are for values. A value is in one place at a time (struct val): a register of
+ * border (host_slots): "homes". RAX, RCX, RDX, R11 and XMM12 to XMM15 are for values. A value is in one place at a time (struct val): a register of
  * its own, the home (or state memory) of a slot that holds the same, a frame slot in the CPU state, a constant, the host's flags, or nowhere
  * yet because it is computed where it is used (conditions, addresses).
  *
@@ -12,7 +12,7 @@
 #include "translate/host/host.h"
 #include "translate/host/x64/emit.h"
 
-enum { N_GPR_TEMP = 3, N_XMM_TEMP = 4, XMM_TEMP0 = 12, FRAME_SLOTS = 48 };
+enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48 };
 
 enum place {
 	AT_NONE, /* not computed, or dead */
@@ -68,10 +68,10 @@ struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
 	u8 *start; /* where its code begins, NULL before */
+	bool loop_head; /* jumped to from behind */
 	struct snapshot snap;
 	bool has_snap;
-	u8 *fix[2]; /* one jump waiting */
-	u32 fixes; /* further ones: index + 1 into jit->fix */
+	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
 };
 
 struct fix {
@@ -82,9 +82,10 @@ struct fix {
 struct cold { /* code out of line, emitted behind the region */
 	u8 *from; /* rel32 that jumps there */
 	u8 *back; /* where it comes back, NULL: does not */
-	u8 kind;
-	u8 dst, a, b, c; /* registers */
-	u32 insn; /* IR instruction, or block number */
+	u8 kind; /* COLD_* */
+	u8 dst, a, b, c; /* registers, as in struct slow_desc */
+	u32 insn; /* IR instruction */
+	u32 event;
 	u64 pc;
 };
 
@@ -147,6 +148,9 @@ bool alias(struct jit *j, u32 v, u32 src);
 void set_slot(struct jit *j, unsigned slot, u32 v);
 void get_slot(struct jit *j, u32 v, unsigned slot);
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
+void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
+void own_xmm(struct jit *j, u32 v, unsigned reg);
+void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
 void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
@@ -166,6 +170,9 @@ struct cc cc_of(struct jit *j, u32 v);
 void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
+void use_later(struct jit *j, u32 v); /* v is computed where it is used */
+/* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
+void carry_in(struct jit *j, u32 c, bool inverted);
 void lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
 /* Moves a flags or condition value out of the host's flags. */
 void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
@@ -181,7 +188,19 @@ void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
 /* An out-of-line piece, entered from the jump at `from`. */
 struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
-enum { COLD_SLOW /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst */, COLD_POLL, COLD_EXIT };
+enum {
+	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
+	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
+};
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
+void site(struct jit *j); /* the next host instruction may fault */
+u32 helper_index(const struct ir_helper *helper);
+
+void lower_clean(struct jit *j, const struct ir_insn *in);
+void poll(struct jit *j, u64 pc);
+void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
+void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
@@ -196,6 +215,7 @@ struct slow_desc {
 	u16 op;
 	u8 type, lane;
 	u8 dst, a, b, c;
-	u8 atype, btype, ctype, has_fp;
+	u8 atype, btype, ctype;
+	u8 konst[16]; /* SHUFFLE's */
 	struct fp_ctl fp;
-};
+} __attribute__((packed));

@@ -216,6 +216,9 @@ static void plan_later(struct jit *j, const struct plan *p)
 			} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
 				if (!(x->flags & VF_MERGE))
 					x->flags |= VF_LATER;
+			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
+				   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+				x->flags |= VF_LATER;
 			} else if (address_part(j, p, i)) {
 				x->flags |= VF_LATER;
 				const struct ir_insn *shift = &r->insn[in->b];
