@@ -97,8 +97,15 @@ static const struct insn_group *const *groups_of(u32 word)
 	return groups;
 }
 
-const struct insn_group *const arm64_groups[] = { &arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system,
-						  &arm64_pauth,	 &arm64_ldst,	&arm64_atomic, NULL };
+/* clang-format off */
+const struct insn_group *const arm64_groups[] = {
+	&arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system, &arm64_pauth, &arm64_ldst, &arm64_atomic,
+#define _(name) &arm64_##name,
+	ARM64_SIMD_GROUPS(_)
+#undef _
+	NULL,
+};
+/* clang-format on */
 
 static void reset(struct cpu *cpu, const void *model)
 {
