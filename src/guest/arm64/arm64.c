@@ -80,21 +80,18 @@ static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
 static const struct insn_group *const none[] = { NULL };
 static const struct insn_group *const *const top[16] = {
 	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
-	[4] = ldst, [6] = ldst, [12] = ldst, [14] = ldst,
+	[4] = ldst, [12] = ldst,
 	[8] = dp_imm, [9] = dp_imm,
 	[10] = branch, [11] = branch,
 	[5] = dp_reg, [13] = dp_reg,
-	[7] = NULL, [15] = NULL, /* simd_groups.c */
+	[6] = NULL, [7] = NULL, [14] = NULL, [15] = NULL, /* floating point and SIMD: simd_groups.c */
 };
 /* clang-format on */
 
-/* The groups that may hold this word; bit 26 of a load or store is set when its registers are SIMD ones. */
 static const struct insn_group *const *groups_of(u32 word)
 {
 	const struct insn_group *const *groups = top[word >> 25 & 15];
-	if (!groups || (groups == ldst && word >> 26 & 1))
-		return arm64_simd_candidates(word);
-	return groups;
+	return groups ? groups : arm64_simd_candidates(word);
 }
 
 /* clang-format off */
