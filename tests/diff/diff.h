@@ -30,7 +30,7 @@ u64 rnd_value(struct rng *r); /* an integer, often one with an edge */
 struct diff_guest {
 	const char *name;
 	const struct guest *guest;
-	const struct insn_group *const *groups[4]; /* lists of groups */
+	const struct insn_group *const *groups; /* ended by NULL */
 	u32 trap; /* what lies around the instructions */
 	const void *(*model)(void); /* the CPU model that matches the peer's */
 	/* Fills a test for this pattern, registers too; false: it cannot be compared. */

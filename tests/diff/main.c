@@ -86,20 +86,6 @@ u32 field_set(const struct insn_pattern *p, const char *name, u32 word, u32 valu
 	return word;
 }
 
-/* The group behind gp in the guest's lists, the first for NULL; NULL behind the last. */
-static const struct insn_group *const *next_group(const struct diff_guest *g,
-						  const struct insn_group *const *gp)
-{
-	bool found = !gp;
-	for (unsigned i = 0; i < LEN(g->groups) && g->groups[i]; i++)
-		for (const struct insn_group *const *p = g->groups[i]; *p; p++) {
-			if (found)
-				return p;
-			found = p == gp;
-		}
-	return NULL;
-}
-
 /* ---- our side ---- */
 struct ours {
 	const struct diff_guest *g;
@@ -362,7 +348,7 @@ static int run(const struct diff_guest *g, unsigned count, u64 seed, const char 
 	sigaction(SIGBUS, &action, NULL);
 	start_peer(&peer, peer_argv);
 	unsigned n_patterns = 0, n_tested = 0, n_bad = 0;
-	for (const struct insn_group *const *gp = next_group(g, NULL); gp; gp = next_group(g, gp)) {
+	for (const struct insn_group *const *gp = g->groups; *gp; gp++) {
 		struct count *c = alloc((*gp)->n * sizeof(*c));
 		for (u32 i = 0; i < (*gp)->n; i++) {
 			const struct insn_pattern *p = &(*gp)->patterns[i];
@@ -420,7 +406,7 @@ static int print_text(const struct diff_guest *g, u64 pc)
 
 static int print_patterns(const struct diff_guest *g)
 {
-	for (const struct insn_group *const *gp = next_group(g, NULL); gp; gp = next_group(g, gp))
+	for (const struct insn_group *const *gp = g->groups; *gp; gp++)
 		for (u32 i = 0; i < (*gp)->n; i++)
 			printf("%s %s %08x %08x %d\n", (*gp)->name, (*gp)->patterns[i].name,
 			       (*gp)->patterns[i].mask, (*gp)->patterns[i].value, (*gp)->patterns[i].feature);

@@ -71,29 +71,38 @@ static const struct guest_reg regs[] = {
 	{ 0 },
 };
 
-/* Groups by bits 28 to 25 of the word (DDI 0487 C4.1), in the order in which they are asked. */
-#define SET(...) (const struct insn_group *const[]){ __VA_ARGS__, NULL }
+/* Groups by bits 28 to 25 (DDI 0487 C4.1): each list is asked in order. */
+static const struct insn_group *const dp_imm[] = { &arm64_dp_imm, NULL };
+static const struct insn_group *const dp_reg[] = { &arm64_dp_reg, &arm64_pauth, NULL };
+static const struct insn_group *const branch[] = { &arm64_branch, &arm64_pauth, &arm64_system, NULL };
+static const struct insn_group *const ldst[] = { &arm64_ldst, &arm64_atomic, &arm64_pauth, NULL };
+static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
+static const struct insn_group *const none[] = { NULL };
 static const struct insn_group *const *const top[16] = {
-	[0] = SET(&arm64_branch), /* UDF */
-	[4] = SET(&arm64_ldst, &arm64_atomic, &arm64_pauth), [12] = SET(&arm64_ldst, &arm64_atomic, &arm64_pauth),
-	[5] = SET(&arm64_dp_reg, &arm64_pauth), [13] = SET(&arm64_dp_reg, &arm64_pauth),
-	[8] = SET(&arm64_dp_imm), [9] = SET(&arm64_dp_imm),
-	[10] = SET(&arm64_branch, &arm64_pauth, &arm64_system), [11] = SET(&arm64_branch, &arm64_pauth, &arm64_system),
+	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
+	[4] = ldst, [12] = ldst,
+	[8] = dp_imm, [9] = dp_imm,
+	[10] = branch, [11] = branch,
+	[5] = dp_reg, [13] = dp_reg,
+	[6] = NULL, [7] = NULL, [14] = NULL, [15] = NULL, /* floating point and SIMD: simd_groups.c */
 };
 /* clang-format on */
 
-/* Groups that can hold the word; ended by NULL. What is not here (SVE, SME) is undefined. */
-static const struct insn_group *const *candidates(u32 word)
+static const struct insn_group *const *groups_of(u32 word)
 {
-	static const struct insn_group *const none[] = { NULL };
-	unsigned op0 = word >> 25 & 15;
-	if ((op0 & 5) == 4 ? op0 & 2 : (op0 & 7) == 7)
-		return arm64_simd_candidates(word);
-	return top[op0] ? top[op0] : none;
+	const struct insn_group *const *groups = top[word >> 25 & 15];
+	return groups ? groups : arm64_simd_candidates(word);
 }
 
-const struct insn_group *const arm64_groups[] = { &arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system,
-						  &arm64_pauth,	 &arm64_ldst,	&arm64_atomic, NULL };
+/* clang-format off */
+const struct insn_group *const arm64_groups[] = {
+	&arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system, &arm64_pauth, &arm64_ldst, &arm64_atomic,
+#define _(name) &arm64_##name,
+	ARM64_SIMD_GROUPS(_)
+#undef _
+	NULL,
+};
+/* clang-format on */
 
 static void reset(struct cpu *cpu, const void *model)
 {
@@ -129,7 +138,7 @@ static enum guest_sense insn(struct tr *t)
 		return INSN_UNDEFINED;
 	}
 	u32 word = ld_le32(t->code);
-	for (const struct insn_group *const *g = candidates(word); *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_decode(*g, t, word))
 			return INSN_OK;
 	tr_raise(t, EV_UNDEFINED, konst(t, word), t->pc);
@@ -149,7 +158,7 @@ static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char 
 		return buf;
 	}
 	u32 word = ld_le32(code);
-	for (const struct insn_group *const *g = candidates(word); *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_text(*g, &o, word))
 			return buf;
 	text_fmt(&o, ".inst\t0x%08x", word);

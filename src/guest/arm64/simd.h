@@ -9,8 +9,14 @@
 #pragma once
 #include "guest/arm64/arm64.h"
 
-/* All groups; those that can hold an instruction of which bits 28 to 25 are x1x0 with bit 26 set, or x111. Both end with NULL. */
-extern const struct insn_group *const arm64_simd_groups[];
+/* The groups of floating point, Advanced SIMD, cryptography. */
+#define ARM64_SIMD_GROUPS(_) \
+	_(fp) _(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) _(simd_element) \
+	_(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
+#define _(name) extern const struct insn_group arm64_##name;
+ARM64_SIMD_GROUPS(_)
+#undef _
+/* Those that can hold an instruction of which bits 28 to 25 are x1x0 with bit 26 set, or x111; ends with NULL. */
 const struct insn_group *const *arm64_simd_candidates(u32 insn);
 
 /* Lanes by the manual's size field: integers 0..3, floating point 1..3. */
