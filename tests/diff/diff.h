@@ -41,6 +41,9 @@ struct diff_guest {
 	    const struct cpu *cpu,
 	    struct diff_regs *out); /* bits that are not compared are the same as the peer's mask gives */
 	void (*mask)(struct diff_regs *regs); /* clears what is not compared */
+	/* A difference that is the peer's mistake: why, or NULL. Told apart by the manual, see there. */
+	const char *(*excuse)(const struct insn_pattern *p, const struct diff_test *test,
+			      const struct diff_result *ours, const struct diff_result *theirs);
 	const char *(*reg_name)(unsigned i, char buf[16]); /* NULL: no register */
 };
 extern const struct diff_guest diff_aarch64;
