@@ -3,9 +3,7 @@
  * and special operands, under every rounding mode, with DAZ, FTZ and x87's precision control. Compares results bit by bit
  * (NaNs included) and all six exception flags.
  *
- *	cc -O2 -std=gnu17 -fwrapv -mfma -mf16c -msse4.1 -Isrc tools/float/host-x86.c src/translate/float/[a-c]*.c
- *	   src/translate/float/presets.c   (without _test.c files)
- *	host-x86 [COUNT [SEED]]
+ *	tools/float/host-x86.sh [COUNT [SEED]]
  */
 #include "translate/float/float.h"
 #include "operands.h"
@@ -170,6 +168,39 @@ static void half_case(unsigned mode)
 		      (sw & 63) | (sw & 0x20 ? sw & 0x200 : 0)); \
 	}
 
+/* FPREM and FPREM1 until they are through: how far a partial step goes is the CPU's own choice. */
+static void remainder_case(u128 va, u128 vb, unsigned mode, u16 cw, const struct fp_ctl *ctl)
+{
+	for (unsigned nearest = 0; nearest < 2; nearest++) {
+		u128 host = 0, mine = va;
+		u16 sw;
+		u64 q;
+		bool partial;
+		u32 fl = 0;
+		if (nearest)
+			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; 1: fprem1; fnstsw %%ax; testb "
+					 "$4, %%ah; jnz 1b; "
+					 "movw %%ax, %1; fstpt %0; fninit"
+					 : "=m"(host), "=m"(sw)
+					 : "m"(va), "m"(vb), "m"(cw)
+					 : "memory", "ax", "cc");
+		else
+			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; 1: fprem; fnstsw %%ax; testb "
+					 "$4, %%ah; jnz 1b; "
+					 "movw %%ax, %1; fstpt %0; fninit"
+					 : "=m"(host), "=m"(sw)
+					 : "m"(va), "m"(vb), "m"(cw)
+					 : "memory", "ax", "cc");
+		do
+			mine = fp_rem_partial(mine, vb, nearest, &q, &partial, ctl, &fl);
+		while (partial);
+		unsigned raised = x86_flags(fl),
+			 quotient = (q & 4 ? 0x100 : 0) | (q & 2 ? 0x4000 : 0) | (q & 1 ? 0x200 : 0);
+		check(nearest ? "x87 prem1" : "x87 prem", mode, va, vb, q, mine, raised | quotient,
+		      host & ~((~(u128)0) << 80), (sw & 63) | (raised & 1 ? 0 : sw & 0x4300));
+	}
+}
+
 static void x87_case(unsigned mode)
 {
 	static const u8 prec[4] = { 24, 64, 53, 64 };
@@ -192,29 +223,7 @@ static void x87_case(unsigned mode)
 	X87_CHECK("x87 sqrt", fp_sqrt(FP_F80, va, &ctl, &fl));
 	X87_UNARY("frndint");
 	X87_CHECK("x87 rndint", fp_round_int(FP_F80, va, FP_ROUND_CTL, true, &ctl, &fl));
-	for (unsigned nearest = 0; nearest < 2; nearest++) {
-		if (nearest)
-			__asm__ volatile(
-			    "fninit; fldcw %4; fldt %3; fldt %2; fprem1; fnstsw %1; fstpt %0; fninit"
-			    : "=m"(host), "=m"(sw)
-			    : "m"(va), "m"(vb), "m"(cw)
-			    : "memory");
-		else
-			__asm__ volatile(
-			    "fninit; fldcw %4; fldt %3; fldt %2; fprem; fnstsw %1; fstpt %0; fninit"
-			    : "=m"(host), "=m"(sw)
-			    : "m"(va), "m"(vb), "m"(cw)
-			    : "memory");
-		u64 q;
-		bool partial;
-		u32 fl = 0;
-		u128 mine = fp_rem_partial(va, vb, nearest, &q, &partial, &ctl, &fl);
-		unsigned wf = x86_flags(fl), cc = sw & 0x4700;
-		unsigned mc =
-		    partial ? 0x400 : (q & 4 ? 0x100 : 0) | (q & 2 ? 0x4000 : 0) | (q & 1 ? 0x200 : 0);
-		check(nearest ? "x87 prem1" : "x87 prem", mode, va, vb, q, mine, wf | mc,
-		      host & ~((~(u128)0) << 80), (sw & 63) | (wf & 1 ? 0 : cc));
-	}
+	remainder_case(va, vb, mode, cw, &ctl);
 	u64 out = 0;
 	__asm__ volatile("fninit; fldcw %3; fldt %2; fistpll %0; fnstsw %1; fninit"
 			 : "=m"(out), "=m"(sw)
