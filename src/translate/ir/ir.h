@@ -78,6 +78,20 @@ struct ir_mem {
 };
 _Static_assert(sizeof(struct ir_mem) == 8, "fits imm");
 
+/*
+ * BITPERM: on i32 and i64; SBOX and MC work on each byte and each 32-bit column. With rotations and XOR they make all of
+ * Zbkb, Zknd, Zkne, Zksed.
+ */
+enum ir_bitperm {
+	BP_BREV8, /* the bits of each byte in reverse order */
+	BP_ZIP, /* the low half to the even bits, the high half to the odd ones */
+	BP_UNZIP,
+	BP_AES_SBOX, BP_AES_SBOX_INV,
+	BP_AES_MC, BP_AES_MC_INV, /* MixColumns of FIPS 197 */
+	BP_SM4_SBOX,
+	BP_COUNT
+};
+
 typedef u32 ir_ref; /* the value an instruction made: its index. 0: none */
 #define IR_NONE 0
 
@@ -174,11 +188,12 @@ struct ir_region {
 	u8 (*consts)[16];
 	u32 n_consts;
 	size_t consts_cap;
-	ir_ref *args; /* of PHIs */
+	ir_ref *args; /* of PHIs: pairs of a predecessor's block number and the value from there */
 	u32 n_args;
 	size_t args_cap;
-	u8 local[32]; /* types of local slots */
-	u8 n_local;
+	u8 *local; /* types of local slots */
+	u16 n_local;
+	size_t local_cap;
 	const struct ir_slot *slot; /* the guest's table */
 	u16 n_slot;
 	u8 addr_type; /* TY_I32 or TY_I64: what guest addresses are */
@@ -186,23 +201,42 @@ struct ir_region {
 	u64 pc, key; /* what it was made from: address and mode */
 	u64 end_pc; /* one behind the last byte of guest code it holds, for the page it starts in */
 	u32 cur; /* block under construction */
+	void *scratch; /* of passes: nothing in it outlives one */
+	size_t scratch_cap;
+	bool ended; /* it has its end: what is emitted now belongs to no block */
 };
 
 /* ---- building; src/translate/ir/build.h has the short names that front ends use ---- */
+/* An empty region whose block 0 is under construction. slot: the guest's table, borrowed; NULL for none. */
 struct ir_region *ir_new(const struct ir_slot *slot, enum ir_type addr_type);
 void ir_reset(struct ir_region *r); /* empty again, keeping memory */
 void ir_free(struct ir_region *r);
+/* Appends to the block under construction. Behind a block's end it makes a value of no block, which nobody will see. */
 ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn);
 u32 ir_block_new(struct ir_region *r); /* number of a new, still empty block */
 void ir_block_start(struct ir_region *r, u32 block); /* what is emitted from now on goes there; the one before must have ended */
 bool ir_block_ended(const struct ir_region *r);
 u32 ir_const128(struct ir_region *r, const u8 bytes[16]); /* index of a 16-byte constant, shared */
+u32 ir_constv(struct ir_region *r, const u8 *bytes, unsigned size); /* the same for 32 to 256 bytes */
+u32 ir_args(struct ir_region *r, const ir_ref *args, unsigned n); /* puts n of them behind region->args: the index */
 u32 ir_local(struct ir_region *r, enum ir_type type); /* a new local slot */
 enum ir_type ir_type_of(const struct ir_region *r, ir_ref v);
+/*
+ * Whether going from one block to another goes back, in the order in which they were emitted. Where it does, and the target's first
+ * instruction behind its PHIs is INSN, code polls cpu->stop and may leave with pc at that INSN: the state is exact there.
+ */
+static inline bool ir_is_back_edge(const struct ir_region *r, u32 from, u32 to)
+{
+	return r->block[to].first <= r->block[from].first;
+}
 
 /* ---- checking, text ---- */
 struct err;
 struct err *ir_verify(const struct ir_region *r) MUST_CHECK;
+/* Whether an instruction's types and literals are right; its operands exist. */
+bool ir_insn_ok(const struct ir_region *r, const struct ir_insn *in);
+/* What types an operation takes and gives: four letters, explained in verify.c. */
+const char *ir_signature(enum ir_op op);
 /* The text form; ir_parse reads it back. Owned by the caller. */
 char *ir_print(const struct ir_region *r);
 struct err *ir_parse(const char *text, const struct ir_slot *slot, enum ir_type addr_type, struct ir_region **ret_region) MUST_CHECK;
@@ -221,6 +255,9 @@ static inline bool ir_has(enum ir_op op, char flag)
 /* One operation without slots, memory or control flow (flags P or F) on given operands. fp_flags: sticky flags are added. */
 void ir_eval(const struct ir_region *r, const struct ir_insn *in, const union ir_val *a, const union ir_val *b,
 	     const union ir_val *c, union ir_val *ret, u32 *fp_flags);
+/* The part of ir_eval in eval_fp.c: the operations of the floating-point section of ops.h and FLFCMP. False: not one of them. */
+bool ir_eval_fp(const struct ir_region *r, const struct ir_insn *in, const union ir_val *a, const union ir_val *b,
+		const union ir_val *c, union ir_val *ret, u32 *fp_flags);
 /*
  * Runs a region on a CPU until it leaves: cpu->pc is then the next guest address, or an event was raised.
  * Returns how it ended: EV_NONE with cpu->pc set, or an event with cpu->event_arg.

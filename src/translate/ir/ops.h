@@ -22,12 +22,14 @@
 	_(SET,     "v--", '-', "S")  /* slot imm = a */ \
 	_(GETX,    "v--", 't', "S")  /* slot imm + a (a: i32, below the slot's array length, checked by the front end) */ \
 	_(SETX,    "vv-", '-', "S")  /* slot imm + a = b */ \
-	_(INSN,    "---", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
-	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = count (optimiser only) */ \
+	_(INSN,    "-l-", '-', "")   /* a guest instruction starts: imm = its pc; b literal = its length in bytes */ \
+	_(PHI,     "l--", 't', "")   /* value by predecessor: imm = index into region->args, a = how many pairs of block and value. First in its block (optimiser only) */ \
 	_(COPY,    "v--", '=', "P") \
 	/* ---- integer arithmetic, scalar or lanewise ---- */ \
 	_(ADD,     "vv-", '=', "P") \
 	_(SUB,     "vv-", '=', "P") \
+	_(ADC,     "vvv", '=', "P")  /* scalars: a + b + c (c: i1) */ \
+	_(SBC,     "vvv", '=', "P")  /* scalars: imm 0: a - b - !c; imm 1: a - b - c */ \
 	_(MUL,     "vv-", '=', "P")  /* low half */ \
 	_(MULHU,   "vv-", '=', "P")  /* high half of the unsigned product */ \
 	_(MULHS,   "vv-", '=', "P") \
@@ -174,7 +176,7 @@
 	_(MMLAU,   "vvv", '=', "P")  /* a (2x2 i32) + b (2x8 bytes) times c (2x8) transposed (FEAT_I8MM) */ \
 	_(MMLAS,   "vvv", '=', "P") \
 	_(MMLAUS,  "vvv", '=', "P") \
-	/* ---- floating point; region->fp holds the rules. Rounding, where an operation rounds: imm low byte = enum fp_round, FP_ROUND_CTL unless the instruction says otherwise ---- */ \
+	/* ---- floating point; region->fp holds the rules. Rounding, where an operation rounds: imm low byte = enum fp_round; 0, FP_ROUND_CTL, unless the instruction says otherwise ---- */ \
 	_(FADD,    "vv-", '=', "F") \
 	_(FSUB,    "vv-", '=', "F") \
 	_(FMUL,    "vv-", '=', "F") \
@@ -185,7 +187,7 @@
 	_(FNEG,    "v--", '=', "P")  /* the sign bit alone */ \
 	_(FABS,    "v--", '=', "P") \
 	_(FCOPYSIGN,"vv-",'=', "P")  /* magnitude of a, sign of b; imm 1: sign inverted; 2: sign of a xor b */ \
-	_(FMIN,    "vv-", '=', "F")  /* imm bits 8..10: enum fp_minmax of float.h (Arm, IEEE 2008, IEEE 2019, x86) */ \
+	_(FMIN,    "vv-", '=', "F")  /* imm bits 8..15: enum fp_minmax of float.h (Arm, IEEE 2008, IEEE 2019, x86), without FP_MM_MIN */ \
 	_(FMAX,    "vv-", '=', "F") \
 	_(FMULX,   "vv-", '=', "F")  /* Arm: 0 * inf = 2 with the signs' sign */ \
 	_(FRECPE,  "v--", '=', "F")  /* Arm's estimates and steps */ \
@@ -216,8 +218,8 @@
 	_(FCMLA,   "vvv", '=', "F")  /* a + complex b times c; imm bits 8..9: rotation / 90 */ \
 	_(FCADD,   "vv-", '=', "F")  /* imm bit 8: rotation 270 (else 90) */ \
 	_(FMLAL,   "vvv", '=', "F")  /* a (f32 lanes) + f16 lanes of b and c widened; imm bit 8: high halves, bit 9: subtract */ \
-	_(BFDOT,   "vvv", '=', "F")  /* FEAT_BF16 */ \
-	_(BFMMLA,  "vvv", '=', "F") \
+	_(BFDOT,   "vvv", '=', "F")  /* FEAT_BF16: a (f32 lanes) + two products each of bf16 lanes of b and c; imm bit 8: with the rounding of FPCR.EBF */ \
+	_(BFMMLA,  "vvv", '=', "F")  /* imm as BFDOT */ \
 	_(BFMLAL,  "vvv", '=', "F")  /* imm bit 8: top (odd) elements */ \
 	_(FPFLAGS, "---", 't', "S")  /* i32: the sticky flags as FP_* bits */ \
 	_(SETFPFLAGS,"v--",'-', "S") \
@@ -247,10 +249,10 @@
 	_(SHA512SU1,"vvv",'=', "P") \
 	_(SM3PARTW1,"vvv",'=', "P") \
 	_(SM3PARTW2,"vvv",'=', "P") \
-	_(SM3SS1,  "vvv", '=', "P") \
+	_(SM3SS1,  "vvv", '=', "P")  /* a = Vn, b = Vm, c = Va */ \
 	_(SM3TT,   "vvv", '=', "P")  /* imm: index | kind << 2, kind 0..3 = TT1A TT1B TT2A TT2B */ \
 	_(SM4E,    "vv-", '=', "P") \
-	_(SM4EKEY, "vv-", '=', "P") \
+	_(SM4EKEY, "vv-", '=', "P")  /* a = Vn, b = Vm */ \
 	_(BITPERM, "v--", '=', "P")  /* i32/i64 scalar permutations and S-boxes of RISC-V's scalar cryptography; imm: enum ir_bitperm */ \
 	/* ---- calls into C ---- */ \
 	_(ARGS,    "vvv", '-', "")   /* three more arguments of the CALL that follows (4th to 6th) */ \
