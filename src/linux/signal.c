@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define SIGBIT(sig) BIT((sig)-1)
+typedef void host_handler_fn(int, void *, void *);
+#define HOST_DEFAULT ((host_handler_fn *)(uintptr_t)SIG_DFL)
+#define HOST_IGNORE ((host_handler_fn *)(uintptr_t)SIG_IGN)
 /* Signals a fault can raise: never blocked on the host. */
 #define FAULTS (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGFPE) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP))
 #define DUMPS (FAULTS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
@@ -69,7 +72,7 @@ void signal_set_mask(struct thread *t, u64 mask)
 /* ---- the host's side ---- */
 static void give_up(int sig)
 {
-	host_sigaction(sig, (void (*)(int, void *, void *))SIG_DFL, 0, 0);
+	host_sigaction(sig, HOST_DEFAULT, 0, 0);
 }
 
 static void host_handler(int sig, void *vinfo, void *uc)
@@ -109,9 +112,9 @@ static void install(int sig, const struct guest_action *act)
 	void (*fn)(int, void *, void *) = host_handler;
 	if (!(FAULTS & SIGBIT(sig))) {
 		if (act->handler == (u64)SIG_IGN)
-			fn = (void (*)(int, void *, void *))SIG_IGN;
+			fn = HOST_IGNORE;
 		else if (act->handler == (u64)SIG_DFL && !(DUMPS & SIGBIT(sig)))
-			fn = (void (*)(int, void *, void *))SIG_DFL;
+			fn = HOST_DEFAULT;
 	}
 	host_sigaction(sig, fn, flags, ~FAULTS);
 }
@@ -168,7 +171,7 @@ void signal_before_exec(struct thread *t, bool undo)
 {
 	for (int sig = 1; sig < 32; sig++)
 		if (FAULTS & SIGBIT(sig) && t->sighand->action[sig].handler == (u64)SIG_IGN)
-			host_sigaction(sig, undo ? host_handler : (void (*)(int, void *, void *))SIG_IGN, SA_SIGINFO, ~FAULTS);
+			host_sigaction(sig, undo ? host_handler : HOST_IGNORE, SA_SIGINFO, ~FAULTS);
 }
 
 /* ---- delivery ---- */
@@ -185,7 +188,7 @@ static u32 altstack_state(const struct thread *t, u64 sp)
 static NORETURN void die_by(int sig)
 {
 	u64 none = ~SIGBIT(sig);
-	host_sigaction(sig, (void (*)(int, void *, void *))SIG_DFL, 0, 0);
+	host_sigaction(sig, HOST_DEFAULT, 0, 0);
 	RAW3(SYS_tgkill, getpid(), RAW1(SYS_gettid, 0), sig);
 	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	for (;;)

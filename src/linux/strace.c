@@ -151,8 +151,6 @@ static void add_set(struct strace_line *l, struct vm *vm, u64 addr)
 	add(l, "]");
 }
 
-const char *ioctl_name(u32 number);
-
 static void add_arg(struct strace_line *l, struct thread *t, enum call_kind kind, u64 v)
 {
 	struct timespec ts;

@@ -14,3 +14,5 @@ static inline void *ptr_arg(const struct thread *t, u64 addr)
 }
 /* File descriptors that are Rhea's own: the guest sees them closed. */
 bool fd_is_ours(const struct thread *t, u64 fd);
+/* NULL: not one of those that go to the host. */
+const char *ioctl_name(u32 number);
