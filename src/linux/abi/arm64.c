@@ -14,6 +14,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+GUEST_DECL(aarch64);
+
 static struct arm64 *regs(const struct cpu *cpu)
 {
 	return container_of(cpu, struct arm64, cpu);
