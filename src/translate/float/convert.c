@@ -21,7 +21,7 @@ u128 fp_convert(enum fp_format to, enum fp_format from, u128 a, const struct fp_
 		return fp_choose_nan(to, &n, 1, FP_NAN_AB, ctl, flags);
 	if (n.kind == FP_INF)
 		return fp_inf(to, n.sign, ctl);
-	if (from != FP_F16) /* Arm IDC and x86 DE alike */
+	if (from != FP_F16 && from != FP_F80) /* neither Arm's f16 nor x86's VCVTPH2PS and FST raise it */
 		fp_note_denormal(from, n.denormal, ctl, flags);
 	return fp_round_num(dst, n, 0, ctl->round, &own, flags);
 }

@@ -76,9 +76,14 @@ static struct fp_num unpack_special(const struct fp_layout *l, struct fp_num n, 
 	return n;
 }
 
+static bool is_half(enum fp_format f)
+{
+	return f == FP_F16 || f == (enum fp_format)FP_F16_ALT;
+}
+
 static bool flushes_in(enum fp_format f, const struct fp_ctl *ctl)
 {
-	return f == FP_F16 ? ctl->flush_in_f16 : ctl->flush_in;
+	return is_half(f) ? ctl->flush_in_f16 : ctl->flush_in;
 }
 
 struct fp_num fp_unpack(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 *flags)
@@ -104,7 +109,7 @@ struct fp_num fp_unpack(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 
 	if (!biased) {
 		n.exp = l->emin;
 		if (flushes_in(f, ctl)) {
-			*flags |= f == FP_F16 || ctl->ah ? 0 : FP_INPUT_FLUSHED;
+			*flags |= is_half(f) || ctl->ah ? 0 : FP_INPUT_FLUSHED;
 			return n;
 		}
 		n.denormal = !ctl->f80_m68k || !(n.sig & FP_TOP);
@@ -218,7 +223,8 @@ u128 fp_choose_nan(enum fp_format f, const struct fp_num *ops, unsigned n, unsig
 	return fp_pack_nan(f, nan, ctl);
 }
 
-static u128 overflow(enum fp_format f, bool sign, unsigned mode, const struct fp_ctl *ctl, u32 *flags)
+static u128 overflow(enum fp_format f, bool sign, unsigned precision, unsigned mode, const struct fp_ctl *ctl,
+		     u32 *flags)
 {
 	if (fp_layout(f, ctl)->no_specials) {
 		*flags |= FP_INVALID;
@@ -228,7 +234,9 @@ static u128 overflow(enum fp_format f, bool sign, unsigned mode, const struct fp
 	bool to_inf = mode == FP_NEAREST_EVEN || mode == FP_NEAREST_AWAY || (mode == FP_UP && !sign) ||
 		      (mode == FP_DOWN && sign);
 	*flags = (*flags & ~(u32)FP_ROUNDED_UP) | (to_inf ? FP_ROUNDED_UP : 0);
-	return to_inf ? fp_inf(f, sign, ctl) : fp_max_finite(f, sign, ctl);
+	if (to_inf)
+		return fp_inf(f, sign, ctl);
+	return fp_max_finite(f, sign, ctl) & ~low_bits(fp_layout(f, ctl)->precision - precision);
 }
 
 /* Whether a number below the normal range is still below it when rounded with an unbounded exponent. */
@@ -252,7 +260,7 @@ u128 fp_round(enum fp_format f, bool sign, i32 exp, u128 sig, unsigned precision
 {
 	const struct fp_layout *l = fp_layout(f, ctl);
 	const i32 wrap = 3 << (l->exp_bits - 2);
-	bool flush = f == FP_F16 ? ctl->flush_out_f16 : ctl->flush_out;
+	bool flush = is_half(f) ? ctl->flush_out_f16 : ctl->flush_out;
 	u32 drop;
 	mode = fp_mode(mode, ctl);
 	if (!precision || precision > l->precision)
@@ -290,7 +298,7 @@ u128 fp_round(enum fp_format f, bool sign, i32 exp, u128 sig, unsigned precision
 	}
 	if (exp > l->emax) {
 		if (!ctl->wrap_overflow || exp - wrap > l->emax)
-			return overflow(f, sign, mode, ctl, flags);
+			return overflow(f, sign, precision, mode, ctl, flags);
 		*flags |= FP_OVERFLOW;
 		exp -= wrap;
 	}

@@ -119,7 +119,9 @@ static inline void fp_note_denormal(enum fp_format f, bool denormal, const struc
 
 static inline unsigned fp_mode(unsigned mode, const struct fp_ctl *ctl)
 {
-	return mode == FP_ROUND_CTL ? ctl->round : mode;
+	if (mode == FP_ROUND_CTL)
+		mode = ctl->round;
+	return mode == FP_ROUND_CTL ? FP_NEAREST_EVEN : mode;
 }
 
 /* Exact product of finite numbers, exact sum up to a sticky last bit; see struct fp_wide. */

@@ -14,15 +14,15 @@
 
 enum fp_format { FP_F16, FP_BF16, FP_F32, FP_F64, FP_F80, FP_F128, FP_FORMATS };
 
-/* The order is that of RISC-V's and Arm's tables for none; map a guest's numbers by a table of its own. */
+/* Map a guest's numbers by a table of its own. In struct fp_ctl, 0 is FP_NEAREST_EVEN. */
 enum fp_round {
+	FP_ROUND_CTL, /* as an argument: what the fp_ctl says */
 	FP_NEAREST_EVEN,
 	FP_TO_ZERO,
 	FP_DOWN,
 	FP_UP,
 	FP_NEAREST_AWAY,
 	FP_TO_ODD, /* truncate, then set the last bit if anything was lost ("prepare for shorter precision") */
-	FP_ROUND_CTL, /* as an argument: what the fp_ctl says */
 };
 
 enum fp_flag {
@@ -96,7 +96,7 @@ enum fp_int_rule {
 };
 
 struct fp_ctl {
-	u8 round; /* enum fp_round, not FP_ROUND_CTL */
+	u8 round; /* enum fp_round */
 	u8 nan_rule, nan_rule3; /* enum fp_nan_rule of two operands and of fused multiply-add */
 	u8 inf_zero_nan, quiet, nan_shape, int_rule; /* the enums above */
 	u8 f80_prec; /* x87 precision control: 24 or 53 significant bits; 0 and 64: all */

@@ -176,7 +176,7 @@
 	_(MMLAU,   "vvv", '=', "P")  /* a (2x2 i32) + b (2x8 bytes) times c (2x8) transposed (FEAT_I8MM) */ \
 	_(MMLAS,   "vvv", '=', "P") \
 	_(MMLAUS,  "vvv", '=', "P") \
-	/* ---- floating point; region->fp holds the rules. Rounding, where an operation rounds: imm low byte = enum fp_round, FP_ROUND_CTL unless the instruction says otherwise ---- */ \
+	/* ---- floating point; region->fp holds the rules. Rounding, where an operation rounds: imm low byte = enum fp_round; 0, FP_ROUND_CTL, unless the instruction says otherwise ---- */ \
 	_(FADD,    "vv-", '=', "F") \
 	_(FSUB,    "vv-", '=', "F") \
 	_(FMUL,    "vv-", '=', "F") \
@@ -187,7 +187,7 @@
 	_(FNEG,    "v--", '=', "P")  /* the sign bit alone */ \
 	_(FABS,    "v--", '=', "P") \
 	_(FCOPYSIGN,"vv-",'=', "P")  /* magnitude of a, sign of b; imm 1: sign inverted; 2: sign of a xor b */ \
-	_(FMIN,    "vv-", '=', "F")  /* imm bits 8..10: enum fp_minmax of float.h (Arm, IEEE 2008, IEEE 2019, x86) */ \
+	_(FMIN,    "vv-", '=', "F")  /* imm bits 8..15: enum fp_minmax of float.h (Arm, IEEE 2008, IEEE 2019, x86), without FP_MM_MIN */ \
 	_(FMAX,    "vv-", '=', "F") \
 	_(FMULX,   "vv-", '=', "F")  /* Arm: 0 * inf = 2 with the signs' sign */ \
 	_(FRECPE,  "v--", '=', "F")  /* Arm's estimates and steps */ \
@@ -218,8 +218,8 @@
 	_(FCMLA,   "vvv", '=', "F")  /* a + complex b times c; imm bits 8..9: rotation / 90 */ \
 	_(FCADD,   "vv-", '=', "F")  /* imm bit 8: rotation 270 (else 90) */ \
 	_(FMLAL,   "vvv", '=', "F")  /* a (f32 lanes) + f16 lanes of b and c widened; imm bit 8: high halves, bit 9: subtract */ \
-	_(BFDOT,   "vvv", '=', "F")  /* FEAT_BF16 */ \
-	_(BFMMLA,  "vvv", '=', "F") \
+	_(BFDOT,   "vvv", '=', "F")  /* FEAT_BF16: a (f32 lanes) + two products each of bf16 lanes of b and c; imm bit 8: with the rounding of FPCR.EBF */ \
+	_(BFMMLA,  "vvv", '=', "F")  /* imm as BFDOT */ \
 	_(BFMLAL,  "vvv", '=', "F")  /* imm bit 8: top (odd) elements */ \
 	_(FPFLAGS, "---", 't', "S")  /* i32: the sticky flags as FP_* bits */ \
 	_(SETFPFLAGS,"v--",'-', "S") \
