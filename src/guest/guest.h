@@ -20,6 +20,9 @@ struct guest_reg {
 	u16 offset; /* in the CPU state */
 	u16 bits;
 	const char *type, *group; /* gdb's type names, NULL for the default */
+	/* Registers that are not kept as they read (offset is 0 then). */
+	u64 (*get)(const struct cpu *cpu);
+	void (*set)(struct cpu *cpu, u64 value);
 };
 
 struct guest {
@@ -42,7 +45,7 @@ struct guest {
 	/* Sets region->fp and whatever else follows from the key. Called before the first instruction of a region. */
 	void (*begin)(struct tr *t);
 	/*
-	 * Translates the instruction at t->pc: sets t->len and emits. An instruction that is undefined in this mode and model emits
+	 * Translates the instruction at t->pc: sets t->len and emits, INSN first. An instruction that is undefined in this mode and model emits
 	 * RAISE EV_UNDEFINED and gives INSN_UNDEFINED. t->avail < length: raises EV_FETCH for the missing part.
 	 */
 	enum guest_sense (*insn)(struct tr *t);

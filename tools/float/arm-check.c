@@ -1,8 +1,17 @@
-/* Developer's tool: reads arm-guest's records on stdin and compares them with src/translate/float. */
+/*
+ * Developer's tool: reads arm-guest's lines on stdin and compares them with src/translate/float. Lines starting with # are skipped.
+ * Prints the first differences and a count; exit status 1 if any.
+ */
 #include "translate/float/float.h"
-#include "arm-record.h"
 #include "arm-ops.h"
+#include <inttypes.h>
 #include <stdio.h>
+
+struct record {
+	unsigned op;
+	u32 fpcr, fpsr;
+	u64 a, b, c, result;
+};
 
 static u64 nzcv(enum fp_order o)
 {
@@ -53,7 +62,7 @@ static const char *const texts[] = {
 #undef X
 };
 
-static u64 mine(const struct arm_record *r, const struct fp_ctl *ctl, u32 *fl)
+static u64 mine(const struct record *r, const struct fp_ctl *ctl, u32 *fl)
 {
 	u64 a = r->a, b = r->b, c = r->c;
 	unsigned n = 0;
@@ -65,23 +74,57 @@ static u64 mine(const struct arm_record *r, const struct fp_ctl *ctl, u32 *fl)
 	return 0;
 }
 
+/*
+ * FJCVTZS of a denormal that FPCR.FZ makes zero: the architecture clears Z (FPToFixedJS: sign 0, value 0, fraction not 0),
+ * qemu-aarch64 7.2 sets it.
+ */
+static bool excused(const struct record *r, u64 got)
+{
+	return !strncmp(texts[r->op], "fjcvtzs", 7) && !(r->a >> 52) && r->a && r->fpcr & BIT(24) &&
+	       (got ^ r->result) == BIT(62);
+}
+
+static bool parse(const char *line, struct record *r)
+{
+	int at = 0;
+	if (sscanf(line, "%" SCNx32 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx32 " %n",
+		   &r->fpcr, &r->a, &r->b, &r->c, &r->result, &r->fpsr, &at) < 6)
+		return false;
+	for (unsigned i = 0; i < LEN(texts); i++) {
+		r->op = (r->op + 1) % LEN(texts); /* they mostly come in order */
+		size_t n = strlen(texts[r->op]);
+		if (!strncmp(line + at, texts[r->op], n) && line[at + n] <= '\n')
+			return true;
+	}
+	return false;
+}
+
 int main(void)
 {
-	struct arm_record r;
-	unsigned long total = 0, bad = 0, per[LEN(texts)] = { 0 };
-	while (fread(&r, sizeof(r), 1, stdin) == 1 && r.op < LEN(texts)) {
+	char line[512];
+	struct record r = { .op = LEN(texts) - 1 };
+	unsigned long total = 0, bad = 0, let = 0;
+	while (fgets(line, sizeof(line), stdin)) {
+		if (line[0] == '#')
+			continue;
+		total++;
+		if (!parse(line, &r)) {
+			bad++;
+			printf("not understood: %s", line);
+			continue;
+		}
 		struct fp_ctl ctl = ctl_of(r.fpcr);
 		u32 fl = 0;
 		u64 got = mine(&r, &ctl, &fl);
-		total++;
 		if (got == r.result && fpsr_of(fl) == r.fpsr)
 			continue;
-		bad++;
-		if (per[r.op]++ < 3)
-			printf("%s fpcr %08x: %llx %llx %llx: got %llx %02x, guest %llx %02x\n", texts[r.op], r.fpcr,
-			       (unsigned long long)r.a, (unsigned long long)r.b, (unsigned long long)r.c,
-			       (unsigned long long)got, fpsr_of(fl), (unsigned long long)r.result, r.fpsr);
+		if (excused(&r, got)) {
+			let++;
+			continue;
+		}
+		if (bad++ < 40)
+			printf("got %016" PRIx64 " %02" PRIx32 " for %s", got, fpsr_of(fl), line);
 	}
-	printf("%lu of %lu differ (%zu instructions)\n", bad, total, LEN(texts));
-	return bad != 0;
+	printf("%lu of %lu differ, %lu excused (%zu instructions)\n", bad, total, let, LEN(texts));
+	return bad || !total;
 }

@@ -8,14 +8,14 @@
 #define MM(F, r, insn, kind) X(F, insn " " r "3, " r "0, " r "1", fp_minmax(F, W(F, a), W(F, b), kind, ctl, fl))
 #define FMA(F, r, insn, neg) X(F, insn " " r "3, " r "0, " r "1, " r "2", fp_fma(F, W(F, a), W(F, b), W(F, c), neg, ctl, fl))
 #define RND(F, r, insn, mode, exact) X(F, insn " " r "3, " r "0", fp_round_int(F, W(F, a), mode, exact, ctl, fl))
-#define TOI(F, r, insn, g, bits, sig, mode) X(F, insn " " g "9, " r "0\n fmov d3, x9", (u64)(bits == 32 ? (u32)fp_to_int(F, W(F, a), bits, sig, 0, mode, ctl, fl) : (u64)fp_to_int(F, W(F, a), bits, sig, 0, mode, ctl, fl)))
+#define TOI(F, r, insn, g, bits, sig, mode) X(F, insn " " g "9, " r "0; fmov d3, x9", (u64)(bits == 32 ? (u32)fp_to_int(F, W(F, a), bits, sig, 0, mode, ctl, fl) : (u64)fp_to_int(F, W(F, a), bits, sig, 0, mode, ctl, fl)))
 #define TOIS(F, r, mode, m) \
 	TOI(F, r, "fcvt" m "s", "w", 32, true, mode) TOI(F, r, "fcvt" m "s", "x", 64, true, mode) \
 	TOI(F, r, "fcvt" m "u", "w", 32, false, mode) TOI(F, r, "fcvt" m "u", "x", 64, false, mode)
 #define FIX(F, r, n) \
-	X(F, "fcvtzs x9, " r "0, #" #n "\n fmov d3, x9", (u64)fp_to_int(F, W(F, a), 64, true, n, FP_TO_ZERO, ctl, fl)) \
+	X(F, "fcvtzs x9, " r "0, #" #n "; fmov d3, x9", (u64)fp_to_int(F, W(F, a), 64, true, n, FP_TO_ZERO, ctl, fl)) \
 	X(F, "scvtf " r "3, x10, #" #n, fp_from_int(F, (i64)a, n, ctl, fl)) X(F, "ucvtf " r "3, x10, #" #n, fp_from_uint(F, a, n, ctl, fl))
-#define CMP(F, r, insn, sig) X(F, insn " " r "0, " r "1\n mrs x9, nzcv\n fmov d3, x9", nzcv(fp_compare(F, W(F, a), W(F, b), sig, ctl, fl)))
+#define CMP(F, r, insn, sig) X(F, insn " " r "0, " r "1; mrs x9, nzcv; fmov d3, x9", nzcv(fp_compare(F, W(F, a), W(F, b), sig, ctl, fl)))
 #define CVT(F, r, T, t) X(F, "fcvt " t "3, " r "0", fp_convert(T, F, W(F, a), ctl, fl))
 #define FIT(F, r, insn, mode, bits) X(F, insn " " r "3, " r "0", fp_round_int_fit(F, W(F, a), mode, bits, ctl, fl))
 
@@ -50,13 +50,13 @@
 	FIT(FP_F32, "s", "frint64x", FP_ROUND_CTL, 64) FIT(FP_F32, "s", "frint64z", FP_TO_ZERO, 64) \
 	FIT(FP_F64, "d", "frint32x", FP_ROUND_CTL, 32) FIT(FP_F64, "d", "frint32z", FP_TO_ZERO, 32) \
 	FIT(FP_F64, "d", "frint64x", FP_ROUND_CTL, 64) FIT(FP_F64, "d", "frint64z", FP_TO_ZERO, 64) \
-	X(FP_F64, "fjcvtzs w9, d0\n mrs x10, nzcv\n orr x9, x9, x10, lsl #32\n fmov d3, x9", js(a, ctl, fl)) \
+	X(FP_F64, "fjcvtzs w9, d0; mrs x10, nzcv; orr x9, x9, x10, lsl #32; fmov d3, x9", js(a, ctl, fl)) \
 	X(FP_F32, "urecpe v3.2s, v0.2s", fp_arm_urecpe((u32)a) | (u64)fp_arm_urecpe(a >> 32) << 32) \
 	X(FP_F32, "ursqrte v3.2s, v0.2s", fp_arm_ursqrte((u32)a) | (u64)fp_arm_ursqrte(a >> 32) << 32) \
-	X(FP_BF16, "fmov d3, d2\n bfdot v3.2s, v0.4h, v1.4h", (u64)fp_arm_bfdot(c >> 32, a >> 32, b >> 32, false, ctl) << 32 | fp_arm_bfdot((u32)c, (u32)a, (u32)b, false, ctl)) \
-	X(FP_BF16, "fmov d3, d2\n bfmlalb v3.4s, v0.8h, v1.8h", (u64)fp_arm_bfmlal(c >> 32, a >> 32, b >> 32, ctl, fl) << 32 | fp_arm_bfmlal((u32)c, (u16)a, (u16)b, ctl, fl)) \
-	X(FP_F16, "fmov d3, d2\n fmlal v3.2s, v0.2h, v1.2h", \
+	X(FP_BF16, "fmov d3, d2; bfdot v3.2s, v0.4h, v1.4h", (u64)fp_arm_bfdot(c >> 32, a >> 32, b >> 32, false, ctl) << 32 | fp_arm_bfdot((u32)c, (u32)a, (u32)b, false, ctl)) \
+	X(FP_BF16, "fmov d3, d2; bfmlalb v3.4s, v0.8h, v1.8h", (u64)fp_arm_bfmlal(c >> 32, a >> 32, b >> 32, ctl, fl) << 32 | fp_arm_bfmlal((u32)c, (u16)a, (u16)b, ctl, fl)) \
+	X(FP_F16, "fmov d3, d2; fmlal v3.2s, v0.2h, v1.2h", \
 		fp_fma_widen(FP_F16, FP_F32, (u16)a, (u16)b, (u32)c, 0, ctl, fl) | fp_fma_widen(FP_F16, FP_F32, a >> 16 & 0xffff, b >> 16 & 0xffff, c >> 32, 0, ctl, fl) << 32) \
-	X(FP_F16, "fmov d3, d2\n fmlsl v3.2s, v0.2h, v1.2h", \
+	X(FP_F16, "fmov d3, d2; fmlsl v3.2s, v0.2h, v1.2h", \
 		fp_fma_widen(FP_F16, FP_F32, (u16)a, (u16)b, (u32)c, FP_FMA_NEG_PRODUCT, ctl, fl) | fp_fma_widen(FP_F16, FP_F32, a >> 16 & 0xffff, b >> 16 & 0xffff, c >> 32, FP_FMA_NEG_PRODUCT, ctl, fl) << 32)
 /* clang-format on */

@@ -3,9 +3,7 @@
  * and special operands, under every rounding mode, with DAZ, FTZ and x87's precision control. Compares results bit by bit
  * (NaNs included) and all six exception flags.
  *
- *	cc -O2 -std=gnu17 -fwrapv -mfma -mf16c -msse4.1 -Isrc tools/float/host-x86.c src/translate/float/[a-c]*.c
- *	   src/translate/float/presets.c   (without _test.c files)
- *	host-x86 [COUNT [SEED]]
+ *	tools/float/host-x86.sh [COUNT [SEED]]
  */
 #include "translate/float/float.h"
 #include "operands.h"
@@ -21,16 +19,18 @@ static unsigned x86_flags(u32 f)
 	       (f & FP_OVERFLOW ? 8 : 0) | (f & FP_UNDERFLOW ? 16 : 0) | (f & FP_INEXACT ? 32 : 0);
 }
 
-static void check(const char *op, unsigned mode, u128 a, u128 b, u128 c, u128 got, unsigned gf, u128 want, unsigned wf)
+static void check(const char *op, unsigned mode, u128 a, u128 b, u128 c, u128 got, unsigned gf, u128 want,
+		  unsigned wf)
 {
 	total++;
 	if (got == want && gf == wf)
 		return;
 	if (bad++ < 40)
-		printf("%s mode %x: %llx:%llx %llx:%llx %llx: got %llx:%llx %02x, host %llx:%llx %02x\n", op, mode,
-		       (unsigned long long)(a >> 64), (unsigned long long)a, (unsigned long long)(b >> 64),
-		       (unsigned long long)b, (unsigned long long)c, (unsigned long long)(got >> 64),
-		       (unsigned long long)got, gf, (unsigned long long)(want >> 64), (unsigned long long)want, wf);
+		printf("%s mode %x: %llx:%llx %llx:%llx %llx: got %llx:%llx %02x, host %llx:%llx %02x\n", op,
+		       mode, (unsigned long long)(a >> 64), (unsigned long long)a,
+		       (unsigned long long)(b >> 64), (unsigned long long)b, (unsigned long long)c,
+		       (unsigned long long)(got >> 64), (unsigned long long)got, gf,
+		       (unsigned long long)(want >> 64), (unsigned long long)want, wf);
 }
 
 static const u8 round_of[4] = { FP_NEAREST_EVEN, FP_DOWN, FP_UP, FP_TO_ZERO };
@@ -58,7 +58,7 @@ static void sse_case(enum fp_format f, unsigned mode)
 	ctl.flush_out = mode & 8;
 #define BOTH(macro, stem, ...) \
 	if (f == FP_F32) \
-		macro(stem "s" __VA_ARGS__) else macro(stem "d" __VA_ARGS__)
+	macro(stem "s" __VA_ARGS__) else macro(stem "d" __VA_ARGS__)
 	BOTH(ASM2, "adds")
 	SHOW("add", fp_add(f, va, vb, &ctl, &fl));
 	BOTH(ASM2, "subs")
@@ -163,9 +163,43 @@ static void half_case(unsigned mode)
 		u32 fl = 0; \
 		u128 mine = (expr); \
 		u128 mask80 = ((u128)0xffff << 64) | ~0ull; \
-		check(name, mode, va, vb, 0, mine, x86_flags(fl) | (fl & FP_ROUNDED_UP && fl & FP_INEXACT ? 0x200 : 0), \
-		      host & mask80, (sw & 63) | (sw & 0x20 ? sw & 0x200 : 0)); \
+		check(name, mode, va, vb, 0, mine, \
+		      x86_flags(fl) | (fl & FP_ROUNDED_UP && fl & FP_INEXACT ? 0x200 : 0), host & mask80, \
+		      (sw & 63) | (sw & 0x20 ? sw & 0x200 : 0)); \
 	}
+
+/* FPREM and FPREM1 until they are through: how far a partial step goes is the CPU's own choice. */
+static void remainder_case(u128 va, u128 vb, unsigned mode, u16 cw, const struct fp_ctl *ctl)
+{
+	for (unsigned nearest = 0; nearest < 2; nearest++) {
+		u128 host = 0, mine = va;
+		u16 sw;
+		u64 q;
+		bool partial;
+		u32 fl = 0;
+		if (nearest)
+			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; 1: fprem1; fnstsw %%ax; testb "
+					 "$4, %%ah; jnz 1b; "
+					 "movw %%ax, %1; fstpt %0; fninit"
+					 : "=m"(host), "=m"(sw)
+					 : "m"(va), "m"(vb), "m"(cw)
+					 : "memory", "ax", "cc");
+		else
+			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; 1: fprem; fnstsw %%ax; testb "
+					 "$4, %%ah; jnz 1b; "
+					 "movw %%ax, %1; fstpt %0; fninit"
+					 : "=m"(host), "=m"(sw)
+					 : "m"(va), "m"(vb), "m"(cw)
+					 : "memory", "ax", "cc");
+		do
+			mine = fp_rem_partial(mine, vb, nearest, &q, &partial, ctl, &fl);
+		while (partial);
+		unsigned raised = x86_flags(fl),
+			 quotient = (q & 4 ? 0x100 : 0) | (q & 2 ? 0x4000 : 0) | (q & 1 ? 0x200 : 0);
+		check(nearest ? "x87 prem1" : "x87 prem", mode, va, vb, q, mine, raised | quotient,
+		      host & ~((~(u128)0) << 80), (sw & 63) | (raised & 1 ? 0 : sw & 0x4300));
+	}
+}
 
 static void x87_case(unsigned mode)
 {
@@ -189,26 +223,7 @@ static void x87_case(unsigned mode)
 	X87_CHECK("x87 sqrt", fp_sqrt(FP_F80, va, &ctl, &fl));
 	X87_UNARY("frndint");
 	X87_CHECK("x87 rndint", fp_round_int(FP_F80, va, FP_ROUND_CTL, true, &ctl, &fl));
-	for (unsigned nearest = 0; nearest < 2; nearest++) {
-		if (nearest)
-			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; fprem1; fnstsw %1; fstpt %0; fninit"
-					 : "=m"(host), "=m"(sw)
-					 : "m"(va), "m"(vb), "m"(cw)
-					 : "memory");
-		else
-			__asm__ volatile("fninit; fldcw %4; fldt %3; fldt %2; fprem; fnstsw %1; fstpt %0; fninit"
-					 : "=m"(host), "=m"(sw)
-					 : "m"(va), "m"(vb), "m"(cw)
-					 : "memory");
-		u64 q;
-		bool partial;
-		u32 fl = 0;
-		u128 mine = fp_rem_partial(va, vb, nearest, &q, &partial, &ctl, &fl);
-		unsigned wf = x86_flags(fl), cc = sw & 0x4700;
-		unsigned mc = partial ? 0x400 : (q & 4 ? 0x100 : 0) | (q & 2 ? 0x4000 : 0) | (q & 1 ? 0x200 : 0);
-		check(nearest ? "x87 prem1" : "x87 prem", mode, va, vb, q, mine, wf | mc,
-		      host & ~((~(u128)0) << 80), (sw & 63) | (wf & 1 ? 0 : cc));
-	}
+	remainder_case(va, vb, mode, cw, &ctl);
 	u64 out = 0;
 	__asm__ volatile("fninit; fldcw %3; fldt %2; fistpll %0; fnstsw %1; fninit"
 			 : "=m"(out), "=m"(sw)

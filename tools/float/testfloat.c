@@ -4,6 +4,7 @@
  *	testfloat_gen -rmin -exact f64_mulAdd | testfloat x86 down 0 f64_mulAdd
  *
  * Arguments: preset, rounding, f80 precision (0: all), function. Format of a line: TestFloat's doc/testfloat_gen.html.
+ * With no arguments every line begins with these four words; lines beginning with # are skipped.
  * tools/float/testfloat.sh builds it and runs everything. Prints the first differences and a count; exit status 1 if any.
  */
 #include "translate/float/float.h"
@@ -12,7 +13,9 @@
 static const struct {
 	const char *name;
 	enum fp_format format;
-} formats[] = { { "f16", FP_F16 }, { "f32", FP_F32 }, { "f64", FP_F64 }, { "extF80", FP_F80 }, { "f128", FP_F128 } };
+} formats[] = {
+	{ "f16", FP_F16 }, { "f32", FP_F32 }, { "f64", FP_F64 }, { "extF80", FP_F80 }, { "f128", FP_F128 }
+};
 
 static const struct {
 	const char *name;
@@ -69,8 +72,8 @@ static u128 call(const char *name, const char **in, const struct fp_ctl *ctl, u3
 		u128 n = hex(in);
 		unsigned up = 128 - integers[i].bits;
 		f = format_at(&name);
-		return integers[i].is_signed ? fp_from_int(f, (i128)(n << up) >> up, 0, ctl, flags) :
-					       fp_from_uint(f, n, 0, ctl, flags);
+		return integers[i].is_signed ? fp_from_int(f, (i128)(n << up) >> up, 0, ctl, flags)
+					     : fp_from_uint(f, n, 0, ctl, flags);
 	}
 	u128 a = hex(in);
 	name++;
@@ -79,7 +82,8 @@ static u128 call(const char *name, const char **in, const struct fp_ctl *ctl, u3
 		i = integer_at(&name);
 		if (i < 0)
 			return fp_convert(format_at(&name), f, a, ctl, flags);
-		u128 r = fp_to_int(f, a, integers[i].bits, integers[i].is_signed, 0, FP_ROUND_CTL, ctl, flags);
+		u128 r =
+		    fp_to_int(f, a, integers[i].bits, integers[i].is_signed, 0, FP_ROUND_CTL, ctl, flags);
 		return r & (~(u128)0 >> (128 - integers[i].bits));
 	}
 	if (!strcmp(name, "roundToInt"))
@@ -118,32 +122,50 @@ static unsigned testfloat_flags(u32 flags)
 	       (flags & FP_DIVZERO ? 8 : 0) | (flags & FP_INVALID ? 16 : 0);
 }
 
-int main(int argc, char **argv)
+/* One test: its four words, and the line from the first operand on. */
+static bool agrees(char *const word[4], const char *in)
 {
-	char line[256];
-	unsigned long count = 0, bad = 0;
 	struct fp_ctl ctl = { 0 };
-	if (argc != 5)
-		return 2;
 	for (unsigned i = 0; i < LEN(presets); i++)
-		if (!strcmp(argv[1], presets[i].name))
+		if (!strcmp(word[0], presets[i].name))
 			ctl = *presets[i].ctl;
 	for (unsigned i = 0; i < LEN(rounds); i++)
-		if (!strcmp(argv[2], rounds[i]))
+		if (!strcmp(word[1], rounds[i]))
 			ctl.round = i;
-	ctl.f80_prec = atoi(argv[3]);
+	ctl.f80_prec = atoi(word[2]);
+	u32 flags = 0;
+	u128 got = call(word[3], &in, &ctl, &flags), want = hex(&in);
+	unsigned raised = testfloat_flags(flags), expected = (unsigned)hex(&in);
+	if (got != want || raised != expected)
+		printf("  got %llx:%016llx %02x for %s %s ", (unsigned long long)(got >> 64),
+		       (unsigned long long)got, raised, word[1], word[3]);
+	return got == want && raised == expected;
+}
+
+int main(int argc, char **argv)
+{
+	char line[512], copy[512];
+	unsigned long count = 0, bad = 0;
+	char *word[4];
+	if (argc != 5 && argc != 1)
+		return 2;
 	while (fgets(line, sizeof(line), stdin)) {
-		const char *in = line;
-		u32 flags = 0;
-		u128 got = call(argv[4], &in, &ctl, &flags), want = hex(&in);
-		unsigned raised = testfloat_flags(flags), expected = (unsigned)hex(&in);
-		count++;
-		if (got == want && raised == expected)
+		const char *operands = line;
+		if (line[0] == '#')
 			continue;
-		if (bad++ < 5)
-			printf("  %s got %llx:%016llx %02x for %s", argv[4], (unsigned long long)(got >> 64),
-			       (unsigned long long)got, raised, line);
+		if (argc == 5) {
+			memcpy(word, argv + 1, sizeof(word));
+		} else {
+			strcpy(copy, line);
+			for (unsigned i = 0; i < 4; i++)
+				word[i] = strtok(i ? NULL : copy, " ");
+			operands += word[3] - copy + strlen(word[3]);
+		}
+		count++;
+		if (!agrees(word, operands) && bad++ < 1000)
+			fputs(line, stdout);
 	}
-	printf("%s %s %s %s: %lu of %lu differ\n", argv[1], argv[2], argv[3], argv[4], bad, count);
-	return bad != 0;
+	printf("%s %s %s %s: %lu of %lu differ\n", argc == 5 ? argv[1] : "vectors", argc == 5 ? argv[2] : "",
+	       argc == 5 ? argv[3] : "", argc == 5 ? argv[4] : "", bad, count);
+	return bad || !count;
 }

@@ -2,17 +2,22 @@
 # Developer's tool: runs Berkeley TestFloat's level-1 vectors through src/translate/float.
 #
 #   tools/float/testfloat.sh GEN PRESET [before]
+#   tools/float/testfloat.sh - <LINES      lines with PRESET, rounding, precision, function in front
 #
 # GEN: a testfloat_gen (ucb-bar/berkeley-testfloat-3) built with the SoftFloat specialisation that fits PRESET:
 # 8086-SSE for x86, 8086 for x87, RISCV for riscv. Level 1, all rounding modes.
 set -u
-gen=$1 preset=$2 tiny=${3:-after}
+gen=$1 preset=${2:-} tiny=${3:-after}
 root=$(dirname "$0")/../..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cc -std=gnu17 -O2 -D_GNU_SOURCE -fwrapv -I"$root/src" -o "$work/testfloat" "$root/tools/float/testfloat.c" \
 	"$root"/src/translate/float/core.c "$root"/src/translate/float/arith.c "$root"/src/translate/float/convert.c \
 	"$root"/src/translate/float/compare.c "$root"/src/translate/float/presets.c || exit 2
+if [ "$gen" = - ]; then
+	"$work/testfloat"
+	exit
+fi
 formats="f16 f32 f64 extF80 f128"
 [ "$preset" = x87 ] && formats=extF80
 list() {

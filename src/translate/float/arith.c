@@ -17,7 +17,7 @@ static bool any_nan(const struct fp_num *n, unsigned count)
 
 static bool inf_times_zero(const struct fp_num *a, const struct fp_num *b)
 {
-	return (a->kind == FP_INF && b->kind == FP_ZERO) || (a->kind == FP_ZERO && b->kind == FP_INF);
+	return (a->kind == NUM_INF && b->kind == NUM_ZERO) || (a->kind == NUM_ZERO && b->kind == NUM_INF);
 }
 
 /* Only x87's arithmetic obeys the precision control. */
@@ -33,12 +33,12 @@ static u128 shift_jam(u128 sig, u32 n)
 	return kept | (lost != 0);
 }
 
-/* Sum of two finite numbers that are not both zero; FP_ZERO when they cancel. */
+/* Sum of two finite numbers that are not both zero; NUM_ZERO when they cancel. */
 static struct fp_num add_finite(struct fp_num a, struct fp_num b)
 {
-	if (a.kind == FP_ZERO)
+	if (a.kind == NUM_ZERO)
 		return b;
-	if (b.kind == FP_ZERO)
+	if (b.kind == NUM_ZERO)
 		return a;
 	if (a.exp < b.exp || (a.exp == b.exp && a.sig < b.sig)) {
 		struct fp_num t = a;
@@ -46,12 +46,12 @@ static struct fp_num add_finite(struct fp_num a, struct fp_num b)
 		b = t;
 	}
 	u128 small = shift_jam(b.sig, a.exp - b.exp + 1);
-	struct fp_num sum = { .kind = FP_FINITE, .sign = a.sign, .exp = a.exp + 1 };
+	struct fp_num sum = { .kind = NUM_FINITE, .sign = a.sign, .exp = a.exp + 1 };
 	sum.sig = a.sign == b.sign ? (a.sig >> 1) + small : (a.sig >> 1) - small;
 	if (sum.sig)
 		fp_normalise(&sum);
 	else
-		sum.kind = FP_ZERO;
+		sum.kind = NUM_ZERO;
 	return sum;
 }
 
@@ -60,14 +60,14 @@ static u128 add(enum fp_format f, const struct fp_num n[2], const struct fp_ctl 
 	if (any_nan(n, 2))
 		return fp_choose_nan(f, n, 2, ctl->nan_rule, ctl, flags);
 	fp_note_denormal(f, n[0].denormal || n[1].denormal, ctl, flags);
-	if (n[0].kind == FP_INF && n[1].kind == FP_INF && n[0].sign != n[1].sign)
+	if (n[0].kind == NUM_INF && n[1].kind == NUM_INF && n[0].sign != n[1].sign)
 		return fp_invalid(f, FP_INVALID_ISI, ctl, flags);
-	if (n[0].kind == FP_INF || n[1].kind == FP_INF)
-		return fp_inf(f, n[n[0].kind != FP_INF].sign, ctl);
-	if (n[0].kind == FP_ZERO && n[1].kind == FP_ZERO && n[0].sign == n[1].sign)
+	if (n[0].kind == NUM_INF || n[1].kind == NUM_INF)
+		return fp_inf(f, n[n[0].kind != NUM_INF].sign, ctl);
+	if (n[0].kind == NUM_ZERO && n[1].kind == NUM_ZERO && n[0].sign == n[1].sign)
 		return fp_zero(f, n[0].sign, ctl);
-	struct fp_num sum = n[0].kind == FP_ZERO && n[1].kind == FP_ZERO ? n[0] : add_finite(n[0], n[1]);
-	if (sum.kind == FP_ZERO)
+	struct fp_num sum = n[0].kind == NUM_ZERO && n[1].kind == NUM_ZERO ? n[0] : add_finite(n[0], n[1]);
+	if (sum.kind == NUM_ZERO)
 		return fp_zero(f, ctl->round == FP_DOWN, ctl);
 	return fp_round_num(f, sum, precision_of(f, ctl), ctl->round, ctl, flags);
 }
@@ -122,7 +122,7 @@ struct fp_wide fp_wide_mul(const struct fp_num *a, const struct fp_num *b)
 	struct fp_wide w = mul_128(a->sig, b->sig);
 	w.sign = a->sign != b->sign;
 	w.exp = a->exp + b->exp + 1;
-	if (a->kind == FP_ZERO || b->kind == FP_ZERO)
+	if (a->kind == NUM_ZERO || b->kind == NUM_ZERO)
 		w.hi = w.lo = 0;
 	wide_normalise(&w);
 	return w;
@@ -185,9 +185,9 @@ u128 fp_mul(enum fp_format f, u128 a, u128 b, const struct fp_ctl *ctl, u32 *fla
 	if (inf_times_zero(&n[0], &n[1]))
 		return fp_invalid(f, FP_INVALID_IMZ, ctl, flags);
 	fp_note_denormal(f, n[0].denormal || n[1].denormal, ctl, flags);
-	if (n[0].kind == FP_INF || n[1].kind == FP_INF)
+	if (n[0].kind == NUM_INF || n[1].kind == NUM_INF)
 		return fp_inf(f, sign, ctl);
-	if (n[0].kind == FP_ZERO || n[1].kind == FP_ZERO)
+	if (n[0].kind == NUM_ZERO || n[1].kind == NUM_ZERO)
 		return fp_zero(f, sign, ctl);
 	return fp_wide_round(f, fp_wide_mul(&n[0], &n[1]), ctl, flags);
 }
@@ -222,18 +222,18 @@ u128 fp_div(enum fp_format f, u128 a, u128 b, const struct fp_ctl *ctl, u32 *fla
 	bool sign = n[0].sign != n[1].sign;
 	if (any_nan(n, 2))
 		return fp_choose_nan(f, n, 2, ctl->nan_rule, ctl, flags);
-	if (n[0].kind == n[1].kind && n[0].kind != FP_FINITE)
-		return fp_invalid(f, n[0].kind == FP_INF ? FP_INVALID_IDI : FP_INVALID_ZDZ, ctl, flags);
-	if (n[1].kind == FP_ZERO) {
-		*flags |= n[0].kind == FP_INF ? 0 : FP_DIVZERO;
+	if (n[0].kind == n[1].kind && n[0].kind != NUM_FINITE)
+		return fp_invalid(f, n[0].kind == NUM_INF ? FP_INVALID_IDI : FP_INVALID_ZDZ, ctl, flags);
+	if (n[1].kind == NUM_ZERO) {
+		*flags |= n[0].kind == NUM_INF ? 0 : FP_DIVZERO;
 		return fp_inf(f, sign, ctl);
 	}
 	fp_note_denormal(f, n[0].denormal || n[1].denormal, ctl, flags);
-	if (n[0].kind == FP_INF)
+	if (n[0].kind == NUM_INF)
 		return fp_inf(f, sign, ctl);
-	if (n[0].kind == FP_ZERO || n[1].kind == FP_INF)
+	if (n[0].kind == NUM_ZERO || n[1].kind == NUM_INF)
 		return fp_zero(f, sign, ctl);
-	struct fp_num q = { .kind = FP_FINITE, .sign = sign, .exp = n[0].exp - n[1].exp };
+	struct fp_num q = { .kind = NUM_FINITE, .sign = sign, .exp = n[0].exp - n[1].exp };
 	q.sig = div_sig(n[0].sig, n[1].sig);
 	fp_normalise(&q);
 	return fp_round_num(f, q, precision_of(f, ctl), ctl->round, ctl, flags);
@@ -263,11 +263,11 @@ u128 fp_sqrt(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 *flags)
 	struct fp_num n = fp_unpack(f, a, ctl, flags);
 	if (fp_nan(&n))
 		return fp_choose_nan(f, &n, 1, ctl->nan_rule, ctl, flags);
-	if (n.kind == FP_ZERO)
+	if (n.kind == NUM_ZERO)
 		return fp_zero(f, n.sign, ctl);
 	if (n.sign)
 		return fp_invalid(f, FP_INVALID_SQRT, ctl, flags);
-	if (n.kind == FP_INF)
+	if (n.kind == NUM_INF)
 		return fp_inf(f, false, ctl);
 	fp_note_denormal(f, n.denormal, ctl, flags);
 	bool odd = n.exp & 1;
@@ -279,13 +279,13 @@ u128 fp_sqrt(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 *flags)
 
 static struct fp_wide widen(const struct fp_num *n)
 {
-	return (struct fp_wide){ .sign = n->sign, .exp = n->exp, .hi = n->kind == FP_ZERO ? 0 : n->sig };
+	return (struct fp_wide){ .sign = n->sign, .exp = n->exp, .hi = n->kind == NUM_ZERO ? 0 : n->sig };
 }
 
 static u128 fma_nan(enum fp_format f, const struct fp_num n[3], bool inf_zero, const struct fp_ctl *ctl,
 		    u32 *flags)
 {
-	if (inf_zero && ctl->inf_zero_nan == FP_IZN_DEFAULT && n[2].kind == FP_QNAN)
+	if (inf_zero && ctl->inf_zero_nan == FP_IZN_DEFAULT && n[2].kind == NUM_QNAN)
 		return fp_invalid(f, FP_INVALID_IMZ, ctl, flags);
 	if (inf_zero && ctl->inf_zero_nan == FP_IZN_INVALID)
 		*flags |= FP_INVALID | FP_INVALID_IMZ;
@@ -297,16 +297,16 @@ static u128 fma_numbers(enum fp_format f, const struct fp_num n[3], bool halve, 
 			u32 *flags)
 {
 	bool psign = n[0].sign != n[1].sign;
-	bool pinf = n[0].kind == FP_INF || n[1].kind == FP_INF;
-	bool pzero = n[0].kind == FP_ZERO || n[1].kind == FP_ZERO;
+	bool pinf = n[0].kind == NUM_INF || n[1].kind == NUM_INF;
+	bool pzero = n[0].kind == NUM_ZERO || n[1].kind == NUM_ZERO;
 	if (pinf && pzero)
 		return fp_invalid(f, FP_INVALID_IMZ, ctl, flags);
-	if (pinf && n[2].kind == FP_INF && psign != n[2].sign)
+	if (pinf && n[2].kind == NUM_INF && psign != n[2].sign)
 		return fp_invalid(f, FP_INVALID_ISI, ctl, flags);
 	fp_note_denormal(f, n[0].denormal || n[1].denormal || n[2].denormal, ctl, flags);
-	if (pinf || n[2].kind == FP_INF)
+	if (pinf || n[2].kind == NUM_INF)
 		return fp_inf(f, pinf ? psign : n[2].sign, ctl);
-	if (pzero && n[2].kind == FP_ZERO && psign == n[2].sign)
+	if (pzero && n[2].kind == NUM_ZERO && psign == n[2].sign)
 		return fp_zero(f, psign, ctl);
 	struct fp_wide product = fp_wide_mul(&n[0], &n[1]), sum = fp_wide_add(product, widen(&n[2]));
 	sum.exp -= halve;
@@ -345,16 +345,16 @@ u128 fp_dot2(enum fp_format ff, enum fp_format f, const u128 a[2], const u128 b[
 			       fp_unpack(ff, b[0], ctl, flags), fp_unpack(ff, b[1], ctl, flags) };
 	bool iz0 = inf_times_zero(&n[0], &n[2]), iz1 = inf_times_zero(&n[1], &n[3]);
 	if (any_nan(n, 4)) {
-		for (unsigned least = FP_SNAN; least >= FP_QNAN; least--)
+		for (unsigned least = NUM_SNAN; least >= NUM_QNAN; least--)
 			for (unsigned i = 0; i < 4; i++)
 				if (n[i].kind >= least)
 					return fp_choose_nan(f, &n[i], 1, FP_NAN_AB, ctl, flags);
 	}
 	bool sign[2] = { n[0].sign != n[2].sign, n[1].sign != n[3].sign };
-	bool inf[2] = { n[0].kind == FP_INF || n[2].kind == FP_INF,
-			n[1].kind == FP_INF || n[3].kind == FP_INF };
-	bool zero[2] = { n[0].kind == FP_ZERO || n[2].kind == FP_ZERO,
-			 n[1].kind == FP_ZERO || n[3].kind == FP_ZERO };
+	bool inf[2] = { n[0].kind == NUM_INF || n[2].kind == NUM_INF,
+			n[1].kind == NUM_INF || n[3].kind == NUM_INF };
+	bool zero[2] = { n[0].kind == NUM_ZERO || n[2].kind == NUM_ZERO,
+			 n[1].kind == NUM_ZERO || n[3].kind == NUM_ZERO };
 	if (iz0 || iz1)
 		return fp_invalid(f, FP_INVALID_IMZ, ctl, flags);
 	if (inf[0] && inf[1] && sign[0] != sign[1])
@@ -374,7 +374,7 @@ u128 fp_scale(enum fp_format f, u128 a, i64 n, const struct fp_ctl *ctl, u32 *fl
 	if (fp_nan(&v))
 		return fp_choose_nan(f, &v, 1, ctl->nan_rule, ctl, flags);
 	fp_note_denormal(f, v.denormal, ctl, flags);
-	if (v.kind == FP_INF)
+	if (v.kind == NUM_INF)
 		return fp_inf(f, v.sign, ctl);
 	v.exp += (i32)(n > most ? most : n < -most ? -most : n);
 	return fp_round_num(f, v, 0, ctl->round, ctl, flags);
@@ -408,12 +408,12 @@ static bool rem_special(enum fp_format f, struct fp_num n[2], u128 *ret, const s
 		*ret = fp_choose_nan(f, n, 2, ctl->nan_rule, ctl, flags);
 		return true;
 	}
-	if (n[0].kind == FP_INF || n[1].kind == FP_ZERO) {
+	if (n[0].kind == NUM_INF || n[1].kind == NUM_ZERO) {
 		*ret = fp_invalid(f, FP_INVALID_REM, ctl, flags);
 		return true;
 	}
 	fp_note_denormal(f, n[0].denormal || n[1].denormal, ctl, flags);
-	if (n[0].kind == FP_ZERO || n[1].kind == FP_INF) {
+	if (n[0].kind == NUM_ZERO || n[1].kind == NUM_INF) {
 		*ret = fp_round_num(f, n[0], 0, ctl->round, ctl, flags);
 		return true;
 	}
@@ -423,7 +423,7 @@ static bool rem_special(enum fp_format f, struct fp_num n[2], u128 *ret, const s
 /* rest / 2^126 * 2^exp, exact, the sign of the dividend when zero. */
 static u128 rem_result(enum fp_format f, bool sign, i32 exp, u128 rest, const struct fp_ctl *ctl, u32 *flags)
 {
-	struct fp_num r = { .kind = rest ? FP_FINITE : FP_ZERO, .sign = sign, .exp = exp + 1, .sig = rest };
+	struct fp_num r = { .kind = rest ? NUM_FINITE : NUM_ZERO, .sign = sign, .exp = exp + 1, .sig = rest };
 	if (rest)
 		fp_normalise(&r);
 	return fp_round_num(f, r, 0, ctl->round, ctl, flags);

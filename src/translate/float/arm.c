@@ -114,9 +114,9 @@ u128 fp_arm_recip_estimate(enum fp_format f, u128 a, bool rpres, const struct fp
 	const struct fp_layout *l = fp_layout(f, &own);
 	if (fp_nan(&n))
 		return fp_choose_nan(f, &n, 1, FP_NAN_AB, &own, flags);
-	if (n.kind == FP_INF)
+	if (n.kind == NUM_INF)
 		return fp_zero(f, n.sign, &own);
-	if (n.kind == FP_ZERO) {
+	if (n.kind == NUM_ZERO) {
 		*flags |= FP_DIVZERO;
 		return fp_inf(f, n.sign, &own);
 	}
@@ -153,13 +153,13 @@ u128 fp_arm_rsqrt_estimate(enum fp_format f, u128 a, bool rpres, const struct fp
 	const struct fp_layout *l = fp_layout(f, &own);
 	if (fp_nan(&n))
 		return fp_choose_nan(f, &n, 1, FP_NAN_AB, &own, flags);
-	if (n.kind == FP_ZERO) {
+	if (n.kind == NUM_ZERO) {
 		*flags |= FP_DIVZERO;
 		return fp_inf(f, n.sign, &own);
 	}
 	if (n.sign)
 		return fp_invalid(f, FP_INVALID_SQRT, &own, flags);
-	if (n.kind == FP_INF)
+	if (n.kind == NUM_INF)
 		return fp_zero(f, false, &own);
 	i32 exponent = n.exp + l->emax; /* as stored, counted on below the smallest normal one */
 	u64 fraction = (u64)(n.sig >> 75) & BITS(52);
@@ -182,8 +182,8 @@ static u128 step(enum fp_format f, u128 a, u128 b, unsigned top, bool halve, con
 	struct fp_num n[2] = { fp_unpack(f, fp_neg(f, a, &own), &own, flags), fp_unpack(f, b, &own, flags) };
 	if (fp_nan(&n[0]) || fp_nan(&n[1]))
 		return fp_choose_nan(f, n, 2, own.nan_rule, &own, flags);
-	bool inf = n[0].kind == FP_INF || n[1].kind == FP_INF;
-	if (inf && n[0].kind != FP_ZERO && n[1].kind != FP_ZERO)
+	bool inf = n[0].kind == NUM_INF || n[1].kind == NUM_INF;
+	if (inf && n[0].kind != NUM_ZERO && n[1].kind != NUM_ZERO)
 		return fp_inf(f, n[0].sign != n[1].sign, &own);
 	struct fp_wide sum = { .exp = 1, .hi = top == 3 ? FP_TOP | FP_TOP >> 1 : FP_TOP };
 	if (!inf)

@@ -10,7 +10,7 @@ static int compare_magnitude(const struct fp_num *a, const struct fp_num *b)
 {
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1; /* zero < finite < infinity */
-	if (a->kind != FP_FINITE)
+	if (a->kind != NUM_FINITE)
 		return 0;
 	if (a->exp != b->exp)
 		return a->exp < b->exp ? -1 : 1;
@@ -19,7 +19,7 @@ static int compare_magnitude(const struct fp_num *a, const struct fp_num *b)
 
 static int compare_numbers(const struct fp_num *a, const struct fp_num *b)
 {
-	if (a->kind == FP_ZERO && b->kind == FP_ZERO)
+	if (a->kind == NUM_ZERO && b->kind == NUM_ZERO)
 		return 0;
 	if (a->sign != b->sign)
 		return a->sign ? -1 : 1;
@@ -31,7 +31,7 @@ static enum fp_order compare(enum fp_format f, struct fp_num a, struct fp_num b,
 			     const struct fp_ctl *ctl, u32 *flags)
 {
 	if (fp_nan(&a) || fp_nan(&b)) {
-		bool snan = a.kind == FP_SNAN || b.kind == FP_SNAN;
+		bool snan = a.kind == NUM_SNAN || b.kind == NUM_SNAN;
 		if (a.unsupported || b.unsupported)
 			*flags |= FP_INVALID_UNSUPPORTED;
 		if (snan)
@@ -81,17 +81,17 @@ static u128 second_unless(enum fp_format f, u128 a, u128 b, const struct fp_num 
 	int order = nan ? 0 : compare_numbers(&n[0], &n[1]);
 	bool first = kind & FP_MM_MIN ? order < 0 : order > 0;
 	const struct fp_num *won = &n[!first];
-	return won->kind == FP_ZERO ? fp_zero(f, won->sign, ctl) : first ? a : b;
+	return won->kind == NUM_ZERO ? fp_zero(f, won->sign, ctl) : first ? a : b;
 }
 
 static bool chooses_nan(const struct fp_num n[2], unsigned base)
 {
-	bool q0 = n[0].kind == FP_QNAN, q1 = n[1].kind == FP_QNAN;
+	bool q0 = n[0].kind == NUM_QNAN, q1 = n[1].kind == NUM_QNAN;
 	if (!fp_nan(&n[0]) && !fp_nan(&n[1]))
 		return false;
 	switch (base) {
 	case FP_MM_NUMBER_2008:
-		return n[0].kind == FP_SNAN || n[1].kind == FP_SNAN || (q0 && q1);
+		return n[0].kind == NUM_SNAN || n[1].kind == NUM_SNAN || (q0 && q1);
 	case FP_MM_NUMBER_2019:
 		return fp_nan(&n[0]) && fp_nan(&n[1]);
 	default:
@@ -108,11 +108,11 @@ u128 fp_minmax(enum fp_format f, u128 a, u128 b, unsigned kind, const struct fp_
 	if (chooses_nan(n, base))
 		return fp_choose_nan(f, n, 2, ctl->nan_rule, ctl, flags);
 	bool nan0 = fp_nan(&n[0]), nan1 = fp_nan(&n[1]);
-	if (n[0].kind == FP_SNAN || n[1].kind == FP_SNAN)
+	if (n[0].kind == NUM_SNAN || n[1].kind == NUM_SNAN)
 		*flags |= FP_INVALID | FP_INVALID_SNAN;
 	fp_note_denormal(f, n[0].denormal || n[1].denormal, ctl, flags);
 	const struct fp_num *won = &n[nan0 || (!nan1 && !first_wins(&n[0], &n[1], kind))];
-	if (won->kind == FP_INF)
+	if (won->kind == NUM_INF)
 		return fp_inf(f, won->sign, ctl);
 	return fp_round_num(f, *won, 0, FP_TO_ZERO, ctl, flags);
 }

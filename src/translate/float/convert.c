@@ -13,13 +13,13 @@ u128 fp_convert(enum fp_format to, enum fp_format from, u128 a, const struct fp_
 	unsigned dst = to == FP_F16 && ctl->alt_half ? (unsigned)FP_F16_ALT : to;
 	struct fp_num n =
 	    fp_unpack(from == FP_F16 && ctl->alt_half ? (unsigned)FP_F16_ALT : from, a, &own, flags);
-	if (n.kind >= FP_INF && dst == FP_F16_ALT) {
-		*flags |= FP_INVALID | (n.kind == FP_SNAN ? FP_INVALID_SNAN : 0);
-		return n.kind == FP_INF ? fp_max_finite(dst, n.sign, &own) : fp_zero(dst, n.sign, &own);
+	if (n.kind >= NUM_INF && dst == FP_F16_ALT) {
+		*flags |= FP_INVALID | (n.kind == NUM_SNAN ? FP_INVALID_SNAN : 0);
+		return n.kind == NUM_INF ? fp_max_finite(dst, n.sign, &own) : fp_zero(dst, n.sign, &own);
 	}
 	if (fp_nan(&n))
 		return fp_choose_nan(to, &n, 1, FP_NAN_AB, ctl, flags);
-	if (n.kind == FP_INF)
+	if (n.kind == NUM_INF)
 		return fp_inf(to, n.sign, ctl);
 	if (from != FP_F16 && from != FP_F80) /* neither Arm's f16 nor x86's VCVTPH2PS and FST raise it */
 		fp_note_denormal(from, n.denormal, ctl, flags);
@@ -83,15 +83,15 @@ u128 fp_to_int(enum fp_format f, u128 a, unsigned bits, bool is_signed, int fbit
 	       const struct fp_ctl *ctl, u32 *flags)
 {
 	struct fp_num n = fp_unpack(f, a, ctl, flags);
-	if (n.kind == FP_SNAN)
+	if (n.kind == NUM_SNAN)
 		*flags |= n.unsupported ? FP_INVALID_UNSUPPORTED : FP_INVALID_SNAN;
-	if (n.kind >= FP_INF && ctl->int_rule == FP_INT_WRAP) {
+	if (n.kind >= NUM_INF && ctl->int_rule == FP_INT_WRAP) {
 		*flags |= FP_INVALID | FP_INVALID_CVI;
 		return 0;
 	}
-	if (n.kind >= FP_INF)
+	if (n.kind >= NUM_INF)
 		return no_integer(bits, is_signed, n.sign, fp_nan(&n), ctl, flags);
-	if (n.kind == FP_ZERO)
+	if (n.kind == NUM_ZERO)
 		return 0;
 	n.exp += fbits;
 	struct whole w = whole_part(&n, fp_mode(round, ctl));
@@ -111,7 +111,7 @@ u128 fp_to_int(enum fp_format f, u128 a, unsigned bits, bool is_signed, int fbit
 static u128 from_magnitude(enum fp_format f, bool sign, u128 magnitude, int fbits, const struct fp_ctl *ctl,
 			   u32 *flags)
 {
-	struct fp_num n = { .kind = FP_FINITE, .sign = sign, .exp = 127 - fbits, .sig = magnitude };
+	struct fp_num n = { .kind = NUM_FINITE, .sign = sign, .exp = 127 - fbits, .sig = magnitude };
 	if (!magnitude)
 		return fp_zero(f, false, ctl);
 	fp_normalise(&n);
@@ -141,7 +141,7 @@ static struct fp_num to_whole(struct fp_num n, unsigned mode, u32 *ret_flags)
 	if (n.sig)
 		fp_normalise(&n);
 	else
-		n.kind = FP_ZERO;
+		n.kind = NUM_ZERO;
 	return n;
 }
 
@@ -152,9 +152,9 @@ u128 fp_round_int(enum fp_format f, u128 a, enum fp_round round, bool exact, con
 	u32 raised;
 	if (fp_nan(&n))
 		return fp_choose_nan(f, &n, 1, FP_NAN_AB, ctl, flags);
-	if (n.kind == FP_INF)
+	if (n.kind == NUM_INF)
 		return fp_inf(f, n.sign, ctl);
-	if (n.kind == FP_ZERO)
+	if (n.kind == NUM_ZERO)
 		return fp_zero(f, n.sign, ctl);
 	if (f == FP_F80) /* FRNDINT; SSE and AVX do not say so */
 		fp_note_denormal(f, n.denormal, ctl, flags);
@@ -169,13 +169,13 @@ u128 fp_round_int_fit(enum fp_format f, u128 a, enum fp_round round, unsigned bi
 {
 	struct fp_num n = fp_unpack(f, a, ctl, flags);
 	u32 raised = 0;
-	if (n.kind == FP_ZERO)
+	if (n.kind == NUM_ZERO)
 		return fp_zero(f, n.sign, ctl);
-	if (n.kind == FP_FINITE)
+	if (n.kind == NUM_FINITE)
 		n = to_whole(n, fp_mode(round, ctl), &raised);
 	/* |n| < 2^(bits-1), or -2^(bits-1) itself */
-	bool fits = n.kind == FP_ZERO ||
-		    (n.kind == FP_FINITE &&
+	bool fits = n.kind == NUM_ZERO ||
+		    (n.kind == NUM_FINITE &&
 		     (n.exp < (i32)bits - 1 || (n.exp == (i32)bits - 1 && n.sign && n.sig == FP_TOP)));
 	if (!fits) {
 		*flags |= FP_INVALID | FP_INVALID_CVI;

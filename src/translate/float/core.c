@@ -67,12 +67,12 @@ static struct fp_num unpack_special(const struct fp_layout *l, struct fp_num n, 
 	u128 frac = field & low_bits(l->precision - 1);
 	bool unsupported = l->explicit_int && !ctl->f80_m68k && !(field >> 63);
 	if (!frac && !unsupported) {
-		n.kind = FP_INF;
+		n.kind = NUM_INF;
 		return n;
 	}
 	n.sig = FP_TOP | frac << (128 - l->precision);
 	n.unsupported = unsupported;
-	n.kind = !unsupported && is_quiet(n.sig, ctl) ? FP_QNAN : FP_SNAN;
+	n.kind = !unsupported && is_quiet(n.sig, ctl) ? NUM_QNAN : NUM_SNAN;
 	return n;
 }
 
@@ -101,7 +101,7 @@ struct fp_num fp_unpack(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 
 		n.sig |= FP_TOP;
 	if (l->explicit_int && biased && !(n.sig & FP_TOP) && !ctl->f80_m68k) {
 		n.unsupported = true;
-		n.kind = FP_SNAN;
+		n.kind = NUM_SNAN;
 		return n;
 	}
 	if (!n.sig)
@@ -114,7 +114,7 @@ struct fp_num fp_unpack(enum fp_format f, u128 a, const struct fp_ctl *ctl, u32 
 		}
 		n.denormal = !ctl->f80_m68k || !(n.sig & FP_TOP);
 	}
-	n.kind = FP_FINITE;
+	n.kind = NUM_FINITE;
 	fp_normalise(&n);
 	return n;
 }
@@ -173,7 +173,7 @@ static const struct fp_num *larger_nan(const struct fp_num *a, const struct fp_n
 	if (!fp_nan(a) || !fp_nan(b))
 		return fp_nan(a) ? a : b;
 	if (a->kind != b->kind)
-		return a->kind == FP_QNAN ? a : b;
+		return a->kind == NUM_QNAN ? a : b;
 	u128 sa = a->sig & ~(FP_TOP >> 1), sb = b->sig & ~(FP_TOP >> 1);
 	if (sa != sb)
 		return sa > sb ? a : b;
@@ -182,6 +182,8 @@ static const struct fp_num *larger_nan(const struct fp_num *a, const struct fp_n
 
 static const struct fp_num *first_nan(const struct fp_num *ops, unsigned n, unsigned rule, u8 least)
 {
+	if (!(rule & 0x3f))
+		rule = FP_NAN_ABC;
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned k = rule >> 2 * i & 3;
 		if (k < n && ops[k].kind >= least)
@@ -195,7 +197,7 @@ u128 fp_choose_nan(enum fp_format f, const struct fp_num *ops, unsigned n, unsig
 {
 	bool signalling = false, unsupported = false;
 	for (unsigned i = 0; i < n; i++) {
-		signalling |= ops[i].kind == FP_SNAN;
+		signalling |= ops[i].kind == NUM_SNAN;
 		unsupported |= ops[i].unsupported;
 	}
 	if (unsupported)
@@ -208,11 +210,11 @@ u128 fp_choose_nan(enum fp_format f, const struct fp_num *ops, unsigned n, unsig
 	if (rule & FP_NAN_LARGER)
 		p = n == 1 ? &ops[0] : larger_nan(&ops[0], &ops[1]);
 	else if (rule & FP_NAN_SIGNALLING_FIRST)
-		p = first_nan(ops, n, rule, FP_SNAN);
+		p = first_nan(ops, n, rule, NUM_SNAN);
 	if (!p)
-		p = first_nan(ops, n, rule, FP_QNAN);
+		p = first_nan(ops, n, rule, NUM_QNAN);
 	struct fp_num nan = *p;
-	if (nan.kind == FP_SNAN) {
+	if (nan.kind == NUM_SNAN) {
 		if (ctl->quiet == FP_QUIET_DEFAULT)
 			return fp_default_nan(f, ctl);
 		if (ctl->quiet == FP_QUIET_NEXT)
@@ -312,18 +314,18 @@ u128 fp_round(enum fp_format f, bool sign, i32 exp, u128 sig, unsigned precision
 u128 fp_round_num(enum fp_format f, struct fp_num n, unsigned precision, unsigned mode,
 		  const struct fp_ctl *ctl, u32 *flags)
 {
-	if (n.kind == FP_ZERO)
+	if (n.kind == NUM_ZERO)
 		return fp_zero(f, n.sign, ctl);
 	return fp_round(f, n.sign, n.exp, n.sig, precision, mode, ctl, flags);
 }
 
 enum fp_class fp_classify(enum fp_format f, u128 a, const struct fp_ctl *ctl)
 {
-	static const u8 class_of[] = { [FP_ZERO] = FP_CLASS_ZERO,
-				       [FP_FINITE] = FP_CLASS_NORMAL,
-				       [FP_INF] = FP_CLASS_INF,
-				       [FP_QNAN] = FP_CLASS_QNAN,
-				       [FP_SNAN] = FP_CLASS_SNAN };
+	static const u8 class_of[] = { [NUM_ZERO] = FP_CLASS_ZERO,
+				       [NUM_FINITE] = FP_CLASS_NORMAL,
+				       [NUM_INF] = FP_CLASS_INF,
+				       [NUM_QNAN] = FP_CLASS_QNAN,
+				       [NUM_SNAN] = FP_CLASS_SNAN };
 	struct fp_ctl as_is = *ctl;
 	u32 none = 0;
 	as_is.flush_in = as_is.flush_in_f16 = false;

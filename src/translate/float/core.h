@@ -12,13 +12,13 @@ struct fp_layout {
 	i16 emin, emax; /* of normal numbers 1.x * 2^e */
 };
 
-/* FP_FINITE: not zero. */
-enum fp_kind { FP_ZERO, FP_FINITE, FP_INF, FP_QNAN, FP_SNAN };
+/* NUM_FINITE: not zero. */
+enum fp_kind { NUM_ZERO, NUM_FINITE, NUM_INF, NUM_QNAN, NUM_SNAN };
 
 /* Finite: sig / 2^127 * 2^exp, bit 127 set. NaN: the fraction from bit 126 down, bit 127 set. */
 struct fp_num {
 	u8 kind;
-	bool sign, denormal, unsupported; /* unsupported: x87 has no meaning for it; kind is FP_SNAN then */
+	bool sign, denormal, unsupported; /* unsupported: x87 has no meaning for it; kind is NUM_SNAN then */
 	i32 exp;
 	u128 sig;
 };
@@ -107,7 +107,7 @@ static inline void fp_normalise(struct fp_num *n)
 
 static inline bool fp_nan(const struct fp_num *n)
 {
-	return n->kind >= FP_QNAN;
+	return n->kind >= NUM_QNAN;
 }
 
 /* x86 DE, and Arm IDC under FPCR.AH, which leaves f16 out. */

@@ -52,7 +52,7 @@ enum fp_flag {
 	FP_IEEE_FLAGS = 0x1f,
 };
 
-/* The order in which operands a, b, c (of a * b + c) are asked for a NaN to pass on. */
+/* The order in which operands a, b, c (of a * b + c) are asked for a NaN to pass on; 0 is FP_NAN_ABC. */
 #define FP_NAN_ORDER(x, y, z) ((x) | (y) << 2 | (z) << 4)
 enum fp_nan_rule {
 	FP_NAN_AB = FP_NAN_ORDER(0, 1, 2),

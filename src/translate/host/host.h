@@ -89,3 +89,5 @@ void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_
 u64 host_context_pc(void *ucontext);
 /* Turns state that generated code keeps in its own form (flags) into the form of ir.h. After every return from enter. */
 void host_settle(struct cpu *cpu, const struct ir_slot *slot);
+/* Makes a signal context go on in cpu_raise(cpu, EV_MEMORY, 0) when the handler returns. */
+void host_divert(void *ucontext, struct cpu *cpu);

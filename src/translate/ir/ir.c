@@ -79,6 +79,7 @@ void ir_free(struct ir_region *r)
 	free(r->consts);
 	free(r->args);
 	free(r->local);
+	free(r->scratch);
 	free(r);
 }
 

@@ -201,6 +201,8 @@ struct ir_region {
 	u64 pc, key; /* what it was made from: address and mode */
 	u64 end_pc; /* one behind the last byte of guest code it holds, for the page it starts in */
 	u32 cur; /* block under construction */
+	void *scratch; /* of passes: nothing in it outlives one */
+	size_t scratch_cap;
 	bool ended; /* it has its end: what is emitted now belongs to no block */
 };
 

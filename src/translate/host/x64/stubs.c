@@ -267,3 +267,13 @@ void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_
 	g[place[RAX]] = event;
 	g[REG_RIP] = (greg_t)(uintptr_t)stubs->exit;
 }
+
+void host_divert(void *ucontext, struct cpu *cpu)
+{
+	greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+	g[REG_RDI] = (greg_t)(uintptr_t)cpu;
+	g[REG_RSI] = EV_MEMORY;
+	g[REG_RDX] = 0;
+	g[REG_RSP] = ((g[REG_RSP] - 256) & ~15ll) - 8; /* below the red zone, aligned as after a call */
+	g[REG_RIP] = (greg_t)(uintptr_t)cpu_raise;
+}
