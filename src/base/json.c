@@ -417,7 +417,7 @@ static struct err *string(struct parser *p, char **ret)
 			continue;
 		}
 		p->p++;
-		size_t n;
+		size_t n = 0;
 		struct err *e = escape(p, at, &n);
 		if (e) {
 			free(out);

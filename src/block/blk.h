@@ -19,14 +19,23 @@
  */
 #pragma once
 #include "base/base.h"
+#include "base/coroutine.h"
 #include "base/err.h"
 #include "base/iov.h"
 #include "base/json.h"
 
 struct blk_node;
 struct blk_driver;
+struct blk_graph;
 
 /* ---- opening ---- */
+
+/* All nodes of a process or machine, and the objects (secrets, TLS credentials, throttle groups) they may name. */
+struct blk_graph *blk_graph_new(void);
+/* Every node must have been closed. */
+void blk_graph_free(struct blk_graph *graph);
+/* NULL when there is none. Not referenced. */
+struct blk_node *blk_find(struct blk_graph *graph, const char *node_name);
 
 enum blk_open_flags {
 	BLK_RDWR = BIT(0),
@@ -43,6 +52,10 @@ enum blk_open_flags {
 	BLK_PROTOCOL = BIT(10), /* no format is laid over the transport */
 	BLK_AUTO_RDONLY = BIT(11), /* falls back to read-only when writing is not permitted */
 	BLK_COPY_ON_READ = BIT(12),
+	BLK_KEEP_WRITERS_OUT = BIT(16), /* a format's file: the lock lets no other writer in */
+	BLK_DETECT_ZEROES = BIT(18),
+	BLK_DETECT_UNMAP = BIT(19),
+	BLK_NO_BACKING_ERR = BIT(17), /* a backing file that cannot be opened is left out */
 	BLK_IO_NATIVE = BIT(13),
 	BLK_IO_URING = BIT(14),
 	BLK_INACTIVE = BIT(15), /* takes no locks, writes nothing, until activated */
@@ -52,8 +65,8 @@ enum blk_open_flags {
  * Opens filename (may be NULL when options say it all), as format fmt (NULL: probe). options: an object as -blockdev
  * takes it, nested or flat, or NULL; it is taken over and freed. The node comes with one reference.
  */
-struct err *blk_open(const char *filename, const char *fmt, struct json *options, u32 flags,
-		     struct blk_node **ret) MUST_CHECK;
+struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
+		     u32 flags, struct blk_node **ret) MUST_CHECK;
 struct blk_node *blk_ref(struct blk_node *node);
 /* Drops a reference; the last one flushes and closes the node and drops its children. NULL is ignored. */
 void blk_unref(struct blk_node *node);
@@ -139,6 +152,7 @@ struct blk_place {
 	bool fresh;
 	bool
 	    reads_zero; /* fresh: the room is known to read as zeros, so zeros around the request need no write */
+	bool frees_old; /* fresh: commit gives room back that requests in flight may be reading */
 	u64 cookie[4]; /* the driver's own */
 };
 
@@ -158,6 +172,10 @@ struct blk_opt { /* ends with name == NULL; the order is the one in which "Forma
 const char *blk_opt_str(const struct json *opts, const char *name); /* NULL when not given */
 bool blk_opt_bool(const struct json *opts, const char *name, bool otherwise);
 u64 blk_opt_num(const struct json *opts, const char *name, u64 otherwise);
+
+/* Refuses names that neither table has, and values of another type. opts: strings. */
+struct err *blk_opts_check(const struct json *opts, const struct blk_opt *table,
+			   const struct blk_opt *more) MUST_CHECK;
 
 /* Takes open-time options out of node's options; what a driver does not take is refused by the core. */
 char *blk_take_str(struct json *opts, const char *name); /* caller frees; NULL when not given */
@@ -204,6 +222,7 @@ struct blk_measure {
 enum blk_kind { BLK_FORMAT, BLK_TRANSPORT, BLK_FILTER };
 
 struct blk_create {
+	struct blk_graph *graph;
 	const char *filename;
 	const struct json *opts; /* strings, see blk_opt_*() */
 	u64 size; /* option "size" as it was given */
@@ -296,8 +315,8 @@ struct blk_child {
 	struct blk_node *node;
 };
 
-struct co_lock;
 struct blk_request;
+struct blk_dirty;
 
 struct blk_node {
 	const struct blk_driver *driver;
@@ -323,10 +342,11 @@ struct blk_node {
 	unsigned refs;
 	struct json *options; /* as opened, nested */
 	u32 perm, shared; /* enum blk_perm: what users of the node do, and let others do */
-	struct blk_request *requests, *requests_tail; /* in flight */
-	bool drained, written;
+	struct blk_request *requests; /* in flight */
+	struct co_wait waiters; /* for one of them to end */
+	struct co_lock place_lock;
+	bool written, probed;
 	bool auto_backing; /* backing was opened because the header names it */
-	u64 request_count;
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
 	struct blk_node *next_node; /* all nodes of the graph */
 	struct blk_graph *graph;
@@ -340,10 +360,12 @@ struct err *blk_open_child(struct blk_node *node, struct json *opts, const char 
 			   u32 flags, bool optional, struct blk_node **ret) MUST_CHECK;
 
 /* The format's own extra files (extents of an image of several): created anew. */
-struct err *blk_create_file(const char *filename, u64 size, struct blk_node **ret) MUST_CHECK;
+struct err *blk_create_file(struct blk_graph *graph, const char *filename, u64 size,
+			    struct blk_node **ret) MUST_CHECK;
 
 /* Makes an image: checks opts (strings; taken over) against the tables of format and transport. */
-struct err *blk_create_image(const char *filename, const char *fmt, struct json *opts) MUST_CHECK;
+struct err *blk_create_image(struct blk_graph *graph, const char *filename, const char *fmt,
+			     struct json *opts) MUST_CHECK;
 
 /*
  * Checks that count entries of entry_size bytes at offset lie within 2^63 and below max_bytes, and offset is a multiple
