@@ -309,6 +309,8 @@ struct blk_driver {
 //registry: BLK_DRIVER struct blk_driver blk_driver_ blk_drivers
 extern const struct blk_driver *const blk_drivers[]; /* generated; ends with NULL */
 const struct blk_driver *blk_driver_find(const char *name);
+/* The transport that a file name asks for; NULL with *ret_err set when its prefix is unknown. */
+const struct blk_driver *blk_driver_of_name(const char *filename, struct err **ret_err);
 
 /* ---- nodes, as a driver sees them ---- */
 

@@ -1,5 +1,7 @@
 /* Nodes and their children: life, names, references. Opening is open.c's. */
 #include "block/graph.h"
+#include "block/dirty.h"
+#include "block/object.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -10,6 +12,7 @@ struct blk_graph *blk_graph_new(void)
 
 void blk_graph_free(struct blk_graph *graph)
 {
+	blk_objects_free(graph);
 	free(graph);
 }
 
@@ -116,6 +119,8 @@ void blk_node_drop(struct blk_node *node)
 	while (*at != node)
 		at = &(*at)->next_node;
 	*at = node->next_node;
+	while (node->dirty)
+		blk_dirty_free(node, node->dirty);
 	json_free(node->options);
 	free(node->node_name);
 	free(node->filename);
