@@ -149,3 +149,28 @@ u64 blk_size(const struct blk_node *node)
 {
 	return node->size;
 }
+
+struct err *blk_reopen(struct blk_node *node, u32 flags)
+{
+	enum { OWN = BLK_RDWR | BLK_WRITETHROUGH | BLK_NO_FLUSH | BLK_DIRECT | BLK_UNMAP };
+	u32 now = (node->flags & ~(u32)OWN) | (flags & OWN);
+	struct err *e = NULL;
+	if (!(flags & BLK_RDWR) && (node->flags & BLK_RDWR)) {
+		int r = blk_flush(node);
+		if (r)
+			return err_errno(-r, "Error flushing drive");
+	}
+	for (struct blk_child *c = node->children; c && !e; c = c->next) {
+		u32 below = flags & ~(u32)BLK_WRITETHROUGH;
+		if (c->node == node->backing)
+			continue;
+		if (c->node->driver->kind == BLK_TRANSPORT && (c->node->flags & BLK_KEEP_WRITERS_OUT))
+			c->node->flags = flags & BLK_RDWR ? c->node->flags | BLK_RESIZE : c->node->flags & ~(u32)BLK_RESIZE;
+		e = blk_reopen(c->node, below | BLK_UNMAP);
+	}
+	if (!e && node->driver->reopen)
+		return node->driver->reopen(node, now);
+	if (!e)
+		node->flags = now;
+	return e;
+}

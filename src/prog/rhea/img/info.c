@@ -140,12 +140,12 @@ static void print_snapshot(const char *id, const char *name, u64 vm_size, u64 da
 		 (int)(s % 60), (int)(clock_ns / 1000000 % 1000));
 	if (has_icount)
 		snprintf(count, sizeof(count), "%lld", (long long)icount);
-	printf("%-9s %-16s %8s %19s %13s %10s\n", id, name, size_text(vm_size, size), when, clock, count);
+	printf("%-9s %-16s %8s%20s%13s%11s\n", id, name, size_text(vm_size, size), when, clock, count);
 }
 
 void img_print_snapshots(const struct json *list)
 {
-	printf("%-9s %-16s %8s %19s %13s %10s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
+	printf("%-9s %-16s %8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct json *s = list->items[i];
 		print_snapshot(json_get_str(s, "id"), json_get_str(s, "name"),
