@@ -195,6 +195,8 @@ static const struct variant {
 	{ "vdi", "{'static': 'on'}" },
 	{ "vpc", "{}" },
 	{ "vpc", "{'force_size': 'on'}" },
+	{ "vhdx", "{'block_size': '1M'}" },
+	{ "vhdx", "{'block_size': '2M', 'subformat': 'fixed'}", true },
 	{ "vpc", "{'subformat': 'fixed', 'force_size': 'on'}", true },
 };
 
