@@ -34,6 +34,9 @@ struct blk_graph;
 struct blk_graph *blk_graph_new(void);
 /* Every node must have been closed. */
 void blk_graph_free(struct blk_graph *graph);
+/* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
+void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
+void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
 /* NULL when there is none. Not referenced. */
 struct blk_node *blk_find(struct blk_graph *graph, const char *node_name);
 

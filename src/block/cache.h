@@ -29,8 +29,8 @@ void cache_put(struct cache *c, void *slice);
 void cache_dirty(struct cache *c, void *slice, u32 from, u32 to);
 /* What is dirty in c must not be written before what is dirty in first is stable. */
 int cache_after(struct cache *c, struct cache *first) MUST_CHECK;
-/* c's dirty slices must not be written before data written to the file so far is stable. */
-void cache_after_data(struct cache *c);
+/* c's dirty slices must not be written before what was written to node data so far is stable. */
+void cache_after_data(struct cache *c, struct blk_node *data);
 /* Forgets a slice, dirty or not: its room was given back. */
 void cache_forget(struct cache *c, u64 offset, u64 len);
 /* Writes everything dirty, dependencies first. Does not flush the file at the end. */

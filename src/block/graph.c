@@ -1,5 +1,6 @@
 /* Nodes and their children: life, names, references. Opening is open.c's. */
 #include "block/graph.h"
+#include <stdarg.h>
 #include <stdio.h>
 
 struct blk_graph *blk_graph_new(void)
@@ -10,6 +11,40 @@ struct blk_graph *blk_graph_new(void)
 void blk_graph_free(struct blk_graph *graph)
 {
 	free(graph);
+}
+
+void blk_graph_listen(struct blk_graph *graph, void (*say)(void *, const char *), void *user)
+{
+	graph->say = say;
+	graph->say_user = user;
+}
+
+static char *vformat(const char *fmt, va_list args)
+{
+	char *s;
+	if (vasprintf(&s, fmt, args) < 0)
+		abort();
+	return s;
+}
+
+void blk_say(struct blk_node *node, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	AUTO(free_ptr) char *line = vformat(fmt, args);
+	va_end(args);
+	if (node->graph->say)
+		node->graph->say(node->graph->say_user, line);
+}
+
+void blk_check_say(struct blk_check *c, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	AUTO(free_ptr) char *line = vformat(fmt, args);
+	va_end(args);
+	if (c->say)
+		c->say(c->user, line);
 }
 
 struct blk_node *blk_find(struct blk_graph *graph, const char *node_name)

@@ -8,7 +8,8 @@ struct blk_graph {
 	struct blk_node *nodes;
 	unsigned names; /* counter of made-up node names */
 	unsigned opening; /* depth of the chain that is being opened */
-	struct blk_object *objects;
+	void (*say)(void *user, const char *line);
+	void *say_user;
 };
 
 /* ---- open.c ---- */
