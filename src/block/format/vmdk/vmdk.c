@@ -156,8 +156,10 @@ static struct err *open_descriptor(struct blk_node *node, struct json *opts, u32
 static struct err *open_single(struct blk_node *node, const u8 *h)
 {
 	struct vmdk *s = node->state;
-	struct err *err = NULL;
-	if (memcmp(h, "KDMV", 4) == 0 && ld_le64(h + K_DESC_AT)) {
+	struct vmdk_extent *e = vmdk_add_extent(node, (struct vmdk_extent){ .file = node->file, .type = "" });
+	struct err *err = vmdk_open_sparse(node, e);
+	node->size = e->size;
+	if (!err && memcmp(h, "KDMV", 4) == 0 && ld_le64(h + K_DESC_AT)) {
 		u64 at = ld_le64(h + K_DESC_AT), len = ld_le64(h + K_DESC_LEN);
 		if (at > VMDK_DESC_MAX || len > VMDK_DESC_MAX / 512)
 			return err_new(ERR_CORRUPT,
@@ -169,11 +171,6 @@ static struct err *open_single(struct blk_node *node, const u8 *h)
 		if (!err)
 			err = vmdk_parse_desc(node);
 	}
-	if (err)
-		return err;
-	struct vmdk_extent *e = vmdk_add_extent(node, (struct vmdk_extent){ .file = node->file, .type = "" });
-	err = vmdk_open_sparse(node, e);
-	node->size = e->size;
 	return err;
 }
 
