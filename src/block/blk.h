@@ -71,6 +71,8 @@ enum blk_open_flags {
 struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
 		     u32 flags, struct blk_node **ret) MUST_CHECK;
 struct blk_node *blk_ref(struct blk_node *node);
+/* Changes the flags of a node and what lies below it (not its backing file): BLK_RDWR, cache modes. */
+struct err *blk_reopen(struct blk_node *node, u32 flags) MUST_CHECK;
 /* Drops a reference; the last one flushes and closes the node and drops its children. NULL is ignored. */
 void blk_unref(struct blk_node *node);
 static inline void blk_unrefp(struct blk_node **node)
@@ -86,6 +88,7 @@ enum blk_req_flags {
 	BLK_REQ_NO_FALLBACK = BIT(2), /* zeros: -ENOTSUP rather than writing zero bytes */
 	BLK_REQ_COMPRESSED = BIT(3),
 	BLK_REQ_FULL_ZERO = BIT(4), /* zeros: the core's own: aligned to the node's granularity */
+	BLK_REQ_VM_STATE = BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
 	BLK_REQ_UNCHANGED = BIT(5), /* the visible contents stay the same (copy-on-read, stream) */
 };
 
@@ -314,6 +317,8 @@ struct blk_driver {
 //registry: BLK_DRIVER struct blk_driver blk_driver_ blk_drivers
 extern const struct blk_driver *const blk_drivers[]; /* generated; ends with NULL */
 const struct blk_driver *blk_driver_find(const char *name);
+/* The transport that a file name asks for; NULL with *ret_err set when its prefix is unknown. */
+const struct blk_driver *blk_driver_of_name(const char *filename, struct err **ret_err);
 
 /* ---- nodes, as a driver sees them ---- */
 
@@ -337,6 +342,7 @@ struct blk_node {
 	 */
 	u32 granularity, cluster;
 	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
+	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;

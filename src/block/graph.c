@@ -1,5 +1,7 @@
 /* Nodes and their children: life, names, references. Opening is open.c's. */
 #include "block/graph.h"
+#include "block/dirty.h"
+#include "block/object.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -10,6 +12,7 @@ struct blk_graph *blk_graph_new(void)
 
 void blk_graph_free(struct blk_graph *graph)
 {
+	blk_objects_free(graph);
 	free(graph);
 }
 
@@ -116,6 +119,8 @@ void blk_node_drop(struct blk_node *node)
 	while (*at != node)
 		at = &(*at)->next_node;
 	*at = node->next_node;
+	while (node->dirty)
+		blk_dirty_free(node, node->dirty);
 	json_free(node->options);
 	free(node->node_name);
 	free(node->filename);
@@ -143,4 +148,29 @@ void blk_unref(struct blk_node *node)
 u64 blk_size(const struct blk_node *node)
 {
 	return node->size;
+}
+
+struct err *blk_reopen(struct blk_node *node, u32 flags)
+{
+	enum { OWN = BLK_RDWR | BLK_WRITETHROUGH | BLK_NO_FLUSH | BLK_DIRECT | BLK_UNMAP };
+	u32 now = (node->flags & ~(u32)OWN) | (flags & OWN);
+	struct err *e = NULL;
+	if (!(flags & BLK_RDWR) && (node->flags & BLK_RDWR)) {
+		int r = blk_flush(node);
+		if (r)
+			return err_errno(-r, "Error flushing drive");
+	}
+	for (struct blk_child *c = node->children; c && !e; c = c->next) {
+		u32 below = flags & ~(u32)BLK_WRITETHROUGH;
+		if (c->node == node->backing)
+			continue;
+		if (c->node->driver->kind == BLK_TRANSPORT && (c->node->flags & BLK_KEEP_WRITERS_OUT))
+			c->node->flags = flags & BLK_RDWR ? c->node->flags | BLK_RESIZE : c->node->flags & ~(u32)BLK_RESIZE;
+		e = blk_reopen(c->node, below | BLK_UNMAP);
+	}
+	if (!e && node->driver->reopen)
+		return node->driver->reopen(node, now);
+	if (!e)
+		node->flags = now;
+	return e;
 }

@@ -8,13 +8,12 @@ struct blk_graph {
 	struct blk_node *nodes;
 	unsigned names; /* counter of made-up node names */
 	unsigned opening; /* depth of the chain that is being opened */
+	struct blk_object *objects; /* see object.h */
 	void (*say)(void *user, const char *line);
 	void *say_user;
 };
 
 /* ---- open.c ---- */
-/* Removes protocol prefixes such as "file:"; gives the driver a file name asks for, NULL when none is known. */
-const struct blk_driver *blk_driver_of_name(const char *filename, struct err **ret_err);
 /* Reads the first bytes and asks every format; raw when nothing else fits. */
 struct err *blk_probe(struct blk_node *file, const char *filename, const struct blk_driver **ret) MUST_CHECK;
 struct blk_node *blk_node_new(struct blk_graph *graph, const struct blk_driver *driver);

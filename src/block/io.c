@@ -162,6 +162,11 @@ int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	u64 size = node->size;
 	if (!iov.len)
 		return 0;
+	if (UNLIKELY(flags & BLK_REQ_VM_STATE)) {
+		if (!node->vm_state)
+			return node->file ? blk_preadv(node->file, offset, iov, flags) : -ENOTSUP;
+		return blk_format_read(node, offset + node->vm_state, iov, 0);
+	}
 	if (UNLIKELY(offset >= size)) {
 		iovs_fill(iov, 0);
 		return 0;
@@ -195,6 +200,11 @@ int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 		return 0;
 	if (offset + iov.len < offset || offset + iov.len > INT64_MAX)
 		return -EFBIG;
+	if (UNLIKELY(flags & BLK_REQ_VM_STATE)) {
+		if (!node->vm_state)
+			return node->file ? blk_pwritev(node->file, offset, iov, flags) : -ENOTSUP;
+		return blk_format_write(node, offset + node->vm_state, iov, 0);
+	}
 	/* Only transports grow by writing. */
 	if (node->driver->kind != BLK_TRANSPORT && offset + iov.len > node->size)
 		return -EIO;

@@ -389,6 +389,7 @@ struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, e
 	}
 	node->size = size;
 	s->vm_state_l1 = (size + span - 1) / span;
+	node->vm_state = s->vm_state_l1 * span;
 	/* What an earlier life of the last cluster left behind the end, and what the backing file would show. */
 	u64 tail = MIN(ROUND_UP(old, s->cluster_size), size);
 	if (zero || (node->backing && node->backing->size > old))
