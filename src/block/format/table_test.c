@@ -207,6 +207,8 @@ static const struct variant {
 	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
+	{ "parallels", "{}" },
+	{ "parallels", "{'cluster_size': '32256'}" },
 	{ "vhdx", "{'block_size': '1M'}" },
 	{ "vhdx", "{'block_size': '2M', 'subformat': 'fixed'}", true },
 	{ "vpc", "{'subformat': 'fixed', 'force_size': 'on'}", true },
