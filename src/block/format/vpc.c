@@ -109,7 +109,7 @@ static struct err *find_size(struct blk_node *node, struct json *opts)
 	if (how && strcmp(how, "auto") != 0) {
 		if (strcmp(how, "chs") != 0 && strcmp(how, "current_size") != 0)
 			return err_new(ERR_INVALID, "Invalid size calculation algorithm");
-		current = how[1] == 'u';
+		current = how[1] == 'u' || chs_sectors(s->footer) == MAX_CHS;
 	}
 	node->size = current ? ld_be64(s->footer + CURRENT_SIZE) : chs_sectors(s->footer) * 512;
 	if (node->size > MAX_BYTES)

@@ -46,7 +46,7 @@ static int check_parent(struct blk_node *node)
 		return 0;
 	while (b->driver->kind == BLK_FILTER && b->file)
 		b = b->file;
-	if (b->driver != node->driver || ((struct vmdk *)b->state)->cid != s->parent_cid)
+	if (b->driver != node->driver || ((struct vmdk *)b->state)->opened_cid != s->parent_cid)
 		return -EINVAL;
 	s->parent_checked = true;
 	return 0;

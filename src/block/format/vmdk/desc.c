@@ -49,6 +49,7 @@ struct err *vmdk_parse_desc(struct blk_node *node)
 		e = number(s->desc, "parentCID", &s->parent_cid);
 	if (e)
 		return e;
+	s->opened_cid = s->cid;
 	s->create_type = value(s->desc, "createType", NULL);
 	char *hint = value(s->desc, "parentFileNameHint", NULL);
 	if (hint && *hint && strlen(hint) < 1024)

@@ -113,8 +113,6 @@ static struct err *open_kdmv(struct blk_node *node, struct vmdk_extent *e, u8 *h
 {
 	struct err *err = ld_le64(h + K_GD) == GD_AT_END ? read_footer(e, h) : NULL;
 	u64 entries;
-	if (!err)
-		err = check_kdmv(e, h);
 	if (err)
 		return err;
 	u32 flags = ld_le32(h + K_FLAGS);
@@ -125,6 +123,8 @@ static struct err *open_kdmv(struct blk_node *node, struct vmdk_extent *e, u8 *h
 	e->zero_grain = flags & KF_ZERO_GRAIN;
 	err = check_shape(e, ld_le64(h + K_CAPACITY), ld_le64(h + K_GRAIN), ld_le32(h + K_GT_ENTRIES),
 			  &entries);
+	if (!err)
+		err = check_kdmv(e, h);
 	if (!err)
 		err = load_gd(e, &e->gd, ld_le64(h + K_GD), entries, "Grain directory");
 	u64 backup = ld_le64(h + K_RGD);

@@ -45,6 +45,7 @@ struct vmdk {
 	u64 desc_at, desc_room; /* in node->file; room 0: the file is the descriptor */
 	char *create_type;
 	u32 cid, parent_cid;
+	u32 opened_cid; /* what children were told: writes of this open do not make them strangers */
 	bool changed; /* this open has given the contents a new identifier */
 	bool parent_checked;
 	/* The grain unpacked last. */
