@@ -2,17 +2,26 @@
 #include "block/graph.h"
 #include <errno.h>
 
-static void split_opts(struct json *all, const struct blk_opt *table, struct json *out)
+static bool has(const struct blk_opt *table, const char *name)
+{
+	for (; table && table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The transport's part of the options: what the format has itself is the format's, but for raw, which has nothing. */
+static void split_opts(struct json *all, const struct blk_opt *table, const struct blk_opt *format, struct json *out)
 {
 	for (; table && table->name; table++) {
 		struct json *v = json_get(all, table->name);
-		if (v)
+		if (v && !has(format, table->name))
 			json_set(out, table->name, json_copy(v));
 	}
 }
 
 static struct err *create_file(struct blk_graph *graph, const char *filename, const struct json *opts,
-			       u64 size)
+			       const struct blk_opt *format, u64 size)
 {
 	struct err *e;
 	const struct blk_driver *t = blk_driver_of_name(filename, &e);
@@ -24,7 +33,7 @@ static struct err *create_file(struct blk_graph *graph, const char *filename, co
 			       "image failed",
 			       t->name);
 	AUTO(json_freep) struct json *own = json_dict();
-	split_opts((struct json *)opts, t->create_opts, own);
+	split_opts((struct json *)opts, t->create_opts, format, own);
 	struct blk_create c = { .graph = graph, .filename = filename, .opts = own, .size = size };
 	return t->create(&c);
 }
@@ -32,7 +41,7 @@ static struct err *create_file(struct blk_graph *graph, const char *filename, co
 struct err *blk_create_file(struct blk_graph *graph, const char *filename, u64 size, struct blk_node **ret)
 {
 	AUTO(json_freep) struct json *none = json_dict();
-	struct err *e = create_file(graph, filename, none, size);
+	struct err *e = create_file(graph, filename, none, NULL, size);
 	if (e)
 		return e;
 	return blk_open(graph, filename, NULL, NULL, BLK_RDWR | BLK_PROTOCOL | BLK_RESIZE | BLK_UNMAP, ret);
@@ -74,7 +83,7 @@ struct err *blk_create_image(struct blk_graph *graph, const char *filename, cons
 	u64 size = blk_opt_num(opts, "size", 0);
 	bool raw = strcmp(fmt, "raw") == 0;
 	if (t->create)
-		e = create_file(graph, filename, opts, raw ? size : 0);
+		e = create_file(graph, filename, opts, d->create_opts, raw ? size : 0);
 	else
 		e = open_existing(graph, filename, t, raw ? size : 0);
 	if (e || raw)

@@ -39,7 +39,7 @@ const struct blk_driver *blk_driver_of_name(const char *filename, struct err **r
 	struct stat st;
 	*ret_err = NULL;
 	if (!blk_path_has_protocol(filename)) {
-		if (stat(filename, &st) == 0 && S_ISBLK(st.st_mode))
+		if (stat(filename, &st) == 0 && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
 			return blk_driver_find("host_device");
 		return blk_driver_find("file");
 	}

@@ -20,7 +20,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-enum { MAX_IOV = 1024, CHUNK = 1 << 20 };
+/* From BIG bytes on copying takes longer than handing over to a worker, and other requests can go on meanwhile. */
+enum { MAX_IOV = 1024, CHUNK = 1 << 20, BIG = 128 << 10 };
 
 struct file {
 	int fd;
@@ -116,7 +117,11 @@ static int preadv_file(struct blk_node *node, u64 offset, struct iovs iov, u32 f
 	if (UNLIKELY(s->direct))
 		return aligned(iov, offset, node->align) ? work_run(move_all, &op)
 							 : bounce(node, offset, iov, false);
-	if (!co_self() || s->no_nowait)
+	if (!co_self())
+		return move_all(&op);
+	if (iov.len >= BIG)
+		return work_run(move_all, &op);
+	if (s->no_nowait)
 		return move_all(&op);
 	while (op.iov.len) {
 		struct iovec v[64];
@@ -153,7 +158,7 @@ static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 
 	int r;
 	s->seek_to = 0;
 	if (LIKELY(!s->direct))
-		r = move_all(&op);
+		r = iov.len >= BIG ? work_run(move_all, &op) : move_all(&op);
 	else if (aligned(iov, offset, node->align))
 		r = work_run(move_all, &op);
 	else
@@ -377,10 +382,13 @@ static struct err *measure_size(struct blk_node *node)
 	if (fstat(s->fd, &st))
 		return err_errno(errno, "Could not stat file");
 	s->device = S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode);
-	if (S_ISDIR(st.st_mode))
+	bool want_device = strcmp(node->driver->name, "file") != 0;
+	if (want_device ? !s->device : !S_ISREG(st.st_mode))
 		return err_new(ERR_INVALID,
-			       "A regular file was expected by the '%s' driver, but something else was given",
-			       node->driver->name);
+			       want_device
+				   ? "'%s' driver requires '%s' to be either a character or block device"
+				   : "'%s' driver requires '%s' to be a regular file",
+			       node->driver->name, s->name);
 	off_t end = s->device ? lseek(s->fd, 0, SEEK_END) : st.st_size;
 	if (end < 0)
 		return err_errno(errno, "Could not find the size of '%s'", s->name);

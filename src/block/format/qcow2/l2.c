@@ -360,6 +360,7 @@ static int new_clusters(struct blk_node *node, u64 offset, u64 *n, u64 *ret)
 		*ret = ROUND_DOWN(offset, s->cluster_size);
 		return 0;
 	}
+	*n = MIN(*n, MAX(s->block_entries / 2, 1ull));
 	int r = qcow2_alloc(node, *n, ret);
 	if (r)
 		return r;

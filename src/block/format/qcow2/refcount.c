@@ -516,9 +516,53 @@ static int skip_used(struct blk_node *node, u64 *cluster)
 	}
 }
 
+/*
+ * A run longer than what one block counts: in an area that no block counts yet, behind the new blocks for it.
+ */
+static int alloc_long(struct blk_node *node, u64 n, u64 *ret)
+{
+	struct qcow2 *s = node->state;
+	u64 last = s->reftable_size, blocks = 1, need;
+	while (last && !(s->reftable[last - 1] & ~0x1ffull))
+		last--;
+	while ((need = (n + blocks + s->block_entries - 1) / s->block_entries) > blocks)
+		blocks = need;
+	int r;
+	if (last + blocks > s->reftable_size) {
+		r = grow_reftable(node, last + blocks);
+		return r ? r : alloc_long(node, n, ret);
+	}
+	u64 start = last * s->block_entries, used = blocks + n;
+	if ((start + used) << s->cluster_bits > BIT(56))
+		return -EFBIG;
+	AUTO(free_ptr) u8 *block = try_alloc(s->cluster_size);
+	AUTO(free_ptr) u8 *be = try_alloc(blocks * 8);
+	r = block && be ? 0 : -ENOMEM;
+	for (u64 i = 0; i < blocks && !r; i++) {
+		memset(block, 0, s->cluster_size);
+		for (u64 k = 0; k < s->block_entries && i * s->block_entries + k < used; k++)
+			qcow2_set_ref(s, block, k, 1);
+		r = blk_pwrite(node->file, (start + i) << s->cluster_bits, block, s->cluster_size);
+		st_be64(be + i * 8, (start + i) << s->cluster_bits);
+	}
+	if (!r)
+		r = blk_barrier(node->file);
+	if (!r)
+		r = blk_pwrite(node->file, s->reftable_offset + last * 8, be, blocks * 8);
+	if (r)
+		return r;
+	for (u64 i = 0; i < blocks; i++)
+		s->reftable[last + i] = (start + i) << s->cluster_bits;
+	qcow2_meta_set(s, start << s->cluster_bits, blocks << s->cluster_bits);
+	*ret = (start + blocks) << s->cluster_bits;
+	return 0;
+}
+
 int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret)
 {
 	struct qcow2 *s = node->state;
+	if (n >= s->block_entries)
+		return alloc_long(node, n, ret);
 	u64 cluster = s->free_hint, run = 0;
 	int r = skip_used(node, &cluster);
 	bool first = true;

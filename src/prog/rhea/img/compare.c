@@ -1,9 +1,10 @@
 /* img compare: do two images show the same bytes? */
 #include "prog/rhea/img/img.h"
+#include "base/coroutine.h"
 #include "base/loop/loop.h"
 #include <getopt.h>
 
-enum { BUF = 2 << 20 };
+enum { BUF = 1 << 20, LANES = 4 };
 
 struct pair {
 	struct blk_node *a, *b;
@@ -11,7 +12,10 @@ struct pair {
 	u64 total;
 	bool strict, quiet;
 	struct progress progress;
-	u8 *buf_a, *buf_b;
+	u8 *buf_a;
+	u64 pos, found_at;
+	const char *what;
+	unsigned active;
 	int status;
 };
 
@@ -27,7 +31,7 @@ static bool differ(const u8 *a, const u8 *b, u64 len, u64 *ret_at)
 	return true;
 }
 
-static int say(struct pair *p, int status, const char *fmt, u64 at)
+__attribute__((format(printf, 3, 0))) static int say(struct pair *p, int status, const char *fmt, u64 at)
 {
 	if (!p->quiet) {
 		printf(fmt, (long long)at);
@@ -61,36 +65,101 @@ static int check_zero(struct pair *p, struct blk_node *n, const char *name, u64 
 	return 0;
 }
 
-static int compare_range(struct pair *p, u64 at, u64 *ret_len)
+/* A range that the workers compare; the lowest finding counts. */
+struct lane {
+	struct pair *p;
+	u8 *buf_a, *buf_b;
+};
+
+static void found(struct pair *p, int status, u64 at, const char *what)
+{
+	if (p->status && p->found_at <= at)
+		return;
+	p->status = status;
+	p->found_at = at;
+	p->what = what;
+}
+
+struct cmp {
+	const u8 *a, *b;
+	u64 len, at;
+	bool differs;
+};
+
+static int compare_bytes(void *arg)
+{
+	struct cmp *c = arg;
+	c->differs = differ(c->a, c->b, c->len, &c->at);
+	return 0;
+}
+
+static int first_nonzero(void *arg)
+{
+	struct cmp *c = arg;
+	c->differs = !is_zero(c->a, c->len);
+	for (c->at = 0; c->differs && is_zero(c->a + c->at, MIN((u64)512, c->len - c->at));)
+		c->at += 512;
+	return 0;
+}
+
+enum { SAME, BOTH, ONLY_A, ONLY_B };
+
+/* What has to be read of the next range; false: nothing is left. */
+static bool next_range(struct pair *p, u64 *ret_at, u64 *ret_len, int *ret_what)
 {
 	struct blk_status x, y;
-	u64 left = p->total - at, diff;
-	int r = blk_status(p->a, NULL, at, left, &x);
-	if (r) {
-		img_error("Sector allocation test failed for %s", p->name_a);
-		return 3;
+	while (!p->status && p->pos < p->total) {
+		u64 at = p->pos, left = p->total - at;
+		int r = blk_status(p->a, NULL, at, left, &x);
+		const char *name = p->name_a;
+		if (!r) {
+			name = p->name_b;
+			r = blk_status(p->b, NULL, at, MIN(left, x.len), &y);
+		}
+		if (p->pos != at || p->status)
+			continue; /* another lane came first */
+		if (r) {
+			img_error("Sector allocation test failed for %s", name);
+			found(p, 3, at, NULL);
+			return false;
+		}
+		u64 len = MIN(x.len, y.len);
+		if (p->strict &&
+		    (x.data != y.data || x.zero != y.zero || x.present != y.present || x.depth != y.depth)) {
+			found(p, 1, at, "Strict mode: Offset %lld block status mismatch!");
+			return false;
+		}
+		*ret_what = x.zero && y.zero ? SAME : x.zero ? ONLY_B : y.zero ? ONLY_A : BOTH;
+		if (*ret_what != SAME)
+			len = MIN(len, (u64)BUF);
+		p->pos = at + len;
+		progress_add(&p->progress, len);
+		*ret_at = at;
+		*ret_len = len;
+		if (*ret_what != SAME)
+			return true;
 	}
-	if ((r = blk_status(p->b, NULL, at, MIN(left, x.len), &y))) {
-		img_error("Sector allocation test failed for %s", p->name_b);
-		return 3;
+	return false;
+}
+
+static void lane(void *arg)
+{
+	struct lane *l = arg;
+	struct pair *p = l->p;
+	u64 at, len;
+	int what;
+	while (next_range(p, &at, &len, &what)) {
+		struct cmp c = { what == ONLY_B ? l->buf_b : l->buf_a, l->buf_b, len, 0, false };
+		if ((what != ONLY_B && read_into(p->a, p->name_a, at, l->buf_a, len)) ||
+		    (what != ONLY_A && read_into(p->b, p->name_b, at, l->buf_b, len))) {
+			found(p, 4, at, NULL);
+			break;
+		}
+		work_run(what == BOTH ? compare_bytes : first_nonzero, &c);
+		if (c.differs)
+			found(p, 1, at + c.at, "Content mismatch at offset %lld!");
 	}
-	u64 len = MIN(x.len, y.len);
-	*ret_len = len;
-	if (p->strict &&
-	    (x.data != y.data || x.zero != y.zero || x.present != y.present || x.depth != y.depth))
-		return say(p, 1, "Strict mode: Offset %lld block status mismatch!", at);
-	if (x.zero && y.zero)
-		return 0;
-	if (x.zero)
-		return check_zero(p, p->b, p->name_b, at, len);
-	if (y.zero)
-		return check_zero(p, p->a, p->name_a, at, len);
-	len = *ret_len = MIN(len, (u64)BUF);
-	if (read_into(p->a, p->name_a, at, p->buf_a, len) || read_into(p->b, p->name_b, at, p->buf_b, len))
-		return 4;
-	return differ(p->buf_a, p->buf_b, len, &diff)
-		   ? say(p, 1, "Content mismatch at offset %lld!", at + diff)
-		   : 0;
+	p->active--;
 }
 
 /* The larger image's rest must be zeros. */
@@ -121,23 +190,39 @@ static int compare_tail(struct pair *p)
 	return 0;
 }
 
-static void run(void *arg)
+static void tail(void *arg)
 {
 	struct pair *p = arg;
+	p->status = compare_tail(p);
+}
+
+static void run(struct pair *p)
+{
+	struct lane lanes[LANES];
 	if (p->strict && blk_size(p->a) != blk_size(p->b)) {
 		if (!p->quiet)
 			puts("Strict mode: Image size mismatch!");
 		p->status = 1;
 		return;
 	}
-	for (u64 at = 0; at < p->total && !p->status;) {
-		u64 len = 0;
-		p->status = compare_range(p, at, &len);
-		at += len;
-		progress_add(&p->progress, len);
+	p->active = LANES;
+	for (unsigned i = 0; i < LANES; i++) {
+		lanes[i].p = p;
+		if (posix_memalign((void **)&lanes[i].buf_a, 4096, 2 * BUF))
+			abort();
+		lanes[i].buf_b = lanes[i].buf_a + BUF;
 	}
+	for (unsigned i = 0; i < LANES; i++)
+		co_enter(co_new(lane, &lanes[i]));
+	while (p->active)
+		loop_run_once(loop_here(), true);
+	if (p->status && p->what)
+		say(p, p->status, p->what, p->found_at);
+	p->buf_a = lanes[0].buf_a;
 	if (!p->status)
-		p->status = compare_tail(p);
+		co_run(tail, p);
+	for (unsigned i = 0; i < LANES; i++)
+		free(lanes[i].buf_a);
 }
 
 static int compare(struct img *m, int argc, char **argv)
@@ -190,11 +275,9 @@ static int compare(struct img *m, int argc, char **argv)
 		blk_unref(p.a);
 		return 2;
 	}
-	if (posix_memalign((void **)&p.buf_a, 4096, BUF) || posix_memalign((void **)&p.buf_b, 4096, BUF))
-		return 4;
 	p.total = MIN(blk_size(p.a), blk_size(p.b));
 	progress_begin(&p.progress, show && !m->quiet, MAX(blk_size(p.a), blk_size(p.b)));
-	co_run(run, &p);
+	run(&p);
 	if (!p.status) {
 		if (p.progress.on)
 			progress_end(&p.progress);
@@ -203,8 +286,6 @@ static int compare(struct img *m, int argc, char **argv)
 	}
 	blk_unref(p.a);
 	blk_unref(p.b);
-	free(p.buf_a);
-	free(p.buf_b);
 	return p.status;
 }
 

@@ -150,9 +150,8 @@ static int read_piece(struct convert *c, u64 at, u8 *buf, u64 len)
 }
 
 /* Length of the run at buf that is all zero, or that holds data; holes shorter than min_sparse count as data. */
-static u64 run_of(const struct convert *c, const u8 *buf, u64 at, u64 len, bool *ret_zero)
+static u64 run_of(u64 step, const u8 *buf, u64 at, u64 len, bool *ret_zero)
 {
-	u64 step = c->min_sparse;
 	if (!step) {
 		*ret_zero = false;
 		return len;
@@ -166,6 +165,27 @@ static u64 run_of(const struct convert *c, const u8 *buf, u64 at, u64 len, bool 
 		n += part;
 	}
 	return n;
+}
+
+/* Runs of a piece, found by a worker. */
+struct runs {
+	u64 step, at, len;
+	const u8 *buf;
+	unsigned n;
+	u64 run[BUF / UNIT + 1]; /* lengths; bit 63: zero */
+};
+
+static int find_runs(void *arg)
+{
+	struct runs *s = arg;
+	s->n = 0;
+	for (u64 n = 0; n < s->len;) {
+		bool zero;
+		u64 part = run_of(s->step, s->buf + n, s->at + n, s->len - n, &zero);
+		s->run[s->n++] = part | (zero ? BIT(63) : 0);
+		n += part;
+	}
+	return 0;
 }
 
 static int write_zeros(struct convert *c, u64 at, u64 len)
@@ -200,7 +220,7 @@ static int write_compressed(struct convert *c, u64 at, const u8 *buf, u64 len)
 	return 0;
 }
 
-static int write_piece(struct convert *c, const struct piece *p, const u8 *buf)
+static int write_piece(struct convert *c, const struct piece *p, const u8 *buf, const struct runs *runs)
 {
 	if (p->kind == K_BACKING)
 		return 0;
@@ -208,13 +228,14 @@ static int write_piece(struct convert *c, const struct piece *p, const u8 *buf)
 		return write_zeros(c, p->at, p->len);
 	if (c->compressed)
 		return write_compressed(c, p->at, buf, p->len);
-	for (u64 n = 0; n < p->len;) {
-		bool zero;
-		u64 part = run_of(c, buf + n, p->at + n, p->len - n, &zero);
-		int r = zero ? write_zeros(c, p->at + n, part) : write_data(c, p->at + n, buf + n, part, 0);
+	u64 at = p->at;
+	for (unsigned i = 0; i < runs->n; i++) {
+		u64 len = runs->run[i] & BITS(63);
+		int r = runs->run[i] >> 63 ? write_zeros(c, at, len)
+					   : write_data(c, at, buf + (at - p->at), len, 0);
 		if (r)
 			return r;
-		n += part;
+		at += len;
 	}
 	return 0;
 }
@@ -234,17 +255,25 @@ static void worker(void *arg)
 {
 	struct convert *c = arg;
 	u8 *buf = NULL;
+	AUTO(free_ptr) struct runs *runs = alloc(sizeof(*runs));
 	if (posix_memalign((void **)&buf, 4096, BUF))
 		c->error = -ENOMEM;
 	struct piece p;
 	while (!c->error && next_piece(c, &p)) {
 		int r = p.kind == K_DATA ? read_piece(c, p.at, buf, p.len) : 0;
+		if (!r && p.kind == K_DATA && !c->compressed) {
+			runs->step = c->min_sparse;
+			runs->at = p.at;
+			runs->len = p.len;
+			runs->buf = buf;
+			work_run(find_runs, runs);
+		}
 		if (p.kind == K_DATA)
 			hold_back(c, p.len);
 		while (c->in_order && !r && !c->error && c->write_pos != p.at)
 			co_wait(&c->turn);
 		if (!r && !c->error)
-			r = write_piece(c, &p, buf);
+			r = write_piece(c, &p, buf, runs);
 		if (r && !c->error)
 			c->error = r;
 		c->write_pos = p.at + p.len;
