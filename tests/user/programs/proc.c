@@ -60,7 +60,7 @@ static int child(int argc, char **argv)
 		return n == sizeof("zero\0--cmdline") && !memcmp(buf, "zero\0--cmdline", n) ? 7 : 8;
 	}
 	if (!strcmp(argv[1], "--script")) /* zero arg script more */
-		return argc == 4 && strstr(argv[2], "script") && !strcmp(argv[3], "more") ? 7 : 8;
+		return argc == 4 && strstr(argv[2], "script") && (!strcmp(argv[3], "more") || !strcmp(argv[3], "./script2")) ? 7 : 8;
 	return 9;
 }
 
