@@ -249,8 +249,9 @@ static void *storm(void *arg)
 	return NULL;
 }
 
-static unsigned long work(unsigned n)
+static __attribute__((noinline)) unsigned long work(volatile unsigned *volatile count)
 {
+	unsigned n = *count;
 	unsigned long h = 5381;
 	double d = 1;
 	for (unsigned i = 0; i < n; i++) {
@@ -264,14 +265,14 @@ static unsigned long work(unsigned n)
 
 static void preemption(void)
 {
-	enum { N = 20000 };
-	unsigned long want = work(N);
+	volatile unsigned n = 20000;
+	unsigned long want = work(&n);
 	pthread_t self = pthread_self(), t;
 	set(SIGURG, hit, SA_SIGINFO | SA_RESTART);
 	pthread_create(&t, NULL, storm, &self);
 	int same = 1;
 	for (int i = 0; i < 20000 && hits < 300; i++)
-		same &= work(N) == want;
+		same &= work(&n) == want;
 	stop = 1;
 	pthread_join(t, NULL);
 	CHECK("a computation under a storm of signals is undisturbed", same && hits >= 300);
