@@ -35,6 +35,11 @@ static void forget(struct jit *j, u32 v) /* takes v out of where it is */
 	x->at = AT_NONE;
 }
 
+void unplace(struct jit *j, u32 v)
+{
+	forget(j, v);
+}
+
 static void enliven(struct jit *j, u32 v)
 {
 	if (j->val[v].at == AT_NONE) {

@@ -99,6 +99,7 @@ static void enter(struct jit *j, u32 v, enum place at)
 		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
 		j->live[j->n_live++] = v;
 	}
+	unplace(j, v);
 	x->at = at;
 }
 

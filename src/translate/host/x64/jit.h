@@ -150,6 +150,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);
+void unplace(struct jit *j, u32 v); /* v leaves its register or slot, to be put elsewhere at once */
 void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
