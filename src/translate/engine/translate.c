@@ -1,5 +1,7 @@
 /* From a guest address to a translation. */
 #include "translate/engine/priv.h"
+#include "base/err.h"
+#include <stdio.h>
 #include <time.h>
 
 u8 *arena_take(struct priv *p, size_t least)
@@ -24,7 +26,13 @@ static u64 now_ns(void)
 
 static void run_passes(struct priv *p)
 {
-	(void)p;
+	if (getenv("RHEA_VERIFY")) {
+		struct err *e = ir_verify(p->region);
+		if (e) {
+			fprintf(stderr, "%s\n%s\n", err_text(e), ir_print(p->region));
+			abort();
+		}
+	}
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
