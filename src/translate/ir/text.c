@@ -8,7 +8,7 @@
  *		v3:i32 = ld.i32.acq [v2+16]
  *		v4:i64 = zext v3
  *		set x0, v4
- *		raise 1, -, #0x1004
+ *		raise -, 1, #0x1004
  *
  * A value's number is its index; instructions that were removed (NOP) leave gaps. The parser takes any numbers and fills gaps with NOP.
  */
@@ -405,7 +405,7 @@ static bool op_name(struct in *p, struct ir_insn *in)
 	size_t n = name(p, &s);
 	unsigned cc;
 	enum ir_type lane;
-	for (in->op = 1; in->op < IR_OP_COUNT && !same(s, n, ir_op_info[in->op].name); in->op++)
+	for (in->op = IR_NOP; in->op < IR_OP_COUNT && !same(s, n, ir_op_info[in->op].name); in->op++)
 		;
 	if (!n || in->op == IR_OP_COUNT)
 		return fail(p, "unknown operation '%.*s'", (int)n, s);
@@ -512,6 +512,8 @@ static bool insn(struct in *p)
 	enum ir_type result = TY_VOID;
 	u32 n = 0;
 	const char *start = p->at;
+	if (ir_block_ended(p->r))
+		return fail(p, "the block has ended");
 	if (*p->at == 'v' && isdigit((u8)p->at[1])) {
 		if (!numbered(p, 'v', &n) || !need(p, ":") || !type(p, &result) || !need(p, "="))
 			return false;
@@ -580,19 +582,18 @@ static bool block(struct in *p)
 
 static bool header(struct in *p)
 {
-	while (true) {
-		if (take(p, "pc")    ? !number(p, &p->r->pc)
-		    : take(p, "key") ? !number(p, &p->r->key)
-		    : take(p, "end") ? !number(p, &p->r->end_pc)
-				     : false)
-			return false;
+	for (;;) {
 		blanks(p);
 		if (!*p->at || *p->at == '\n')
 			return true;
-		if (!isalpha((u8)*p->at))
+		u64 *to = take(p, "pc")	   ? &p->r->pc
+			  : take(p, "key") ? &p->r->key
+			  : take(p, "end") ? &p->r->end_pc
+					   : NULL;
+		if (!to)
 			return fail(p, "cannot understand '%.12s'", p->at);
-		if (strncmp(p->at, "pc", 2) && strncmp(p->at, "key", 3) && strncmp(p->at, "end", 3))
-			return fail(p, "cannot understand '%.12s'", p->at);
+		if (!number(p, to))
+			return false;
 	}
 }
 

@@ -188,6 +188,7 @@ void host_compile(struct host_job *job)
 	struct jit j = { 0 };
 	job->n_site = 0;
 	job->size = 0;
+	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(&j, job);
 	prepass(&j);

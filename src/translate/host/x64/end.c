@@ -83,6 +83,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		j->job->unsupported = true;
 		return;
 	}
+	j->job->n_slow++;
 	flags_clobber(j);
 	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : 16 + def_xmm(j, v);
 	j->val[v].flags &= ~VF_ZERO_UPPER;

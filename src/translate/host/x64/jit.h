@@ -197,6 +197,7 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
+bool has_sha(void); /* are the SHA extensions there? */
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void poll(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
