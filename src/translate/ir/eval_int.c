@@ -189,6 +189,12 @@ void ir_eval_int(const struct ir_region *r, const struct ir_insn *in, const unio
 	case IR_SELECT:
 		memcpy(ret, a->b[0] & 1 ? b : c, ir_type_size(in->type));
 		return;
+	case IR_ADC:
+		val_put(ret, in->type, val_num(a, ta) + val_num(b, tb) + (c->b[0] & 1));
+		return;
+	case IR_SBC:
+		val_put(ret, in->type, val_num(a, ta) - val_num(b, tb) - ((c->b[0] & 1) ^ (in->imm == 0)));
+		return;
 	case IR_MULWU:
 		val_put(ret, in->type, val_num(a, ta) * val_num(b, tb));
 		return;

@@ -21,7 +21,7 @@
 static const char signature[IR_OP_COUNT][5] = {
 	[IR_NOP] = "---0", [IR_CONST] = "---X", [IR_VCONST] = "---W", [IR_GET] = "---T", [IR_SET] = "T--0",
 	[IR_GETX] = "4--T", [IR_SETX] = "4T-0", [IR_INSN] = "---0", [IR_PHI] = "---T", [IR_COPY] = "t--t",
-	[IR_ADD ... IR_MULHS] = "nn-n", [IR_MULWU ... IR_MULWS] = "ss-S", [IR_DIVU ... IR_REMS] = "nn-n",
+	[IR_ADD ... IR_SUB] = "nn-n", [IR_ADC ... IR_SBC] = "ss1s", [IR_MUL ... IR_MULHS] = "nn-n", [IR_MULWU ... IR_MULWS] = "ss-S", [IR_DIVU ... IR_REMS] = "nn-n",
 	[IR_NEG ... IR_ABS] = "n--n", [IR_AND ... IR_ANDN] = "bb-b", [IR_NOT] = "b--b",
 	[IR_SHL ... IR_SAR] = "nC-n", [IR_ROTR] = "sC-s", [IR_FUNNEL] = "ss-s", [IR_MINU ... IR_MAXS] = "nn-n",
 	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT ... IR_PEXT] = "ss-s",
@@ -275,7 +275,7 @@ static bool check_literals(struct check *c, const struct ir_insn *in)
 	case IR_FUNNEL: return in_range(c, in->imm, 0, w - 1);
 	case IR_EXTRACTU: case IR_EXTRACTS: return in_range(c, in->c, 1, w) && in_range(c, (u64)in->b + in->c, 1, w);
 	case IR_DEPOSIT: return in_range(c, in->imm >> 8, 1, w) && in_range(c, (in->imm & 0xff) + (in->imm >> 8), 1, w);
-	case IR_FLSUB: case IR_FLSBC: case IR_CRC32: return in_range(c, in->imm, 0, 1);
+	case IR_SBC: case IR_FLSUB: case IR_FLSBC: case IR_CRC32: return in_range(c, in->imm, 0, 1);
 	case IR_FLFCMP: case IR_PMULL: return in_range(c, in->imm, 0, 3);
 	case IR_COND: return in_range(c, in->imm, 0, CC_COUNT - 1);
 	case IR_BRC: return in_range(c, in->imm, 0, 2);

@@ -313,34 +313,25 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 	if (type != TY_I64)
 		return false;
 	take_gpr(j, RDX);
-	unsigned lo = RAX;
-	if (sign || wide)
-		take_gpr(j, RAX);
+	take_gpr(j, RAX);
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	if (sign) {
 		flags_clobber(j);
 		x_mov_rr(&j->c, OPW, RAX, a);
 		x_group3(&j->c, 5, OPW, b);
+	} else {
+		x_mov_rr(&j->c, OPW, RDX, a);
+		x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
 	}
 	if (wide) {
 		unsigned d = def_xmm(j, v);
-		if (!sign) {
-			x_mov_rr(&j->c, OPW, RDX, a);
-			x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
-		}
 		x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, RAX);
 		x_vrr(&j->c, OPW | V_PINSRD, d, d, RDX);
 		x_byte(&j->c, 1);
 		return true;
 	}
-	unsigned d = def_gpr_apart(j, v);
-	if (sign) {
-		x_mov_rr(&j->c, OPW, d, RDX);
-	} else {
-		lo = temp_gpr(j);
-		x_mov_rr(&j->c, OPW, RDX, a);
-		x_vrr(&j->c, OPW | X_MULX, d, lo, b);
-	}
+	own_gpr(j, v, RDX);
+	zero_upper(j, v, TY_I64);
 	return true;
 }
 
@@ -353,7 +344,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	flags_clobber(j);
 	take_gpr(j, RAX);
 	take_gpr(j, RDX);
-	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	u8 *zero, *minus = NULL, *done[2] = { 0 };
 	x_mov_rr(&j->c, w, RAX, a);
 	x_rr(&j->c, w | X_TEST, b, b);
@@ -382,7 +373,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	x_patch8(&j->c, done[0]);
 	if (done[1])
 		x_patch8(&j->c, done[1]);
-	x_mov_rr(&j->c, w, d, rem ? RDX : RAX);
+	own_gpr(j, v, rem ? RDX : RAX);
 	zero_upper(j, v, in->type);
 	return true;
 }
@@ -576,7 +567,7 @@ static void select_xmm(struct jit *j, const struct ir_insn *in, u32 v)
 static bool select_op(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	if (!is_gpr(in->type))
 		return select_xmm(j, in, v), true;
 	u32 w = width_of(in->type);
@@ -768,7 +759,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS || in->op == IR_FLBITS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	switch (in->op) {
 	case IR_COND:
 		if (j->val[v].flags & VF_LATER)
