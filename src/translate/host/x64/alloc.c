@@ -161,10 +161,10 @@ void keep_in_frame(struct jit *j, u32 v)
 			}
 		}
 	}
-	if (x->at == AT_GPR || x->at == AT_XMM) {
+	if (x->at == AT_GPR || x->at == AT_XMM)
 		to_frame(j, v);
+	if (x->frame >= 0)
 		j->frame_kept |= BIT(x->frame);
-	}
 }
 
 static void flags_to_frame(struct jit *j, u32 v)

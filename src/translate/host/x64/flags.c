@@ -140,6 +140,25 @@ static void copy32(struct jit *j, struct x64_mem from, struct x64_mem to)
 	j->lock_gpr &= ~BIT(r);
 }
 
+/* RAX for a moment, whatever is there: an operand of the current instruction is put aside and comes back. Leaves the flags alone. */
+static bool borrow_rax(struct jit *j)
+{
+	if (j->lock_gpr & BIT(RAX)) {
+		x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(scratch[4]));
+		return true;
+	}
+	take_gpr(j, RAX);
+	return false;
+}
+
+static void return_rax(struct jit *j, bool lent)
+{
+	if (lent)
+		x_rm(&j->c, OPW | X_MOV_LOAD, RAX, CPU(scratch[4]));
+	else
+		j->lock_gpr &= ~BIT(RAX);
+}
+
 void flags_store(struct jit *j, u32 v, struct x64_mem to)
 {
 	struct val *x = &j->val[v];
@@ -172,8 +191,7 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 		return;
 	}
 	flags_load(j, v);
-	u32 locked = j->lock_gpr;
-	take_gpr(j, RAX);
+	bool lent = borrow_rax(j);
 	x_room(&j->c);
 	x_byte(&j->c, 0x9f); /* lahf */
 	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
@@ -182,7 +200,7 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 	x_rm(&j->c, P66 | 0xc7, 0, to);
 	x_byte(&j->c, x->fkind & 3);
 	x_byte(&j->c, 0);
-	j->lock_gpr = locked;
+	return_rax(j, lent);
 }
 
 static void move_away(struct jit *j, u32 v)
@@ -368,10 +386,10 @@ static void make_flags(struct jit *j, u32 v)
 }
 
 /* EAX holds the stored form: into the host's flags, C as CF. */
-static void load_eax(struct jit *j, u32 v)
+static void load_eax(struct jit *j, u32 v, bool lent)
 {
 	x_patch(x_call(&j->c), j->job->stubs->flags - j->c.to_run);
-	j->lock_gpr &= ~BIT(RAX);
+	return_rax(j, lent);
 	flags_now(j, v, FK_ADD);
 }
 
@@ -384,22 +402,22 @@ void flags_load(struct jit *j, u32 v)
 		return;
 	flags_clobber(j);
 	if (x->at == AT_FLMEM || x->at == AT_SLOT) {
-		take_gpr(j, RAX);
+		bool lent = borrow_rax(j);
 		x_rm(&j->c, X_MOV_LOAD, RAX, x->at == AT_SLOT ? slot_mem(j, x->slot) : frame_mem(x->frame));
 		if (x->at == AT_SLOT) { /* it stays there; this is a copy */
 			u16 slot = x->slot;
-			load_eax(j, v);
+			load_eax(j, v, lent);
 			flags_at_slot(j, v, slot);
 			return;
 		}
-		load_eax(j, v);
+		load_eax(j, v, lent);
 	} else if (x->flags & VF_RESULT) {
 		unsigned r = use_gpr(j, x->partner);
 		x_rr(&j->c, width(j, x->partner) | X_TEST, r, r);
 		flags_now(j, v, in->op == IR_FLSUB || in->op == IR_FLSBC ? FK_SUB : FK_ADD);
 	} else if (in->op == IR_FLPACK) {
 		unsigned s = const_of(j, in->a, &k) ? 0 : use_gpr(j, in->a);
-		take_gpr(j, RAX);
+		bool lent = borrow_rax(j);
 		if (const_of(j, in->a, &k)) {
 			x_mov_ri(&j->c, RAX, k & 0xfc000000);
 		} else {
@@ -407,7 +425,7 @@ void flags_load(struct jit *j, u32 v)
 			x_prefix(&j->c, 0x25, 0, 0, 0); /* and eax, imm32 */
 			x_32(&j->c, 0xfc000000);
 		}
-		load_eax(j, v);
+		load_eax(j, v, lent);
 	} else {
 		make_flags(j, v);
 	}
@@ -594,7 +612,10 @@ static unsigned flags_bits(struct jit *j, u32 f)
 static void merge_flags(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	int frame = frame_new(j);
+	u32 last = j->val[in->b].last; /* the same flags may be on both sides */
+	j->val[in->b].last = j->now + 1;
 	unsigned a = flags_bits(j, in->a);
+	j->val[in->b].last = last;
 	x_rm(&j->c, X_MOV_STORE, a, frame_mem(frame));
 	j->lock_gpr &= ~BIT(a);
 	unsigned b = flags_bits(j, in->b);
@@ -648,6 +669,14 @@ bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
 		merge_flags(j, in, v);
 		return true;
 	}
+	if (in->op == IR_COPY) {
+		int frame = frame_new(j);
+		flags_store(j, in->a, frame_mem(frame));
+		flags_in_frame(j, v, frame);
+		return true;
+	}
+	if (in->op < IR_FLADD || in->op > IR_FLMERGE)
+		return false;
 	if (x->flags & VF_LATER) {
 		put_at(j, v, AT_USE);
 		return true;

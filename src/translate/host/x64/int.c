@@ -745,7 +745,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0, [TY_I16] = PF2 | MAP38 | 0xf1, [TY_I32] = PF2 | MAP38 | 0xf1,
 				  [TY_I64] = OPW | PF2 | MAP38 | 0xf1 };
 	enum ir_type type = j->r->insn[in->b].type;
-	if (!in->imm)
+	if (!in->imm || !is_gpr(type))
 		return false;
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
 	x_mov_rr(&j->c, 0, d, a);
@@ -791,9 +791,13 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_COPY:
 		if (alias(j, v, in->a))
 			return true;
-		if (!is_gpr(in->type))
-			return false;
-		x_mov_rr(&j->c, OPW, def_gpr(j, v), use_gpr(j, in->a));
+		if (is_gpr(in->type)) {
+			unsigned a = use_gpr(j, in->a);
+			x_mov_rr(&j->c, OPW, def_gpr(j, v), a);
+		} else {
+			unsigned a = use_xmm(j, in->a);
+			x_vrr(&j->c, V_MOVAPS, def_xmm(j, v), 0, a);
+		}
 		return true;
 	}
 	if (!is_gpr(in->type))

@@ -114,11 +114,10 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 			[TY_I32] = V_MOVD_LOAD, [TY_I64] = V_MOVQ_LOAD, [TY_I128] = V_MOVDQU_LOAD
 		};
 		if (ir_type_size(mem.type) <= 2) {
-			unsigned d = def_xmm_apart(j, v);
-			x_vrr(&j->c, V_PXOR, d, d, d);
+			unsigned t = temp_gpr(j), d = def_xmm(j, v);
 			site(j);
-			x_vrm(&j->c, ir_type_size(mem.type) == 1 ? V_PINSRB : V_PINSRW, d, d, m);
-			x_byte(&j->c, 0);
+			x_rm(&j->c, mem.type == TY_I8 ? X_MOVZX8 : X_MOVZX16, t, m);
+			x_vrr(&j->c, V_MOVD_LOAD, d, 0, t);
 		} else {
 			unsigned d = def_xmm(j, v);
 			site(j);
