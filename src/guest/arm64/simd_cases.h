@@ -5,7 +5,7 @@
 #pragma once
 #include "guest/arm64/simd.h"
 
-enum { CASES = 40, CASE_NZCV = 6 };
+enum { CASES = 160, CASE_NZCV = 6 };
 struct simd_case {
 	u32 insn, fpcr;
 	u64 in[4][2];
@@ -26,7 +26,7 @@ static inline u64 case_rnd(u64 *state)
 	return x ^ x >> 31;
 }
 
-/* A lane: special values of its format, their neighbours, small integers, numbers near one, anything. */
+/* A lane: special values of its format, their neighbours, small integers, numbers near one, anything; bytes that often index. */
 static inline u64 case_lane(u64 *state, unsigned bits)
 {
 	static const u64 special[3][16] = {
@@ -40,8 +40,12 @@ static inline u64 case_lane(u64 *state, unsigned bits)
 		  0x47effffff0000000, 0x3690000000000001 },
 	};
 	static const u64 one[3] = { 0x3c00, 0x3f800000, 0x3ff0000000000000 };
+	static const u8 short_fraction[3] = { 7, 20, 48 };
+	u64 r = case_rnd(state);
+	if (bits == 8)
+		return r >> 63 ? r & 63 : r;
 	unsigned format = bits == 16 ? 0 : bits == 32 ? 1 : 2;
-	u64 r = case_rnd(state), sign = (r >> 40 & 1) << (bits - 1);
+	u64 sign = (r >> 40 & 1) << (bits - 1);
 	switch (r >> 60) {
 	case 0 ... 4:
 		return special[format][r & 15] | sign;
@@ -51,6 +55,8 @@ static inline u64 case_lane(u64 *state, unsigned bits)
 		return (u64)(i64)(i8)r;
 	case 9 ... 11:
 		return (one[format] + (r & BITS(bits - 4)) - BIT(bits - 5)) | sign;
+	case 12 ... 13: /* a short fraction, often an integer */
+		return (one[format] + ((r & 0x1ff) << short_fraction[format])) | sign;
 	default:
 		return r;
 	}
@@ -58,7 +64,7 @@ static inline u64 case_lane(u64 *state, unsigned bits)
 
 static inline void case_operand(u64 *state, u64 out[2])
 {
-	unsigned bits = 16u << case_rnd(state) % 3;
+	unsigned bits = 8u << case_rnd(state) % 4;
 	out[0] = out[1] = 0;
 	for (unsigned at = 0; at < 128; at += bits) {
 		u64 lane = case_lane(state, bits);

@@ -1,4 +1,4 @@
-#include "text.c"
+#include "parse.c"
 #include "base/test.h"
 
 static const struct ir_slot slots[] = {
