@@ -661,7 +661,7 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	}
 	/* from now on it lives in the home: its own register is free */
-	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & VF_MERGE))
+	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & (VF_MERGE | VF_PLACED)))
 		put_slot(j, v, slot);
 }
 
