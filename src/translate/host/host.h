@@ -45,6 +45,8 @@ struct host_job {
 	u32 n_site;
 	size_t site_cap;
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
+	u32 stopped; /* with unsupported: the IR instruction */
+	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
 };
 
 /* Machine code that all regions share; made once in each code cache. */
@@ -66,6 +68,13 @@ static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);
 }
 
+/* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
+bool host_supported(const char **ret_why);
+/*
+ * Sets the host's floating-point control, cpu->host_fp, to what code for regions with these rules expects. To be called when a CPU is
+ * made and whenever the rules in its key change, not from inside generated code but by helpers and between regions. Sticky flags stay.
+ */
+void host_fp_mode(struct cpu *cpu, const struct fp_ctl *fp);
 /* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);

@@ -188,6 +188,7 @@ void host_compile(struct host_job *job)
 	struct jit j = { 0 };
 	job->n_site = 0;
 	job->size = 0;
+	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(&j, job);
 	prepass(&j);
@@ -200,5 +201,6 @@ void host_compile(struct host_job *job)
 		emit_cold(&j);
 	if (!j.c.full && !job->unsupported)
 		job->size = j.c.p - j.c.start;
+	job->stopped = j.cur;
 	tear_down(&j);
 }
