@@ -638,12 +638,15 @@ void flags_in_frame(struct jit *j, u32 v, int frame)
 	j->val[v].frame = frame;
 }
 
-/* Flags of integers that are in no general register: not made here. */
+/*
+ * Flags that are not made here: of integers that are in no general register, of comparisons that flush operands (the host would
+ * not tell that it did).
+ */
 static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
 	if (in->op == IR_FLFCMP)
-		return type != TY_F32 && type != TY_F64;
+		return (type != TY_F32 && type != TY_F64) || j->r->fp.flush_in;
 	return in->op <= IR_FLLOGIC && in->op >= IR_FLADD && !is_gpr(type);
 }
 
