@@ -20,7 +20,8 @@ struct linux_options {
 	char **argv, **envp; /* of the guest, NULL-terminated */
 	const char *prefix; /* -L, NULL: none */
 	const char *cpu; /* -cpu MODEL[,option=value...], NULL: the default */
-	const char *release; /* uname -r, NULL: the host's, but never older than the guest's libraries ask for */
+	const char
+	    *release; /* uname -r, NULL: the host's, but never older than the guest's libraries ask for */
 	u64 stack_size; /* 0: RLIMIT_STACK, at most 8 MiB when that is unlimited */
 	u64 base, reserved; /* -B, -R; 0: ours to choose */
 	u64 page_size; /* -p, 0: the architecture's */

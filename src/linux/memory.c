@@ -79,7 +79,8 @@ static void free_tree(struct map_node *n)
 	free(n);
 }
 
-static const struct map_node *lookup(const struct map_node *n, u64 addr) /* the range that holds addr or the next one above */
+static const struct map_node *lookup(const struct map_node *n,
+				     u64 addr) /* the range that holds addr or the next one above */
 {
 	const struct map_node *best = NULL;
 	while (n) {
@@ -144,7 +145,9 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 
 static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared)
 {
-	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC), .kind = MAP_NODE_GUEST, .shared = shared };
+	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+			       .kind = MAP_NODE_GUEST,
+			       .shared = shared };
 	set_range(vm, start, end, &r);
 }
 
@@ -188,7 +191,8 @@ bool vm_owns(struct vm *vm, u64 addr, u64 len)
 
 static bool has_exec(const struct vm *vm, u64 start, u64 end)
 {
-	for (const struct map_node *n = lookup(vm->root, start); n && n->r.start < end; n = lookup(vm->root, n->r.end))
+	for (const struct map_node *n = lookup(vm->root, start); n && n->r.start < end;
+	     n = lookup(vm->root, n->r.end))
 		if (n->r.prot & PROT_EXEC)
 			return true;
 	return false;
@@ -196,7 +200,8 @@ static bool has_exec(const struct vm *vm, u64 start, u64 end)
 
 static int host_prot(u32 prot)
 {
-	return (int)((prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) | (prot & PROT_EXEC ? PROT_READ : 0));
+	return (int)((prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) |
+		     (prot & PROT_EXEC ? PROT_READ : 0));
 }
 
 static i64 host_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
@@ -216,7 +221,8 @@ static i64 claim(struct vm *vm, u64 start, u64 end)
 		u64 stop = n && n->r.start < end ? n->r.start : end;
 		if (stop > at) {
 			i64 got = host_mmap(vm, at, stop - at, PROT_NONE,
-					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+					    -1, 0);
 			if (got < 0 || (u64)got != at) {
 				if (got >= 0)
 					RAW2(SYS_munmap, g2h(vm, (u64)got), stop - at);
@@ -249,7 +255,8 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	if (got < 0 || !((u64)got & (page - 1)))
 		return got;
 	RAW2(SYS_munmap, g2h(vm, (u64)got), len);
-	i64 room = host_mmap(vm, 0, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	i64 room =
+	    host_mmap(vm, 0, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room < 0)
 		return room;
 	u64 at = ROUND_UP((u64)room, page);
@@ -264,19 +271,22 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	return got;
 }
 
-static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset, bool no_replace)
+static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset,
+		     bool no_replace)
 {
 	u64 end = addr + len;
 	const struct map_node *n = lookup(vm->root, addr);
 	if (!n || n->r.start >= end) { /* nothing there: the kernel says whether it is ours */
-		i64 got = host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE, fd, offset);
+		i64 got =
+		    host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE, fd, offset);
 		if (got >= 0 && (u64)got != addr) {
 			RAW2(SYS_munmap, g2h(vm, (u64)got), len);
 			got = -EEXIST;
 		}
 		return got == -EEXIST && !no_replace ? -ENOMEM : got;
 	}
-	for (const struct map_node *m = n; no_replace && m && m->r.start < end; m = lookup(vm->root, m->r.end))
+	for (const struct map_node *m = n; no_replace && m && m->r.start < end;
+	     m = lookup(vm->root, m->r.end))
 		if (m->r.kind == MAP_NODE_GUEST)
 			return -EEXIST;
 	i64 ret = claim(vm, addr, end);
@@ -346,7 +356,8 @@ i64 vm_munmap(struct vm *vm, u64 addr, u64 len)
 
 i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 {
-	if (addr & (vm->page_size - 1) || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
+	if (addr & (vm->page_size - 1) ||
+	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(len, vm->page_size);
 	if (end < addr)
@@ -387,8 +398,9 @@ i64 vm_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 		return -EFAULT;
 	if (new_len > vm->va_limit)
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED && (new_addr & (page - 1) || new_addr > vm->va_limit - new_len || !(flags & MREMAP_MAYMOVE) ||
-				     (new_addr < old + old_len && old < new_addr + new_len)))
+	if (flags & MREMAP_FIXED &&
+	    (new_addr & (page - 1) || new_addr > vm->va_limit - new_len || !(flags & MREMAP_MAYMOVE) ||
+	     (new_addr < old + old_len && old < new_addr + new_len)))
 		return -EINVAL;
 	pthread_rwlock_wrlock(&vm->lock);
 	i64 got = -EFAULT;
@@ -471,15 +483,18 @@ void vm_brk_init(struct vm *vm, u64 addr)
 
 static bool brk_grow(struct vm *vm, u64 from, u64 to)
 {
-	for (const struct map_node *n = lookup(vm->root, from); n && n->r.start < to; n = lookup(vm->root, n->r.end))
+	for (const struct map_node *n = lookup(vm->root, from); n && n->r.start < to;
+	     n = lookup(vm->root, n->r.end))
 		if (n->r.kind != MAP_NODE_RESERVED)
 			return false;
 	struct rlimit lim;
-	if (!getrlimit(RLIMIT_DATA, &lim) && lim.rlim_cur != RLIM_INFINITY && to - vm->brk_start > lim.rlim_cur)
+	if (!getrlimit(RLIMIT_DATA, &lim) && lim.rlim_cur != RLIM_INFINITY &&
+	    to - vm->brk_start > lim.rlim_cur)
 		return false;
 	if (claim(vm, from, to) < 0)
 		return false;
-	i64 got = host_mmap(vm, from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	i64 got = host_mmap(vm, from, to - from, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (got < 0)
 		return false;
 	set_guest(vm, from, to, PROT_READ | PROT_WRITE, false);
@@ -493,8 +508,9 @@ u64 vm_brk(struct vm *vm, u64 to)
 	if (to < vm->brk_start || to > vm->va_limit)
 		;
 	else if (new > old ? brk_grow(vm, old, new) : true) {
-		if (new < old && host_mmap(vm, new, old - new, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-					   -1, 0) >= 0) {
+		if (new < old &&
+		    host_mmap(vm, new, old - new, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) >= 0) {
 			struct map_range r = { .kind = MAP_NODE_RESERVED };
 			set_range(vm, new, old, &r);
 		}
@@ -538,7 +554,8 @@ i64 vm_shmat(struct vm *vm, int id, u64 addr, int flags)
 	got = RAW3(SYS_shmat, id, addr ? g2h(vm, addr) : NULL, flags & ~SHM_EXEC);
 	if (got >= 0 || got < -4095) {
 		got = (i64)h2g(vm, (void *)got);
-		u32 prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
+		u32 prot =
+		    PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
 		set_guest(vm, (u64)got, (u64)got + len, prot, true);
 	}
 	pthread_rwlock_unlock(&vm->lock);
@@ -584,7 +601,8 @@ struct err *vm_init(struct vm *vm)
 	vm->mem_mask = ~0ull;
 	vm->self_fd = vm->prefix_fd = vm->log_fd = -1;
 	if (vm->opt->base || (vm->opt->reserved && vm->opt->reserved < vm->va_limit))
-		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own", vm->abi->name);
+		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own",
+			       vm->abi->name);
 	return NULL;
 }
 

@@ -25,7 +25,8 @@ i64 sys_uname(CALL_ARGS)
 		return r;
 	bool narrow = t->abi->word == 8 && t->vm->personality == PER_LINUX32;
 	memset(u.machine, 0, sizeof(u.machine));
-	snprintf(u.machine, sizeof(u.machine), "%s", narrow && t->abi->uts_machine32 ? t->abi->uts_machine32 : t->abi->uts_machine);
+	snprintf(u.machine, sizeof(u.machine), "%s",
+		 narrow && t->abi->uts_machine32 ? t->abi->uts_machine32 : t->abi->uts_machine);
 	if (t->vm->opt->release) {
 		memset(u.release, 0, sizeof(u.release));
 		snprintf(u.release, sizeof(u.release), "%s", t->vm->opt->release);
@@ -122,7 +123,8 @@ i64 sys_gettimeofday(CALL_ARGS)
 	struct timeval tv;
 	if (a[0]) {
 		gettimeofday(&tv, NULL);
-		if (!put_word(t->vm, a[0], (u64)tv.tv_sec) || !put_word(t->vm, a[0] + t->abi->word, (u64)tv.tv_usec))
+		if (!put_word(t->vm, a[0], (u64)tv.tv_sec) ||
+		    !put_word(t->vm, a[0] + t->abi->word, (u64)tv.tv_usec))
 			return -EFAULT;
 	}
 	return a[1] ? HOST2(SYS_gettimeofday, NULL, ptr_arg(t, a[1])) : 0;
