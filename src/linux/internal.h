@@ -157,7 +157,9 @@ struct thread {
 struct thread *thread_self(void);
 void thread_set_self(struct thread *t);
 
-void signal_init(struct thread *t); /* host handlers for a program that starts */
+/* The first handlers, as the host's dispositions ask; from then on guest memory that is not there can be met (get_mem, put_mem). */
+struct sighand *signal_begin(void);
+void signal_init(struct thread *t); /* the first thread's mask */
 /* Delivers what waits, if anything; changes the CPU's state. */
 void signal_deliver(struct thread *t);
 /* A fault of the guest's own at its pc. code: si_code. */

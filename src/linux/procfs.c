@@ -83,7 +83,7 @@ static bool print_range(struct thread *t, FILE *out, u64 start, u64 end, char sh
 	struct vm *vm = t->vm;
 	bool any = false;
 	bool is_file = name[0] == '/';
-	for (struct map_range r = { 0 }; vm_find(vm, start, &r) && r.start < end;) {
+	for (struct map_range r = { 0 }; start < end && vm_find(vm, start, &r) && r.start < end;) {
 		u64 lo = MAX(r.start, start), hi = MIN(r.end, end);
 		const char *label = range_name(vm, lo, hi, name);
 		int width =

@@ -225,6 +225,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .log = o->log,
 					      .fetch = fetch,
 					      .user = vm };
+	struct sighand *sighand = signal_begin();
 	e = engine_new(&config, &vm->engine);
 	if (!e)
 		e = load_program(vm, fd, o->path, &im);
@@ -238,7 +239,7 @@ struct err *linux_run(const struct linux_options *o)
 	close(fd);
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
-	t->sighand = sighand_copy(NULL);
+	t->sighand = sighand;
 	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
 	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
 	show_guest(vm, name ? name + 1 : o->path);

@@ -123,22 +123,28 @@ static void install(int sig, const struct guest_action *act)
 	host_sigaction(sig, fn, flags, ~FAULTS);
 }
 
-void signal_init(struct thread *t)
+struct sighand *signal_begin(void)
 {
-	u64 mask = 0;
-	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask));
-	t->mask = (t->vm->opt->restore_mask ? t->vm->opt->signal_mask : mask) & ~UNBLOCKABLE;
+	struct sighand *sh = sighand_copy(NULL);
 	for (int sig = 1; sig <= NSIG_GUEST; sig++) {
 		struct {
 			u64 handler, flags, restorer, mask;
 		} was = { 0 };
-		struct guest_action *act = &t->sighand->action[sig];
+		struct guest_action *act = &sh->action[sig];
 		if (SIGBIT(sig) & UNBLOCKABLE || RAW4(SYS_rt_sigaction, sig, NULL, &was, 8) < 0)
 			continue;
 		act->handler = was.handler == (u64)SIG_IGN ? (u64)SIG_IGN : (u64)SIG_DFL;
 		if (DUMPS & SIGBIT(sig))
 			install(sig, act);
 	}
+	return sh;
+}
+
+void signal_init(struct thread *t)
+{
+	u64 mask = 0;
+	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask));
+	t->mask = (t->vm->opt->restore_mask ? t->vm->opt->signal_mask : mask) & ~UNBLOCKABLE;
 	signal_host_mask(t->mask);
 }
 
