@@ -40,12 +40,12 @@ static char *null_if_empty(char *s)
 
 bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 {
-	unsigned long long size, base, reserved, page, log, mask, seed;
+	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max;
 	int self_fd, fd, flags;
 	if (argc < S_ARGV || strcmp(argv[S_MARK], EXEC_MARK) != 0)
 		return false;
-	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
-		   &size, &base, &reserved, &page, &log, &mask, &seed) != 10)
+	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
+		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max) != 14)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
@@ -69,7 +69,9 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
 	o->argv = argv + S_ARGV;
-	o->restore_mask = true;
+	o->restore_mask = o->has_limits = true;
+	o->limit_as = (struct linux_limit){ as, as_max };
+	o->limit_data = (struct linux_limit){ data, data_max };
 	o->signal_mask = mask;
 	return true;
 }
@@ -79,17 +81,19 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-/* Fills the arguments before the guest's; numbers: a buffer of 256. */
+/* Fills the arguments before the guest's; numbers: a buffer of 400. */
 static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd, u64 mask,
 			const char *execfn, const char *path, char *numbers, const char **argv)
 {
 	const struct linux_options *o = vm->opt;
 	int flags = (o->strace ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
 		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0);
-	snprintf(numbers, 256, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
+	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
-		 (unsigned long long)o->log, (unsigned long long)mask, (unsigned long long)o->seed);
+		 (unsigned long long)o->log, (unsigned long long)mask, (unsigned long long)o->seed,
+		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
+		 (unsigned long long)vm->limit_data.max);
 	bool same = abi == vm->abi;
 	argv[0] = o->prog_name;
 	argv[S_MARK] = EXEC_MARK;
@@ -237,7 +241,7 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 		    const char **guest_argv, i64 argc, const char **envp)
 {
 	struct vm *vm = t->vm;
-	char numbers[256], path[PATH_MAX];
+	char numbers[400], path[PATH_MAX];
 	if (procfs_is_exe(x->path))
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else

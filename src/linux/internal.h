@@ -35,6 +35,7 @@ struct vm {
 	pthread_rwlock_t lock; /* of the map: read to look, write to change */
 	struct map_node *root GUARDED_BY(lock);
 	u64 brk_start, brk, brk_limit;
+	u64 bytes; /* of the guest's ranges, for RLIMIT_AS */
 	u64 va_limit; /* one behind the highest guest address */
 	u64 page_size; /* the guest's, at least the host's */
 	u8 *mem_base; /* guest address 0 */
@@ -51,6 +52,8 @@ struct vm {
 	int prefix_fd; /* -1: no prefix */
 	int log_fd; /* -1: none of ours */
 	u64 personality;
+	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
+	struct linux_limit limit_as, limit_data;
 	pthread_mutex_t threads_lock;
 	struct thread *threads GUARDED_BY(threads_lock); /* a ring through next */
 	u32 n_threads;

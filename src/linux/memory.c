@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
@@ -70,13 +69,15 @@ static void split(struct map_node *n, u64 addr, struct map_node **ret_low, struc
 	}
 }
 
-static void free_tree(struct map_node *n)
+/* Gives the bytes of the guest that were in it. */
+static u64 free_tree(struct map_node *n)
 {
 	if (!n)
-		return;
-	free_tree(n->left);
-	free_tree(n->right);
+		return 0;
+	u64 bytes = n->r.kind == MAP_NODE_GUEST ? n->r.end - n->r.start : 0;
+	bytes += free_tree(n->left) + free_tree(n->right);
 	free(n);
+	return bytes;
 }
 
 static const struct map_node *lookup(const struct map_node *n,
@@ -118,12 +119,13 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 	struct map_node *low, *mid, *high;
 	split(vm->root, start, &low, &mid);
 	split(mid, end, &mid, &high);
-	free_tree(mid);
+	vm->bytes -= free_tree(mid);
 	if (!r) {
 		vm->root = join(low, high);
 		return;
 	}
 	struct map_range whole = *r;
+	vm->bytes += r->kind == MAP_NODE_GUEST ? end - start : 0;
 	whole.start = start;
 	whole.end = end;
 	struct map_node *n = pop_edge(&low, true);
@@ -196,6 +198,12 @@ static bool has_exec(const struct vm *vm, u64 start, u64 end)
 		if (n->r.prot & PROT_EXEC)
 			return true;
 	return false;
+}
+
+/* Whether RLIMIT_AS lets the guest have len bytes more. */
+static bool may_grow(const struct vm *vm, u64 len)
+{
+	return vm->limit_as.cur == ~0ull || (len <= vm->limit_as.cur && vm->bytes <= vm->limit_as.cur - len);
 }
 
 static int host_prot(u32 prot)
@@ -311,8 +319,12 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 	flags &= ~(MAP_32BIT | 0x80 | MAP_GROWSDOWN); /* x86's own bits; a stack that grows by itself */
 	int hprot = host_prot((u32)prot);
 	pthread_rwlock_wrlock(&vm->lock);
-	i64 got;
+	i64 got = -ENOMEM;
 	bool code = false;
+	if (!may_grow(vm, len)) {
+		pthread_rwlock_unlock(&vm->lock);
+		return got;
+	}
 	if (fixed) {
 		code = has_exec(vm, addr, addr + len);
 		got = map_fixed(vm, addr, len, hprot, flags, fd, offset, !!(flags & MAP_FIXED_NOREPLACE));
@@ -409,6 +421,9 @@ i64 vm_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 	if (!n || n->r.start > old || !owns(vm, old, old + MAX(old_len, page)))
 		goto out;
 	struct map_range was = n->r;
+	got = -ENOMEM;
+	if (new_len > old_len && !may_grow(vm, new_len - old_len))
+		goto out;
 	if (flags & MREMAP_FIXED) {
 		got = claim(vm, new_addr, new_addr + new_len);
 		if (got < 0)
@@ -487,9 +502,7 @@ static bool brk_grow(struct vm *vm, u64 from, u64 to)
 	     n = lookup(vm->root, n->r.end))
 		if (n->r.kind != MAP_NODE_RESERVED)
 			return false;
-	struct rlimit lim;
-	if (!getrlimit(RLIMIT_DATA, &lim) && lim.rlim_cur != RLIM_INFINITY &&
-	    to - vm->brk_start > lim.rlim_cur)
+	if (to - vm->brk_start > vm->limit_data.cur || !may_grow(vm, to - from))
 		return false;
 	if (claim(vm, from, to) < 0)
 		return false;
@@ -599,6 +612,11 @@ struct err *vm_init(struct vm *vm)
 	vm->va_limit = MIN(BIT(vm->abi->va_bits), BIT(47) - 4096);
 	vm->mem_base = NULL;
 	vm->mem_mask = ~0ull;
+	vm->limit_as = vm->limit_data = (struct linux_limit){ ~0ull, ~0ull };
+	if (vm->opt->has_limits) {
+		vm->limit_as = vm->opt->limit_as;
+		vm->limit_data = vm->opt->limit_data;
+	}
 	vm->self_fd = vm->prefix_fd = vm->log_fd = -1;
 	if (vm->opt->base || (vm->opt->reserved && vm->opt->reserved < vm->va_limit))
 		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own",
