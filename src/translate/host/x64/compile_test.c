@@ -51,7 +51,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 			cpu_raise(cpu, EV_MEMORY, 0);
 		}
 	}
-	fprintf(stderr, "signal %d at %#llx, address %p, code at offset %#llx\n", sig, (unsigned long long)pc, info->si_addr,
+	fprintf(stderr, "signal %d at %#llx, address %p, code at offset %#llx\n", sig, (unsigned long long)pc,
+		info->si_addr,
 		rig ? (unsigned long long)(pc - (u64)(uintptr_t)(rig->code + rig->to_run)) : 0);
 	signal(sig, SIG_DFL);
 }
@@ -68,7 +69,8 @@ static struct rig *rig_new(const u16 *ints, const u16 *vecs)
 	rig->to_run = rig->rx - rig->rw;
 	rig->mem = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(rig->mem += PAGE, PAGE, PROT_READ | PROT_WRITE);
-	size_t n = host_make_stubs(rig->rw, rig->rw + CODE_SIZE, rig->to_run, random_slots, ints, vecs, &rig->stubs);
+	size_t n =
+	    host_make_stubs(rig->rw, rig->rw + CODE_SIZE, rig->to_run, random_slots, ints, vecs, &rig->stubs);
 	if (!n)
 		abort();
 	rig->code = rig->rw + ROUND_UP(n, 4096u);
@@ -153,8 +155,9 @@ static void print_region(const struct ir_region *r)
 			fprintf(stderr, "%s\n", line);
 }
 
-static void complain(const struct rig *rig, const struct ir_region *r, u64 seed, const struct random_cpu *start,
-		     const struct random_cpu *want, const struct random_cpu *got, const char *what)
+static void complain(const struct rig *rig, const struct ir_region *r, u64 seed,
+		     const struct random_cpu *start, const struct random_cpu *want,
+		     const struct random_cpu *got, const char *what)
 {
 	fprintf(stderr, "---- seed %llu: %s\n", (unsigned long long)seed, what);
 	print_region(r);
@@ -162,15 +165,16 @@ static void complain(const struct rig *rig, const struct ir_region *r, u64 seed,
 		if (memcmp((const u8 *)want + s->offset, (const u8 *)got + s->offset, ir_type_size(s->type)))
 			for (unsigned half = 0; half < (ir_type_size(s->type) + 7) / 8; half++)
 				fprintf(stderr, "%s.%u: %#llx, want %#llx, was %#llx\n", s->name, half,
-					(unsigned long long)show_slot(got, s, half), (unsigned long long)show_slot(want, s, half),
+					(unsigned long long)show_slot(got, s, half),
+					(unsigned long long)show_slot(want, s, half),
 					(unsigned long long)show_slot(start, s, half));
 	for (const struct ir_slot *s = random_slots; getenv("RHEA_TEST_DUMP") && s->name; s++)
 		fprintf(stderr, "  %s was %#llx %#llx\n", s->name, (unsigned long long)show_slot(start, s, 1),
 			(unsigned long long)show_slot(start, s, 0));
 	fprintf(stderr, "event_arg %#llx, want %#llx; fault_addr %#llx, want %#llx; fp_flags %#x, want %#x\n",
 		(unsigned long long)got->cpu.event_arg, (unsigned long long)want->cpu.event_arg,
-		(unsigned long long)got->cpu.fault_addr, (unsigned long long)want->cpu.fault_addr, got->cpu.fp_flags,
-		want->cpu.fp_flags);
+		(unsigned long long)got->cpu.fault_addr, (unsigned long long)want->cpu.fault_addr,
+		got->cpu.fp_flags, want->cpu.fp_flags);
 	dump(rig);
 }
 
@@ -193,7 +197,8 @@ static bool compile(struct rig *rig, const struct ir_region *r)
 static bool quiet; /* no complaints: a failing region is being made smaller */
 
 /* One run by interpreter and code from the same start; the region was compiled. mask: the fp_flags that must agree. */
-static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, const struct random_cpu *start, u32 mask)
+static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, const struct random_cpu *start,
+		      u32 mask)
 {
 	static struct random_cpu want;
 	static u8 mem_start[PAGE], mem_want[PAGE];
@@ -247,7 +252,8 @@ static bool is_used(const struct ir_region *r, u32 v)
 	for (u32 i = 1; i < r->n_insn; i++) {
 		const struct ir_insn *in = &r->insn[i];
 		const char *kinds = ir_op_info[in->op].operands;
-		if ((kinds && kinds[0] == 'v' && in->a == v) || (kinds && kinds[1] == 'v' && in->b == v) || (kinds && kinds[2] == 'v' && in->c == v))
+		if ((kinds && kinds[0] == 'v' && in->a == v) || (kinds && kinds[1] == 'v' && in->b == v) ||
+		    (kinds && kinds[2] == 'v' && in->c == v))
 			return true;
 	}
 	return false;
@@ -260,7 +266,8 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 	for (unsigned round = 0; round < 3; round++)
 		for (u32 i = r->n_insn; i-- > 1;) {
 			struct ir_insn was = r->insn[i];
-			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, 'E') || (was.op == IR_SET && was.imm >= IR_LOCAL) || is_used(r, i))
+			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, 'E') ||
+			    (was.op == IR_SET && was.imm >= IR_LOCAL) || is_used(r, i))
 				continue;
 			r->insn[i] = (struct ir_insn){ .op = IR_NOP };
 			struct random_cpu unused;
@@ -277,18 +284,11 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 
 /* ---- random regions ---- */
 
-
-static bool allow(const struct ir_region *r, const struct ir_insn *in)
-{
-	return in->op != IR_GETX && in->op != IR_SETX;
-}
-
 static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_options o)
 {
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
 	unsigned bad = 0;
-	o.allow = allow;
 	for (u64 seed = from; seed < to && bad < 3; seed++) {
 		o.insns = 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
@@ -326,7 +326,8 @@ TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 {
 	struct rig *rig = rig_new(hot_int, hot_vec);
 	random_seeds(rig, first_seed(0), seeds(4000),
-		     (struct ir_random_options){ .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
+		     (struct ir_random_options){
+			 .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
 }
@@ -346,7 +347,8 @@ TEST(x64, random_regions_with_faults_and_without_homes_do_what_the_interpreter_d
 	random_seeds(rig, 100000, 100000 + seeds(2000), (struct ir_random_options){ .faults = true });
 	rig_free(rig);
 	rig = rig_new(none, none);
-	random_seeds(rig, 200000, 200000 + seeds(1000), (struct ir_random_options){ .faults = true, .floats = true });
+	random_seeds(rig, 200000, 200000 + seeds(1000),
+		     (struct ir_random_options){ .faults = true, .floats = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
 }

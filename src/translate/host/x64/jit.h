@@ -106,6 +106,8 @@ struct jit {
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u16 n_slot; /* incl. locals */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
+	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
+	u8 lent_frame[2][16]; /* where their contents are */
 	u64 frame_used, frame_kept;
 	u32 *live; /* values that have a place */
 	u32 n_live;
@@ -172,6 +174,8 @@ struct cc cc_of(struct jit *j, u32 v);
 void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
+/* Brings operands that are conditions in the host's flags into registers: before those are clobbered for the instruction's own sake. */
+void conditions_to_gpr(struct jit *j, const struct ir_insn *in);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
 void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
