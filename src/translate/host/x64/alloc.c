@@ -420,17 +420,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 		} else if (lo == ~0ull && hi == ~0ull) {
 			x_vrr(&j->c, P66 | MAP0F | 0x76, r, r, r);
 		} else {
-			unsigned g = temp_gpr(j);
-			x_mov_ri(&j->c, g, lo);
-			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
-			if (hi == lo) {
-				x_vrr(&j->c, P66 | MAP0F | 0x6c, r, r, r); /* punpcklqdq */
-			} else if (hi) {
-				x_mov_ri(&j->c, g, hi);
-				x_vrr(&j->c, OPW | V_PINSRD, r, r, g);
-				x_byte(&j->c, 1);
-			}
-			j->lock_gpr &= ~BIT(g);
+			v_const(j, V_MOVAPS, r, 0, k, 0);
 		}
 		put_xmm(j, v, r);
 		return r;

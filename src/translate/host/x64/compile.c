@@ -250,6 +250,8 @@ static void tear_down(struct jit *j)
 	free(j->live);
 	free(j->cold);
 	free(j->fix);
+	free(j->pool);
+	free(j->pool_fix);
 }
 
 void host_compile(struct host_job *job)
@@ -268,6 +270,8 @@ void host_compile(struct host_job *job)
 	}
 	if (!j.c.full && !job->unsupported)
 		emit_cold(&j);
+	if (!j.c.full && !job->unsupported)
+		emit_pool(&j);
 	if (!j.c.full && !job->unsupported)
 		job->size = j.c.p - j.c.start;
 	job->stopped = j.cur;

@@ -90,8 +90,18 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 };
 
+struct pool_fix { /* an instruction that reads a constant */
+	u8 *disp; /* its displacement, relative to the end of the instruction */
+	u32 index;
+	u8 behind; /* bytes of the instruction behind the displacement */
+};
+
 struct jit {
 	struct x64_code c;
+	u8 (*pool)[16]; /* constants, laid behind the region's code */
+	u32 n_pool, n_pool_fix;
+	size_t pool_cap, pool_fix_cap;
+	struct pool_fix *pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
 	struct val *val;
@@ -210,6 +220,21 @@ void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the c
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);
 void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
+/* ---- vec.c: constants and building blocks ---- */
+/* op reg, v, [constant]: behind: how many bytes of immediate the caller puts behind. */
+void v_const(struct jit *j, u32 op, unsigned reg, unsigned v, const u8 bytes[16], unsigned behind);
+/* The same with a constant that has n in every lane of size bytes. */
+void v_splat(struct jit *j, u32 op, unsigned reg, unsigned v, unsigned size, u64 n, unsigned behind);
+void emit_pool(struct jit *j);
+/* Bytes of an XMM value above which all is known to be zero; 16: nothing is known. */
+unsigned zero_above(const struct jit *j, u32 v);
+/* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
+void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void poll(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
