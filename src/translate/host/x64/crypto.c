@@ -32,7 +32,8 @@ static bool carry_less(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (in->type != TY_I64)
 		return false;
-	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), x = temp_xmm(j), y = temp_xmm(j), d = def_gpr(j, v);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), x = temp_xmm(j), y = temp_xmm(j),
+		 d = def_gpr(j, v);
 	x_vrr(&j->c, OPW | V_MOVD_LOAD, x, 0, a);
 	x_vrr(&j->c, OPW | V_MOVD_LOAD, y, 0, b);
 	x_vrri(&j->c, V_OP3A(0x44), x, x, y, 0);
@@ -46,9 +47,14 @@ static bool carry_less(struct jit *j, const struct ir_insn *in, u32 v)
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	switch (in->op) {
-	case IR_AESE: case IR_AESD: case IR_AESMC: case IR_AESIMC:
+	case IR_AESE:
+	case IR_AESD:
+	case IR_AESMC:
+	case IR_AESIMC:
 		return in->type == TY_V128 && aes(j, in, v);
-	case IR_CLMUL: case IR_CLMULH: case IR_PMULL:
+	case IR_CLMUL:
+	case IR_CLMULH:
+	case IR_PMULL:
 		return carry_less(j, in, v);
 	}
 	return false;

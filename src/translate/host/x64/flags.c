@@ -665,7 +665,7 @@ static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
 	if (in->op == IR_FLFCMP)
-		return type != TY_F32 && type != TY_F64;
+		return (type != TY_F32 && type != TY_F64) || !fp_host_rules(j);
 	return in->op <= IR_FLLOGIC && in->op >= IR_FLADD && !is_gpr(type);
 }
 

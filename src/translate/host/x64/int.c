@@ -788,6 +788,8 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_FLT:
 	case IR_FLE:
 	case IR_FUNORD:
+		if (in->op >= IR_FEQ && !fp_host_rules(j))
+			return false;
 		if (in->op >= IR_FEQ && j->r->insn[in->a].type != TY_F32 && j->r->insn[in->a].type != TY_F64)
 			return false;
 		use_later(j, v);

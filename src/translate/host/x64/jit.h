@@ -199,6 +199,7 @@ void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host fla
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);

@@ -222,7 +222,8 @@ static void leading_zeros(struct jit *j, unsigned s, unsigned d, unsigned a)
 	static const u8 low[16] = { 8, 7, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4 };
 	static const u8 high[16] = { 8, 3, 2, 2, 1, 1, 1, 1, 0 };
 	nibbles(j, d, a, low, high, V_OP(0xda));
-	for (unsigned k = 1; k <= s; k++) { /* halves of k-size lanes: the low one counts if the high one is all zeros */
+	for (unsigned k = 1; k <= s;
+	     k++) { /* halves of k-size lanes: the low one counts if the high one is all zeros */
 		unsigned size = 1u << k, half = size * 4, t = temp_xmm(j), t2 = temp_xmm(j);
 		v_splat(j, V_PAND, t, d, size, BITS(half), 0);
 		x_vshift(&j->c, V_OP(k == 1 ? 0x71 : k == 2 ? 0x72 : 0x73), 2, d, d, half);
@@ -236,7 +237,8 @@ static void leading_zeros(struct jit *j, unsigned s, unsigned d, unsigned a)
 static bool bit_op(struct jit *j, const struct ir_insn *in, u32 v, unsigned s)
 {
 	static const u8 count[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
-	static const u8 rev_low[16] = { 0, 0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0, 0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0 };
+	static const u8 rev_low[16] = { 0,    0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0,
+					0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0 };
 	static const u8 rev_high[16] = { 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15 };
 	u8 swap[16];
 	if (in->op == IR_CTZ || (in->op == IR_POPCNT && s) || (in->op == IR_CLS && s == 3))
@@ -283,7 +285,8 @@ static bool bit_op(struct jit *j, const struct ir_insn *in, u32 v, unsigned s)
 static bool halving(struct jit *j, const struct ir_insn *in, u32 v, unsigned s)
 {
 	bool sign = in->op == IR_HADDS || in->op == IR_RHADDS || in->op == IR_HSUBS;
-	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), t = temp_xmm(j), x = temp_xmm(j);
+	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), t = temp_xmm(j),
+		 x = temp_xmm(j);
 	x_vrr(&j->c, V_PXOR, t, a, b);
 	v_shift_right(j, 1u << s, sign, x, t, 1);
 	if (in->op == IR_HADDU || in->op == IR_HADDS) {
@@ -310,7 +313,10 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, unsigned 
 		else
 			mul_quads(j, d, a, b);
 		return true;
-	case IR_MINU: case IR_MINS: case IR_MAXU: case IR_MAXS:
+	case IR_MINU:
+	case IR_MINS:
+	case IR_MAXU:
+	case IR_MAXS:
 		a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
 		minmax_quads(j, in->op, d, a, b);
 		return true;
@@ -318,15 +324,31 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, unsigned 
 		a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm(j, v);
 		x_vrr(&j->c, V_PANDN, d, b, a);
 		return true;
-	case IR_NEG: case IR_ABS: case IR_NOT:
+	case IR_NEG:
+	case IR_ABS:
+	case IR_NOT:
 		return unary(j, in, v, s);
-	case IR_CLZ: case IR_CTZ: case IR_CLS: case IR_POPCNT: case IR_BSWAP: case IR_BITREV:
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_CLS:
+	case IR_POPCNT:
+	case IR_BSWAP:
+	case IR_BITREV:
 		return bit_op(j, in, v, s);
-	case IR_VGTU: case IR_VGEU: case IR_VGES: case IR_VTST:
+	case IR_VGTU:
+	case IR_VGEU:
+	case IR_VGES:
+	case IR_VTST:
 		return compare(j, in, v, s);
-	case IR_HADDU: case IR_HADDS: case IR_RHADDU: case IR_RHADDS: case IR_HSUBU: case IR_HSUBS:
+	case IR_HADDU:
+	case IR_HADDS:
+	case IR_RHADDU:
+	case IR_RHADDS:
+	case IR_HSUBU:
+	case IR_HSUBS:
 		return halving(j, in, v, s);
-	case IR_ABDU: case IR_ABDS: {
+	case IR_ABDU:
+	case IR_ABDS: {
 		if (s == 3)
 			return false;
 		bool sign = in->op == IR_ABDS;
@@ -352,8 +374,10 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, unsigned 
 
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	bool vector = in->type == TY_V128 || (in->a && ir_op_info[in->op].operands[0] == 'v' && j->r->insn[in->a].type == TY_V128);
-	bool wide = in->type == TY_I128 && (in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR || in->op == IR_ANDN || in->op == IR_NOT);
+	bool vector = in->type == TY_V128 ||
+		      (in->a && ir_op_info[in->op].operands[0] == 'v' && j->r->insn[in->a].type == TY_V128);
+	bool wide = in->type == TY_I128 && (in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR ||
+					    in->op == IR_ANDN || in->op == IR_NOT);
 	if (in->type > TY_V128 && in->type <= TY_V2048)
 		return false;
 	if (lower_vec_move(j, in, v))
@@ -367,5 +391,6 @@ bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, code, d, a, b);
 		return true;
 	}
-	return arithmetic(j, in, v, s) || lower_vec_shift(j, in, v) || lower_vec_sat(j, in, v) || lower_vec_wide(j, in, v);
+	return arithmetic(j, in, v, s) || lower_vec_shift(j, in, v) || lower_vec_sat(j, in, v) ||
+	       lower_vec_wide(j, in, v);
 }

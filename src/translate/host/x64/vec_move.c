@@ -107,7 +107,9 @@ static bool truncate(struct jit *j, const struct ir_insn *in, u32 v)
 
 static bool duplicate(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u32 op[9] = { [1] = V_OP38(0x78), [2] = V_OP38(0x79), [4] = V_OP38(0x58), [8] = V_OP38(0x59) };
+	static const u32 op[9] = {
+		[1] = V_OP38(0x78), [2] = V_OP38(0x79), [4] = V_OP38(0x58), [8] = V_OP38(0x59)
+	};
 	enum ir_type from = j->r->insn[in->a].type;
 	unsigned size = ir_type_size(in->lane), a;
 	u64 k;
@@ -185,7 +187,9 @@ static bool set_lane(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	unsigned a = use_xmm(j, in->a);
 	if (is_gpr(from)) {
-		static const u32 op[9] = { [1] = V_PINSRB, [2] = V_PINSRW, [4] = V_PINSRD, [8] = OPW | V_PINSRD };
+		static const u32 op[9] = {
+			[1] = V_PINSRB, [2] = V_PINSRW, [4] = V_PINSRD, [8] = OPW | V_PINSRD
+		};
 		unsigned b = use_gpr(j, in->b), d = def_xmm(j, v);
 		x_vrri(&j->c, op[size], d, a, b, in->imm);
 		return true;
@@ -232,9 +236,12 @@ static bool shuffle_simple(struct jit *j, const u8 k[16], unsigned d, unsigned x
 			for (unsigned swap = 0; swap < 2; swap++) {
 				bool fits = true;
 				for (unsigned i = 0; i < count; i++)
-					fits &= lane[i] == (i / 2 + high * count / 2) + ((i & 1) != swap ? count : 0);
+					fits &= lane[i] ==
+						(i / 2 + high * count / 2) + ((i & 1) != swap ? count : 0);
 				if (fits)
-					return x_vrr(&j->c, V_OP(unpack[high][s]), d, swap ? y : x, swap ? x : y), true;
+					return x_vrr(&j->c, V_OP(unpack[high][s]), d, swap ? y : x,
+						     swap ? x : y),
+					       true;
 			}
 	}
 	bool rotate = true;
@@ -331,9 +338,11 @@ static bool table(struct jit *j, const struct ir_insn *in, u32 v)
 bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	switch (in->op) {
-	case IR_CAST: case IR_VTRUNC:
+	case IR_CAST:
+	case IR_VTRUNC:
 		return truncate(j, in, v);
-	case IR_VZEXT: case IR_VLOW:
+	case IR_VZEXT:
+	case IR_VLOW:
 		return extend(j, in, v);
 	case IR_ZEXT:
 		return in->type == TY_I128 && extend(j, in, v);
@@ -341,7 +350,8 @@ bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v)
 		return j->r->insn[in->a].type == TY_I128 && truncate(j, in, v);
 	case IR_DUP:
 		return duplicate(j, in, v);
-	case IR_VGET: case IR_VGETS:
+	case IR_VGET:
+	case IR_VGETS:
 		return j->r->insn[in->a].type == TY_V128 && get_lane(j, in, v);
 	case IR_VSET:
 		return set_lane(j, in, v);

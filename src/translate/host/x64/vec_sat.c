@@ -1,7 +1,15 @@
 /* Vectors: saturating arithmetic that the host lacks, and narrowing. */
 #include "translate/host/x64/jit.h"
 
-enum { ADDD = V_OP(0xfe), ADDQ = V_OP(0xd4), SUBD = V_OP(0xfa), SUBQ = V_OP(0xfb), GTD = V_OP(0x66), GTQ = V_OP38(0x37), EQD = V_OP(0x76) };
+enum {
+	ADDD = V_OP(0xfe),
+	ADDQ = V_OP(0xd4),
+	SUBD = V_OP(0xfa),
+	SUBQ = V_OP(0xfb),
+	GTD = V_OP(0x66),
+	GTQ = V_OP38(0x37),
+	EQD = V_OP(0x76)
+};
 
 /* Signed, 32 and 64 bits: the plain result unless it overflowed, then the limit on a's side. */
 static void add_signed(struct jit *j, bool sub, unsigned size, unsigned d, unsigned a, unsigned b)
@@ -152,11 +160,18 @@ bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned size = ir_type_size(in->lane);
 	switch (in->op) {
-	case IR_QADDU: case IR_QADDS: case IR_QSUBU: case IR_QSUBS:
+	case IR_QADDU:
+	case IR_QADDS:
+	case IR_QSUBU:
+	case IR_QSUBS:
 		return saturate(j, in, v, size);
-	case IR_QDMULH: case IR_QRDMULH:
+	case IR_QDMULH:
+	case IR_QRDMULH:
 		return doubling(j, in, v, size);
-	case IR_NARROW: case IR_NARROWUS: case IR_NARROWSS: case IR_NARROWSU:
+	case IR_NARROW:
+	case IR_NARROWUS:
+	case IR_NARROWSS:
+	case IR_NARROWSU:
 		return narrow(j, in, v, size);
 	}
 	return false;

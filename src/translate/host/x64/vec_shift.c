@@ -127,7 +127,8 @@ static bool insert(struct jit *j, const struct ir_insn *in, u32 v, unsigned size
 
 /* ---- by lanes: AVX2 has them for 32 and 64 bits, and counts beyond the width give zeros ---- */
 struct by_lane {
-	unsigned size, left, right; /* left: the low byte of the count, right: that of its negation; each below 256 */
+	unsigned size, left,
+	    right; /* left: the low byte of the count, right: that of its negation; each below 256 */
 	u32 sll, srl;
 	bool sign, round;
 };
@@ -207,14 +208,25 @@ bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned size = ir_type_size(in->lane);
 	switch (in->op) {
-	case IR_SHL: case IR_SHR: case IR_SAR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
 		return by_scalar(j, in, v, size);
-	case IR_RSHRU: case IR_RSHRS:
+	case IR_RSHRU:
+	case IR_RSHRS:
 		return rounding(j, in, v, size);
-	case IR_SLI: case IR_SRI:
+	case IR_SLI:
+	case IR_SRI:
 		return insert(j, in, v, size);
-	case IR_SHLVU: case IR_SHLVS: case IR_RSHLVU: case IR_RSHLVS: case IR_QSHLVU: case IR_QSHLVS: case IR_QSHLVSU:
-	case IR_QRSHLVU: case IR_QRSHLVS:
+	case IR_SHLVU:
+	case IR_SHLVS:
+	case IR_RSHLVU:
+	case IR_RSHLVS:
+	case IR_QSHLVU:
+	case IR_QSHLVS:
+	case IR_QSHLVSU:
+	case IR_QRSHLVU:
+	case IR_QRSHLVS:
 		return by_lanes(j, in, v, size);
 	}
 	return false;

@@ -60,8 +60,10 @@ static void even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsig
 
 static u32 minmax_op(enum ir_op op, unsigned size)
 {
-	static const u32 code[4][3] = { { V_OP(0xda), V_OP38(0x3a), V_OP38(0x3b) }, { V_OP38(0x38), V_OP(0xea), V_OP38(0x39) },
-					{ V_OP(0xde), V_OP38(0x3e), V_OP38(0x3f) }, { V_OP38(0x3c), V_OP(0xee), V_OP38(0x3d) } };
+	static const u32 code[4][3] = { { V_OP(0xda), V_OP38(0x3a), V_OP38(0x3b) },
+					{ V_OP38(0x38), V_OP(0xea), V_OP38(0x39) },
+					{ V_OP(0xde), V_OP38(0x3e), V_OP38(0x3f) },
+					{ V_OP38(0x3c), V_OP(0xee), V_OP38(0x3d) } };
 	unsigned which = op >= IR_REDMINU ? op - IR_REDMINU : op - IR_PMINU;
 	return size == 8 ? 0 : code[which][size / 2];
 }
@@ -186,17 +188,33 @@ bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned size = ir_type_size(in->lane);
 	switch (in->op) {
-	case IR_WIDENU: case IR_WIDENS:
+	case IR_WIDENU:
+	case IR_WIDENS:
 		return widen(j, in, v, size);
-	case IR_MULLU: case IR_MULLS:
+	case IR_MULLU:
+	case IR_MULLS:
 		return multiply_long(j, in, v, size);
-	case IR_PADD: case IR_PMINU: case IR_PMINS: case IR_PMAXU: case IR_PMAXS:
+	case IR_PADD:
+	case IR_PMINU:
+	case IR_PMINS:
+	case IR_PMAXU:
+	case IR_PMAXS:
 		return pairwise(j, in, v, size);
-	case IR_PADDWU: case IR_PADDWS:
+	case IR_PADDWU:
+	case IR_PADDWS:
 		return pairs_widened(j, in, v, size);
-	case IR_REDADD: case IR_REDMINU: case IR_REDMINS: case IR_REDMAXU: case IR_REDMAXS:
+	case IR_REDADD:
+	case IR_REDMINU:
+	case IR_REDMINS:
+	case IR_REDMAXU:
+	case IR_REDMAXS:
 		return reduce(j, in, v);
-	case IR_DOTU: case IR_DOTS: case IR_DOTUS: case IR_MMLAU: case IR_MMLAS: case IR_MMLAUS:
+	case IR_DOTU:
+	case IR_DOTS:
+	case IR_DOTUS:
+	case IR_MMLAU:
+	case IR_MMLAS:
+	case IR_MMLAUS:
 		return dot(j, in, v);
 	}
 	return false;
