@@ -56,4 +56,5 @@ struct guest {
 #define GUEST(id) \
 	extern const struct guest guest_##id; \
 	const struct guest guest_##id
+#define GUEST_DECL(id) extern const struct guest guest_##id /* for code that names one guest */
 extern const struct guest *const guests[];

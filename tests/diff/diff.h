@@ -30,19 +30,26 @@ u64 rnd_value(struct rng *r); /* an integer, often one with an edge */
 struct diff_guest {
 	const char *name;
 	const struct guest *guest;
-	const struct insn_group *const *groups;
+	const struct insn_group *const *groups; /* ended by NULL */
 	u32 trap; /* what lies around the instructions */
 	const void *(*model)(void); /* the CPU model that matches the peer's */
 	/* Fills a test for this pattern, registers too; false: it cannot be compared. */
-	bool (*make)(const struct insn_group *g, const struct insn_pattern *p, const void *model, struct rng *r, struct diff_test *test);
+	bool (*make)(const struct insn_group *g, const struct insn_pattern *p, const void *model,
+		     struct rng *r, struct diff_test *test);
 	void (*load)(struct cpu *cpu, const struct diff_regs *in);
-	void (*save)(const struct cpu *cpu, struct diff_regs *out); /* bits that are not compared are the same as the peer's mask gives */
+	void (*save)(
+	    const struct cpu *cpu,
+	    struct diff_regs *out); /* bits that are not compared are the same as the peer's mask gives */
 	void (*mask)(struct diff_regs *regs); /* clears what is not compared */
+	/* A difference that is the peer's mistake: why, or NULL. Told apart by the manual, see there. */
+	const char *(*excuse)(const struct insn_pattern *p, const struct diff_test *test,
+			      const struct diff_result *ours, const struct diff_result *theirs);
 	const char *(*reg_name)(unsigned i, char buf[16]); /* NULL: no register */
 };
 extern const struct diff_guest diff_aarch64;
 
 /* Fields of a pattern by name; set puts value's low bits into all pieces. */
 bool field_has(const struct insn_pattern *p, const char *name);
-u32 field_get(const struct insn_pattern *p, const char *name, u32 word); /* zero-extended; 0 when there is none */
+u32 field_get(const struct insn_pattern *p, const char *name,
+	      u32 word); /* zero-extended; 0 when there is none */
 u32 field_set(const struct insn_pattern *p, const char *name, u32 word, u32 value);

@@ -5,7 +5,8 @@
 #pragma once
 #include <stdint.h>
 
-#define DIFF_CODE 0x10000000ul /* where slots of DIFF_SLOT bytes lie, one test each; the instructions in the middle, traps around them */
+#define DIFF_CODE \
+	0x10000000ul /* where slots of DIFF_SLOT bytes lie, one test each; the instructions in the middle, traps around them */
 #define DIFF_SLOT 512
 #define DIFF_SLOTS 256 /* tests in a batch */
 #define DIFF_MIDDLE 256

@@ -87,7 +87,8 @@ static void next_batch(void)
 	uint32_t *code = (uint32_t *)DIFF_CODE;
 	for (unsigned i = 0; i < batch.count; i++)
 		for (unsigned j = 0; j < DIFF_WORDS; j++)
-			code[(i * DIFF_SLOT + DIFF_MIDDLE) / 4 + j] = j < batch.test[i].n_words ? batch.test[i].word[j] : BRK;
+			code[(i * DIFF_SLOT + DIFF_MIDDLE) / 4 + j] =
+			    j < batch.test[i].n_words ? batch.test[i].word[j] : BRK;
 	__builtin___clear_cache((char *)DIFF_CODE, (char *)DIFF_CODE + DIFF_SLOTS * DIFF_SLOT);
 	current = 0;
 }
@@ -117,13 +118,14 @@ static void *map_at(uint64_t addr, size_t size, int prot)
 
 int main(void)
 {
-	static char stack[65536];
+	/* Where no test's stack pointer is likely to be: the kernel would go on from there. */
+	void *stack = map_at(0x3a5f37100000, 65536, PROT_READ | PROT_WRITE);
 	static const int signals[] = { SIGTRAP, SIGILL, SIGSEGV, SIGBUS, SIGFPE };
 	uint32_t *code = map_at(DIFF_CODE, DIFF_SLOTS * DIFF_SLOT, PROT_READ | PROT_WRITE | PROT_EXEC);
 	for (unsigned i = 0; i < DIFF_SLOTS * DIFF_SLOT / 4; i++)
 		code[i] = BRK;
 	map_at(DIFF_DATA, DIFF_DATA_SIZE, PROT_READ | PROT_WRITE);
-	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof(stack) }, NULL);
+	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = 65536 }, NULL);
 	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	sigfillset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++)

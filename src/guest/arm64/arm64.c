@@ -1,7 +1,7 @@
 /*
  * Arm 64-bit guest: registers, reset, and where each instruction goes.
  */
-#include "guest/arm64/arm64.h"
+#include "guest/arm64/simd.h"
 
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
@@ -80,16 +80,29 @@ static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
 static const struct insn_group *const none[] = { NULL };
 static const struct insn_group *const *const top[16] = {
 	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
-	[4] = ldst, [6] = ldst, [12] = ldst, [14] = ldst,
+	[4] = ldst, [12] = ldst,
 	[8] = dp_imm, [9] = dp_imm,
 	[10] = branch, [11] = branch,
 	[5] = dp_reg, [13] = dp_reg,
-	[7] = none, [15] = none,
+	[6] = NULL, [7] = NULL, [14] = NULL, [15] = NULL, /* floating point and SIMD: simd_groups.c */
 };
 /* clang-format on */
 
-const struct insn_group *const arm64_groups[] = { &arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system,
-						  &arm64_pauth,	 &arm64_ldst,	&arm64_atomic, NULL };
+static const struct insn_group *const *groups_of(u32 word)
+{
+	const struct insn_group *const *groups = top[word >> 25 & 15];
+	return groups ? groups : arm64_simd_candidates(word);
+}
+
+/* clang-format off */
+const struct insn_group *const arm64_groups[] = {
+	&arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system, &arm64_pauth, &arm64_ldst, &arm64_atomic,
+#define _(name) &arm64_##name,
+	ARM64_SIMD_GROUPS(_)
+#undef _
+	NULL,
+};
+/* clang-format on */
 
 static void reset(struct cpu *cpu, const void *model)
 {
@@ -125,7 +138,7 @@ static enum guest_sense insn(struct tr *t)
 		return INSN_UNDEFINED;
 	}
 	u32 word = ld_le32(t->code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_decode(*g, t, word))
 			return INSN_OK;
 	tr_raise(t, EV_UNDEFINED, konst(t, word), t->pc);
@@ -145,7 +158,7 @@ static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char 
 		return buf;
 	}
 	u32 word = ld_le32(code);
-	for (const struct insn_group *const *g = top[word >> 25 & 15]; *g; g++)
+	for (const struct insn_group *const *g = groups_of(word); *g; g++)
 		if (insn_text(*g, &o, word))
 			return buf;
 	text_fmt(&o, ".inst\t0x%08x", word);

@@ -161,7 +161,7 @@ struct err *arm64_model_option(const void *model, const char *option, const char
 /* The instruction groups in the order in which arm64.c asks them: by bits 28 to 25 of the word. */
 extern const struct insn_group arm64_dp_imm, arm64_dp_reg, arm64_branch, arm64_system, arm64_pauth,
     arm64_ldst, arm64_atomic;
-/* All of them, ended by NULL: for tests and tools. */
+/* They, ended by NULL; simd.h has the others. For tests and tools. */
 extern const struct insn_group *const arm64_groups[];
 
 /* ---- registers ---- */

@@ -150,7 +150,7 @@ INSN(ldlar, "size:2 001000 1 1 0 xxxxx 0 xxxxx Rn:5 Rt:5", "ldlar{#size:b|h||} {
 {
 	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(a->size, ORD_ACQUIRE)));
 }
-INSN(ldapr, "size:2 111 0 00 1 0 1 xxxxx 1 100 00 Rn:5 Rt:5", "ldapr{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}", LRCPC)
+INSN(ldapr, "size:2 111 0 00 1 0 1 11111 1 100 00 Rn:5 Rt:5", "ldapr{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}", LRCPC)
 {
 	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(a->size, ORD_ACQUIRE)));
 }

@@ -20,7 +20,8 @@ static ir_ref rotate_right(struct tr *t, ir_ref v, unsigned count)
 {
 	if (!count)
 		return v;
-	return simd_or(t, simd_shift(t, IR_SHR, TY_I64, v, count), simd_shift(t, IR_SHL, TY_I64, v, 64 - count));
+	return simd_or(t, simd_shift(t, IR_SHR, TY_I64, v, count),
+		       simd_shift(t, IR_SHL, TY_I64, v, 64 - count));
 }
 
 /* clang-format off */

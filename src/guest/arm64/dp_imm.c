@@ -128,7 +128,7 @@ INSN(and_imm, "sf:1 00 100100 N:1 immr:6 imms:6 Rn:5 Rd:5", "and {rsp(sf, Rd)}, 
 	set_xsp(t, a->Rd, OP(AND, RN, K(MASK)));
 }
 INSN(orr_imm, "sf:1 01 100100 N:1 immr:6 imms:6 Rn:5 Rd:5",
-     "[Rn == 31 && !move_wide(sf, bitmask(sf, N, imms, immr))] mov {rsp(sf, Rd)}, {bitmask(sf, N, imms, immr)}; orr {rsp(sf, Rd)}, {r(sf, Rn)}, {bitmask(sf, N, imms, immr)}",
+     "[Rn == 31 && (Rd == 31 || !move_wide(sf, bitmask(sf, N, imms, immr)))] mov {rsp(sf, Rd)}, {bitmask(sf, N, imms, immr)}; orr {rsp(sf, Rd)}, {r(sf, Rn)}, {bitmask(sf, N, imms, immr)}",
      "bitmask_ok(sf, N, imms, immr)")
 {
 	set_xsp(t, a->Rd, a->Rn == 31 ? K(MASK) : OP(OR, RN, K(MASK)));

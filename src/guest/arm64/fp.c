@@ -25,7 +25,8 @@ static void compare_if(struct tr *t, unsigned cond, ir_ref n, ir_ref m, bool sig
 		return;
 	}
 	ir_ref holds = cond_holds(t, cond), zero = v_const(t, v_type(t, n), 0);
-	ir_ref flags = v_op(t, IR_FLFCMP, TY_FLAGS, v_select(t, holds, n, zero), v_select(t, holds, m, zero), 0, signalling);
+	ir_ref flags = v_op(t, IR_FLFCMP, TY_FLAGS, v_select(t, holds, n, zero), v_select(t, holds, m, zero),
+			    0, signalling);
 	set_nzcv(t, v_select(t, holds, flags, flags_const(t, otherwise)));
 }
 

@@ -42,7 +42,8 @@ static void move(struct tr *t, bool is_load, ir_ref addr, i32 disp, unsigned siz
 }
 
 /* Pre- and post-index: the access at disp, then the base register changes by step. */
-static void move_update(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 step, unsigned size, unsigned reg)
+static void move_update(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 step, unsigned size,
+			unsigned reg)
 {
 	ir_ref base = xsp(t, rn);
 	ir_ref next = v_addi(t, base, step);
@@ -50,7 +51,8 @@ static void move_update(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 s
 	set_xsp(t, rn, next);
 }
 
-static void pair(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 step, unsigned size, unsigned rt, unsigned rt2)
+static void pair(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 step, unsigned size, unsigned rt,
+		 unsigned rt2)
 {
 	ir_ref base = xsp(t, rn);
 	ir_ref next = v_addi(t, base, step);

@@ -49,7 +49,8 @@ static ir_ref gather(struct tr *t, const ir_ref *src, unsigned n, const u8 from[
 }
 
 /* Elements k, k + n, k + 2n ... of what lies in the registers src. */
-static ir_ref pick(struct tr *t, const ir_ref *src, unsigned n_src, unsigned n, unsigned k, unsigned size, unsigned bytes)
+static ir_ref pick(struct tr *t, const ir_ref *src, unsigned n_src, unsigned n, unsigned k, unsigned size,
+		   unsigned bytes)
 {
 	u8 from[16];
 	for (unsigned i = 0; i < 16; i++)
@@ -194,7 +195,8 @@ static struct single single_of(unsigned opcode, unsigned S, unsigned size, unsig
 }
 static bool single_ok(unsigned opcode, unsigned S, unsigned size)
 {
-	return opcode == 0 || (opcode == 1 && !(size & 1)) || (opcode == 2 && (size == 0 || (size == 1 && !S)));
+	return opcode == 0 || (opcode == 1 && !(size & 1)) ||
+	       (opcode == 2 && (size == 0 || (size == 1 && !S)));
 }
 
 static void single(struct tr *t, bool is_load, ir_ref base, unsigned rt, unsigned n, struct single e)

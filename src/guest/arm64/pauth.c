@@ -2,14 +2,14 @@
  * A64: pointer authentication (FEAT_PAuth): signing, authentication, stripping, and the branches and loads that authenticate.
  *
  * Manual: DDI 0487 D8.10; algorithms and insertion after the pseudo-code AddPAC, Auth, Strip, ComputePACQARMA of Arm's Sail model.
- * Programs have 48 address bits and tags in the top byte, so a signature is bits 54 to 48.
+ * Programs have 48 address bits and tags in the top byte.
  * Algorithms: QARMA5, and for FEAT_PACIMP a hash of our own by two multiplications.
  */
 #include "guest/arm64/arm64.h"
 #include "arm64_pauth.decode.h"
 
 enum { KEY_IA, KEY_IB, KEY_DA, KEY_DB, KEY_GA };
-enum { PAC_LOW = 48, PAC_BITS = 7, FIELD_BITS = 8 /* with bit 55 */ };
+enum { PAC_LOW = 48, PAC_BITS = 7 };
 
 /* ---- QARMA5: state and tweak are 16 cells of four bits, cell 0 lowest ---- */
 static const u8 shuffle[16] = { 13, 6, 11, 0, 7, 12, 1, 10, 8, 3, 14, 5, 2, 9, 4, 15 };
@@ -126,11 +126,19 @@ static u64 compute(const struct arm64 *s, u64 data, u64 modifier, unsigned key)
 	return qarma5(data, modifier, *keys[key]);
 }
 
-/* The pointer without signature: bits 54 to 48 as bit 55. */
-static u64 strip(u64 ptr)
+/*
+ * The bits that hold a signature: of low addresses 54 to 48, since Linux has programs' top bytes ignored; of high ones (bit 55 set)
+ * the top byte too.
+ */
+static u64 field_of(u64 ptr)
 {
 	u64 field = BITS(PAC_BITS) << PAC_LOW;
-	return ptr >> 55 & 1 ? ptr | field : ptr & ~field;
+	return ptr >> 55 & 1 ? field | 0xffull << 56 : field;
+}
+
+static u64 strip(u64 ptr)
+{
+	return ptr >> 55 & 1 ? ptr | field_of(ptr) : ptr & ~field_of(ptr);
 }
 
 static const u16 no_slots[] = { 0xffff };
@@ -138,19 +146,20 @@ static const u16 no_slots[] = { 0xffff };
 /* arg: pointer, modifier, key. */
 static void sign(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
-	u64 ptr = arg[0].u, top = ptr >> PAC_LOW & BITS(FIELD_BITS), field = BITS(PAC_BITS) << PAC_LOW;
+	u64 ptr = arg[0].u, field = field_of(ptr);
 	u64 pac = compute((struct arm64 *)cpu, strip(ptr), arg[1].u, arg[2].w);
-	if (top != 0 && top != BITS(FIELD_BITS)) /* not a plain pointer: a signature that will not be right */
-		pac ^= BIT(54);
+	if (ptr != strip(ptr)) /* not a plain pointer: a signature that will not be right */
+		pac ^= ptr >> 55 & 1 ? BIT(62) : BIT(54);
 	ret->u = (ptr & ~field) | (pac & field);
 }
 
 static void authenticate(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
-	u64 ptr = arg[0].u, plain_ptr = strip(ptr), field = BITS(PAC_BITS) << PAC_LOW;
+	u64 ptr = arg[0].u, plain_ptr = strip(ptr), field = field_of(ptr);
 	u64 pac = compute((struct arm64 *)cpu, plain_ptr, arg[1].u, arg[2].w);
 	u64 error = arg[2].w == KEY_IA || arg[2].w == KEY_DA ? 1 : 2;
-	ret->u = ((pac ^ ptr) & field) == 0 ? plain_ptr : (plain_ptr & ~(3ull << 53)) | error << 53;
+	unsigned at = ptr >> 55 & 1 ? 61 : 53;
+	ret->u = ((pac ^ ptr) & field) == 0 ? plain_ptr : (plain_ptr & ~(3ull << at)) | error << at;
 }
 
 static void sign_generic(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
@@ -184,8 +193,9 @@ static ir_ref checked_ptr(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned ke
 
 static ir_ref stripped(struct tr *t, ir_ref v)
 {
-	ir_ref sign_bits = v_op(t, IR_EXTRACTS, TY_I64, v, 55, 1, 0);
-	return v_op(t, IR_DEPOSIT, TY_I64, v, sign_bits, 0, PAC_LOW | PAC_BITS << 8);
+	ir_ref field = konst(t, BITS(PAC_BITS) << PAC_LOW), high = v_op(t, IR_EXTRACTU, TY_I64, v, 55, 1, 0);
+	ir_ref set = v_bin(t, IR_OR, v, konst(t, BITS(16) << PAC_LOW));
+	return v_select(t, v_trunc(t, TY_I1, high), set, v_bin(t, IR_ANDN, v, field));
 }
 
 static void load_checked(struct tr *t, unsigned key, unsigned rt, unsigned rn, i64 disp, bool back)
@@ -242,7 +252,7 @@ INSN(reta,  "1101011 0010 11111 00001 key:1 11111 11111", "reta{#key:a|b}", PAUT
 
 /* Loads. */
 INSN(ldra, "11 111 0 00 key:1 imm.9:1s 1 imm.0:9 W:1 1 Rn:5 Rt:5",
-     "[W] ldra{#key:a|b} {x(Rt)}, {pre(Rn, imm * 8)}; ldra{#key:a|b} {x(Rt)}, {mem(Rn, imm * 8)}", PAUTH)
+     "[W && !imm] ldra{#key:a|b} {x(Rt)}, {mem(Rn, 0)}!; [W] ldra{#key:a|b} {x(Rt)}, {pre(Rn, imm * 8)}; ldra{#key:a|b} {x(Rt)}, {mem(Rn, imm * 8)}", PAUTH)
 {
 	load_checked(t, a->key ? KEY_DB : KEY_DA, a->Rt, a->Rn, (i64)a->imm * 8, a->W);
 }

@@ -80,7 +80,8 @@ void simd_qc_differ(struct tr *t, ir_ref a, ir_ref b, unsigned bytes)
 	simd_qc(t, simd_xor(t, a, b), bytes);
 }
 
-ir_ref simd_element(struct tr *t, unsigned size, unsigned L, unsigned M, unsigned Rm, unsigned H, unsigned bytes)
+ir_ref simd_element(struct tr *t, unsigned size, unsigned L, unsigned M, unsigned Rm, unsigned H,
+		    unsigned bytes)
 {
 	unsigned index = size == 1 ? H << 2 | L << 1 | M : size == 2 ? H << 1 | L : H;
 	unsigned reg = size == 1 ? Rm : M << 4 | Rm;
@@ -128,7 +129,8 @@ ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_
  * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM), for 16- and 32-bit lanes. Everything is halved in lanes of twice the size,
  * (d << (w - 1)) + n * m, where it is exact: |d| < 2^(w - 1) and the product at most 2^(2w - 2).
  */
-ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m, unsigned bytes)
+ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
+		   unsigned bytes)
 {
 	enum ir_type wide = lane + 1;
 	unsigned w = ir_bits(lane);
@@ -146,8 +148,8 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 	return r;
 }
 
-ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m, unsigned high,
-		   unsigned bytes)
+ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
+		   unsigned high, unsigned bytes)
 {
 	enum ir_type wide = lane + 1;
 	ir_ref product = v_lanes(t, IR_MULLS, lane, n, m, 0, high);
@@ -162,7 +164,7 @@ ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir
 
 /* A saturated sum or difference differs from the wrapped one, for it is less than 2^width away from the exact one. */
 ir_ref simd_saturate(struct tr *t, enum ir_op op, enum ir_op plain, enum ir_type lane, ir_ref n, ir_ref m,
-		       unsigned bytes)
+		     unsigned bytes)
 {
 	ir_ref r = simd_op2(t, op, lane, n, m);
 	simd_qc_differ(t, r, simd_op2(t, plain, lane, n, m), bytes);

@@ -9,8 +9,15 @@
 #pragma once
 #include "guest/arm64/arm64.h"
 
-/* All groups; those that can hold an instruction of which bits 28 to 25 are x1x0 with bit 26 set, or x111. Both end with NULL. */
-extern const struct insn_group *const arm64_simd_groups[];
+/* The groups of floating point, Advanced SIMD, cryptography. */
+#define ARM64_SIMD_GROUPS(_) \
+	_(fp) \
+	_(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) \
+	    _(simd_element) _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
+#define _(name) extern const struct insn_group arm64_##name;
+ARM64_SIMD_GROUPS(_)
+#undef _
+/* Those that can hold an instruction of which bits 28 to 25 are x1x0 with bit 26 set, or x111; ends with NULL. */
 const struct insn_group *const *arm64_simd_candidates(u32 insn);
 
 /* Lanes by the manual's size field: integers 0..3, floating point 1..3. */
@@ -66,7 +73,8 @@ static inline ir_ref simd_op1(struct tr *t, enum ir_op op, enum ir_type lane, ir
 	return v_lanes(t, op, lane, a, 0, 0, 0);
 }
 /* VGET, VGETS, RED*: of lanes to a scalar. */
-static inline ir_ref simd_scalar(struct tr *t, enum ir_op op, enum ir_type type, enum ir_type lane, ir_ref v, u64 imm)
+static inline ir_ref simd_scalar(struct tr *t, enum ir_op op, enum ir_type type, enum ir_type lane, ir_ref v,
+				 u64 imm)
 {
 	return ir_emit(t->ir, &(struct ir_insn){ .op = op, .type = type, .lane = lane, .a = v, .imm = imm });
 }
@@ -111,7 +119,8 @@ void simd_qc(struct tr *t, ir_ref v, unsigned bytes);
 void simd_qc_differ(struct tr *t, ir_ref a, ir_ref b, unsigned bytes);
 
 /* The vector of lanes that a by-element instruction multiplies with: index and register from the fields by size 1, 2, 3. */
-ir_ref simd_element(struct tr *t, unsigned size, unsigned L, unsigned M, unsigned Rm, unsigned H, unsigned bytes);
+ir_ref simd_element(struct tr *t, unsigned size, unsigned L, unsigned M, unsigned Rm, unsigned H,
+		    unsigned bytes);
 
 /* Scalar floating point: the register's low part, and the write that clears the rest. */
 static inline ir_ref fp_get(struct tr *t, unsigned reg, enum ir_type type)
@@ -123,11 +132,13 @@ static inline void fp_set(struct tr *t, unsigned reg, ir_ref v)
 	v_set(t, A64_V0 + reg, v_op(t, IR_VZEXT, TY_V128, v, 0, 0, 0));
 }
 /* An operation with the rounding mode of FPCR. */
-static inline ir_ref fp_op(struct tr *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b, ir_ref c, u64 imm)
+static inline ir_ref fp_op(struct tr *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b, ir_ref c,
+			   u64 imm)
 {
 	return v_op(t, op, type, a, b, c, imm | FP_ROUND_CTL);
 }
-static inline ir_ref simd_fp(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref a, ir_ref b, ir_ref c, u64 imm)
+static inline ir_ref simd_fp(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref a, ir_ref b, ir_ref c,
+			     u64 imm)
 {
 	return v_lanes(t, op, lane, a, b, c, imm | FP_ROUND_CTL);
 }
@@ -151,14 +162,16 @@ u64 simd_expand_imm(unsigned op, unsigned cmode, unsigned imm8);
 ir_ref simd_saturate(struct tr *t, enum ir_op op, enum ir_op plain, enum ir_type lane, ir_ref n, ir_ref m,
 		     unsigned bytes);
 /* NARROWxx of lanes twice as large as lane; QC where widening the result again does not give the low bytes of v. */
-ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type lane, ir_ref v, unsigned bytes);
+ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type lane, ir_ref v,
+		   unsigned bytes);
 /* SQDMULH, SQRDMULH (op QDMULH, QRDMULH); sets QC by the low bytes. */
 ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, unsigned bytes);
 /* SQRDMLAH, SQRDMLSH; sets QC by the low bytes. */
-ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m, unsigned bytes);
-/* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */
-ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m, unsigned high,
+ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned bytes);
+/* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */
+ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
+		   unsigned high, unsigned bytes);
 
 /* Formatters: simd_text.c. */
 void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);

@@ -20,19 +20,22 @@
 #define QUAD simd_dup(t, simd_get(t, a->M << 4 | a->Rm), 2, a->H << 1 | a->L, BYTES)
 #define DOT(op, n, m) OUT(v_lanes(t, IR_##op, TY_I32, D, n, m, 0))
 #define FP2(op, size) OUT(simd_fp(t, IR_##op, lane_fp(size), IN(a->Rn), ELEMENT(size, BYTES), 0, 0))
-#define FMLA(size, imm) OUT(simd_fp(t, IR_FMA, lane_fp(size), IN(a->Rn), ELEMENT(size, BYTES), IN(a->Rd), imm))
+#define FMLA(size, imm) \
+	OUT(simd_fp(t, IR_FMA, lane_fp(size), IN(a->Rn), ELEMENT(size, BYTES), IN(a->Rd), imm))
 
 /* Scalars: lane 0 of the element's vector. */
 #define S(reg, size) fp_get(t, reg, lane_fp(size))
 #define S_ELEMENT(size) v_op(t, IR_VTRUNC, lane_fp(size), ELEMENT(size, 1 << (size)), 0, 0, 0)
-#define FP2_S(op, size) fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(size), S(a->Rn, size), S_ELEMENT(size), 0, 0))
+#define FP2_S(op, size) \
+	fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(size), S(a->Rn, size), S_ELEMENT(size), 0, 0))
 #define FMLA_S(size, imm) \
-	fp_set(t, a->Rd, fp_op(t, IR_FMA, lane_fp(size), S(a->Rn, size), S_ELEMENT(size), S(a->Rd, size), imm))
+	fp_set(t, a->Rd, \
+	       fp_op(t, IR_FMA, lane_fp(size), S(a->Rn, size), S_ELEMENT(size), S(a->Rd, size), imm))
 
 /* The low or (upper) next half of the source's lanes; the source's other lanes are zero. */
 #define FMLAL(upper, subtract) \
-	OUT(simd_fp(t, IR_FMLAL, TY_F32, IN(a->Rd), fmlal_lanes(t, a->Rn, upper, a->Q), ELEMENT(1, BYTES / 2), \
-		    (subtract) << 9))
+	OUT(simd_fp(t, IR_FMLAL, TY_F32, IN(a->Rd), fmlal_lanes(t, a->Rn, upper, a->Q), \
+		    ELEMENT(1, BYTES / 2), (subtract) << 9))
 static ir_ref fmlal_lanes(struct tr *t, unsigned reg, bool upper, unsigned q)
 {
 	return simd_lane(t, simd_get(t, reg), 2 + q, upper);

@@ -1,26 +1,18 @@
 /* arm64 front end: which groups an instruction of floating point, Advanced SIMD or cryptography can belong to. */
 #include "guest/arm64/simd.h"
 
-#define GROUPS(_) \
-	_(fp) _(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) _(simd_element) \
-	_(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
-#define _(name) extern const struct insn_group arm64_##name;
-GROUPS(_)
-#undef _
-
-const struct insn_group *const arm64_simd_groups[] = {
-#define _(name) &arm64_##name,
-	GROUPS(_) NULL
-#undef _
-};
-
-#define SET(...) (const struct insn_group *const[]){ __VA_ARGS__, NULL }
+#define SET(...) \
+	(const struct insn_group *const[]) \
+	{ \
+		__VA_ARGS__, NULL \
+	}
 static const struct insn_group *const *const set_fp = SET(&arm64_fp);
 static const struct insn_group *const *const set_convert = SET(&arm64_fp_convert);
 static const struct insn_group *const *const set_three = SET(&arm64_simd_three);
 static const struct insn_group *const *const set_three_fp = SET(&arm64_simd_three_fp, &arm64_simd_extra);
 static const struct insn_group *const *const set_extra = SET(&arm64_simd_extra);
-static const struct insn_group *const *const set_two = SET(&arm64_simd_two, &arm64_simd_two_fp, &arm64_crypto);
+static const struct insn_group *const *const set_two =
+    SET(&arm64_simd_two, &arm64_simd_two_fp, &arm64_crypto);
 static const struct insn_group *const *const set_diff = SET(&arm64_simd_diff);
 static const struct insn_group *const *const set_element = SET(&arm64_simd_element);
 static const struct insn_group *const *const set_shift = SET(&arm64_simd_shift, &arm64_simd_permute);

@@ -15,7 +15,8 @@
 #define SIZE (unsigned)__builtin_ctz(a->imm5)
 #define INDEX ((unsigned)a->imm5 >> (SIZE + 1))
 
-static ir_ref lane_get(struct tr *t, enum ir_op op, enum ir_type type, unsigned reg, unsigned size, unsigned index)
+static ir_ref lane_get(struct tr *t, enum ir_op op, enum ir_type type, unsigned reg, unsigned size,
+		       unsigned index)
 {
 	return simd_scalar(t, op, type, lane_int(size), simd_get(t, reg), index);
 }
@@ -36,7 +37,8 @@ static void insert(struct tr *t, unsigned rd, unsigned rn, unsigned size, unsign
 
 /* UZP, TRN, ZIP: lane i of the result is a lane of n or m. */
 enum permute { UZP, TRN, ZIP };
-static ir_ref permute(struct tr *t, enum permute kind, unsigned second, ir_ref n, ir_ref m, unsigned size, unsigned bytes)
+static ir_ref permute(struct tr *t, enum permute kind, unsigned second, ir_ref n, ir_ref m, unsigned size,
+		      unsigned bytes)
 {
 	unsigned lanes = bytes >> size;
 	u8 mask[16];
@@ -71,7 +73,8 @@ static ir_ref extract(struct tr *t, ir_ref n, ir_ref m, unsigned from, unsigned 
 }
 
 /* Bytes of len + 1 registers from rn on; those beyond the table are 0, or (keep) as they were. */
-static void table(struct tr *t, unsigned rd, unsigned rn, unsigned rm, unsigned len, bool keep, unsigned bytes)
+static void table(struct tr *t, unsigned rd, unsigned rn, unsigned rm, unsigned len, bool keep,
+		  unsigned bytes)
 {
 	ir_ref index = simd_get(t, rm), v = IR_NONE;
 	for (unsigned i = 0; i <= len; i++) {

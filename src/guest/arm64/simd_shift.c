@@ -28,19 +28,21 @@ static unsigned size_of(unsigned imm)
 #define NARROW_SATURATE(op, kind, widen, bytes) \
 	simd_narrow(t, IR_NARROW##kind, IR_##widen, LANE, WIDE_RIGHT(op), bytes)
 #define WIDEN(op) \
-	simd_set(t, a->Rd, simd_shift(t, IR_SHL, LANE + 1, v_lanes(t, IR_##op, LANE, N, 0, 0, a->Q), LEFT_COUNT), 16)
+	simd_set(t, a->Rd, \
+		 simd_shift(t, IR_SHL, LANE + 1, v_lanes(t, IR_##op, LANE, N, 0, 0, a->Q), LEFT_COUNT), 16)
 
 #define FRACTION ((u64)RIGHT_COUNT << 16)
 #define IN simd_in(t, a->Rn, q_bytes(a->Q))
 #define FROM_FIXED(op) OUT(simd_fp(t, IR_##op, LANE, IN, 0, 0, FRACTION))
 #define TO_FIXED(op) OUT(v_lanes(t, IR_##op, LANE, IN, 0, 0, FRACTION | FP_TO_ZERO))
-#define FROM_FIXED_S(op) fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(SIZE), fp_get(t, a->Rn, LANE), 0, 0, FRACTION))
+#define FROM_FIXED_S(op) \
+	fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(SIZE), fp_get(t, a->Rn, LANE), 0, 0, FRACTION))
 #define TO_FIXED_S(op) \
 	fp_set(t, a->Rd, v_op(t, IR_##op, LANE, fp_get(t, a->Rn, lane_fp(SIZE)), 0, 0, FRACTION | FP_TO_ZERO))
 
 /* Saturated when shifting the wrapped result back does not give the operand, or when SQSHLU's is negative. */
-static ir_ref saturate(struct tr *t, enum ir_op op, enum ir_op back, enum ir_type lane, ir_ref n, unsigned count,
-		       unsigned bytes)
+static ir_ref saturate(struct tr *t, enum ir_op op, enum ir_op back, enum ir_type lane, ir_ref n,
+		       unsigned count, unsigned bytes)
 {
 	ir_ref lost = simd_xor(t, n, simd_shift(t, back, lane, simd_shift(t, IR_SHL, lane, n, count), count));
 	if (op == IR_QSHLVSU)

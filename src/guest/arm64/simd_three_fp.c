@@ -14,9 +14,11 @@
 /* Zeros above the operands raise no flag in any of these. */
 #define OP2(size, bytes, op, imm) \
 	simd_set(t, a->Rd, simd_fp(t, IR_##op, lane_fp(size), N(bytes), M(bytes), 0, imm), bytes)
-#define COMPARE(size, bytes, op) simd_set(t, a->Rd, simd_op2(t, IR_##op, lane_fp(size), N(bytes), M(bytes)), bytes)
+#define COMPARE(size, bytes, op) \
+	simd_set(t, a->Rd, simd_op2(t, IR_##op, lane_fp(size), N(bytes), M(bytes)), bytes)
 #define COMPARE_ABS(size, bytes, op) \
-	simd_set(t, a->Rd, simd_op2(t, IR_##op, lane_fp(size), ABS(size, N(bytes)), ABS(size, M(bytes))), bytes)
+	simd_set(t, a->Rd, simd_op2(t, IR_##op, lane_fp(size), ABS(size, N(bytes)), ABS(size, M(bytes))), \
+		 bytes)
 #define FMLA(size, bytes, imm) \
 	simd_set(t, a->Rd, simd_fp(t, IR_FMA, lane_fp(size), N(bytes), M(bytes), D(bytes), imm), bytes)
 #define DIFFERENCE(size, bytes) \
@@ -25,15 +27,19 @@
 #define DIVIDE(size, bytes) \
 	simd_set(t, a->Rd, \
 		 simd_fp(t, IR_FDIV, lane_fp(size), TWICE(N(16), bytes), TWICE(M(16), bytes), 0, 0), bytes)
-#define PAIRS(size, bytes, op, imm) simd_set(t, a->Rd, pairs(t, IR_##op, lane_fp(size), N(16), M(16), imm, bytes), bytes)
+#define PAIRS(size, bytes, op, imm) \
+	simd_set(t, a->Rd, pairs(t, IR_##op, lane_fp(size), N(16), M(16), imm, bytes), bytes)
 
 #define S(size, reg) fp_get(t, reg, lane_fp(size))
-#define SCALAR2(size, op) fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(size), S(size, a->Rn), S(size, a->Rm), 0, 0))
+#define SCALAR2(size, op) \
+	fp_set(t, a->Rd, fp_op(t, IR_##op, lane_fp(size), S(size, a->Rn), S(size, a->Rm), 0, 0))
 #define SCALAR_DIFFERENCE(size) \
-	fp_set(t, a->Rd, v_un(t, IR_FABS, fp_op(t, IR_FSUB, lane_fp(size), S(size, a->Rn), S(size, a->Rm), 0, 0)))
+	fp_set(t, a->Rd, \
+	       v_un(t, IR_FABS, fp_op(t, IR_FSUB, lane_fp(size), S(size, a->Rn), S(size, a->Rm), 0, 0)))
 
 /* Neighbours of n, then of m; 64-bit vectors stand side by side, twice. */
-static ir_ref pairs(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, u64 imm, unsigned bytes)
+static ir_ref pairs(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, u64 imm,
+		    unsigned bytes)
 {
 	if (bytes == 8)
 		n = m = simd_concat(t, n, m);

@@ -16,7 +16,8 @@
 #define ONE_S(op) SCALAR(simd_op1(t, IR_##op, LANE, N))
 #define TWO(op, left, right) OUT(simd_op2(t, IR_##op, LANE, left, right))
 #define TWO_S(op, left, right) SCALAR(simd_op2(t, IR_##op, LANE, left, right))
-#define SATURATE(op, plain, left, right, bytes) simd_saturate(t, IR_##op, IR_##plain, LANE, left, right, bytes)
+#define SATURATE(op, plain, left, right, bytes) \
+	simd_saturate(t, IR_##op, IR_##plain, LANE, left, right, bytes)
 #define NARROW(kind, widen, bytes) simd_narrow(t, IR_NARROW##kind, IR_##widen, LANE, N, bytes)
 #define ACROSS(op, v) across(t, a->Rd, IR_##op, LANE, v)
 #define REVERSE(log) OUT(reverse(t, N, a->size, log, q_bytes(a->Q)))

@@ -13,18 +13,23 @@
 #define ZERO(size, bytes, op, swap) compare_zero(t, IR_##op, size, a->Rd, N(bytes), swap, bytes)
 #define BITS1(size, bytes, op) simd_set(t, a->Rd, simd_op1(t, IR_##op, LANE(size), N(16)), bytes)
 #define OP1(size, bytes, op) simd_set(t, a->Rd, simd_fp(t, IR_##op, LANE(size), N(bytes), 0, 0, 0), bytes)
-#define ROUND(size, bytes, imm) simd_set(t, a->Rd, v_lanes(t, IR_FRINT, LANE(size), N(bytes), 0, 0, imm), bytes)
-#define TO_INT(size, bytes, op, imm) simd_set(t, a->Rd, v_lanes(t, IR_##op, lane_int(size), N(bytes), 0, 0, imm), bytes)
-#define FROM_INT(size, bytes, op) simd_set(t, a->Rd, simd_fp(t, IR_##op, lane_int(size), N(bytes), 0, 0, 0), bytes)
+#define ROUND(size, bytes, imm) \
+	simd_set(t, a->Rd, v_lanes(t, IR_FRINT, LANE(size), N(bytes), 0, 0, imm), bytes)
+#define TO_INT(size, bytes, op, imm) \
+	simd_set(t, a->Rd, v_lanes(t, IR_##op, lane_int(size), N(bytes), 0, 0, imm), bytes)
+#define FROM_INT(size, bytes, op) \
+	simd_set(t, a->Rd, simd_fp(t, IR_##op, lane_int(size), N(bytes), 0, 0, 0), bytes)
 /* Of zero these raise a flag. */
 #define ESTIMATE(size, bytes, op) \
 	simd_set(t, a->Rd, simd_fp(t, IR_##op, LANE(size), simd_twice(t, N(16), bytes), 0, 0, 0), bytes)
 
 #define TO_INT_S(size, op, imm) fp_set(t, a->Rd, v_op(t, IR_##op, lane_int(size), SCALAR(size), 0, 0, imm))
-#define FROM_INT_S(size, op) fp_set(t, a->Rd, fp_op(t, IR_##op, LANE(size), fp_get(t, a->Rn, lane_int(size)), 0, 0, 0))
+#define FROM_INT_S(size, op) \
+	fp_set(t, a->Rd, fp_op(t, IR_##op, LANE(size), fp_get(t, a->Rn, lane_int(size)), 0, 0, 0))
 #define ESTIMATE_S(size, op) fp_set(t, a->Rd, fp_op(t, IR_##op, LANE(size), SCALAR(size), 0, 0, 0))
 
-static void compare_zero(struct tr *t, enum ir_op op, unsigned size, unsigned rd, ir_ref n, bool swap, unsigned bytes)
+static void compare_zero(struct tr *t, enum ir_op op, unsigned size, unsigned rd, ir_ref n, bool swap,
+			 unsigned bytes)
 {
 	ir_ref zero = simd_zero(t);
 	simd_set(t, rd, simd_op2(t, op, lane_fp(size), swap ? zero : n, swap ? n : zero), bytes);
@@ -51,7 +56,8 @@ static void pair(struct tr *t, unsigned rd, unsigned rn, enum ir_op op, unsigned
 #define PAIR(size, op, imm) pair(t, a->Rd, a->Rn, IR_##op, size, imm)
 
 /* f32 or f64 (sz) lanes to the next smaller type, from register rn; a narrowed type of its own for BFCVTN. */
-static void narrow(struct tr *t, unsigned rd, unsigned rn, enum ir_type from, enum ir_type to, unsigned round, unsigned q)
+static void narrow(struct tr *t, unsigned rd, unsigned rn, enum ir_type from, enum ir_type to, unsigned round,
+		   unsigned q)
 {
 	simd_set_half(t, rd, v_lanes(t, IR_FCVT, from, simd_get(t, rn), 0, 0, round | (u64)to << 16), q);
 }

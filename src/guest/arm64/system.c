@@ -234,6 +234,24 @@ static const struct sysreg sysregs[] = {
 	{ CODE(3, 0,  0,  0, 6), -1, 0, "revidr_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  4, 0), -1, ID_PFR0, "id_aa64pfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  4, 1), -1, ID_PFR1, "id_aa64pfr1_el1", id_get, NULL },
+	{ CODE(3, 0,  0,  4, 4), -1, 0, "id_aa64zfr0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 0), -1, 0, "id_isar0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 1), -1, 0, "id_isar1_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 2), -1, 0, "id_isar2_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 3), -1, 0, "id_isar3_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 4), -1, 0, "id_isar4_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 5), -1, 0, "id_isar5_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 6), -1, 0, "id_mmfr4_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  2, 7), -1, 0, "id_isar6_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 0), -1, 0, "mvfr0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 1), -1, 0, "mvfr1_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 2), -1, 0, "mvfr2_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 4), -1, 0, "id_pfr2_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 5), -1, 0, "id_dfr1_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  3, 6), -1, 0, "id_mmfr5_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  5, 4), -1, 0, "id_aa64afr0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  5, 5), -1, 0, "id_aa64afr1_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  4, 5), -1, 0, "id_aa64smfr0_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  5, 0), -1, ID_DFR0, "id_aa64dfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  6, 0), -1, ID_ISAR0, "id_aa64isar0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  6, 1), -1, ID_ISAR1, "id_aa64isar1_el1", id_get, NULL },
@@ -272,9 +290,9 @@ static void arm64_text_sysreg(struct text *o, unsigned code)
 static void arm64_text_hint(struct text *o, unsigned n)
 {
 	static const char *const name[40] = {
-		[0] = "nop",   [1] = "yield", [2] = "wfe",    [3] = "wfi",	  [4] = "sev",
-		[5] = "sevl",  [6] = "dgh",   [16] = "esb",   [17] = "psb csync", [18] = "tsb csync",
-		[20] = "csdb", [32] = "bti",  [34] = "bti c", [36] = "bti j",	  [38] = "bti jc"
+		[0] = "nop",	   [1] = "yield", [2] = "wfe",	      [3] = "wfi",	  [4] = "sev",
+		[5] = "sevl",	   [16] = "esb",  [17] = "psb csync", [18] = "tsb csync", [20] = "csdb",
+		[22] = "clearbhb", [32] = "bti",  [34] = "bti c",     [36] = "bti j",	  [38] = "bti jc"
 	};
 	if (n < LEN(name) && name[n]) {
 		char buf[16];
@@ -361,24 +379,24 @@ INSN(isb,   "1101 0101 0000 0011 0011 CRm:4 110 11111", "[CRm == 15] isb; isb {h
 INSN(sb,    "1101 0101 0000 0011 0011 0000 111 11111", "sb", SB) { fence(t, IR_FENCE_ALL); }
 
 /* PSTATE. */
-INSN(cfinv,  "1101 0101 0000 0 000 0100 xxxx 000 11111", "cfinv", FLAGM)
+INSN(cfinv,  "1101 0101 0000 0 000 0100 0000 000 11111", "cfinv", FLAGM)
 {
 	ir_ref c = v_bin(t, IR_SHL, flag(t, CC_CC), konst32(t, 29));
 	set_nzcv(t, v_op(t, IR_FLMERGE, TY_FLAGS, nzcv(t), v_op(t, IR_FLPACK, TY_FLAGS, c, 0, 0, 0), 0, FL_C));
 }
-INSN(xaflag, "1101 0101 0000 0 000 0100 xxxx 001 11111", "xaflag", FLAGM2)
+INSN(xaflag, "1101 0101 0000 0 000 0100 0000 001 11111", "xaflag", FLAGM2)
 {
 	ir_ref z = flag(t, CC_EQ), c = flag(t, CC_CS), one = konst32(t, 1);
 	ir_ref not_c = v_bin(t, IR_XOR, c, one), not_z = v_bin(t, IR_XOR, z, one);
 	set_flag_bits(t, v_bin(t, IR_AND, not_c, not_z), v_bin(t, IR_AND, z, c), v_bin(t, IR_OR, c, z), v_bin(t, IR_AND, not_c, z));
 }
-INSN(axflag, "1101 0101 0000 0 000 0100 xxxx 010 11111", "axflag", FLAGM2)
+INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", "axflag", FLAGM2)
 {
 	ir_ref z = flag(t, CC_EQ), c = flag(t, CC_CS), v = flag(t, CC_VS);
 	set_flag_bits(t, 0, v_bin(t, IR_OR, z, v), v_bin(t, IR_ANDN, c, v), 0);
 }
-INSN(msr_dit,  "1101 0101 0000 0 011 0100 imm:4 010 11111", "msr dit, {hex(imm)}", DIT) { v_set(t, A64_DIT, konst(t, a->imm & 1 ? BIT(24) : 0)); }
-INSN(msr_ssbs, "1101 0101 0000 0 011 0100 imm:4 001 11111", "msr ssbs, {hex(imm)}", SSBS) { v_set(t, A64_SSBS, konst(t, a->imm & 1 ? BIT(12) : 0)); }
+INSN(msr_dit,  "1101 0101 0000 0 011 0100 imm:4 010 11111", "[imm > 1] msr s0_3_c4_c{imm}_2, xzr; msr dit, {hex(imm)}", DIT) { v_set(t, A64_DIT, konst(t, a->imm & 1 ? BIT(24) : 0)); }
+INSN(msr_ssbs, "1101 0101 0000 0 011 0100 imm:4 001 11111", "[imm > 1] msr s0_3_c4_c{imm}_1, xzr; msr ssbs, {hex(imm)}", SSBS) { v_set(t, A64_SSBS, konst(t, a->imm & 1 ? BIT(12) : 0)); }
 
 /* Caches: data caches are coherent; IC IVAU forgets translations of the line. */
 INSN(dc_zva,   "1101 0101 0000 1 011 0111 0100 001 Rt:5", "dc zva, {x(Rt)}") { zero_block(t, x(t, a->Rt)); }

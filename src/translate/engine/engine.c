@@ -93,6 +93,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	p->e = e;
 	p->cpu = cpu;
 	p->region = ir_new(e->guest->slots, e->guest->addr_type);
+	p->peek = ir_new(e->guest->slots, e->guest->addr_type);
 	p->former = former_new();
 	cpu->engine = e;
 	cpu->engine_priv = p;
@@ -115,6 +116,7 @@ static void priv_free(struct priv *p)
 	for (u32 i = 0; i < p->n_table; i++)
 		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
 	ir_free(p->region);
+	ir_free(p->peek);
 	former_free(p->former);
 	free(p->job.site);
 	free(p);

@@ -35,7 +35,7 @@ void former_free(struct former *f)
 
 static u32 hash(u64 pc)
 {
-	return (pc ^ pc >> 10) * 0x9e3779b1u >> 22;
+	return (u32)(pc ^ pc >> 10) * 0x9e3779b1u >> 22;
 }
 
 static struct place *find(struct former *f, u64 pc)
@@ -53,7 +53,7 @@ static struct place *add(struct former *f, u64 pc)
 	u32 h = hash(pc);
 	while (f->by_pc[h])
 		h = (h + 1) % HASH;
-	f->place[f->n_place] = (struct place){ pc, ir_block_new(f->t.ir), false };
+	f->place[f->n_place] = (struct place){ pc, f->n_place ? ir_block_new(f->t.ir) : 0, false };
 	f->by_pc[h] = ++f->n_place;
 	f->t.ir->block[f->place[f->n_place - 1].block].pc = pc;
 	return &f->place[f->n_place - 1];
@@ -86,9 +86,11 @@ static bool cut(struct former *f, u64 pc)
 		old->count = at + 1 - old->first;
 		r->insn[at] = (struct ir_insn){ .op = IR_BR, .a = p->block };
 		p->done = true;
+		if (r->cur == b) /* the block that is still growing: it goes on as the second part */
+			r->cur = p->block;
 		return true;
 	}
-	return false; /* in the block that is still growing */
+	return false;
 }
 
 static u32 block_of(struct tr *t, u64 pc)

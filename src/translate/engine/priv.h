@@ -32,6 +32,11 @@ struct arena {
 	u8 *next, *end; /* writable view */
 };
 
+struct peeked { /* what a look at the code at pc said */
+	u64 pc;
+	bool valid, dead;
+};
+
 enum { KEYS = 8 };
 struct priv { /* a CPU's */
 	struct engine *e;
@@ -39,6 +44,8 @@ struct priv { /* a CPU's */
 	struct priv *next; /* all CPUs of the engine */
 	struct arena arena;
 	struct ir_region *region; /* for building, kept */
+	struct ir_region *peek; /* for looking ahead */
+	struct peeked peeked[256];
 	struct host_job job;
 	struct former *former;
 	struct {
@@ -47,8 +54,6 @@ struct priv { /* a CPU's */
 		bool used;
 	} table[KEYS];
 	u32 n_table;
-	u8 *fault_lo; /* while translating or interpreting: none */
-	bool in_code; /* generated code runs: a fault there is the guest's */
 };
 
 struct engine {

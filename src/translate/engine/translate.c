@@ -1,5 +1,6 @@
 /* From a guest address to a translation. */
 #include "translate/engine/priv.h"
+#include "translate/ir/passes.h"
 #include <time.h>
 
 u8 *arena_take(struct priv *p, size_t least)
@@ -22,9 +23,58 @@ static u64 now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
+static u32 peek_block(struct tr *t, u64 pc)
+{
+	(void)t, (void)pc;
+	return 0;
+}
+
+/* Does the guest code at pc overwrite all flags before it reads them? Looked at for a few instructions, without following jumps. */
+static bool peek_flags(struct priv *p, u64 pc)
+{
+	enum { LOOK = 12 };
+	const struct engine_config *config = &p->e->config;
+	struct ir_region *r = p->peek;
+	u32 code = 0;
+	ir_reset(r);
+	struct tr t = { .ir = r, .guest = p->e->guest, .model = config->model, .key = p->cpu->key, .pc = pc, .block_of = peek_block };
+	p->e->guest->begin(&t);
+	ir_block_start(r, 0);
+	for (unsigned i = 0; i < LOOK; i++, t.pc += t.len) {
+		u32 from = r->n_insn;
+		t.len = 0;
+		t.code = config->fetch(config->user, p->cpu, t.pc, &t.avail, &code);
+		if (!t.code || p->e->guest->insn(&t) != INSN_OK || !t.len)
+			return false;
+		bool set = false;
+		for (u32 n = from; n < r->n_insn; n++) {
+			const struct ir_insn *in = &r->insn[n];
+			bool flags = (in->op == IR_GET || in->op == IR_SET) && r->slot[in->imm].type == TY_FLAGS;
+			if (in->op == IR_CALL || (flags && in->op == IR_GET))
+				return false;
+			set |= flags;
+		}
+		if (set)
+			return true;
+		if (ir_block_ended(r) || r->n_block > 1)
+			return false;
+	}
+	return false;
+}
+
+static bool flags_dead_at(void *user, u64 pc)
+{
+	struct priv *p = user;
+	struct peeked *known = &p->peeked[(pc >> 1 ^ pc >> 12) % LEN(p->peeked)];
+	if (known->pc != pc || !known->valid)
+		*known = (struct peeked){ pc, true, peek_flags(p, pc) };
+	return known->dead;
+}
+
 static void run_passes(struct priv *p)
 {
-	(void)p;
+	ir_pass_forward(p->region);
+	ir_pass_dead(p->region, flags_dead_at, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */

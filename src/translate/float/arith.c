@@ -3,7 +3,7 @@
  *
  * Results and signs: IEEE 754-2019 5.4.1, 6.3, 7.2, 7.3. Where architectures differ (NaNs, denormal operand flag, infinity times
  * zero plus NaN): FPAdd, FPMul, FPDiv, FPMulAdd, FPMulAddH, FPDot, FPScale of Arm's pseudo-code; Intel SDM volume 1, 4.9.2
- * and 14.5.1; Power ISA 4.3.2 and 4.6. FPREM: Intel SDM volume 2.
+ * and 14.5.1; Power ISA book I, chapter 4. FPREM: Intel SDM volume 2.
  */
 #include "translate/float/core.h"
 

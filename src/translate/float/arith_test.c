@@ -210,7 +210,7 @@ TEST(float_arith, each_guest_chooses_its_own_nan)
 		{ &fp_s390x, Q1, S2Q, S2Q, 0x7fc00000 },
 		{ &fp_alpha, Q2, S2Q, S2Q, 0xffc00000 },
 		/* the other way round: the first fraction bit says signalling */
-		{ &fp_mips_legacy, 0x7fbfffff, 0x7fbfffff, S2, 0x7fbfffff },
+		{ &fp_mips_legacy, 0x7fbfffff, 0x7fbfffff, 0x7fbfffff, 0x7fbfffff },
 		{ &fp_sh4, 0x7fbfffff, 0x7fbfffff, 0x7fbfffff, 0x7fbfffff },
 		{ &fp_hppa, 0x7fa00001, 0x7fa00001, S2, 0x7fa00000 },
 	};

@@ -9,6 +9,11 @@ TEST(float_arm, estimates_are_those_of_the_manual)
 	CHECK_EQ(fp_arm_rsqrt_estimate(FP_F32, 0x3f800000, false, &fp_arm, &flags), 0x3f7f8000);
 	CHECK_EQ(fp_arm_recip_estimate(FP_F32, 0x00000001, false, &fp_arm, &flags), 0x7f800000);
 	CHECK_EQ(flags & FP_IEEE_FLAGS, FP_OVERFLOW | FP_INEXACT);
+	flags = 0;
+	CHECK_EQ(fp_arm_recip_estimate(FP_F32, 0x00400000, false, &fp_arm, &flags), 0x7eff8000); /* denormals that have one */
+	CHECK_EQ(fp_arm_recip_estimate(FP_F32, 0x00200000, false, &fp_arm, &flags), 0x7f7f8000);
+	CHECK_EQ(fp_arm_recip_estimate(FP_F32, 0x7e800001, false, &fp_arm, &flags), 0x007fc000); /* and that are one */
+	CHECK_EQ(flags, 0);
 	CHECK_EQ(fp_arm_urecpe(0x7fffffff), 0xffffffff);
 	CHECK_EQ(fp_arm_urecpe(0x80000000), 0xff800000);
 	CHECK_EQ(fp_arm_ursqrte(0x3fffffff), 0xffffffff);

@@ -2,7 +2,7 @@
  * Comparison, minimum and maximum.
  *
  * Sources: FPCompare, FPMax, FPMin, FPMaxNum, FPMinNum of Arm's pseudo-code; IEEE 754-2008 5.3.1, 754-2019 9.6; Intel SDM
- * volume 2, MAXPS and MINPS; RISC-V unprivileged manual 21.6.
+ * volume 2, MAXPS and MINPS; RISC-V unprivileged manual, chapter F.
  */
 #include "translate/float/core.h"
 

@@ -2,7 +2,7 @@
  * Conversions between formats, to and from integers, and rounding to whole numbers.
  *
  * Sources: FPConvert, FPToFixed, FixedToFP, FPRoundInt, FPRoundIntN of Arm's pseudo-code; IEEE 754-2019 5.4.1, 5.8, 5.9;
- * Intel SDM volume 1, 4.9.2 and 8.5.1 (integer indefinite); RISC-V unprivileged manual 21.7; Power ISA 4.6.7.
+ * Intel SDM volume 1, 4.9.2 and 8.5.1 (integer indefinite); RISC-V unprivileged manual, chapter F; Power ISA book I.
  */
 #include "translate/float/core.h"
 
@@ -42,6 +42,9 @@ static u128 no_integer(unsigned bits, bool is_signed, bool sign, bool nan, const
 		return nan ? 0 : sign ? least : most;
 	case FP_INT_NAN_MAX:
 		return nan || !sign ? most : least;
+	case FP_INT_NAN_MIN_INEXACT:
+		*flags |= nan ? 0 : FP_INEXACT;
+		return nan || sign ? least : most;
 	case FP_INT_NAN_MIN:
 		return nan || sign ? least : most;
 	default:

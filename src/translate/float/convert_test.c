@@ -29,7 +29,8 @@ TEST(float_convert, what_no_integer_can_express_is_each_guests_own)
 			u32 flags = 0;
 			CHECK_EQ((u32)f32_to_int(in[k], 32, true, 0, FP_TO_ZERO, rows[i].ctl, &flags),
 				 want[k]);
-			CHECK_EQ(flags, FP_INVALID | FP_INVALID_CVI);
+			bool inexact = rows[i].ctl == &fp_s390x && k >= 2;
+			CHECK_EQ(flags, FP_INVALID | FP_INVALID_CVI | (inexact ? FP_INEXACT : 0));
 		}
 	}
 	u32 flags = 0;

@@ -50,6 +50,7 @@ enum fp_flag {
 	FP_INVALID_UNSUPPORTED =
 	    1 << 25, /* an x87 operand without a meaning (unnormal, pseudo-NaN, pseudo-infinity) */
 	FP_IEEE_FLAGS = 0x1f,
+	FP_INVALID_CAUSES = 0x1ff << 16, /* those of PowerPC */
 };
 
 /* The order in which operands a, b, c (of a * b + c) are asked for a NaN to pass on; 0 is FP_NAN_ABC. */
@@ -87,8 +88,9 @@ enum fp_nan_shape {
 /* The integer that stands for what none can express. All but WRAP and the INDEFINITE ones saturate numbers. */
 enum fp_int_rule {
 	FP_INT_NAN_ZERO, /* Arm, MIPS 2008 */
-	FP_INT_NAN_MAX, /* RISC-V: the largest, whatever the NaN's sign */
-	FP_INT_NAN_MIN, /* PowerPC, s390x, SH4: the smallest */
+	FP_INT_NAN_MAX, /* RISC-V, HPPA: the largest, whatever the NaN's sign */
+	FP_INT_NAN_MIN, /* PowerPC, SH4: the smallest */
+	FP_INT_NAN_MIN_INEXACT, /* s390x: the smallest; a number out of range raises inexact too */
 	FP_INT_NAN_SIGN, /* SPARC: largest or smallest by the NaN's sign */
 	FP_INT_INDEFINITE, /* x86: 100..0, or 11..1 of an unsigned one */
 	FP_INT_MAX, /* MIPS before 2008: the largest, whatever is wrong */
@@ -96,6 +98,7 @@ enum fp_int_rule {
 };
 
 struct fp_ctl {
+	u32 sticky; /* the FP_* flags that the guest's status register keeps; 0: FP_IEEE_FLAGS. See fp_sticky() */
 	u8 round; /* enum fp_round */
 	u8 nan_rule, nan_rule3; /* enum fp_nan_rule of two operands and of fused multiply-add */
 	u8 inf_zero_nan, quiet, nan_shape, int_rule; /* the enums above */
@@ -126,6 +129,12 @@ struct fp_ctl {
  */
 extern const struct fp_ctl fp_arm, fp_arm_ah, fp_x86, fp_x87, fp_riscv, fp_ppc, fp_mips_legacy, fp_mips_2008,
     fp_sparc, fp_s390x, fp_sh4, fp_m68k, fp_hppa, fp_alpha, fp_loongarch;
+
+/* Of flags raised here, those that a guest with these rules ever sees: what is kept across operations. */
+static inline u32 fp_sticky(const struct fp_ctl *ctl, u32 flags)
+{
+	return flags & (ctl->sticky ? ctl->sticky : FP_IEEE_FLAGS);
+}
 
 enum fp_order { FP_LESS = -1, FP_EQUAL = 0, FP_GREATER = 1, FP_UNORDERED = 2 };
 

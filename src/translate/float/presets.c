@@ -2,6 +2,7 @@
 #include "translate/float/float.h"
 
 const struct fp_ctl fp_arm = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_FLUSHED,
 	.nan_rule = FP_NAN_AB | FP_NAN_SIGNALLING_FIRST,
 	.nan_rule3 = FP_NAN_CAB | FP_NAN_SIGNALLING_FIRST,
 	.inf_zero_nan = FP_IZN_DEFAULT,
@@ -11,6 +12,7 @@ const struct fp_ctl fp_arm = {
 	.neg_nan = true,
 };
 const struct fp_ctl fp_arm_ah = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -19,6 +21,7 @@ const struct fp_ctl fp_arm_ah = {
 	.ah = true,
 };
 const struct fp_ctl fp_x86 = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -26,6 +29,7 @@ const struct fp_ctl fp_x86 = {
 	.nan_negative = true,
 };
 const struct fp_ctl fp_x87 = {
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
 	.nan_rule = FP_NAN_LARGER,
 	.nan_rule3 = FP_NAN_ABC, /* it has no fused multiply-add */
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -40,6 +44,7 @@ const struct fp_ctl fp_riscv = {
 	.default_nan = true,
 };
 const struct fp_ctl fp_ppc = {
+	.sticky = FP_IEEE_FLAGS | FP_INVALID_CAUSES,
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ACB,
 	.inf_zero_nan = FP_IZN_INVALID,
@@ -53,6 +58,7 @@ const struct fp_ctl fp_mips_legacy = {
 	.quiet = FP_QUIET_DEFAULT,
 	.nan_shape = FP_SHAPE_REST,
 	.int_rule = FP_INT_MAX,
+	.default_nan = true,
 	.snan_bit_set = true,
 };
 const struct fp_ctl fp_mips_2008 = {
@@ -73,7 +79,7 @@ const struct fp_ctl fp_s390x = {
 	.nan_rule = FP_NAN_AB | FP_NAN_SIGNALLING_FIRST,
 	.nan_rule3 = FP_NAN_ABC | FP_NAN_SIGNALLING_FIRST,
 	.inf_zero_nan = FP_IZN_DEFAULT,
-	.int_rule = FP_INT_NAN_MIN,
+	.int_rule = FP_INT_NAN_MIN_INEXACT,
 	.tiny_before_rounding = true,
 };
 const struct fp_ctl fp_sh4 = {
@@ -91,7 +97,7 @@ const struct fp_ctl fp_m68k = {
 	.nan_rule3 = FP_NAN_ABC,
 	.inf_zero_nan = FP_IZN_INVALID,
 	.nan_shape = FP_SHAPE_ONES,
-	.int_rule = FP_INT_NAN_SIGN,
+	.int_rule = FP_INT_NAN_MAX,
 	.tiny_before_rounding = true,
 	.f80_m68k = true,
 };
@@ -101,7 +107,7 @@ const struct fp_ctl fp_hppa = {
 	.inf_zero_nan = FP_IZN_INVALID,
 	.quiet = FP_QUIET_NEXT,
 	.nan_shape = FP_SHAPE_SECOND,
-	.int_rule = FP_INT_NAN_SIGN,
+	.int_rule = FP_INT_NAN_MAX,
 	.snan_bit_set = true,
 	.tiny_before_rounding = true,
 };

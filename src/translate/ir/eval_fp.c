@@ -341,7 +341,8 @@ static void eval_vector(const struct fp_eval *e, const union ir_val *a, const un
 bool ir_eval_fp(const struct ir_region *r, const struct ir_insn *in, const union ir_val *a,
 		const union ir_val *b, const union ir_val *c, union ir_val *ret, u32 *fp_flags)
 {
-	struct fp_eval e = { .r = r, .in = in, .ctl = r->fp, .flags = fp_flags };
+	u32 raised = 0;
+	struct fp_eval e = { .r = r, .in = in, .ctl = r->fp, .flags = &raised };
 	if (in->op != IR_FLFCMP && (in->op < IR_FADD || in->op > IR_BFMLAL))
 		return false;
 	if (in->op != IR_FLFCMP && in->op != IR_FCOPYSIGN)
@@ -352,8 +353,9 @@ bool ir_eval_fp(const struct ir_region *r, const struct ir_insn *in, const union
 		union ir_val out = { 0 }; /* ret may be an operand */
 		eval_vector(&e, a, b, c, &out);
 		memcpy(ret, &out, MAX(ir_type_size(in->type), 16u));
-		return true;
+	} else {
+		val_put(ret, in->type, eval_scalar(&e, a, b, c));
 	}
-	val_put(ret, in->type, eval_scalar(&e, a, b, c));
+	*fp_flags |= fp_sticky(&r->fp, raised);
 	return true;
 }

@@ -58,6 +58,26 @@ TEST(eval_fp, adds_scalars_and_lanes_and_collects_flags)
 	CHECK_EQ(b.flags, 0);
 }
 
+TEST(eval_fp, keeps_only_the_flags_that_the_guest_has)
+{
+	struct bench b = { .r.fp = fp_arm };
+	b.v[0].w = 1; /* a denormal */
+	b.v[1].w = 0x3f800000;
+	bench_eval(&b, IR_FADD, TY_F32, TY_VOID, TY_F32, FP_UP);
+	CHECK_EQ(b.flags, FP_INEXACT);
+	b.r.fp.flush_in = true;
+	bench_eval(&b, IR_FADD, TY_F32, TY_VOID, TY_F32, 0);
+	CHECK_EQ(b.flags, FP_INPUT_FLUSHED);
+	b.r.fp = fp_x86;
+	bench_eval(&b, IR_FADD, TY_F32, TY_VOID, TY_F32, 0);
+	CHECK_EQ(b.flags, FP_INEXACT | FP_INPUT_DENORMAL);
+	b.r.fp = fp_ppc;
+	b.v[0].w = 0x7f800000;
+	b.v[1].w = 0xff800000;
+	bench_eval(&b, IR_FADD, TY_F32, TY_VOID, TY_F32, 0);
+	CHECK_EQ(b.flags, FP_INVALID | FP_INVALID_ISI);
+}
+
 TEST(eval_fp, obeys_the_rounding_of_the_region_unless_the_instruction_has_one)
 {
 	struct bench b = { .r.fp = fp_arm };

@@ -170,13 +170,13 @@ static u32 enter_block(const struct frame *f, u32 block, u32 from)
 	const struct ir_region *r = f->r;
 	const struct ir_insn *in = r->insn + r->block[block].first;
 	u32 n = 0;
-	while (n < r->block[block].count && in[n].op == IR_PHI)
+	while (n < r->block[block].count && (in[n].op == IR_PHI || (in[n].op == IR_NOP && r->n_args)))
 		n++;
 	if (!n)
 		return 0;
 	AUTO(free_ptr) u8 *taken = alloc((size_t)n * f->cell_size);
 	for (u32 i = 0; i < n; i++)
-		for (u32 k = 0; k < in[i].a; k++)
+		for (u32 k = 0; in[i].op == IR_PHI && k < in[i].a; k++)
 			if (r->args[in[i].imm + 2 * k] == from)
 				memcpy(taken + (size_t)i * f->cell_size,
 				       cell(f, r->args[in[i].imm + 2 * k + 1]), f->cell_size);
@@ -188,7 +188,11 @@ static u32 enter_block(const struct frame *f, u32 block, u32 from)
 static bool stops(const struct frame *f, u32 block, u32 n_phi)
 {
 	const struct ir_insn *in = f->r->insn + f->r->block[block].first + n_phi;
-	if (!__atomic_load_n(&f->cpu->stop, __ATOMIC_ACQUIRE) || in->op != IR_INSN)
+	if (!__atomic_load_n(&f->cpu->stop, __ATOMIC_ACQUIRE))
+		return false;
+	while (in->op == IR_NOP)
+		in++;
+	if (in->op != IR_INSN)
 		return false;
 	f->cpu->pc = in->imm;
 	return true;
@@ -204,6 +208,8 @@ static u32 run_block(const struct frame *f, u32 at, u32 end, enum ir_event *even
 		const struct ir_insn *in = r->insn + at;
 		union ir_val *ret = cell(f, at);
 		switch (in->op) {
+		case IR_NOP:
+			break;
 		case IR_GET:
 			get(f, in, 0, ret);
 			break;

@@ -223,7 +223,7 @@ u32 ir_local(struct ir_region *r, enum ir_type type); /* a new local slot */
 enum ir_type ir_type_of(const struct ir_region *r, ir_ref v);
 /*
  * Whether going from one block to another goes back, in the order in which they were emitted. Where it does, and the target's first
- * instruction behind its PHIs is INSN, code polls cpu->stop and may leave with pc at that INSN: the state is exact there.
+ * instruction behind PHIs and NOPs is INSN, code polls cpu->stop and may leave with pc at that INSN: the state is exact there.
  */
 static inline bool ir_is_back_edge(const struct ir_region *r, u32 from, u32 to)
 {

@@ -336,7 +336,7 @@ static bool check_block(struct check *c)
 				   i + 1 == b->count ? "does not end the block" : "ends the block too early");
 		if (in->op == IR_PHI && (!phis || !c->block))
 			return bad(c, "stands behind another operation, or in the first block");
-		phis &= in->op == IR_PHI;
+		phis &= in->op == IR_PHI || in->op == IR_NOP;
 		if (in->op == IR_ARGS && in[1].op != IR_CALL)
 			return bad(c, "is not followed by CALL");
 	}
@@ -447,17 +447,18 @@ static bool leads_to(const struct ir_region *r, u32 from, u32 to)
 static bool check_phi(struct check *c, const struct ir_insn *in)
 {
 	const struct ir_region *r = c->r;
-	u32 block = c->block, at = c->at, n = 0;
+	u32 block = c->block, at = c->at, n = 0, have = 0;
 	if (in->imm > r->n_args || in->a > (r->n_args - in->imm) / 2)
 		return bad(c, "operands lie outside the region");
 	for (u32 b = 0; b < r->n_block; b++)
 		n += c->order[b] != NONE && leads_to(r, b, block);
-	if (n != in->a)
-		return bad(c, "%u values for %u ways in", in->a, n);
 	for (u32 k = 0; k < in->a; k++) {
 		u32 from = r->args[in->imm + 2 * k], v = r->args[in->imm + 2 * k + 1];
-		if (from >= r->n_block || c->order[from] == NONE || !leads_to(r, from, block))
+		if (from >= r->n_block || !r->block[from].count || !leads_to(r, from, block))
 			return bad(c, "b%u does not lead here", from);
+		if (c->order[from] == NONE)
+			continue; /* nor does it ever run */
+		have++;
 		for (u32 m = 0; m < k; m++)
 			if (r->args[in->imm + 2 * m] == from)
 				return bad(c, "two values from b%u", from);
@@ -471,7 +472,7 @@ static bool check_phi(struct check *c, const struct ir_insn *in)
 		if (r->insn[v].type != in->type)
 			return bad(c, "v%u is %s", v, ir_type_name(r->insn[v].type));
 	}
-	return true;
+	return n == have || bad(c, "%u values for %u ways in", have, n);
 }
 
 static bool check_insn(struct check *c)

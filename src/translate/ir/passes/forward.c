@@ -114,6 +114,7 @@ static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref 
 enum { HAS_A = 1, HAS_B = 2, HAS_C = 4, PURE = 8, SLOTS = 16, PLAIN = 32 /* nothing to simplify */ };
 /* clang-format off */
 static const u8 traits[IR_OP_COUNT] = {
+	[IR_NOP] = PLAIN,
 #define _(name, ops, res, flag) \
 	[IR_##name] = ((ops)[0] == 'v' ? HAS_A : 0) | ((ops)[1] == 'v' ? HAS_B : 0) | ((ops)[2] == 'v' ? HAS_C : 0) | \
 		      ((flag)[0] == 'P' ? PURE : 0) | ((flag)[0] == 'S' ? SLOTS : 0) | \

@@ -1,0 +1,48 @@
+/*
+ * The event loop of a thread: descriptors, timers, work posted by other threads, and worker threads for what blocks.
+ *
+ * Each thread has at most one loop, made when first asked for. Everything but loop_post() belongs to its thread.
+ */
+#pragma once
+#include "base/base.h"
+
+struct loop;
+
+/* The calling thread's loop. */
+struct loop *loop_here(void);
+/* Ends the calling thread's loop and its workers; for threads that end before the process. */
+void loop_done(void);
+/* Handles what is ready; wait: sleeps until there is something. Returns false when nothing was handled. */
+bool loop_run_once(struct loop *l, bool wait);
+
+struct loop_job {
+	struct loop_job *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+/* Any thread: job->fn runs in the loop's thread. The job must live until then. */
+void loop_post(struct loop *l, struct loop_job *job);
+
+struct loop_fd;
+/* Calls fn(arg, events) when descriptor fd is ready; events: EPOLLIN, EPOLLOUT. */
+struct loop_fd *loop_watch(struct loop *l, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg);
+void loop_watch_change(struct loop_fd *w, u32 events);
+void loop_unwatch(struct loop_fd *w);
+
+struct loop_timer;
+/* Calls fn(arg) once at or after the monotonic time `when` (nanoseconds). */
+struct loop_timer *loop_timer(struct loop *l, i64 when, void (*fn)(void *arg), void *arg);
+/* Forgets a timer that has not fired. */
+void loop_timer_cancel(struct loop_timer *t);
+i64 loop_now(void); /* monotonic nanoseconds */
+
+/*
+ * Runs fn(arg) on a worker thread and gives its result; a coroutine waits without holding up the loop. Outside a
+ * coroutine fn simply runs here.
+ */
+int work_run(int (*fn)(void *arg), void *arg);
+/* Waits for the descriptor, as a coroutine or with poll(). */
+void co_wait_fd(int fd, u32 events);
+void co_sleep(i64 nanoseconds);
+/* Runs fn(arg) as a coroutine and the loop until it ended. */
+void co_run(void (*fn)(void *arg), void *arg);

@@ -1,0 +1,397 @@
+/*
+ * The block graph: nodes, and what a format, a transport or a filter has to say about itself.
+ *
+ * A node is an open image, host file, connection or filter. It has children by role ("file", "backing", "data-file", ...).
+ * A *format* answers "where are these bytes?" (map) and "make me a place for these bytes" (place, then commit); the core
+ * (io.c, write.c) does the reading, zeros, backing chains, copy-on-write and the waiting for each other of requests,
+ * once for all formats. A *transport* (host file, NBD, ...) and a *filter* move the bytes themselves (preadv, pwritev).
+ *
+ * Rules for a driver
+ *  - Data-path hooks return 0 or a negative errno. Hooks that open, create, check or change options return struct err *.
+ *  - Hooks run in a coroutine, or outside one when the caller can wait; either way blk_pread() and the like on a child
+ *    simply return when the work is done. Between two such calls other requests of the same node may run: protect
+ *    state that spans one with a struct co_lock. One thread (the node's loop) at a time enters a node.
+ *  - An image is untrusted: every offset, size and count is checked before use (blk_check_table, blk_load_table),
+ *    tables come from try_alloc, and a refusal names offset and field.
+ *  - Metadata writes are ordered so that an end at any moment leaves a valid image with at most leaks: new room is
+ *    written first, then what refers to it; a reference goes before the room is given back. Between the two lies
+ *    a blk_barrier(), which the metadata cache (cache.h) knows to issue.
+ */
+#pragma once
+#include "base/base.h"
+#include "base/coroutine.h"
+#include "base/err.h"
+#include "base/iov.h"
+#include "base/json.h"
+
+struct blk_node;
+struct blk_driver;
+struct blk_graph;
+
+/* ---- opening ---- */
+
+/* All nodes of a process or machine, and the objects (secrets, TLS credentials, throttle groups) they may name. */
+struct blk_graph *blk_graph_new(void);
+/* Every node must have been closed. */
+void blk_graph_free(struct blk_graph *graph);
+/* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
+void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
+void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
+/* NULL when there is none. Not referenced. */
+struct blk_node *blk_find(struct blk_graph *graph, const char *node_name);
+
+enum blk_open_flags {
+	BLK_RDWR = BIT(0),
+	BLK_NO_BACKING = BIT(1), /* the backing file is not opened; what it holds reads as zeros */
+	BLK_NO_IO = BIT(2), /* only metadata will be looked at: no keys needed */
+	BLK_FOR_CHECK =
+	    BIT(3), /* opens images whose tables are doubtful, so that check and repair can work */
+	BLK_FORCE_SHARE = BIT(4), /* takes no locks against writers; read-only */
+	BLK_UNMAP = BIT(5), /* discard=unmap: discards reach the file */
+	BLK_DIRECT = BIT(6), /* cache.direct: past the host's page cache */
+	BLK_NO_FLUSH = BIT(7), /* cache.no-flush: flushes are not passed to the host */
+	BLK_WRITETHROUGH = BIT(8), /* every write is followed by a flush */
+	BLK_RESIZE = BIT(9), /* will be resized: part of the lock */
+	BLK_PROTOCOL = BIT(10), /* no format is laid over the transport */
+	BLK_AUTO_RDONLY = BIT(11), /* falls back to read-only when writing is not permitted */
+	BLK_COPY_ON_READ = BIT(12),
+	BLK_KEEP_WRITERS_OUT = BIT(16), /* a format's file: the lock lets no other writer in */
+	BLK_DETECT_ZEROES = BIT(18),
+	BLK_DETECT_UNMAP = BIT(19),
+	BLK_NO_BACKING_ERR = BIT(17), /* a backing file that cannot be opened is left out */
+	BLK_IO_NATIVE = BIT(13),
+	BLK_IO_URING = BIT(14),
+	BLK_INACTIVE = BIT(15), /* takes no locks, writes nothing, until activated */
+};
+
+/*
+ * Opens filename (may be NULL when options say it all), as format fmt (NULL: probe). options: an object as -blockdev
+ * takes it, nested or flat, or NULL; it is taken over and freed. The node comes with one reference.
+ */
+struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
+		     u32 flags, struct blk_node **ret) MUST_CHECK;
+struct blk_node *blk_ref(struct blk_node *node);
+/* Changes the flags of a node and what lies below it (not its backing file): BLK_RDWR, cache modes. */
+struct err *blk_reopen(struct blk_node *node, u32 flags) MUST_CHECK;
+/* Drops a reference; the last one flushes and closes the node and drops its children. NULL is ignored. */
+void blk_unref(struct blk_node *node);
+static inline void blk_unrefp(struct blk_node **node)
+{
+	blk_unref(*node);
+}
+
+/* ---- reading and writing: in a coroutine or outside; 0 or a negative errno ---- */
+
+enum blk_req_flags {
+	BLK_REQ_FUA = BIT(0), /* on stable storage when the call returns */
+	BLK_REQ_MAY_UNMAP = BIT(1), /* zeros: room may be given back */
+	BLK_REQ_NO_FALLBACK = BIT(2), /* zeros: -ENOTSUP rather than writing zero bytes */
+	BLK_REQ_COMPRESSED = BIT(3),
+	BLK_REQ_FULL_ZERO = BIT(4), /* zeros: the core's own: aligned to the node's granularity */
+	BLK_REQ_VM_STATE = BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
+	BLK_REQ_UNCHANGED = BIT(5), /* the visible contents stay the same (copy-on-read, stream) */
+};
+
+int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags) MUST_CHECK;
+int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags) MUST_CHECK;
+int blk_pread(struct blk_node *node, u64 offset, void *buf, size_t len) MUST_CHECK;
+int blk_pwrite(struct blk_node *node, u64 offset, const void *buf, size_t len) MUST_CHECK;
+int blk_pwrite_flush(struct blk_node *node, u64 offset, const void *buf, size_t len) MUST_CHECK;
+int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags) MUST_CHECK;
+/* A hint: what cannot be given back stays, without an error. */
+int blk_discard(struct blk_node *node, u64 offset, u64 len) MUST_CHECK;
+/* Everything written so far, metadata included, reaches stable storage. */
+int blk_flush(struct blk_node *node) MUST_CHECK;
+/* Orders metadata writes for power cuts: what was written to the node before is stable before what follows. */
+int blk_barrier(struct blk_node *node) MUST_CHECK;
+
+enum blk_prealloc { BLK_PREALLOC_OFF, BLK_PREALLOC_METADATA, BLK_PREALLOC_FALLOC, BLK_PREALLOC_FULL };
+/* exact: the driver must have this very size, else a larger one will do. zero: the new part must read as zeros. */
+struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
+			 bool zero) MUST_CHECK;
+/* Bytes a guest sees; a multiple of 512. */
+u64 blk_size(const struct blk_node *node);
+
+/* ---- where are these bytes? ---- */
+
+enum blk_where {
+	BLK_DATA, /* in `file` at `offset` */
+	BLK_ZERO, /* read as zeros */
+	BLK_HOLE, /* this layer says nothing: the backing chain answers, zeros beyond its end */
+	BLK_ENCODED, /* compressed or otherwise only readable through the driver's `read` */
+};
+
+struct blk_extent {
+	enum blk_where where;
+	struct blk_node *file; /* BLK_DATA */
+	u64 offset; /* in file: BLK_DATA, and BLK_ZERO when has_offset */
+	u64 len; /* how far the answer holds; never 0, never more than was asked */
+	bool has_offset; /* BLK_ZERO with room reserved at offset */
+	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
+};
+
+/* One layer's answer, without looking at backing files. */
+int blk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret) MUST_CHECK;
+
+/* What a whole chain says of a range, as "map" prints it. */
+struct blk_status {
+	u64 len;
+	unsigned depth; /* layers below the top */
+	bool data, zero, present, has_offset, compressed;
+	u64 offset;
+	struct blk_node *file; /* where offset counts, when has_offset */
+};
+/* base: a layer below which is not looked (excluded), NULL: all. */
+int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len,
+	       struct blk_status *ret) MUST_CHECK;
+
+/* A place for bytes to be written: file offsets that the core writes to. */
+struct blk_place {
+	u64 offset, len; /* guest range the place stands for; len is never 0 */
+	struct blk_node *file;
+	u64 file_offset; /* where `offset` goes */
+	/*
+	 * False: the bytes are at home already, [offset, offset+len) lies within the request and nothing else happens.
+	 * True: new room of whole granules around (part of) the request. The core fills what the request does not cover
+	 * with what the guest sees there now, writes, and then calls commit, or abandon when the write failed.
+	 */
+	bool fresh;
+	bool
+	    reads_zero; /* fresh: the room is known to read as zeros, so zeros around the request need no write */
+	/*
+	 * fresh: the driver only takes whole, compressed units: the core puts the request's bytes into what the guest sees
+	 * there and calls write_compressed; commit is not called.
+	 */
+	bool whole;
+	bool frees_old; /* fresh: commit gives room back that requests in flight may be reading */
+	u64 cookie[4]; /* the driver's own */
+};
+
+/* ---- options of creation, and of a driver ---- */
+
+enum blk_opt_type { BLK_OPT_STR, BLK_OPT_BOOL, BLK_OPT_SIZE, BLK_OPT_NUM };
+
+struct blk_opt { /* ends with name == NULL; the order is the one in which "Formatting ..." prints */
+	const char *name;
+	enum blk_opt_type type;
+	const char *help;
+	const char *otherwise; /* printed and used when not given; NULL: none */
+	bool amend; /* may be changed by amend */
+};
+
+/* Typed access to creation options (an object of strings, checked against the table by the core). */
+const char *blk_opt_str(const struct json *opts, const char *name); /* NULL when not given */
+bool blk_opt_bool(const struct json *opts, const char *name, bool otherwise);
+u64 blk_opt_num(const struct json *opts, const char *name, u64 otherwise);
+
+/* Refuses names that neither table has, and values of another type. opts: strings. */
+struct err *blk_opts_check(const struct json *opts, const struct blk_opt *table,
+			   const struct blk_opt *more) MUST_CHECK;
+
+/* Takes open-time options out of node's options; what a driver does not take is refused by the core. */
+char *blk_take_str(struct json *opts, const char *name); /* caller frees; NULL when not given */
+struct err *blk_take_bool(struct json *opts, const char *name,
+			  bool *ret) MUST_CHECK; /* untouched when not given */
+struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CHECK;
+
+/* ---- results ---- */
+
+struct blk_check {
+	u64 corruptions, leaks, check_errors; /* found */
+	u64 corruptions_fixed, leaks_fixed;
+	u64 image_end; /* offset behind the last byte in use */
+	u64 total_clusters, allocated_clusters, fragmented_clusters,
+	    compressed_clusters; /* total 0: not counted */
+	/* One line a finding, to where the caller wants it ("ERROR ..." or "Leaked cluster ..."). May be NULL. */
+	void (*say)(void *user, const char *line);
+	void *user;
+};
+void blk_check_say(struct blk_check *c, const char *fmt, ...) PRINTF(2, 3);
+enum blk_fix { BLK_FIX_LEAKS = BIT(0), BLK_FIX_ERRORS = BIT(1) };
+
+struct blk_info { /* what "info" prints beyond the size; members of the core are filled already */
+	u64 cluster_size; /* 0: has none */
+	bool dirty, encrypted, compressed;
+	struct json *specific; /* {"type": ..., "data": {...}}, owned by the struct; NULL: none */
+};
+
+struct blk_snapshot {
+	char *id, *name; /* owned by the list */
+	u64 vm_state_size, disk_size;
+	u64 date_sec, date_nsec, vm_clock_nsec;
+	i64 icount; /* -1: none */
+};
+
+struct blk_measure {
+	u64 required, fully_allocated;
+	bool has_bitmaps;
+	u64 bitmaps;
+};
+
+/* ---- drivers ---- */
+
+enum blk_kind { BLK_FORMAT, BLK_TRANSPORT, BLK_FILTER };
+
+struct blk_create {
+	struct blk_graph *graph;
+	const char *filename;
+	const struct json *opts; /* strings, see blk_opt_*() */
+	u64 size; /* option "size" as it was given */
+	struct blk_node *file; /* a format's: open for writing, empty */
+};
+
+struct blk_driver {
+	const char *name, *summary;
+	const char *spec; /* the specification it follows */
+	enum blk_kind kind;
+	size_t state_size; /* node->state: zeroed before open */
+
+	/* Formats: 0 no, 100 certain. head: the first len (up to 2048) bytes; filename may be NULL. */
+	unsigned (*probe)(const u8 *head, size_t len, const char *filename);
+	/* Transports: the prefix of file names, "nbd" for nbd:..., nbd+unix is a second entry of `prefixes`. */
+	const char *const *prefixes;
+	/* Transports: the members that a file name stands for go into opts ("nbd://host:1/x" gives host, port, export). */
+	struct err *(*parse_name)(const char *filename, struct json *opts);
+
+	/* opts: what is left after the core took its own members; the driver takes its own with blk_take_*(). */
+	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
+	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
+	void (*close)(struct blk_node *node);
+	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
+	struct err *(*reopen)(struct blk_node *node, u32 flags);
+
+	/* Formats: where and room. Requests are within the size; map and place may answer for less than asked. */
+	int (*map)(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret);
+	int (*read)(struct blk_node *node, const struct blk_extent *extent, u64 offset, struct iovs iov);
+	int (*place)(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret);
+	int (*commit)(struct blk_node *node, const struct blk_place *place);
+	void (*abandon)(struct blk_node *node, const struct blk_place *place);
+	/*
+	 * Formats whose data needs a change on the way to the file (encryption): `buf` (guest offset, len, multiple
+	 * of 512) is changed in place; file_offset: where it lies in the file.
+	 */
+	int (*decode)(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
+	int (*encode)(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
+	/* One compressed unit (node->granularity bytes, or what is left of the disk). */
+	int (*write_compressed)(struct blk_node *node, u64 offset, const void *buf, size_t len);
+
+	/* Transports and filters: the bytes themselves. */
+	int (*preadv)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
+	int (*pwritev)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
+
+	/* All kinds. zero and discard: whole granules; -ENOTSUP lets the core write zeros, or forget the discard. */
+	int (*zero)(struct blk_node *node, u64 offset, u64 len, u32 flags);
+	int (*discard)(struct blk_node *node, u64 offset, u64 len);
+	int (*flush)(
+	    struct blk_node *node); /* metadata to the children; the core flushes the children after it */
+	struct err *(*truncate)(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
+				bool zero);
+	u64 (*disk_size)(
+	    struct blk_node *node); /* bytes taken on the host; ~0: unknown; NULL: the children's sum */
+
+	struct err *(*create)(struct blk_create *c);
+	const struct blk_opt *create_opts; /* NULL: cannot be created */
+	bool supports_backing;
+
+	struct err *(*info)(struct blk_node *node, struct blk_info *ret);
+	struct err *(*check)(struct blk_node *node, struct blk_check *res, u32 fix);
+	struct err *(*measure)(const struct json *opts, struct blk_node *src, u64 size,
+			       struct blk_measure *ret);
+	struct err *(*amend)(struct blk_node *node, const struct json *opts, bool force,
+			     void (*progress)(void *user, u64 done, u64 total), void *user);
+	struct err *(*set_backing)(struct blk_node *node, const char *file, const char *fmt);
+	/* Drops all that the layer holds: it reads as its backing file again. NULL: the core discards. */
+	int (*make_empty)(struct blk_node *node);
+	struct err *(*snapshot_list)(struct blk_node *node, struct blk_snapshot **ret, size_t *ret_n);
+	struct err *(*snapshot_create)(struct blk_node *node, const char *name,
+				       const struct blk_snapshot *meta);
+	struct err *(*snapshot_apply)(struct blk_node *node, const char *id_or_name);
+	struct err *(*snapshot_delete)(struct blk_node *node, const char *id_or_name);
+	/* Reads from a snapshot from now on; the node is read-only. */
+	struct err *(*snapshot_load_tmp)(struct blk_node *node, const char *id, const char *name);
+};
+
+#define BLK_DRIVER(id) \
+	extern const struct blk_driver blk_driver_##id; \
+	const struct blk_driver blk_driver_##id
+//registry: BLK_DRIVER struct blk_driver blk_driver_ blk_drivers
+extern const struct blk_driver *const blk_drivers[]; /* generated; ends with NULL */
+const struct blk_driver *blk_driver_find(const char *name);
+/* The transport that a file name asks for; NULL with *ret_err set when its prefix is unknown. */
+const struct blk_driver *blk_driver_of_name(const char *filename, struct err **ret_err);
+
+/* ---- nodes, as a driver sees them ---- */
+
+struct blk_child {
+	struct blk_child *next;
+	char *name;
+	struct blk_node *node;
+};
+
+struct blk_request;
+struct blk_dirty;
+
+struct blk_node {
+	const struct blk_driver *driver;
+	void *state;
+	u32 flags; /* enum blk_open_flags as in force */
+	u64 size; /* set by the driver's open; the core rounds it up to 512 */
+	/*
+	 * Set by the driver's open, else 1. granularity: the unit of place, zero, discard and write_compressed, a power
+	 * of two. cluster: the unit in which requests wait for each other, a multiple of granularity (0: the same).
+	 */
+	u32 granularity, cluster;
+	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
+	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
+	bool zero_init; /* transports: a newly made or grown file reads as zeros */
+	struct blk_node *file, *backing; /* shortcuts to the children of these names */
+	struct blk_child *children;
+
+	char *node_name;
+	char *filename; /* as given or made up by the core; "json:{...}" when nothing shorter says it */
+	/* Formats set these from the header, in open: the core opens the child. */
+	char *backing_file, *backing_format;
+
+	/* Below: the core's. */
+	unsigned refs;
+	struct json *options; /* as opened, nested */
+	u32 perm, shared; /* enum blk_perm: what users of the node do, and let others do */
+	struct blk_request *requests; /* in flight */
+	struct co_wait waiters; /* for one of them to end */
+	struct co_lock place_lock;
+	bool written, probed;
+	bool auto_backing; /* backing was opened because the header names it */
+	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
+	struct blk_node *next_node; /* all nodes of the graph */
+	struct blk_graph *graph;
+};
+
+/*
+ * For a format's open: opens child `name` from the options below `name.` (or a node-name, or filename). Transport
+ * children only (protocol) unless format is wanted. optional: *ret is NULL when options say nothing.
+ */
+struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
+			   u32 flags, bool optional, struct blk_node **ret) MUST_CHECK;
+
+/* The format's own extra files (extents of an image of several): created anew. */
+struct err *blk_create_file(struct blk_graph *graph, const char *filename, u64 size,
+			    struct blk_node **ret) MUST_CHECK;
+
+/* Makes an image: checks opts (strings; taken over) against the tables of format and transport. */
+struct err *blk_create_image(struct blk_graph *graph, const char *filename, const char *fmt,
+			     struct json *opts) MUST_CHECK;
+
+/*
+ * Checks that count entries of entry_size bytes at offset lie within 2^63 and below max_bytes, and offset is a multiple
+ * of align. what names the table in the message ("L1 table").
+ */
+struct err *blk_check_table(u64 offset, u64 count, u32 entry_size, u64 max_bytes, u32 align,
+			    const char *what) MUST_CHECK;
+/* Reads a table after blk_check_table; the buffer is the caller's to free. Bytes beyond the file's end read as zeros. */
+struct err *blk_load_table(struct blk_node *file, u64 offset, u64 bytes, const char *what,
+			   void **ret) MUST_CHECK;
+
+/* A path named inside an image, seen from the image's own: "dir/a.qcow2" and "b" give "dir/b". Caller frees. */
+char *blk_path_join(const char *base, const char *path);
+/* "nbd:", "https:" and so on in front? */
+bool blk_path_has_protocol(const char *path);

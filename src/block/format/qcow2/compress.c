@@ -1,0 +1,144 @@
+/* qcow2: compressed clusters: raw deflate, and zstd. The work is done on worker threads. */
+#include "block/format/qcow2/compress.h"
+#include "block/format/qcow2/qcow2.h"
+#include "base/loop/loop.h"
+#include <errno.h>
+
+struct job {
+	enum qcow2_compression type;
+	const void *in;
+	size_t in_len;
+	void *out;
+	size_t out_len;
+};
+
+static int expand(void *arg)
+{
+	struct job *j = arg;
+#if defined(HAVE_ZSTD)
+	if (j->type == QCOW2_ZSTD)
+		return zstd_expand(j->in, j->in_len, j->out, j->out_len);
+#endif
+	return deflate_expand(j->in, j->in_len, j->out, j->out_len);
+}
+
+static int shrink(void *arg)
+{
+	struct job *j = arg;
+#if defined(HAVE_ZSTD)
+	if (j->type == QCOW2_ZSTD)
+		return zstd_shrink(j->in, j->in_len, j->out, j->out_len);
+#endif
+	return deflate_shrink(j->in, j->in_len, j->out, j->out_len);
+}
+
+/* Reads and expands the cluster of an entry into out (a whole cluster). */
+static int load(struct blk_node *node, u64 entry, void *out)
+{
+	struct qcow2 *s = node->state;
+	u64 offset, len;
+	qcow2_compressed_range(s, entry, &offset, &len);
+	AUTO(free_ptr) u8 *packed = try_alloc(len);
+	if (!packed)
+		return -ENOMEM;
+	int r = blk_pread(node->file, offset, packed, len);
+	if (r)
+		return r;
+	struct job j = { s->compression, packed, len, out, s->cluster_size };
+	return work_run(expand, &j);
+}
+
+int qcow2_read(struct blk_node *node, const struct blk_extent *x, u64 offset, struct iovs iov)
+{
+	struct qcow2 *s = node->state;
+	u64 entry = x->cookie[0];
+	void *flat = iovs_flat(iov);
+	if (flat && iov.len == s->cluster_size)
+		return load(node, entry, flat);
+	/* Small reads come one after another: the cluster expanded last is kept. */
+	if (s->plain_entry != entry || !s->plain) {
+		u8 *buf = try_alloc(s->cluster_size);
+		if (!buf)
+			return -ENOMEM;
+		int r = load(node, entry, buf);
+		if (r) {
+			free(buf);
+			return r;
+		}
+		free(s->plain);
+		s->plain = buf;
+		s->plain_entry = entry;
+	}
+	iovs_from_buf(iov, s->plain + in_cluster(s, offset));
+	return 0;
+}
+
+/* Writes the packed bytes and the entry for them. Under the lock: room is taken and shown in one order. */
+static int store(struct blk_node *node, u64 offset, const void *packed, size_t len)
+{
+	struct qcow2 *s = node->state;
+	u64 at;
+	void *slice;
+	u32 index;
+	int r = qcow2_slice(node, offset, true, &slice, &index);
+	if (r)
+		return r;
+	u64 old = qcow2_entry(s, slice, index);
+	r = qcow2_alloc_bytes(node, len, &at);
+	if (!r && at < s->cluster_size) {
+		r = qcow2_corrupt(node, true,
+				  "Preventing invalid allocation of compressed cluster at offset 0");
+		cache_put(s->l2, slice);
+		return r;
+	}
+	unsigned x = 62 - (s->cluster_bits - 8);
+	if (!r && at >> MIN(x, 56u))
+		r = -EFBIG;
+	if (!r)
+		r = qcow2_check_overlap(node, at, len, 0);
+	if (!r)
+		r = blk_pwrite(node->file, at, packed, len);
+	if (!r && !s->lazy)
+		r = cache_after(s->l2, s->refs);
+	if (!r) {
+		u64 sectors = ((at + len - 1) >> 9) - (at >> 9);
+		cache_after_data(s->l2, node->file);
+		qcow2_set_entry(s, slice, index, at | ENTRY_COMPRESSED | sectors << x, 0);
+		if (s->plain_entry == old)
+			s->plain_entry = 0;
+	}
+	cache_put(s->l2, slice);
+	return r ? r : qcow2_free_entry(node, old, false);
+}
+
+int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len)
+{
+	struct qcow2 *s = node->state;
+	if (s->dead)
+		return -ENOMEDIUM;
+	if (s->data_file)
+		return -ENOTSUP;
+	AUTO(free_ptr) u8 *whole = NULL;
+	if (len < s->cluster_size) { /* the end of the disk */
+		whole = try_alloc(s->cluster_size);
+		if (!whole)
+			return -ENOMEM;
+		memcpy(whole, buf, len);
+		buf = whole;
+	}
+	AUTO(free_ptr) u8 *packed = try_alloc(s->cluster_size);
+	if (!packed)
+		return -ENOMEM;
+	struct job j = { s->compression, buf, s->cluster_size, packed, s->cluster_size - 1 };
+	int n = work_run(shrink, &j);
+	if (n == -ENOMEM || n == 0) { /* does not get smaller */
+		struct iovec v;
+		return blk_pwritev(node, offset, iovs_one(&v, buf, len), 0);
+	}
+	if (n < 0)
+		return n;
+	co_lock(&node->place_lock);
+	int r = store(node, offset, packed, n);
+	co_unlock(&node->place_lock);
+	return r;
+}

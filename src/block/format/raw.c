@@ -1,0 +1,124 @@
+/*
+ * raw: the file as it is, or a part of it.
+ *
+ * Options    offset, size: the part (multiples of 512), size defaults to the rest.
+ */
+#include "block/blk.h"
+#include <errno.h>
+
+struct raw {
+	u64 offset;
+	bool sized; /* a fixed part: cannot be resized */
+};
+
+static unsigned probe(const u8 *head UNUSED, size_t len UNUSED, const char *filename UNUSED)
+{
+	return 1;
+}
+
+static struct err *open_raw(struct blk_node *node, struct json *opts, u32 flags UNUSED)
+{
+	struct raw *s = node->state;
+	bool has_size = json_get(opts, "size");
+	u64 size = 0, all = node->file->size;
+	struct err *e = blk_take_size(opts, "offset", &s->offset);
+	if (!e)
+		e = blk_take_size(opts, "size", &size);
+	if (e)
+		return e;
+	if (s->offset > all)
+		return err_new(ERR_INVALID,
+			       "Offset (%llu) cannot be greater than size of the containing file (%lld)",
+			       (unsigned long long)s->offset, (long long)all);
+	if (has_size && size > all - s->offset)
+		return err_new(ERR_INVALID,
+			       "The sum of offset (%llu) and size (%llu) has to be smaller or equal to the "
+			       "actual size of "
+			       "the containing file (%lld)",
+			       (unsigned long long)s->offset, (unsigned long long)size, (long long)all);
+	if (has_size && size % 512)
+		return err_new(ERR_INVALID, "Specified size is not multiple of %d", 512);
+	s->sized = has_size;
+	node->size = has_size ? size : all - s->offset;
+	node->align = node->file->align;
+	return NULL;
+}
+
+static u64 at(struct blk_node *node, u64 offset)
+{
+	return offset + ((struct raw *)node->state)->offset;
+}
+
+static int preadv_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	return blk_preadv(node->file, at(node, offset), iov, flags);
+}
+
+static int pwritev_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	return blk_pwritev(node->file, at(node, offset), iov, flags);
+}
+
+static int zero_raw(struct blk_node *node, u64 offset, u64 len, u32 flags)
+{
+	return blk_zero(node->file, at(node, offset), len, flags);
+}
+
+static int discard_raw(struct blk_node *node, u64 offset, u64 len)
+{
+	return blk_discard(node->file, at(node, offset), len);
+}
+
+static int map_raw(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
+{
+	return blk_map(node->file, at(node, offset), len, ret);
+}
+
+static struct err *truncate_raw(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
+				bool zero)
+{
+	struct raw *s = node->state;
+	if (s->sized)
+		return err_new(ERR_UNSUPPORTED, "Cannot resize fixed-size raw disks");
+	if (size > INT64_MAX - s->offset)
+		return err_new(ERR_INVALID, "Disk size too large for the chosen offset");
+	struct err *e = blk_truncate(node->file, s->offset + size, exact, prealloc, zero);
+	if (!e)
+		node->size = ROUND_UP(size, 512ull);
+	return e;
+}
+
+static struct err *measure(const struct json *opts, struct blk_node *src, u64 size, struct blk_measure *ret)
+{
+	ret->required = ret->fully_allocated = src ? src->size : size;
+	return NULL;
+}
+
+/* The transport makes the file, of the right size: there is nothing to add. */
+static struct err *create(struct blk_create *c)
+{
+	return NULL;
+}
+
+static const struct blk_opt create_opts[] = {
+	{ "size", BLK_OPT_SIZE, "Virtual disk size" },
+	{ NULL },
+};
+
+BLK_DRIVER(raw) = {
+	.name = "raw",
+	.summary = "the file as it is",
+	.kind = BLK_FORMAT,
+	.state_size = sizeof(struct raw),
+	.probe = probe,
+	.open = open_raw,
+	.preadv = preadv_raw,
+	.pwritev = pwritev_raw,
+	.zero = zero_raw,
+	.discard = discard_raw,
+	.map = map_raw,
+	.truncate = truncate_raw,
+	.measure = measure,
+	.create = create,
+	.create_opts = create_opts,
+};

@@ -1,0 +1,161 @@
+#include "block/object.h"
+#include "block/graph.h"
+#include <errno.h>
+#include <stdio.h>
+
+enum { MAX_SECRET = 64 << 10 };
+
+struct blk_object *blk_object_find(struct blk_graph *graph, const char *id)
+{
+	struct blk_object *o = graph->objects;
+	while (o && strcmp(o->id, id) != 0)
+		o = o->next;
+	return o;
+}
+
+static void drop(struct blk_object *o)
+{
+	if (o->data)
+		explicit_bzero(o->data, o->len);
+	json_free(o->props);
+	free(o->data);
+	free(o->id);
+	free(o->type);
+	free(o);
+}
+
+void blk_objects_free(struct blk_graph *graph)
+{
+	while (graph->objects) {
+		struct blk_object *o = graph->objects;
+		graph->objects = o->next;
+		drop(o);
+	}
+}
+
+struct err *blk_object_del(struct blk_graph *graph, const char *id)
+{
+	struct blk_object **at = &graph->objects, *o;
+	while (*at && strcmp((*at)->id, id) != 0)
+		at = &(*at)->next;
+	if (!(o = *at))
+		return err_new(ERR_NOT_FOUND, "object '%s' not found", id);
+	*at = o->next;
+	drop(o);
+	return NULL;
+}
+
+static struct err *read_secret(const char *path, u8 **ret, size_t *ret_len)
+{
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return err_errno(errno, "Unable to read %s", path);
+	u8 *buf = alloc(MAX_SECRET);
+	*ret_len = fread(buf, 1, MAX_SECRET, f);
+	bool bad = ferror(f) || !feof(f);
+	fclose(f);
+	if (bad) {
+		free(buf);
+		return err_new(ERR_INVALID, "Unable to read %s: not a file of less than %d bytes", path, MAX_SECRET);
+	}
+	*ret = buf;
+	return NULL;
+}
+
+static int base64_digit(u8 c)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(set, c) : NULL;
+	return at ? at - set : -1;
+}
+
+static struct err *decode_base64(struct blk_object *o)
+{
+	u8 *out = alloc(o->len);
+	size_t n = 0;
+	u32 acc = 0;
+	unsigned bits = 0;
+	for (size_t i = 0; i < o->len && o->data[i] != '='; i++) {
+		int d = base64_digit(o->data[i]);
+		if (d < 0 && strchr("\r\n", o->data[i]))
+			continue;
+		if (d < 0) {
+			free(out);
+			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len, (char *)o->data);
+		}
+		acc = acc << 6 | d;
+		if ((bits += 6) >= 8)
+			out[n++] = acc >> (bits -= 8);
+	}
+	free(o->data);
+	o->data = out;
+	o->len = n;
+	return NULL;
+}
+
+static struct err *make_secret(struct blk_object *o)
+{
+	const char *data = json_get_str(o->props, "data"), *file = json_get_str(o->props, "file"),
+		   *format = json_get_str(o->props, "format");
+	if (data && file)
+		return err_new(ERR_INVALID, "'file' and 'data' are mutually exclusive");
+	if (!data && !file)
+		return err_new(ERR_INVALID, "Must provide 'file' or 'data'");
+	if (json_get(o->props, "keyid"))
+		return err_new(ERR_UNSUPPORTED, "secrets encrypted by another secret (keyid) are not supported");
+	if (format && strcmp(format, "raw") != 0 && strcmp(format, "base64") != 0)
+		return err_new(ERR_INVALID, "invalid value for 'format': %s", format);
+	if (file) {
+		struct err *e = read_secret(file, &o->data, &o->len);
+		if (e)
+			return e;
+	} else {
+		o->data = (u8 *)str_dup(data);
+		o->len = strlen(data);
+	}
+	return format && strcmp(format, "base64") == 0 ? decode_base64(o) : NULL;
+}
+
+struct err *blk_object_add(struct blk_graph *graph, struct json *props)
+{
+	static const char *const known[] = { "secret",		 "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
+					     "throttle-group",	 "authz-simple",   "iothread" };
+	struct blk_object *o = alloc(sizeof(*o));
+	o->props = props;
+	const char *type = json_get_str(props, "qom-type"), *id = json_get_str(props, "id");
+	o->type = str_dup(type ? type : "");
+	o->id = str_dup(id ? id : "");
+	struct err *e = NULL;
+	bool found = false;
+	for (unsigned i = 0; i < LEN(known); i++)
+		found |= strcmp(known[i], o->type) == 0;
+	if (!type)
+		e = err_new(ERR_INVALID, "Parameter 'qom-type' is missing");
+	else if (!id)
+		e = err_new(ERR_INVALID, "Parameter 'id' is missing");
+	else if (!found)
+		e = err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
+	else if (blk_object_find(graph, id))
+		e = err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')", id);
+	else if (strcmp(type, "secret") == 0)
+		e = make_secret(o);
+	if (e) {
+		drop(o);
+		return e;
+	}
+	o->next = graph->objects;
+	graph->objects = o;
+	return NULL;
+}
+
+struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, size_t *ret_len)
+{
+	struct blk_object *o = blk_object_find(graph, id);
+	if (!o)
+		return err_new(ERR_NOT_FOUND, "No secret with id '%s'", id);
+	if (strcmp(o->type, "secret") != 0)
+		return err_new(ERR_INVALID, "Object with id '%s' is not a secret", id);
+	*ret = o->data;
+	*ret_len = o->len;
+	return NULL;
+}

@@ -1,0 +1,22 @@
+/*
+ * Objects that descriptions of nodes name by id: secrets, TLS credentials, throttle groups. Kept by the graph.
+ * One thread.
+ */
+#pragma once
+#include "block/blk.h"
+
+struct blk_object {
+	struct blk_object *next;
+	char *id, *type;
+	struct json *props;
+	u8 *data; /* secrets: the bytes */
+	size_t len;
+};
+
+/* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */
+struct err *blk_object_add(struct blk_graph *graph, struct json *props) MUST_CHECK;
+struct blk_object *blk_object_find(struct blk_graph *graph, const char *id);
+struct err *blk_object_del(struct blk_graph *graph, const char *id) MUST_CHECK;
+void blk_objects_free(struct blk_graph *graph);
+/* A secret's bytes; they belong to the object. */
+struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, size_t *ret_len) MUST_CHECK;

@@ -1,0 +1,760 @@
+/*
+ * img convert: copies images, of any formats, into a new one.
+ *
+ * Several coroutines each take the next piece of the source, read it, and write it in turn (or as they come, -W).
+ */
+#include "prog/rhea/img/img.h"
+#include "base/coroutine.h"
+#include "base/loop/loop.h"
+#include "base/size.h"
+#include <errno.h>
+#include <getopt.h>
+
+enum { BUF = 2 << 20, MAX_COROUTINES = 16, UNIT = 512 };
+
+struct convert {
+	struct blk_node *const *src;
+	unsigned n_src;
+	u64 *src_size, *src_start; /* where each begins in the target */
+	struct blk_node *dst, *base; /* base: target's backing file, -B */
+	u64 total, pos;
+	u64 min_sparse, compress_unit, align;
+	bool compressed, target_zero, target_has_backing, in_order, salvage, copy_range;
+	u64 rate; /* bytes a second, 0: no limit */
+	i64 rate_start;
+	u64 rate_done;
+	unsigned coroutines, active;
+	u64 done; /* for the progress: bytes written or skipped */
+	struct progress progress;
+	int error;
+	u64 write_pos; /* in order: what is behind it waits */
+	struct co_wait turn;
+	u64 data_total; /* of what is data at all */
+	bool quiet;
+};
+
+enum kind { K_DATA, K_ZERO, K_BACKING };
+
+struct piece {
+	u64 at, len;
+	enum kind kind;
+};
+
+static unsigned source_at(const struct convert *c, u64 at, u64 *ret_offset)
+{
+	unsigned i = 0;
+	while (i + 1 < c->n_src && at >= c->src_start[i + 1])
+		i++;
+	*ret_offset = at - c->src_start[i];
+	return i;
+}
+
+/* The kind of what is at `at`, and how far it goes. */
+static int status_at(struct convert *c, u64 at, u64 *ret_len, enum kind *ret)
+{
+	u64 offset, left;
+	unsigned i = source_at(c, at, &offset);
+	struct blk_status s;
+	left = c->src_size[i] - offset;
+	if (c->target_has_backing) {
+		/* What the target's backing file shows anyway is not copied. */
+		struct blk_node *end = c->src[i];
+		while (end && end != c->base)
+			end = end->backing;
+		int r = blk_status(c->src[i], end ? end : NULL, offset, left, &s);
+		if (r)
+			return r;
+		*ret_len = s.len;
+		bool below = !s.present && !s.data;
+		*ret = below ? K_BACKING : s.zero ? K_ZERO : K_DATA;
+		if (below && at >= blk_size(c->base))
+			*ret = K_ZERO;
+		else if (below)
+			*ret_len = MIN(s.len, blk_size(c->base) - at);
+		return 0;
+	}
+	int r = blk_status(c->src[i], NULL, offset, left, &s);
+	if (r)
+		return r;
+	*ret_len = s.len;
+	*ret = s.zero ? K_ZERO : K_DATA;
+	return 0;
+}
+
+/* The next piece for a worker. False: none left, or an error. */
+static bool next_piece(struct convert *c, struct piece *p)
+{
+	if (c->error || c->pos >= c->total)
+		return false;
+	u64 at = c->pos, len;
+	int r = status_at(c, at, &len, &p->kind);
+	if (r && c->salvage) {
+		p->kind = K_DATA;
+		len = MIN((u64)UNIT, c->total - at);
+		r = 0;
+	}
+	if (r) {
+		img_error("error while reading block status at offset %llu: %s", (unsigned long long)at,
+			  strerror(-r));
+		c->error = r;
+		return false;
+	}
+	/* Another coroutine may have moved on while this one waited for the map. */
+	if (c->pos != at)
+		return next_piece(c, p);
+	if (p->kind == K_DATA)
+		len = MIN(len, (u64)BUF);
+	if (c->compressed && (p->kind == K_DATA || len < c->compress_unit || at % c->compress_unit)) {
+		/* Whole units, whatever they are made of. */
+		len = MIN(ROUND_UP(MAX(len, 1ull), c->compress_unit), c->total - at);
+		len = MIN(len, (u64)ROUND_DOWN((u64)BUF, c->compress_unit));
+		p->kind = K_DATA;
+	} else if (c->compressed && at + len < c->total) {
+		len = ROUND_DOWN(len, c->compress_unit);
+	}
+	p->at = at;
+	p->len = len;
+	c->pos = at + len;
+	return true;
+}
+
+static int read_piece(struct convert *c, u64 at, u8 *buf, u64 len)
+{
+	while (len) {
+		u64 offset;
+		unsigned i = source_at(c, at, &offset);
+		u64 part = MIN(len, c->src_size[i] - offset);
+		int r = blk_pread(c->src[i], offset, buf, part);
+		if (r && c->salvage) {
+			if (part > UNIT) { /* sector by sector */
+				for (u64 k = 0; k < part; k += UNIT)
+					read_piece(c, at + k, buf + k, MIN((u64)UNIT, part - k));
+			} else {
+				if (!c->quiet)
+					img_error("warning: error while reading offset %llu: %s",
+						  (unsigned long long)at, strerror(-r));
+				memset(buf, 0, part);
+			}
+			r = 0;
+		}
+		if (r) {
+			img_error("error while reading at byte %llu: %s", (unsigned long long)at,
+				  strerror(-r));
+			return r;
+		}
+		at += part;
+		buf += part;
+		len -= part;
+	}
+	return 0;
+}
+
+/* Length of the run at buf that is all zero, or that holds data; holes shorter than min_sparse count as data. */
+static u64 run_of(u64 step, const u8 *buf, u64 at, u64 len, bool *ret_zero)
+{
+	if (!step) {
+		*ret_zero = false;
+		return len;
+	}
+	u64 first = MIN(len, step - at % step), n = first;
+	*ret_zero = is_zero(buf, first);
+	while (n < len) {
+		u64 part = MIN(len - n, step);
+		if (is_zero(buf + n, part) != *ret_zero)
+			break;
+		n += part;
+	}
+	return n;
+}
+
+/* Runs of a piece, found by a worker. */
+struct runs {
+	u64 step, at, len;
+	const u8 *buf;
+	unsigned n;
+	u64 run[BUF / UNIT + 1]; /* lengths; bit 63: zero */
+};
+
+static int find_runs(void *arg)
+{
+	struct runs *s = arg;
+	s->n = 0;
+	for (u64 n = 0; n < s->len;) {
+		bool zero;
+		u64 part = run_of(s->step, s->buf + n, s->at + n, s->len - n, &zero);
+		s->run[s->n++] = part | (zero ? BIT(63) : 0);
+		n += part;
+	}
+	return 0;
+}
+
+static int write_zeros(struct convert *c, u64 at, u64 len)
+{
+	if (c->target_zero)
+		return 0;
+	int r = blk_zero(c->dst, at, len, c->min_sparse ? BLK_REQ_MAY_UNMAP : 0);
+	if (r)
+		img_error("error while writing at byte %llu: %s", (unsigned long long)at, strerror(-r));
+	return r;
+}
+
+static int write_data(struct convert *c, u64 at, const u8 *buf, u64 len, u32 flags)
+{
+	struct iovec v;
+	int r = blk_pwritev(c->dst, at, iovs_one(&v, buf, len), flags);
+	if (r)
+		img_error("error while writing at byte %llu: %s", (unsigned long long)at, strerror(-r));
+	return r;
+}
+
+static int write_compressed(struct convert *c, u64 at, const u8 *buf, u64 len)
+{
+	for (u64 n = 0; n < len;) {
+		u64 part = MIN(len - n, c->compress_unit);
+		int r = is_zero(buf + n, part) ? write_zeros(c, at + n, part)
+					       : write_data(c, at + n, buf + n, part, BLK_REQ_COMPRESSED);
+		if (r)
+			return r;
+		n += part;
+	}
+	return 0;
+}
+
+static int write_piece(struct convert *c, const struct piece *p, const u8 *buf, const struct runs *runs)
+{
+	if (p->kind == K_BACKING)
+		return 0;
+	if (p->kind == K_ZERO)
+		return write_zeros(c, p->at, p->len);
+	if (c->compressed)
+		return write_compressed(c, p->at, buf, p->len);
+	u64 at = p->at;
+	for (unsigned i = 0; i < runs->n; i++) {
+		u64 len = runs->run[i] & BITS(63);
+		int r = runs->run[i] >> 63 ? write_zeros(c, at, len)
+					   : write_data(c, at, buf + (at - p->at), len, 0);
+		if (r)
+			return r;
+		at += len;
+	}
+	return 0;
+}
+
+/* No more than the rate asked for, over the whole time. */
+static void hold_back(struct convert *c, u64 len)
+{
+	if (!c->rate)
+		return;
+	c->rate_done += len;
+	i64 due = c->rate_start + (i64)((double)c->rate_done / c->rate * 1e9), now = loop_now();
+	if (due > now)
+		co_sleep(due - now);
+}
+
+static void worker(void *arg)
+{
+	struct convert *c = arg;
+	u8 *buf = NULL;
+	AUTO(free_ptr) struct runs *runs = alloc(sizeof(*runs));
+	if (posix_memalign((void **)&buf, 4096, BUF))
+		c->error = -ENOMEM;
+	struct piece p;
+	while (!c->error && next_piece(c, &p)) {
+		int r = p.kind == K_DATA ? read_piece(c, p.at, buf, p.len) : 0;
+		if (!r && p.kind == K_DATA && !c->compressed) {
+			runs->step = c->min_sparse;
+			runs->at = p.at;
+			runs->len = p.len;
+			runs->buf = buf;
+			work_run(find_runs, runs);
+		}
+		if (p.kind == K_DATA)
+			hold_back(c, p.len);
+		while (c->in_order && !r && !c->error && c->write_pos != p.at)
+			co_wait(&c->turn);
+		if (!r && !c->error)
+			r = write_piece(c, &p, buf, runs);
+		if (r && !c->error)
+			c->error = r;
+		c->write_pos = p.at + p.len;
+		if (p.kind == K_DATA) {
+			c->done += p.len;
+			progress_set(&c->progress, MIN(c->done, c->data_total), c->data_total);
+		}
+		co_wake_all(&c->turn);
+	}
+	free(buf);
+	c->active--;
+}
+
+/* How much is to be copied, for the progress. */
+static int count_data(struct convert *c)
+{
+	for (u64 at = 0; at < c->total;) {
+		u64 len;
+		enum kind kind;
+		int r = status_at(c, at, &len, &kind);
+		if (r && !c->salvage) {
+			img_error("error while reading block status at offset %llu: %s",
+				  (unsigned long long)at, strerror(-r));
+			return r;
+		}
+		if (r) {
+			len = MIN((u64)UNIT, c->total - at);
+			kind = K_DATA;
+		}
+		if (kind == K_DATA)
+			c->data_total += len;
+		at += len;
+	}
+	return 0;
+}
+
+static int run(struct convert *c)
+{
+	int r = c->progress.on ? count_data(c) : 0;
+	if (r)
+		return r;
+	c->rate_start = loop_now();
+	c->active = c->coroutines;
+	for (unsigned i = 0; i < c->coroutines; i++)
+		co_enter(co_new(worker, c));
+	while (c->active)
+		loop_run_once(loop_here(), true);
+	return c->error;
+}
+
+/* ---- the verb ---- */
+
+struct args {
+	const char *fmt, *out_fmt, *out, *out_base, *out_base_fmt, *cache, *src_cache, *snapshot;
+	char **src;
+	int n_src;
+	bool compress, progress, no_create, target_image_opts, target_is_zero, salvage, unordered, bitmaps,
+	    skip_broken, copy_range, sparse_given;
+	long coroutines;
+	u64 sparse, rate;
+	struct json *opts;
+	char *list;
+};
+
+/* Parses until the end; -1: go on, else the exit status. */
+static int read_args(struct img *m, int argc, char **argv, struct args *a)
+{
+	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
+					       { "object", required_argument, 0, OPT_OBJECT },
+					       { "source-image-opts", no_argument, 0, OPT_IMAGE_OPTS },
+					       { "image-opts", no_argument, 0, OPT_IMAGE_OPTS },
+					       { "force-share", no_argument, 0, 'U' },
+					       { "target-image-opts", no_argument, 0, OPT_TARGET_IMAGE_OPTS },
+					       { "salvage", no_argument, 0, OPT_SALVAGE },
+					       { "target-is-zero", no_argument, 0, OPT_TARGET_IS_ZERO },
+					       { "bitmaps", no_argument, 0, OPT_BITMAPS },
+					       { "skip-broken-bitmaps", no_argument, 0, OPT_SKIP_BROKEN },
+					       { 0 } };
+	int c;
+	while ((c = img_getopt(m, argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs)) != -1) {
+		char *end;
+		u64 v;
+		switch (c) {
+		case 'f':
+			a->fmt = optarg;
+			break;
+		case 'O':
+			a->out_fmt = optarg;
+			break;
+		case 'B':
+			a->out_base = optarg;
+			break;
+		case 'F':
+			a->out_base_fmt = optarg;
+			break;
+		case 'C':
+			a->copy_range = true;
+			break;
+		case 'c':
+			a->compress = true;
+			break;
+		case 'o':
+			if (!img_add_options(a->opts, &a->list, optarg))
+				return 1;
+			break;
+		case 'l':
+			a->snapshot = optarg;
+			break;
+		case 'S':
+			if (!img_parse_size("buffer size for sparse output", optarg, &v))
+				return 1;
+			if (v % UNIT || v > INT32_MAX) {
+				img_error("Invalid buffer size for sparse output specified. Valid sizes are "
+					  "multiples of %llu "
+					  "up to %llu. Select 0 to disable sparse detection (fully allocates "
+					  "output).",
+					  (unsigned long long)UNIT,
+					  (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
+				return 1;
+			}
+			a->sparse = v;
+			a->sparse_given = true;
+			break;
+		case 'p':
+			a->progress = true;
+			break;
+		case 't':
+			a->cache = optarg;
+			break;
+		case 'T':
+			a->src_cache = optarg;
+			break;
+		case 'n':
+			a->no_create = true;
+			break;
+		case 'm':
+			a->coroutines = strtol(optarg, &end, 0);
+			if (*end || !*optarg || a->coroutines < 1 || a->coroutines > MAX_COROUTINES) {
+				img_error("Invalid number of coroutines. Allowed number of coroutines is "
+					  "between 1 and %d",
+					  MAX_COROUTINES);
+				return 1;
+			}
+			break;
+		case 'W':
+			a->unordered = true;
+			break;
+		case 'r':
+			if (!img_parse_size("rate limit", optarg, &a->rate))
+				return 1;
+			break;
+		case OPT_TARGET_IMAGE_OPTS:
+			a->target_image_opts = true;
+			break;
+		case OPT_SALVAGE:
+			a->salvage = true;
+			break;
+		case OPT_TARGET_IS_ZERO:
+			a->target_is_zero = true;
+			break;
+		case OPT_BITMAPS:
+			a->bitmaps = true;
+			break;
+		case OPT_SKIP_BROKEN:
+			a->skip_broken = true;
+			break;
+		default:
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int check_args(struct args *a)
+{
+	if (a->out_fmt == NULL && !a->target_image_opts)
+		a->out_fmt = "raw";
+	if (a->skip_broken && !a->bitmaps)
+		img_error("Use of --skip-broken-bitmaps requires --bitmaps");
+	else if (a->target_image_opts && a->out_fmt)
+		img_error("-O and --target-image-opts are mutually exclusive");
+	else if (a->target_image_opts && !a->no_create)
+		img_error("--target-image-opts requires use of -n flag");
+	else if (a->copy_range && a->sparse_given)
+		img_error("Cannot enable copy offloading when -S is used");
+	else if (a->copy_range && a->compress)
+		img_error("Cannot enable copy offloading when -c is used");
+	else if (a->copy_range && a->salvage)
+		img_error("Cannot use copy offloading in salvaging mode");
+	else if (a->target_is_zero && !a->no_create)
+		img_error("--target-is-zero requires use of -n flag");
+	else if (a->target_is_zero && a->out_base)
+		img_error("Cannot use --target-is-zero when the destination image has a backing file");
+	else if (a->n_src < 1)
+		img_error("Must specify image file name");
+	else
+		return -1;
+	return 1;
+}
+
+static bool open_sources(struct img *m, struct args *a, struct convert *c, struct blk_node **src)
+{
+	u32 flags = 0;
+	if (!img_cache_mode(a->src_cache, &flags)) {
+		img_error("Invalid source cache option: %s", a->src_cache);
+		return false;
+	}
+	for (int i = 0; i < a->n_src; i++) {
+		if (!(src[i] = img_open(m, a->src[i], a->fmt, flags)))
+			return false;
+		c->src_start[i] = c->total;
+		c->src_size[i] = blk_size(src[i]);
+		c->total += c->src_size[i];
+		c->n_src = i + 1;
+	}
+	return true;
+}
+
+/* Reads "img_load_snapshot" of map.c. */
+bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param);
+
+static int create_target(struct img *m, struct args *a, struct convert *c)
+{
+	const struct blk_driver *d = blk_driver_find(a->out_fmt);
+	struct err *e;
+	const struct blk_driver *t = blk_driver_of_name(a->out, &e);
+	if (!t) {
+		img_report(e, "%s", "");
+		return 1;
+	}
+	if (!d->create_opts) {
+		img_error("Format driver '%s' does not support image creation", d->name);
+		return 1;
+	}
+	if ((e = blk_opts_check(a->opts, d->create_opts, t->create_opts))) {
+		img_report(e, "%s", "");
+		return 1;
+	}
+	u64 want = blk_opt_num(a->opts, "size", ~0ull);
+	AUTO(free_ptr) char *text = strf("%llu", (unsigned long long)(want == ~0ull ? c->total : want));
+	json_set(a->opts, "size", json_str(text));
+	if (a->out_base)
+		json_set(a->opts, "backing_file", json_str(a->out_base));
+	if (a->out_base_fmt)
+		json_set(a->opts, "backing_fmt", json_str(a->out_base_fmt));
+	e = blk_create_image(m->graph, a->out, a->out_fmt, json_copy(a->opts));
+	if (e) {
+		if (err_errnum(e) == EFBIG) {
+			err_free(e);
+			img_error("%s: The image size is too large for file format '%s'", a->out, a->out_fmt);
+		} else {
+			img_report(e, "%s: error while converting %s: ", a->out, a->out_fmt);
+		}
+		return 1;
+	}
+	return 0;
+}
+
+static bool has_option(const struct blk_driver *d, const char *name)
+{
+	for (const struct blk_opt *o = d->create_opts; o && o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int check_target(struct img *m, struct args *a, struct convert *c)
+{
+	const struct blk_driver *d = a->out_fmt ? blk_driver_find(a->out_fmt) : NULL;
+	if (a->out_fmt && (!d || d->kind != BLK_FORMAT)) {
+		img_error("Unknown file format '%s'", a->out_fmt);
+		return 1;
+	}
+	const char *base = a->out_base ? a->out_base : blk_opt_str(a->opts, "backing_file");
+	if (base && d && !has_option(d, "backing_file")) {
+		img_error("Backing file not supported for file format '%s'", d->name);
+		return 1;
+	}
+	a->out_base = base;
+	if (!a->out_base_fmt)
+		a->out_base_fmt = blk_opt_str(a->opts, "backing_fmt");
+	if (base && c->n_src > 1) {
+		img_error("Having a backing file for the target makes no sense when concatenating multiple "
+			  "input images");
+		return 1;
+	}
+	if (base) {
+		struct blk_node *node;
+		struct err *e = blk_open(m->graph, base, a->out_base_fmt, NULL, BLK_NO_IO, &node);
+		if (e) {
+			img_report(e, "Could not open backing file: ");
+			return 1;
+		}
+		if (!a->out_base_fmt) {
+			img_error("backing format not specified");
+			fprintf(stderr, "Detected format of %s.\n", node->driver->name);
+			blk_unref(node);
+			return 1;
+		}
+		blk_unref(node);
+	}
+	if (a->compress && d && !d->write_compressed) {
+		img_error("Compression not supported for this file format");
+		return 1;
+	}
+	const char *prealloc = blk_opt_str(a->opts, "preallocation");
+	if (a->compress && prealloc && strcmp(prealloc, "off") != 0) {
+		img_error("Compression and preallocation not supported at the same time");
+		return 1;
+	}
+	const char *enc = blk_opt_str(a->opts, "encryption");
+	if (a->compress && ((enc && strcmp(enc, "off") != 0) || blk_opt_str(a->opts, "encrypt.format"))) {
+		img_error("Compression and encryption not supported at the same time");
+		return 1;
+	}
+	return 0;
+}
+
+static int copy_bitmaps(struct convert *c, bool skip_broken)
+{
+	for (struct blk_dirty *b = c->src[0]->dirty, *d; b; b = b->next) {
+		if (!b->persistent)
+			continue;
+		if (b->inconsistent) {
+			if (skip_broken) {
+				fprintf(stderr, "qemu-img: warning: Skipping inconsistent bitmap %s\n",
+					b->name);
+				continue;
+			}
+			img_error("Cannot copy inconsistent bitmap '%s'\nTry --skip-broken-bitmaps, or use "
+				  "'qemu-img bitmap "
+				  "--remove'",
+				  b->name);
+			return 1;
+		}
+		struct err *e = blk_dirty_new(c->dst, b->name, b->granularity, &d);
+		if (e) {
+			img_report(e, "Failed to create bitmap %s: ", b->name);
+			return 1;
+		}
+		d->persistent = true;
+		d->enabled = b->enabled;
+		blk_dirty_merge(d, b);
+	}
+	return 0;
+}
+
+/* A new image reads as zeros when its file does. */
+static bool reads_zero(const struct blk_node *dst)
+{
+	const struct blk_node *n = dst;
+	while (n && n->driver->kind != BLK_TRANSPORT)
+		n = n->file;
+	return n && n->zero_init && !dst->backing;
+}
+
+static int convert_all(struct img *m, struct args *a, struct convert *c)
+{
+	int status = check_target(m, a, c);
+	if (status)
+		return status;
+	if (a->snapshot && c->n_src > 1) {
+		img_error("No support for concatenating multiple snapshot");
+		return 1;
+	}
+	if (a->bitmaps && c->n_src > 1) {
+		img_error("Copying bitmaps only possible with single source");
+		return 1;
+	}
+	if (a->bitmaps && !c->src[0]->dirty && strcmp(c->src[0]->driver->name, "qcow2") != 0) {
+		img_error("Format driver '%s' does not support bitmaps", c->src[0]->driver->name);
+		return 1;
+	}
+	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot, true))
+		return 1;
+	if (a->snapshot) {
+		c->src_size[0] = c->total = blk_size(c->src[0]);
+	}
+	if (!a->no_create && (status = create_target(m, a, c)))
+		return status;
+	u32 flags = BLK_RDWR | BLK_UNMAP | (a->no_create ? 0 : BLK_RESIZE);
+	if (!img_cache_mode(a->cache, &flags)) {
+		img_error("Invalid cache option: %s", a->cache);
+		return 1;
+	}
+	if (!a->no_create && !a->out_base)
+		flags |= BLK_NO_BACKING;
+	m->force_share = false;
+	c->dst =
+	    img_open_as(m, a->target_image_opts, a->out, a->target_image_opts ? NULL : a->out_fmt, flags);
+	if (!c->dst)
+		return 1;
+	if (a->no_create && blk_size(c->dst) < c->total) {
+		img_error("output file is smaller than input file");
+		return 1;
+	}
+	if (a->compress && !c->dst->driver->write_compressed) {
+		img_error("Compression not supported for this file format");
+		return 1;
+	}
+	c->target_has_backing = a->out_base;
+	c->base = c->dst->backing;
+	if (c->target_has_backing && !c->base)
+		c->target_has_backing = false;
+	c->target_zero = a->target_is_zero || (!a->no_create && !a->out_base && reads_zero(c->dst));
+	const char *prealloc = blk_opt_str(a->opts, "preallocation");
+	c->compress_unit = MAX(c->dst->granularity, c->dst->cluster);
+	if (c->compressed && c->compress_unit < UNIT)
+		c->compress_unit = 65536;
+	if (prealloc && strcmp(prealloc, "off") != 0 && !a->sparse_given)
+		c->min_sparse = c->target_zero ? a->sparse : 0;
+	if (a->rate)
+		c->rate = a->rate;
+	progress_begin(&c->progress, a->progress && !m->quiet, c->total);
+	if (run(c))
+		return 1;
+	if (a->bitmaps && copy_bitmaps(c, a->skip_broken))
+		return 1;
+	int r = blk_flush(c->dst);
+	if (r) {
+		img_error("error while flushing: %s", strerror(-r));
+		return 1;
+	}
+	progress_end(&c->progress);
+	return 0;
+}
+
+static int convert(struct img *m, int argc, char **argv)
+{
+	struct args a = { .cache = "unsafe",
+			  .src_cache = "writeback",
+			  .sparse = 4096,
+			  .coroutines = 8,
+			  .opts = json_dict() };
+	int status = read_args(m, argc, argv, &a);
+	if (status < 0) {
+		a.n_src = argc - optind - 1;
+		a.src = argv + optind;
+		a.out = a.n_src >= 0 ? argv[argc - 1] : NULL;
+		if (a.list && img_wants_help(a.list))
+			status = img_print_create_options(a.out, a.out_fmt ? a.out_fmt : "raw", false);
+	}
+	if (status < 0)
+		status = check_args(&a);
+	if (status < 0 && !img_make_objects(m))
+		status = 1;
+	if (status >= 0) {
+		json_free(a.opts);
+		free(a.list);
+		return status;
+	}
+	AUTO(free_ptr) struct blk_node **src = alloc(a.n_src * sizeof(*src));
+	struct convert c = { .src = src,
+			     .in_order = !a.unordered,
+			     .coroutines = a.coroutines,
+			     .compressed = a.compress,
+			     .min_sparse = a.sparse,
+			     .salvage = a.salvage,
+			     .copy_range = a.copy_range,
+			     .quiet = m->quiet };
+	c.src_start = alloc(a.n_src * sizeof(u64));
+	c.src_size = alloc(a.n_src * sizeof(u64));
+	status = open_sources(m, &a, &c, src) ? convert_all(m, &a, &c) : 1;
+	blk_unref(c.dst);
+	for (int i = 0; i < a.n_src; i++)
+		blk_unref(src[i]);
+	free(c.src_start);
+	free(c.src_size);
+	json_free(a.opts);
+	free(a.list);
+	return status;
+}
+
+IMG_VERB(convert) = {
+	.name = "convert",
+	.usage = "[--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero] [--bitmaps] "
+		 "[-U] [-C] [-c] [-p] "
+		 "[-q] [-n] [-f fmt] [-t cache] [-T src_cache] [-O output_fmt] [-B backing_file [-F "
+		 "backing_fmt]] [-o options] "
+		 "[-l snapshot_param] [-S sparse_size] [-r rate_limit] [-m num_coroutines] [-W] [--salvage] "
+		 "filename [filename2 "
+		 "[...]] output_filename",
+	.run = convert,
+};

@@ -1,0 +1,285 @@
+/* img create: makes an image. */
+#include "prog/rhea/img/img.h"
+#include <getopt.h>
+
+static const struct blk_opt *find(const struct blk_opt *table, const char *name)
+{
+	for (; table && table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
+static void print_value(const char *text)
+{
+	bool plain = true;
+	for (const char *p = text; *p; p++)
+		plain &= *p != ' ';
+	printf(plain ? "%s" : "'%s'", text);
+}
+
+/* Sizes print as bytes, whatever the user wrote. */
+static void print_option(const struct blk_opt *o, const struct json *opts)
+{
+	const char *given = blk_opt_str(opts, o->name), *text = given ? given : o->otherwise;
+	if (!text)
+		return;
+	printf(" %s=", o->name);
+	if (o->type == BLK_OPT_SIZE)
+		printf("%llu", (unsigned long long)(given ? blk_opt_num(opts, o->name, 0)
+							  : strtoull(text, NULL, 10)));
+	else if (o->type == BLK_OPT_BOOL)
+		printf("%s", blk_opt_bool(opts, o->name, strcmp(text, "on") == 0) ? "on" : "off");
+	else
+		print_value(text);
+}
+
+static void print_formatting(const char *filename, const struct blk_driver *d, const struct blk_driver *t,
+			     const struct json *opts)
+{
+	printf("Formatting '%s', fmt=%s", filename, d->name);
+	for (const struct blk_opt *o = d->create_opts; o && o->name; o++)
+		print_option(o, opts);
+	for (const struct blk_opt *o = t ? t->create_opts : NULL; o && o->name; o++)
+		if (!find(d->create_opts, o->name))
+			print_option(o, opts);
+	putchar('\n');
+}
+
+/* The size comes from the backing file when nobody gives one; the file must be there unless -u says not to look. */
+static bool look_at_backing(struct img *m, const char *filename, struct json *opts, bool has_size,
+			    bool no_check, bool *ret_fail)
+{
+	const char *base = blk_opt_str(opts, "backing_file"), *fmt = blk_opt_str(opts, "backing_fmt");
+	AUTO(free_ptr) char *path = blk_path_join(filename, base);
+	struct blk_node *node = NULL;
+	*ret_fail = true;
+	if (no_check && has_size) {
+		*ret_fail = false;
+		return true;
+	}
+	struct json *how = json_dict();
+	u32 flags = no_check ? BLK_NO_BACKING : 0;
+	if (m->force_share)
+		flags |= BLK_FORCE_SHARE;
+	struct err *e = blk_open(m->graph, path, fmt, how, flags, &node);
+	if (e && has_size && no_check) {
+		err_free(e);
+		*ret_fail = false;
+		return true;
+	}
+	if (e) {
+		e = err_hint(e, "Could not open backing image.%s", "");
+		img_error("%s: %s", filename, err_text(e));
+		fprintf(stderr, "%s\n", err_remedy(e));
+		err_free(e);
+		return false;
+	}
+	if (!fmt) {
+		img_error("%s: Backing file specified without backing format", filename);
+		fprintf(stderr, "Detected format of %s.\n", node->driver->name);
+		blk_unref(node);
+		return false;
+	}
+	if (!has_size) {
+		AUTO(free_ptr) char *text = strf("%llu", (unsigned long long)blk_size(node));
+		json_set(opts, "size", json_str(text));
+	}
+	blk_unref(node);
+	*ret_fail = false;
+	return true;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+int img_create_image(struct img *m, const char *filename, const char *fmt, const char *base,
+		     const char *base_fmt, struct json *opts, bool has_size, u64 size, bool no_check,
+		     bool quiet)
+{
+	const struct blk_driver *d = blk_driver_find(fmt);
+	struct err *e = NULL;
+	if (!d || d->kind != BLK_FORMAT) {
+		if (d && d->kind == BLK_TRANSPORT)
+			img_error("%s: Format driver '%s' does not support image creation", filename, fmt);
+		else
+			img_error("%s: Unknown file format '%s'", filename, fmt);
+		return 1;
+	}
+	const struct blk_driver *t = NULL;
+	if (d->create) {
+		/* What is not known is left to the creation to report. */
+		t = blk_driver_of_name(filename, &e);
+		if (!t) {
+			img_report(e, "%s: ", filename);
+			return 1;
+		}
+	}
+	if (!d->create || !d->create_opts) {
+		img_error("%s: Format driver '%s' does not support image creation", filename, fmt);
+		return 1;
+	}
+	if ((e = blk_opts_check(opts, d->create_opts, t->create_opts))) {
+		img_report(e, "%s: ", filename);
+		return 1;
+	}
+	if (json_get(opts, "size") && has_size) {
+		img_error("%s: The image size must be specified only once", filename);
+		return 1;
+	}
+	if (has_size) {
+		AUTO(free_ptr) char *text = strf("%llu", (unsigned long long)size);
+		json_set(opts, "size", json_str(text));
+	}
+	has_size = json_get(opts, "size");
+	if (base && !find(d->create_opts, "backing_file")) {
+		img_error("%s: Backing file not supported for file format '%s'", filename, fmt);
+		return 1;
+	}
+	if (base_fmt && !find(d->create_opts, "backing_fmt")) {
+		img_error("%s: Backing format not supported for file format '%s'", filename, fmt);
+		return 1;
+	}
+	if (base)
+		json_set(opts, "backing_file", json_str(base));
+	if (base_fmt)
+		json_set(opts, "backing_fmt", json_str(base_fmt));
+	base = blk_opt_str(opts, "backing_file");
+	if (base && !*base) {
+		img_error("%s: Expected backing file name, got empty string", filename);
+		return 1;
+	}
+	if (same_file(base, filename)) {
+		img_error("%s: Error: Trying to create an image with the same filename as the backing file",
+			  filename);
+		return 1;
+	}
+	base_fmt = blk_opt_str(opts, "backing_fmt");
+	if (base_fmt && !blk_driver_find(base_fmt)) {
+		img_error("%s: Unknown backing file format '%s'", filename, base_fmt);
+		return 1;
+	}
+	bool fail = false;
+	if (base && (!look_at_backing(m, filename, opts, has_size, no_check, &fail) || fail))
+		return 1;
+	if (!json_get(opts, "size")) {
+		img_error("%s: Image creation needs a size parameter", filename);
+		return 1;
+	}
+	if (!quiet) {
+		print_formatting(filename, d, t, opts);
+		fflush(stdout);
+	}
+	e = blk_create_image(m->graph, filename, fmt, json_copy(opts));
+	if (e && err_errnum(e) == 27) {
+		err_free(e);
+		img_error("%s: The image size is too large for file format '%s'%s", filename, fmt,
+			  find(d->create_opts, "cluster_size") ? " (try using a larger cluster size)" : "");
+		return 1;
+	}
+	if (e) {
+		img_report(e, "%s: ", filename);
+		return 1;
+	}
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct blk_opt *const *)a)->name, (*(const struct blk_opt *const *)b)->name);
+}
+
+int img_print_create_options(const char *filename, const char *fmt, bool amend)
+{
+	static const char *const kinds[] = { "<str>", "<bool (on/off)>", "<size>", "<num>" };
+	const struct blk_driver *d = blk_driver_find(fmt), *t = blk_driver_find("file");
+	const struct blk_opt *all[128];
+	size_t n = 0;
+	if (!d) {
+		img_error("Unknown file format '%s'", fmt);
+		return 1;
+	}
+	if (amend ? !d->amend : !d->create_opts) {
+		img_error(amend ? "Format driver '%s' does not support option amendment"
+				: "Format driver '%s' does not support image creation",
+			  fmt);
+		return 1;
+	}
+	for (const struct blk_opt *o = d->create_opts; o->name; o++)
+		if (!amend || o->amend)
+			all[n++] = o;
+	for (const struct blk_opt *o = filename && !amend ? t->create_opts : NULL; o && o->name; o++)
+		if (!find(d->create_opts, o->name))
+			all[n++] = o;
+	qsort(all, n, sizeof(*all), by_name);
+	printf(amend ? "Amend options for '%s':\n" : "Supported options:\n", fmt);
+	for (size_t i = 0; i < n; i++) {
+		AUTO(free_ptr) char *left = strf("%s=%s", all[i]->name, kinds[all[i]->type]);
+		if (all[i]->help)
+			printf("  %-22s - %s\n", left, all[i]->help);
+		else
+			printf("  %s\n", left);
+	}
+	if (!filename && !amend && strcmp(fmt, "raw") != 0)
+		printf("\nThe protocol level may support further options.\nSpecify the target filename to "
+		       "include those "
+		       "options.\n");
+	return 0;
+}
+
+static int create(struct img *m, int argc, char **argv)
+{
+	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
+					       { "object", required_argument, 0, OPT_OBJECT },
+					       { 0 } };
+	const char *fmt = "raw", *base = NULL, *base_fmt = NULL;
+	AUTO(json_freep) struct json *opts = json_dict();
+	AUTO(free_ptr) char *list = NULL;
+	bool no_check = false;
+	int c;
+	while ((c = img_getopt(m, argc, argv, ":F:b:f:ho:qu", longs)) != -1) {
+		switch (c) {
+		case 'F':
+			base_fmt = optarg;
+			break;
+		case 'b':
+			base = optarg;
+			break;
+		case 'f':
+			fmt = optarg;
+			break;
+		case 'o':
+			if (!img_add_options(opts, &list, optarg))
+				return 1;
+			break;
+		case 'u':
+			no_check = true;
+			break;
+		default:
+			return 0;
+		}
+	}
+	const char *filename = optind < argc ? argv[optind++] : NULL;
+	if (list && img_wants_help(list))
+		return img_print_create_options(filename, fmt, false);
+	if (!filename)
+		img_usage_error("Expecting image file name");
+	u64 size = 0;
+	bool has_size = optind < argc;
+	if (has_size && !img_parse_size("image size", argv[optind++], &size))
+		return 1;
+	if (optind != argc)
+		img_usage_error("Unexpected argument: %s", argv[optind]);
+	if (!img_make_objects(m))
+		return 1;
+	return img_create_image(m, filename, fmt, base, base_fmt, opts, has_size, size, no_check, m->quiet);
+}
+
+IMG_VERB(create) = {
+	.name = "create",
+	.usage = "[--object objectdef] [-q] [-f fmt] [-b backing_file [-F backing_fmt]] [-u] [-o options] "
+		 "filename [size]",
+	.run = create,
+};

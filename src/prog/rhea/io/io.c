@@ -1,0 +1,417 @@
+/* rhea io (qemu-io): exercises images by commands, from -c or from standard input. */
+#include "prog/rhea/io/io.h"
+#include "prog/rhea/img/img.h"
+#include "prog/rhea/verb.h"
+#include "base/keyval.h"
+#include "base/loop/loop.h"
+#include "base/size.h"
+#include "block/object.h"
+#include <getopt.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { MAX_WORDS = 1024 };
+
+static void report(struct err *e, const char *front)
+{
+	fflush(stdout);
+	fprintf(stderr, "qemu-io: %s%s\n", front, err_text(e));
+	if (err_remedy(e))
+		fprintf(stderr, "%s\n", err_remedy(e));
+	err_free(e);
+}
+
+static void said(void *user UNUSED, const char *line)
+{
+	fflush(stdout);
+	fprintf(stderr, "%s\n", line);
+}
+
+bool io_number(const char *text, u64 *ret)
+{
+	int r = size_parse(text, ret);
+	if (r == 0 && *ret > INT64_MAX)
+		r = -34;
+	if (r == -34)
+		printf("Parsing error: argument too large -- %s\n", text);
+	else if (r)
+		printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n",
+		       text);
+	return !r;
+}
+
+const char *io_size(double bytes, char *buf)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	unsigned i = 0;
+	while (bytes >= 1024 && i + 1 < LEN(units)) {
+		bytes /= 1024;
+		i++;
+	}
+	char number[32];
+	snprintf(number, sizeof(number), i ? "%.3f" : "%f", bytes);
+	/* Whole numbers stand without a fraction. */
+	char *dot = strchr(number, '.');
+	if (dot && strspn(dot + 1, "0") == strlen(dot + 1))
+		*dot = 0;
+	snprintf(buf, 64, "%s %s", number, units[i]);
+	return buf;
+}
+
+void io_drain(struct io *io)
+{
+	while (io->in_flight)
+		loop_run_once(loop_here(), true);
+}
+
+void io_close(struct io *io)
+{
+	io_drain(io);
+	blk_unref(io->node);
+	free(io->name);
+	io->node = NULL;
+	io->name = NULL;
+}
+
+/* ---- opening ---- */
+
+/* An overlay in a temporary file takes the writes; nothing of them stays. */
+static struct err *overlay(struct io *io, const char *name, const char *fmt, struct json *opts, u32 flags,
+			   struct blk_node **ret)
+{
+	const char *dir = getenv("TMPDIR");
+	AUTO(free_ptr) char *path = strf("%s/rhea-XXXXXX", dir && *dir ? dir : "/var/tmp");
+	struct blk_node *base;
+	struct err *e = blk_open(io->graph, name, fmt, opts, flags & ~(u32)BLK_RDWR, &base);
+	if (e)
+		return e;
+	int fd = mkstemp(path);
+	if (fd < 0) {
+		blk_unref(base);
+		return err_new(ERR_IO, "Could not get temporary filename in '%s'", path);
+	}
+	close(fd);
+	struct json *make = json_dict(), *how = json_dict();
+	AUTO(free_ptr) char *size = strf("%llu", (unsigned long long)blk_size(base));
+	json_set(make, "size", json_str(size));
+	e = blk_create_image(io->graph, path, "qcow2", make);
+	json_set(how, "backing", json_str(base->node_name));
+	json_set(how, "file.filename", json_str(path));
+	json_set(how, "file.driver", json_str("file"));
+	if (e)
+		json_free(how);
+	else
+		e = blk_open(io->graph, NULL, "qcow2", how, flags | BLK_RDWR | BLK_NO_FLUSH, ret);
+	unlink(path);
+	blk_unref(base);
+	return e;
+}
+
+int io_open(struct io *io, const char *name, const char *fmt, const char *options, u32 flags, bool snapshot)
+{
+	struct json *opts = NULL;
+	struct err *e = NULL;
+	if (options && (e = keyval_parse(options, NULL, &opts))) {
+		report(e, "");
+		return 1;
+	}
+	if (io->node) {
+		fprintf(stderr, "file open already, try 'help close'\n");
+		json_free(opts);
+		return 1;
+	}
+	/* Relative names of blkdebug's rules and the like stay as given. */
+	if (snapshot)
+		e = overlay(io, name, fmt, opts, flags, &io->node);
+	else
+		e = blk_open(io->graph, name, fmt, opts, flags, &io->node);
+	if (e) {
+		AUTO(free_ptr)
+		char *front = name ? strf("can't open device %s: ", name) : str_dup("can't open: ");
+		report(e, front);
+		return 1;
+	}
+	io->name = name ? str_dup(name) : NULL;
+	return 0;
+}
+
+/* ---- commands ---- */
+
+static const struct io_cmd *find(const char *name)
+{
+	for (const struct io_cmd *const *c = io_cmds; *c; c++)
+		if (strcmp((*c)->name, name) == 0 || ((*c)->alt && strcmp((*c)->alt, name) == 0))
+			return *c;
+	return NULL;
+}
+
+int io_usage(const struct io_cmd *cmd)
+{
+	printf("%s %s -- %s\n", cmd->name, cmd->args ? cmd->args : "", cmd->summary);
+	return 1;
+}
+
+int io_run_line(struct io *io, const char *line)
+{
+	AUTO(free_ptr) char *copy = str_dup(line);
+	char *words[MAX_WORDS + 1], *save;
+	int n = 0;
+	for (char *w = strtok_r(copy, " ", &save); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &save))
+		words[n++] = w;
+	words[n] = NULL;
+	if (!n)
+		return 0;
+	const struct io_cmd *c = find(words[0]);
+	if (!c) {
+		fflush(stdout);
+		fprintf(stderr, "command \"%s\" not found\n", words[0]);
+		return 1;
+	}
+	if (!c->without_file && !io->node) {
+		fflush(stdout);
+		fprintf(stderr, "no file open, try 'help open'\n");
+		return 1;
+	}
+	int args = n - 1;
+	if (args < c->min_args || (c->max_args >= 0 && args > c->max_args)) {
+		fflush(stdout);
+		if (c->max_args < 0)
+			fprintf(stderr, "bad argument count %d to %s, expected at least %d arguments\n", args,
+				words[0], c->min_args);
+		else if (c->min_args == c->max_args)
+			fprintf(stderr, "bad argument count %d to %s, expected %d arguments\n", args,
+				words[0], c->min_args);
+		else
+			fprintf(stderr, "bad argument count %d to %s, expected between %d and %d arguments\n",
+				args, words[0], c->min_args, c->max_args);
+		return 1;
+	}
+	optind = 0;
+	opterr = 1;
+	return c->run(io, n, words) ? 1 : 0;
+}
+
+static int quit(struct io *io, int argc UNUSED, char **argv UNUSED)
+{
+	io->quit = true;
+	return 0;
+}
+
+static int help(struct io *io UNUSED, int argc, char **argv)
+{
+	if (argc == 1) {
+		for (const struct io_cmd *const *c = io_cmds; *c; c++)
+			printf("%s %s -- %s\n", (*c)->name, (*c)->args ? (*c)->args : "", (*c)->summary);
+		printf("\nUse 'help commandname' for extended help.\n");
+		return 0;
+	}
+	const struct io_cmd *c = find(argv[1]);
+	if (!c) {
+		printf("command %s not found\n", argv[1]);
+		return 1;
+	}
+	io_usage(c);
+	if (c->help)
+		printf("\n%s", c->help);
+	return 0;
+}
+
+IO_CMD(quit) = {
+	.name = "quit", .alt = "q", .summary = "exit the program", .without_file = true, .run = quit
+};
+IO_CMD(help) = { .name = "help",
+		 .alt = "?",
+		 .args = "[command]",
+		 .summary = "help for one or all commands",
+		 .max_args = 1,
+		 .without_file = true,
+		 .run = help };
+
+/* ---- the program ---- */
+
+static int interactive(struct io *io)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	int status = 0;
+	while (!io->quit) {
+		printf("qemu-io> ");
+		fflush(stdout);
+		ssize_t n = getline(&line, &cap, stdin);
+		if (n <= 0) {
+			if (isatty(0))
+				putchar('\n');
+			break;
+		}
+		line[strcspn(line, "\n")] = 0;
+		status |= io_run_line(io, line);
+		/* What completed in the background meanwhile. */
+		while (io->in_flight && loop_run_once(loop_here(), false))
+			;
+	}
+	free(line);
+	return status;
+}
+
+static int usage(FILE *to)
+{
+	fputs("Usage: qemu-io [OPTIONS]... [-c STRING]... [file]\n"
+	      "Exercises disk images.\n\n"
+	      "  --object OBJECTDEF   define an object such as 'secret'\n"
+	      "  --image-opts         treat file as option string\n"
+	      "  -c, --cmd STRING     execute command with its arguments\n"
+	      "  -f, --format FMT     specifies the block driver to use\n"
+	      "  -r, --read-only      open read-only\n"
+	      "  -s, --snapshot       use snapshot file\n"
+	      "  -n, --nocache        disable host cache, short for -t none\n"
+	      "  -C, --copy-on-read   enable copy-on-read\n"
+	      "  -m, --misalign       misalign allocations for O_DIRECT\n"
+	      "  -k, --native-aio     use kernel AIO implementation\n"
+	      "  -i, --aio=MODE       use AIO mode (threads, native or io_uring)\n"
+	      "  -t, --cache=MODE     use the given cache mode for the image\n"
+	      "  -d, --discard=MODE   use the given discard mode for the image\n"
+	      "  -T, --trace          specify tracing options\n"
+	      "  -U, --force-share    force shared permissions\n"
+	      "  -h, --help           display this help and exit\n"
+	      "  -V, --version        output version information and exit\n\n"
+	      "See 'qemu-io -c help' for information on available commands.\n",
+	      to);
+	return to == stdout ? 0 : 1;
+}
+
+
+
+static int run(int argc, char **argv)
+{
+	enum { OBJECT = 256, IMAGE_OPTS };
+	static const struct option longs[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "cmd", required_argument, NULL, 'c' },
+		{ "format", required_argument, NULL, 'f' },
+		{ "read-only", no_argument, NULL, 'r' },
+		{ "snapshot", no_argument, NULL, 's' },
+		{ "nocache", no_argument, NULL, 'n' },
+		{ "copy-on-read", no_argument, NULL, 'C' },
+		{ "misalign", no_argument, NULL, 'm' },
+		{ "native-aio", no_argument, NULL, 'k' },
+		{ "aio", required_argument, NULL, 'i' },
+		{ "cache", required_argument, NULL, 't' },
+		{ "discard", required_argument, NULL, 'd' },
+		{ "force-share", no_argument, NULL, 'U' },
+		{ "trace", required_argument, NULL, 'T' },
+		{ "object", required_argument, NULL, OBJECT },
+		{ "image-opts", no_argument, NULL, IMAGE_OPTS },
+		{ 0 },
+	};
+	struct io io = { .graph = blk_graph_new() };
+	const char *fmt = NULL, *cmds[256];
+	unsigned n_cmds = 0;
+	bool rdonly = false, snapshot = false;
+	u32 flags = BLK_UNMAP | BLK_RESIZE;
+	int c, status = 0;
+	signal(SIGPIPE, SIG_IGN);
+	blk_graph_listen(io.graph, said, NULL);
+	while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			snapshot = true;
+			break;
+		case 'n':
+			flags |= BLK_DIRECT;
+			break;
+		case 'C':
+			flags |= BLK_COPY_ON_READ;
+			break;
+		case 'd':
+			if (strcmp(optarg, "unmap") == 0 || strcmp(optarg, "on") == 0)
+				flags |= BLK_UNMAP;
+			else if (strcmp(optarg, "ignore") == 0 || strcmp(optarg, "off") == 0)
+				flags &= ~(u32)BLK_UNMAP;
+			else {
+				fprintf(stderr, "qemu-io: Invalid discard option: %s\n", optarg);
+				return 1;
+			}
+			break;
+		case 'f':
+			fmt = optarg;
+			break;
+		case 'c':
+			if (n_cmds < LEN(cmds))
+				cmds[n_cmds++] = optarg;
+			break;
+		case 'r':
+			rdonly = true;
+			break;
+		case 'm':
+			io.misalign = true;
+			break;
+		case 'k':
+			flags |= BLK_IO_NATIVE;
+			break;
+		case 'i':
+			if (strcmp(optarg, "threads") != 0 && strcmp(optarg, "native") != 0 &&
+			    strcmp(optarg, "io_uring") != 0) {
+				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
+				return 1;
+			}
+			break;
+		case 't':
+			if (!img_cache_mode(optarg, &flags)) {
+				fprintf(stderr, "qemu-io: Invalid cache option: %s\n", optarg);
+				return 1;
+			}
+			break;
+		case 'T':
+			break;
+		case 'V':
+			puts("qemu-io version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
+			return 0;
+		case 'h':
+			return usage(stdout);
+		case 'U':
+			flags |= BLK_FORCE_SHARE;
+			break;
+		case OBJECT: {
+			struct json *props;
+			struct err *e = keyval_parse(optarg, "qom-type", &props);
+			if (!e)
+				e = blk_object_add(io.graph, props);
+			if (e) {
+				report(e, "");
+				return 1;
+			}
+			break;
+		}
+		case IMAGE_OPTS:
+			io.image_opts = true;
+			break;
+		default:
+			return usage(stderr);
+		}
+	}
+	if (argc - optind > 1)
+		return usage(stderr);
+	if (fmt && io.image_opts) {
+		fprintf(stderr, "qemu-io: --image-opts and -f are mutually exclusive\n");
+		return 1;
+	}
+	if (!rdonly)
+		flags |= BLK_RDWR;
+	if (argc - optind == 1) {
+		char *name = argv[optind];
+		int r = io.image_opts ? io_open(&io, NULL, NULL, name, flags, snapshot)
+				      : io_open(&io, name, fmt, NULL, flags, snapshot);
+		if (r)
+			return 1;
+	}
+	for (unsigned i = 0; i < n_cmds && !io.quit; i++)
+		status |= io_run_line(&io, cmds[i]);
+	if (!n_cmds)
+		status |= interactive(&io);
+	io_close(&io);
+	fflush(stdout);
+	return status ? 1 : 0;
+}
+
+VERB(io) = { .name = "io", .peer = "qemu-io", .summary = "exercises disk images by commands", .run = run };
