@@ -12,7 +12,7 @@ struct slice {
 
 struct cache {
 	struct blk_node *file;
-	const char *what;
+	const char *load_event, *update_event; /* for tests */
 	u32 unit;
 	size_t n, max, dirty, buckets;
 	struct slice **table, *hand, *last; /* last: the slice found last */
@@ -22,12 +22,14 @@ struct cache {
 	u8 *bounce;
 };
 
-struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what)
+struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *load_event,
+			const char *update_event)
 {
 	struct cache *c = alloc(sizeof(*c));
 	c->file = file;
 	c->unit = unit;
-	c->what = what;
+	c->load_event = load_event;
+	c->update_event = update_event;
 	c->max = MAX(bytes / unit, 4ull);
 	c->buckets = 64;
 	c->table = alloc(c->buckets * sizeof(*c->table));
@@ -112,6 +114,7 @@ static int write_slice(struct cache *c, struct slice *s)
 	s->dirty_from = s->dirty_to = 0;
 	c->dirty--;
 	s->pins++;
+	blk_event(c->file, c->update_event);
 	int r = blk_pwrite(c->file, s->offset + from, c->bounce, to - from);
 	if (r && !s->dead)
 		cache_dirty(c, s->data, from, to);
@@ -247,6 +250,7 @@ again:
 		return -ENOMEM;
 	s->loading = true;
 	s->pins = 1;
+	blk_event(c->file, c->load_event);
 	int r = blk_pread(c->file, offset, s->data, c->unit);
 	s->loading = false;
 	struct co_wait waiting = s->loaded;

@@ -13,8 +13,9 @@
 
 struct cache;
 
-/* unit: bytes of a slice, a power of two; bytes: the bound for all slices together (at least 4 slices are kept). */
-struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what);
+/* unit: bytes of a slice, a power of two; bytes: the bound for all slices together (at least 4 slices are kept). Events: see blk_event. */
+struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *load_event,
+			const char *update_event);
 /* Drops everything; what is dirty is lost (call cache_flush before). NULL is ignored. */
 void cache_free(struct cache *c);
 
