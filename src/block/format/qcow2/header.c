@@ -239,7 +239,9 @@ static struct err *read_ext(struct blk_node *node, u32 type, const u8 *data, u32
 
 static struct err *read_extensions(struct blk_node *node, const u8 *h, u64 from, u64 end)
 {
-	while (from + 8 <= end) {
+	while (from < end) {
+		if (end - from < 8)
+			return err_new(ERR_CORRUPT, "Header extension too large");
 		u32 type = ld_be32(h + from), len = ld_be32(h + from + 4);
 		from += 8;
 		if (type == EXT_END)
@@ -593,6 +595,11 @@ static struct err *open_data_file(struct blk_node *node, struct json *opts, u32 
 	return NULL;
 }
 
+static void pass_on(void *user, const char *line)
+{
+	blk_say(user, "%s", line);
+}
+
 /* What may be cleaned up when the image is opened for writing. */
 static struct err *settle(struct blk_node *node, u32 flags)
 {
@@ -606,7 +613,7 @@ static struct err *settle(struct blk_node *node, u32 flags)
 			return err_errno(-r, "Could not update qcow2 header");
 	}
 	if ((s->incompatible & INCOMPAT_DIRTY) && !(flags & BLK_FOR_CHECK)) {
-		struct blk_check res = { .image_end = 0 };
+		struct blk_check res = { .say = pass_on, .user = node };
 		struct err *e = qcow2_check(node, &res, BLK_FIX_ERRORS | BLK_FIX_LEAKS);
 		if (e)
 			return err_in(e, "Could not repair dirty image");

@@ -563,8 +563,7 @@ static int check_target(struct img *m, struct args *a, struct convert *c)
 			return 1;
 		}
 		if (!a->out_base_fmt) {
-			img_error("backing format not specified");
-			fprintf(stderr, "Detected format of %s.\n", node->driver->name);
+			img_error("Use of backing file requires explicit backing format");
 			blk_unref(node);
 			return 1;
 		}

@@ -271,10 +271,13 @@ static struct blk_node *find_base(struct blk_node *top, const char *name)
 	if (!name)
 		return top->backing;
 	AUTO(free_ptr) char *full = blk_path_join(top->filename, name);
-	for (struct blk_node *n = top; n->backing; n = n->backing)
-		if (strcmp(n->backing->filename, full) == 0 ||
+	AUTO(free_ptr) char *real = realpath(full, NULL);
+	for (struct blk_node *n = top; n->backing; n = n->backing) {
+		AUTO(free_ptr) char *has = realpath(n->backing->filename, NULL);
+		if (strcmp(n->backing->filename, full) == 0 || (real && has && strcmp(real, has) == 0) ||
 		    (n->backing_file && strcmp(n->backing_file, name) == 0))
 			return n->backing;
+	}
 	return NULL;
 }
 
