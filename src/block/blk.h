@@ -160,6 +160,11 @@ struct blk_place {
 	bool fresh;
 	bool
 	    reads_zero; /* fresh: the room is known to read as zeros, so zeros around the request need no write */
+	/*
+	 * fresh: the driver only takes whole, compressed units: the core puts the request's bytes into what the guest sees
+	 * there and calls write_compressed; commit is not called.
+	 */
+	bool whole;
 	bool frees_old; /* fresh: commit gives room back that requests in flight may be reading */
 	u64 cookie[4]; /* the driver's own */
 };

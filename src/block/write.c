@@ -95,6 +95,19 @@ static int write_fresh(struct blk_node *node, const struct blk_place *p, u64 off
 	return r;
 }
 
+/* The driver packs whole units: what the guest sees there, with the request's bytes in it. */
+static int write_whole(struct blk_node *node, const struct blk_place *p, u64 offset, struct iovs part)
+{
+	size_t len = MIN(p->len, node->size - p->offset);
+	AUTO(free_ptr) u8 *buf = try_alloc(len);
+	struct iovec v;
+	if (!buf)
+		return -ENOMEM;
+	int r = part.len < len ? blk_format_read(node, p->offset, iovs_one(&v, buf, len), 0) : 0;
+	iovs_to_buf(part, buf + (offset - p->offset));
+	return r ? r : node->driver->write_compressed(node, p->offset, buf, len);
+}
+
 static int write_in_place(struct blk_node *node, const struct blk_place *p, struct iovs part)
 {
 	struct around none = { 0 };
@@ -158,7 +171,9 @@ int blk_format_write(struct blk_node *node, u64 offset, struct iovs iov, u32 fla
 		if (r)
 			return r;
 		struct iovs part = len == iov.len ? iov : iovs_cut(iov, done, len);
-		if (p.fresh) {
+		if (p.whole) {
+			r = write_whole(node, &p, at, part);
+		} else if (p.fresh) {
 			r = write_fresh(node, &p, at, part);
 			if (!r && p.frees_old)
 				blk_req_upgrade(node, &req);

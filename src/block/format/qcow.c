@@ -1,0 +1,468 @@
+/*
+ * qcow: QEMU's first copy-on-write image, version 1.
+ *
+ * Spec       keramics docs/formats/src/qcow.md; libyal/libqcow documentation (version 1 parts).
+ * Layout     big-endian header, L1 table, L2 tables and clusters as they were first written. Compressed clusters lie packed, raw
+ *            deflate with a window of 4 KiB.
+ * Modelled   reading, writing, compression, backing files.
+ * Absent     AES encryption: refused.
+ */
+#include "block/cache.h"
+#include "block/format/table.h"
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <zlib.h>
+
+enum { /* header */
+       VERSION = 4,
+       BACKING_AT = 8,
+       BACKING_LEN = 16,
+       MTIME = 20,
+       SIZE = 24,
+       CLUSTER_BITS = 32,
+       L2_BITS = 33,
+       CRYPT = 36,
+       L1_AT = 40,
+       HEADER = 48
+};
+enum { SLICE = 512, WINDOW = 12 };
+#define COMPRESSED BIT(63)
+
+struct qcow {
+	u32 cluster_bits, l2_bits;
+	u32 cluster, l2_bytes;
+	struct blk_table l1;
+	struct cache *l2;
+	u64 next; /* the end of what is used in the file */
+	struct co_lock unpack_lock;
+	u64 unpacked_at; /* entry of the cluster unpacked last; 0: none */
+	u8 *unpacked, *packed;
+};
+
+static unsigned probe_qcow(const u8 *head, size_t len, const char *filename)
+{
+	return len >= HEADER && memcmp(head, "QFI\xfb", 4) == 0 && ld_be32(head + VERSION) == 1 ? 100 : 0;
+}
+
+/* ---- opening ---- */
+
+static struct err *check_header(struct blk_node *node, const u8 *h)
+{
+	struct qcow *s = node->state;
+	if (memcmp(h, "QFI\xfb", 4) != 0)
+		return err_new(ERR_INVALID, "Image not in qcow format");
+	if (ld_be32(h + VERSION) != 1)
+		return err_hint(err_new(ERR_UNSUPPORTED, "qcow (v%u) does not support qcow version %u", 1,
+					ld_be32(h + VERSION)),
+				"Try the 'qcow2' driver instead.");
+	s->cluster_bits = h[CLUSTER_BITS];
+	s->l2_bits = h[L2_BITS];
+	node->size = ld_be64(h + SIZE);
+	if (node->size <= 1)
+		return err_new(ERR_CORRUPT, "Image size is too small (must be at least 2 bytes)");
+	if (s->cluster_bits < 9 || s->cluster_bits > 16)
+		return err_new(ERR_CORRUPT, "Cluster size must be between 512 and 64k");
+	/* 8 bytes an entry */
+	if (s->l2_bits < 9 - 3 || s->l2_bits > 16 - 3)
+		return err_new(ERR_CORRUPT, "L2 table size must be between 512 and 64k");
+	if (ld_be32(h + CRYPT) > 1)
+		return err_new(ERR_CORRUPT, "invalid encryption method in qcow header");
+	if (ld_be32(h + CRYPT))
+		return err_hint(err_new(ERR_UNSUPPORTED, "qcow images with AES encryption are not supported"),
+				"Convert the image to luks with the program that made it.");
+	s->cluster = 1 << s->cluster_bits;
+	s->l2_bytes = 8 << s->l2_bits;
+	u32 shift = s->cluster_bits + s->l2_bits;
+	if (node->size > (u64)INT64_MAX - BIT(shift) ||
+	    (node->size + BIT(shift) - 1) >> shift > INT32_MAX / 8)
+		return err_new(ERR_CORRUPT, "Image too large");
+	return NULL;
+}
+
+static struct err *read_backing_name(struct blk_node *node, const u8 *h)
+{
+	u32 len = ld_be32(h + BACKING_LEN);
+	u64 at = ld_be64(h + BACKING_AT);
+	if (!at)
+		return NULL;
+	if (len > 1023)
+		return err_new(ERR_CORRUPT, "Backing file name too long");
+	if (at > (u64)INT64_MAX - len)
+		return err_new(ERR_CORRUPT, "Backing file name at offset 0x%llx is not valid",
+			       (unsigned long long)at);
+	node->backing_file = alloc(len + 1);
+	int r = len ? blk_pread(node->file, at, node->backing_file, len) : 0;
+	return r ? err_errno(-r, "Could not read the backing file's name") : NULL;
+}
+
+static struct err *load_l1(struct blk_node *node, u64 at)
+{
+	struct qcow *s = node->state;
+	u32 shift = s->cluster_bits + s->l2_bits;
+	u64 n = (node->size + BIT(shift) - 1) >> shift;
+	struct err *e = blk_check_table(at, n, 8, INT32_MAX, 1, "L1 table");
+	if (!e && (at < HEADER || at + n * 8 > node->file->size + 512))
+		e = err_new(ERR_CORRUPT, "L1 table at offset %llu with %llu entries lies outside the file",
+			    (unsigned long long)at, (unsigned long long)n);
+	if (!e)
+		e = blk_table_load(&s->l1, node->file, at, n * 8, 512, "L1 table");
+	if (e)
+		return e;
+	/* Tables and clusters may lie behind the file's end when the last ones hold nothing but zeros. */
+	s->next = MAX(node->file->size, at + n * 8);
+	s->l2 = cache_new(node->file, SLICE, 32 * MiB, "L2 tables");
+	return NULL;
+}
+
+static void free_state(struct qcow *s)
+{
+	cache_free(s->l2);
+	s->l2 = NULL;
+	blk_table_free(&s->l1);
+	free(s->unpacked);
+	free(s->packed);
+	s->unpacked = s->packed = NULL;
+}
+
+static struct err *open_qcow(struct blk_node *node, struct json *opts, u32 flags)
+{
+	struct qcow *s = node->state;
+	u8 h[HEADER];
+	int r = blk_pread(node->file, 0, h, HEADER);
+	if (r)
+		return err_errno(-r, "Could not read qcow header");
+	struct err *e = check_header(node, h);
+	if (!e)
+		e = read_backing_name(node, h);
+	if (!e)
+		e = load_l1(node, ld_be64(h + L1_AT));
+	node->granularity = s->cluster;
+	if (e)
+		free_state(s);
+	return e;
+}
+
+static int flush_qcow(struct blk_node *node)
+{
+	struct qcow *s = node->state;
+	int r = cache_flush(s->l2);
+	return r ? r : blk_table_flush(&s->l1);
+}
+
+static void close_qcow(struct blk_node *node)
+{
+	if ((node->flags & BLK_RDWR) && flush_qcow(node) == 0) {
+		int r = blk_flush(node->file);
+		(void)r; /* blk_flush() before reports it to those who want to know */
+	}
+	free_state(node->state);
+}
+
+/* ---- tables ---- */
+
+/* The slice with the entry of a guest offset; *ret NULL: there is no L2 table. */
+static int l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slice)
+{
+	struct qcow *s = node->state;
+	u64 n = offset >> s->cluster_bits, in = (n & BITS(s->l2_bits)) * 8;
+	u64 table = ld_be64(s->l1.data + (n >> s->l2_bits) * 8);
+	*ret = NULL;
+	if (!table)
+		return 0;
+	if (table % SLICE || table > (u64)INT64_MAX - s->l2_bytes)
+		return -EIO;
+	int r = cache_get(s->l2, table + ROUND_DOWN(in, (u64)SLICE), ret_slice);
+	if (!r)
+		*ret = (u8 *)*ret_slice + in % SLICE;
+	return r;
+}
+
+static int extend(struct blk_node *file, u64 end)
+{
+	if (file->size >= end)
+		return 0;
+	struct err *e = blk_truncate(file, end, false, BLK_PREALLOC_OFF, true);
+	int r = e ? -(err_errnum(e) ?: EIO) : 0;
+	err_free(e);
+	return r;
+}
+
+/* An empty table is on disk before L1 names it. */
+static int new_table(struct blk_node *node, u64 i)
+{
+	struct qcow *s = node->state;
+	u64 at = ROUND_UP(s->next, (u64)MAX(s->cluster, 512u));
+	bool fresh = node->file->zero_init && at >= node->file->size;
+	s->next = at + s->l2_bytes;
+	int r = fresh ? extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
+	if (!r && !ld_be64(s->l1.data + i * 8)) {
+		st_be64(s->l1.data + i * 8, at);
+		blk_table_dirty(&s->l1, i * 8, 8);
+	}
+	return r;
+}
+
+static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
+{
+	struct qcow *s = node->state;
+	cache_after_data(s->l2, node->file);
+	while (count) {
+		void *slice;
+		u8 *p;
+		int r = l2_slice(node, offset, &p, &slice);
+		if (!r && !p) {
+			r = new_table(node, offset >> (s->cluster_bits + s->l2_bits));
+			if (!r)
+				continue;
+		}
+		if (r)
+			return r;
+		u32 from = p - (u8 *)slice, to = from;
+		for (; count && to < SLICE; to += 8, count--, val += step, offset += s->cluster)
+			st_be64((u8 *)slice + to, val);
+		cache_dirty(s->l2, slice, from, to);
+		cache_put(s->l2, slice);
+	}
+	return 0;
+}
+
+/* ---- where and room ---- */
+
+static int map_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
+{
+	struct qcow *s = node->state;
+	u64 in = offset & (s->cluster - 1), first = 0, n = 1;
+	void *slice;
+	u8 *p;
+	int r = l2_slice(node, offset, &p, &slice);
+	if (r)
+		return r;
+	if (p) {
+		first = ld_be64(p);
+		u64 want = (in + len + s->cluster - 1) >> s->cluster_bits;
+		const u8 *end = (u8 *)slice + SLICE;
+		while (n < want && p + n * 8 < end && !(first & COMPRESSED) &&
+		       ld_be64(p + n * 8) == (first ? first + n * s->cluster : 0))
+			n++;
+		cache_put(s->l2, slice);
+	} else {
+		n = BIT(s->l2_bits) - ((offset >> s->cluster_bits) & BITS(s->l2_bits));
+	}
+	*ret = (struct blk_extent){ .where = !first		  ? BLK_HOLE
+					     : first & COMPRESSED ? BLK_ENCODED
+								  : BLK_DATA,
+				    .len = MIN(len, n * s->cluster - in) };
+	ret->cookie[0] = first;
+	ret->file = node->file;
+	ret->offset = first + in;
+	return ret->where == BLK_DATA && (first % 512 || first > (u64)INT64_MAX - n * s->cluster) ? -EIO : 0;
+}
+
+static int unpack(struct blk_node *node, u64 entry)
+{
+	struct qcow *s = node->state;
+	u32 shift = 63 - s->cluster_bits;
+	u64 at = entry & BITS(shift), size = entry >> shift & (s->cluster - 1);
+	if (!s->packed)
+		s->packed = try_alloc(s->cluster);
+	if (!s->unpacked)
+		s->unpacked = try_alloc(s->cluster);
+	if (!s->packed || !s->unpacked)
+		return -ENOMEM;
+	s->unpacked_at = 0;
+	int r = blk_pread(node->file, at, s->packed, size);
+	if (r)
+		return r;
+	z_stream z = {
+		.next_in = s->packed, .avail_in = size, .next_out = s->unpacked, .avail_out = s->cluster
+	};
+	if (inflateInit2(&z, -WINDOW) != Z_OK)
+		return -ENOMEM;
+	r = inflate(&z, Z_FINISH);
+	bool whole = (r == Z_STREAM_END || r == Z_BUF_ERROR) && !z.avail_out;
+	inflateEnd(&z);
+	if (!whole)
+		return -EIO;
+	s->unpacked_at = entry;
+	return 0;
+}
+
+static int read_qcow(struct blk_node *node, const struct blk_extent *x, u64 offset, struct iovs iov)
+{
+	struct qcow *s = node->state;
+	co_lock(&s->unpack_lock);
+	int r = s->unpacked_at == x->cookie[0] ? 0 : unpack(node, x->cookie[0]);
+	if (!r)
+		iovs_from_buf(iov, s->unpacked + (offset & (s->cluster - 1)));
+	co_unlock(&s->unpack_lock);
+	return r;
+}
+
+static int place_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret)
+{
+	struct qcow *s = node->state;
+	struct blk_extent x;
+	int r = map_qcow(node, offset, len, &x);
+	if (r)
+		return r;
+	if (x.where == BLK_DATA) {
+		*ret = (struct blk_place){
+			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
+		};
+		return 0;
+	}
+	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
+	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
+	u64 at = ROUND_UP(s->next, (u64)s->cluster);
+	*ret = (struct blk_place){
+		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = at
+	};
+	ret->reads_zero = node->file->zero_init && at >= node->file->size;
+	s->next = at + bytes;
+	return 0;
+}
+
+static int commit_qcow(struct blk_node *node, const struct blk_place *p)
+{
+	struct qcow *s = node->state;
+	int r = extend(node->file, p->file_offset + p->len);
+	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+}
+
+static void abandon_qcow(struct blk_node *node, const struct blk_place *p)
+{
+	struct qcow *s = node->state;
+	if (s->next == p->file_offset + p->len)
+		s->next = p->file_offset;
+}
+
+/* The format has no zero clusters: what a backing file shows through, or is packed, the core writes over. */
+static int zero_qcow(struct blk_node *node, u64 offset, u64 len, u32 flags)
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (u64 done = 0; done < len;) {
+			struct blk_extent x;
+			int r = map_qcow(node, offset + done, len - done, &x);
+			if (!r && (x.where == BLK_ENCODED ||
+				   (x.where == BLK_HOLE && (node->backing || node->backing_file))))
+				r = -ENOTSUP;
+			if (!r && pass && x.where == BLK_DATA)
+				r = blk_zero(x.file, x.offset, x.len, flags);
+			if (r)
+				return r;
+			done += x.len;
+		}
+	return 0;
+}
+
+/* Raw deflate into out; 0 when it does not become smaller than the cluster. */
+static u32 pack(const void *buf, u32 len, void *out)
+{
+	z_stream z = { .next_in = (void *)buf, .avail_in = len, .next_out = out, .avail_out = len };
+	if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+		return 0;
+	int r = deflate(&z, Z_FINISH);
+	deflateEnd(&z);
+	return r == Z_STREAM_END && z.total_out < len ? z.total_out : 0;
+}
+
+static int write_compressed_qcow(struct blk_node *node, u64 offset, const void *buf, size_t len)
+{
+	struct qcow *s = node->state;
+	AUTO(free_ptr) u8 *in = try_alloc(s->cluster), *out = try_alloc(s->cluster);
+	if (!in || !out)
+		return -ENOMEM;
+	memcpy(in, buf, len);
+	u32 size = pack(in, s->cluster, out), shift = 63 - s->cluster_bits;
+	if (!size) {
+		struct iovec v;
+		return blk_pwritev(node, offset, iovs_one(&v, buf, len), 0);
+	}
+	u64 at = s->next;
+	if (at > BITS(shift))
+		return -ENOSPC;
+	s->next += size;
+	int r = blk_pwrite(node->file, at, out, size);
+	return r ? r : set_entries(node, offset, 1, at | COMPRESSED | (u64)size << shift, 0);
+}
+
+/* ---- info, making ---- */
+
+static struct err *info_qcow(struct blk_node *node, struct blk_info *ret)
+{
+	ret->cluster_size = ((struct qcow *)node->state)->cluster;
+	return NULL;
+}
+
+static struct err *create_qcow(struct blk_create *c)
+{
+	const char *backing = blk_opt_str(c->opts, "backing_file"),
+		   *crypt = blk_opt_str(c->opts, "encrypt.format");
+	/* With a backing file small clusters, so that little is copied. */
+	u32 cluster_bits = backing ? 9 : 12, l2_bits = backing ? 12 : 9, len = backing ? strlen(backing) : 0;
+	u64 size = ROUND_UP(c->size, 512ull), l1 = ROUND_UP(HEADER + (u64)len, 8ull);
+	if (crypt || blk_opt_bool(c->opts, "encryption", false))
+		return err_hint(err_new(ERR_UNSUPPORTED, "qcow images with AES encryption are not supported"),
+				"Use format luks, or qcow2 with encrypt.format=luks.");
+	if (!size)
+		return err_new(ERR_INVALID, "Image size is too small, cannot be zero length");
+	if (len > 1023)
+		return err_new(ERR_INVALID, "Backing file name too long");
+	u64 entries = (size + BIT(cluster_bits + l2_bits) - 1) >> (cluster_bits + l2_bits);
+	if (size > (u64)INT64_MAX - BIT(21) || entries > INT32_MAX / 8)
+		return err_new(ERR_INVALID, "Image too large");
+	AUTO(free_ptr) u8 *h = alloc(l1);
+	memcpy(h, "QFI\xfb", 4);
+	st_be32(h + VERSION, 1);
+	if (len) {
+		st_be64(h + BACKING_AT, HEADER);
+		st_be32(h + BACKING_LEN, len);
+		memcpy(h + HEADER, backing, len);
+		st_be32(h + MTIME, 0);
+	}
+	st_be64(h + SIZE, size);
+	h[CLUSTER_BITS] = cluster_bits;
+	h[L2_BITS] = l2_bits;
+	st_be64(h + L1_AT, l1);
+	struct err *e =
+	    blk_truncate(c->file, ROUND_UP(l1 + entries * 8, 512ull), false, BLK_PREALLOC_OFF, true);
+	if (e)
+		return e;
+	int r = blk_pwrite(c->file, 0, h, l1);
+	return r ? err_errno(-r, "Could not write the qcow header") : NULL;
+}
+
+static const struct blk_opt qcow_opts[] = {
+	{ "size", BLK_OPT_SIZE, "Virtual disk size" },
+	{ "backing_file", BLK_OPT_STR, "File name of a base image" },
+	{ "backing_fmt", BLK_OPT_STR, "Format of the backing image" },
+	{ "encryption", BLK_OPT_BOOL,
+	  "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)" },
+	{ "encrypt.format", BLK_OPT_STR, "Encrypt the image, format choices: 'aes'" },
+	{ "encrypt.key-secret", BLK_OPT_STR, "ID of the secret that provides the AES encryption key" },
+	{ NULL },
+};
+
+BLK_DRIVER(qcow) = {
+	.name = "qcow",
+	.summary = "QEMU copy-on-write image, version 1",
+	.spec = "qcow version 1",
+	.kind = BLK_FORMAT,
+	.state_size = sizeof(struct qcow),
+	.probe = probe_qcow,
+	.open = open_qcow,
+	.close = close_qcow,
+	.map = map_qcow,
+	.read = read_qcow,
+	.place = place_qcow,
+	.commit = commit_qcow,
+	.abandon = abandon_qcow,
+	.zero = zero_qcow,
+	.write_compressed = write_compressed_qcow,
+	.flush = flush_qcow,
+	.info = info_qcow,
+	.create = create_qcow,
+	.create_opts = qcow_opts,
+	.supports_backing = true,
+};

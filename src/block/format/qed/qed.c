@@ -1,0 +1,422 @@
+/*
+ * QED: QEMU enhanced disk image.
+ *
+ * Spec       "QED Image File Format Specification" (docs/interop/qed_spec.rst).
+ * Layout     header cluster(s), L1 table, L2 tables and data clusters in any order.
+ * Modelled   all of it: backing files, zero clusters, growing, check and repair.
+ * Note       writes are ordered so that an end at any moment leaks clusters at most: the "needs check" mark is never set here, but
+ *            an image that carries it is checked and repaired when it is opened for writing.
+ */
+#include "block/format/qed/qed.h"
+#include <errno.h>
+#include <stdio.h>
+
+static unsigned probe_qed(const u8 *head, size_t len, const char *filename)
+{
+	return len >= QED_HEADER && memcmp(head, "QED\0", 4) == 0 ? 100 : 0;
+}
+
+/* ---- opening ---- */
+
+bool qed_offset_valid(const struct qed *s, u64 file_size, u64 at, u64 clusters)
+{
+	u64 end = ROUND_UP(file_size, (u64)s->cluster);
+	return !(at & (s->cluster - 1)) && at >= (u64)s->header_size * s->cluster && at < end &&
+	       clusters * s->cluster <= end - at;
+}
+
+static struct err *check_header(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	const u8 *h = s->header;
+	s->cluster = ld_le32(h + 4);
+	s->table_size = ld_le32(h + 8);
+	s->header_size = ld_le32(h + 12);
+	s->features = ld_le64(h + 16);
+	s->l1_at = ld_le64(h + 40);
+	node->size = ld_le64(h + 48);
+	if (memcmp(h, "QED\0", 4) != 0)
+		return err_new(ERR_INVALID, "Image not in QED format");
+	if (s->features & ~(u64)QED_FEATURES)
+		return err_new(ERR_UNSUPPORTED, "Unsupported QED features: %llx",
+			       (unsigned long long)(s->features & ~(u64)QED_FEATURES));
+	if (s->cluster < 4096 || s->cluster > 64 * MiB || s->cluster & (s->cluster - 1))
+		return err_new(ERR_CORRUPT, "QED cluster size is invalid");
+	/* A new image is never shorter than this; a last cluster that is cut does not count. */
+	u64 file = ROUND_DOWN(node->file->size, (u64)s->cluster);
+	if (!s->table_size || s->table_size > 16 || s->table_size & (s->table_size - 1))
+		return err_new(ERR_CORRUPT, "QED table size is invalid");
+	s->table_entries = (u64)s->table_size * s->cluster / 8;
+	u64 reach;
+	if (node->size % 512 || node->size > INT64_MAX ||
+	    (!__builtin_mul_overflow(s->table_entries * s->table_entries, (u64)s->cluster, &reach) &&
+	     node->size > reach))
+		return err_new(ERR_CORRUPT, "QED image size is invalid");
+	if (!s->header_size || !qed_offset_valid(s, file, s->l1_at, s->table_size))
+		return err_new(ERR_CORRUPT, "QED table offset is invalid");
+	return NULL;
+}
+
+static struct err *read_backing_name(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	u32 at = ld_le32(s->header + 56), len = ld_le32(s->header + 60);
+	if (!(s->features & QED_BACKING))
+		return NULL;
+	if (at < QED_HEADER || (u64)at + len > (u64)s->header_size * s->cluster || len >= 1024)
+		return err_new(ERR_CORRUPT, "QED backing file name of %u bytes at offset %u is invalid", len,
+			       at);
+	node->backing_file = alloc(len + 1);
+	int r = len ? blk_pread(node->file, at, node->backing_file, len) : 0;
+	if (s->features & QED_RAW_BACKING)
+		node->backing_format = str_dup("raw");
+	return r ? err_errno(-r, "Could not read the backing file's name") : NULL;
+}
+
+int qed_write_header(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	st_le64(s->header + 16, s->features);
+	st_le64(s->header + 48, node->size);
+	return blk_pwrite(node->file, 0, s->header, QED_HEADER);
+}
+
+/* Before the first write: what this version does not know goes, and what a crash left behind is repaired. */
+static struct err *make_writable(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	int r = 0;
+	if (ld_le64(s->header + 32)) {
+		st_le64(s->header + 32, 0);
+		r = qed_write_header(node);
+		if (!r)
+			r = blk_flush(node->file);
+	}
+	if (r)
+		return err_errno(-r, "Failed to update header");
+	if (!(s->features & QED_NEED_CHECK) || (node->flags & BLK_FOR_CHECK))
+		return NULL;
+	struct blk_check res = { 0 };
+	struct err *e = qed_check(node, &res, BLK_FIX_ERRORS);
+	if (!e && (res.check_errors || res.corruptions > res.corruptions_fixed))
+		e = err_new(
+		    ERR_CORRUPT,
+		    "QED image was not closed cleanly and cannot be repaired by itself: run check -r all");
+	return e;
+}
+
+static struct err *load_l1(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	u64 reach = s->table_entries * s->cluster, n = (node->size + reach - 1) / reach;
+	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
+	if (!e)
+		s->l2 = cache_new(node->file, QED_SLICE, 32 * MiB, "L2 tables");
+	s->next = ROUND_UP(node->file->size, (u64)s->cluster);
+	return e;
+}
+
+static void free_state(struct qed *s)
+{
+	cache_free(s->l2);
+	s->l2 = NULL;
+	blk_table_free(&s->l1);
+}
+
+static struct err *open_qed(struct blk_node *node, struct json *opts, u32 flags)
+{
+	struct qed *s = node->state;
+	int r = blk_pread(node->file, 0, s->header, QED_HEADER);
+	if (r)
+		return err_errno(-r, "Failed to read QED header");
+	struct err *e = check_header(node);
+	if (!e)
+		e = read_backing_name(node);
+	if (!e)
+		e = load_l1(node);
+	node->granularity = s->cluster;
+	if (!e && (flags & BLK_RDWR))
+		e = make_writable(node);
+	if (e)
+		free_state(s);
+	return e;
+}
+
+/* New L2 tables are on disk, empty, before L1 entries name them: the order of these two does not matter. */
+static int flush_qed(struct blk_node *node)
+{
+	struct qed *s = node->state;
+	int r = s->l2 ? cache_flush(s->l2) : 0;
+	return r ? r : blk_table_flush(&s->l1);
+}
+
+static void close_qed(struct blk_node *node)
+{
+	if ((node->flags & BLK_RDWR) && flush_qed(node) == 0) {
+		int r = blk_flush(node->file);
+		(void)r; /* blk_flush() before reports it to those who want to know */
+	}
+	free_state(node->state);
+}
+
+static struct err *reopen_qed(struct blk_node *node, u32 flags)
+{
+	if (!(flags & BLK_RDWR) || (node->flags & BLK_RDWR))
+		return NULL;
+	u32 old = node->flags;
+	node->flags = flags;
+	struct err *e = make_writable(node);
+	node->flags = old;
+	return e;
+}
+
+/* ---- where and room ---- */
+
+int qed_l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slice)
+{
+	struct qed *s = node->state;
+	u64 n = offset / s->cluster, table = blk_table_le64(&s->l1, n / s->table_entries);
+	u64 in = n % s->table_entries * 8;
+	*ret = NULL;
+	if (!table)
+		return 0;
+	if (!qed_offset_valid(s, node->file->size, table, s->table_size))
+		return -EINVAL;
+	int r = cache_get(s->l2, table + ROUND_DOWN(in, (u64)QED_SLICE), ret_slice);
+	if (!r)
+		*ret = (u8 *)*ret_slice + in % QED_SLICE;
+	return r;
+}
+
+static bool follows(const struct qed *s, u64 first, u64 next, u64 n)
+{
+	return first <= QED_ZERO ? next == first : next == first + n * s->cluster;
+}
+
+static int map_qed(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
+{
+	struct qed *s = node->state;
+	u64 in = offset & (s->cluster - 1), first = 0, n = 1;
+	void *slice;
+	u8 *p;
+	int r = qed_l2_slice(node, offset, &p, &slice);
+	if (r)
+		return r;
+	if (p) {
+		first = ld_le64(p);
+		const u8 *end = (u8 *)slice + QED_SLICE;
+		u64 want = (in + len + s->cluster - 1) / s->cluster;
+		while (n < want && p + n * 8 < end && follows(s, first, ld_le64(p + n * 8), n))
+			n++;
+		cache_put(s->l2, slice);
+	} else { /* the rest of the table */
+		n = s->table_entries - offset / s->cluster % s->table_entries;
+	}
+	*ret = (struct blk_extent){ .where = first == 0		 ? BLK_HOLE
+					     : first == QED_ZERO ? BLK_ZERO
+								 : BLK_DATA,
+				    .len = MIN(len, n * s->cluster - in) };
+	if (ret->where == BLK_DATA) {
+		if (!qed_offset_valid(s, node->file->size, first, 1))
+			return -EINVAL;
+		ret->file = node->file;
+		ret->offset = first + in;
+	}
+	return 0;
+}
+
+static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret)
+{
+	struct qed *s = node->state;
+	struct blk_extent x;
+	int r = map_qed(node, offset, len, &x);
+	if (r)
+		return r;
+	if (x.where == BLK_DATA) {
+		*ret = (struct blk_place){
+			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
+		};
+		return 0;
+	}
+	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
+	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
+	*ret = (struct blk_place){
+		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = s->next
+	};
+	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
+	s->next += bytes;
+	return 0;
+}
+
+static int extend(struct blk_node *file, u64 end)
+{
+	if (file->size >= end)
+		return 0;
+	struct err *e = blk_truncate(file, end, false, BLK_PREALLOC_OFF, true);
+	int r = e ? -(err_errnum(e) ?: EIO) : 0;
+	err_free(e);
+	return r;
+}
+
+static int new_table(struct blk_node *node, u64 i)
+{
+	struct qed *s = node->state;
+	u64 at = s->next, bytes = (u64)s->table_size * s->cluster;
+	bool fresh = node->file->zero_init && at >= node->file->size;
+	s->next += bytes;
+	int r = fresh ? extend(node->file, at + bytes) : blk_zero(node->file, at, bytes, 0);
+	/* Somebody else may have made one meanwhile. */
+	if (!r && !blk_table_le64(&s->l1, i))
+		blk_table_set_le64(&s->l1, i, at);
+	return r;
+}
+
+/* count entries from guest offset on: val, val + step, ... */
+static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
+{
+	struct qed *s = node->state;
+	cache_after_data(s->l2, node->file);
+	while (count) {
+		void *slice;
+		u8 *p;
+		int r = qed_l2_slice(node, offset, &p, &slice);
+		if (!r && !p) {
+			r = new_table(node, offset / s->cluster / s->table_entries);
+			if (!r)
+				continue;
+		}
+		if (r)
+			return r;
+		u32 from = p - (u8 *)slice, to = from;
+		for (; count && to < QED_SLICE; to += 8, count--, val += step, offset += s->cluster)
+			st_le64((u8 *)slice + to, val);
+		cache_dirty(s->l2, slice, from, to);
+		cache_put(s->l2, slice);
+	}
+	return 0;
+}
+
+static int commit_qed(struct blk_node *node, const struct blk_place *p)
+{
+	struct qed *s = node->state;
+	int r = extend(node->file, p->file_offset + p->len);
+	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+}
+
+static void abandon_qed(struct blk_node *node, const struct blk_place *p)
+{
+	struct qed *s = node->state;
+	if (s->next == p->file_offset + p->len)
+		s->next = p->file_offset;
+}
+
+/* Clusters in use keep their room: there are no counts that could give it back. */
+static int zero_qed(struct blk_node *node, u64 offset, u64 len, u32 flags)
+{
+	struct qed *s = node->state;
+	while (len) {
+		struct blk_extent x;
+		int r = map_qed(node, offset, len, &x);
+		if (!r && x.where == BLK_DATA)
+			r = blk_zero(x.file, x.offset, x.len, flags);
+		else if (!r && x.where == BLK_HOLE)
+			r = set_entries(node, offset, (x.len + s->cluster - 1) / s->cluster, QED_ZERO, 0);
+		if (r)
+			return r;
+		offset += x.len;
+		len -= x.len;
+	}
+	return 0;
+}
+
+/* ---- size, backing file, info ---- */
+
+static struct err *truncate_qed(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
+				bool zero)
+{
+	static const char *const modes[] = { "off", "metadata", "falloc", "full" };
+	struct qed *s = node->state;
+	u64 old = node->size, reach;
+	if (prealloc != BLK_PREALLOC_OFF)
+		return err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode '%s'", modes[prealloc]);
+	if (size % 512 ||
+	    (!__builtin_mul_overflow(s->table_entries * s->table_entries, (u64)s->cluster, &reach) &&
+	     size > reach))
+		return err_new(ERR_INVALID, "Invalid image size specified");
+	if (size < old)
+		return err_new(ERR_UNSUPPORTED, "Shrinking images is currently not supported");
+	int r = flush_qed(node);
+	if (r)
+		return err_errno(-r, "Failed to update the image size");
+	struct blk_table l1 = s->l1;
+	node->size = size;
+	reach = s->table_entries * s->cluster;
+	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at,
+				       MAX((size + reach - 1) / reach, (u64)1) * 8, 512, "L1 table");
+	r = e ? 0 : qed_write_header(node);
+	if (e || r) {
+		if (!e)
+			blk_table_free(&s->l1);
+		s->l1 = l1;
+		node->size = old;
+		return e ? e : err_errno(-r, "Failed to update the image size");
+	}
+	blk_table_free(&l1);
+	r = zero && node->backing && size > old ? blk_zero(node, old, size - old, 0) : 0;
+	return r ? err_errno(-r, "Failed to zero the new part of the disk") : NULL;
+}
+
+static struct err *set_backing_qed(struct blk_node *node, const char *file, const char *fmt)
+{
+	struct qed *s = node->state;
+	AUTO(free_ptr) void *buf = NULL;
+	u32 room = s->header_size * s->cluster;
+	struct err *e = blk_load_table(node->file, 0, room, "header", &buf);
+	if (e)
+		return e;
+	int r = qed_put_backing(buf, room, file, fmt);
+	if (!r)
+		r = blk_pwrite_flush(node->file, 0, buf, room);
+	if (r)
+		return err_errno(-r, "Could not write the backing file's name");
+	memcpy(s->header, buf, QED_HEADER);
+	s->features = ld_le64(s->header + 16);
+	free(node->backing_file);
+	free(node->backing_format);
+	node->backing_file = file && *file ? str_dup(file) : NULL;
+	node->backing_format = file && *file && fmt ? str_dup(fmt) : NULL;
+	return NULL;
+}
+
+static struct err *info_qed(struct blk_node *node, struct blk_info *ret)
+{
+	struct qed *s = node->state;
+	ret->cluster_size = s->cluster;
+	ret->dirty = s->features & QED_NEED_CHECK;
+	return NULL;
+}
+
+BLK_DRIVER(qed) = {
+	.name = "qed",
+	.summary = "QEMU enhanced disk image",
+	.spec = "qed_spec.rst",
+	.kind = BLK_FORMAT,
+	.state_size = sizeof(struct qed),
+	.probe = probe_qed,
+	.open = open_qed,
+	.close = close_qed,
+	.reopen = reopen_qed,
+	.map = map_qed,
+	.place = place_qed,
+	.commit = commit_qed,
+	.abandon = abandon_qed,
+	.zero = zero_qed,
+	.flush = flush_qed,
+	.truncate = truncate_qed,
+	.set_backing = set_backing_qed,
+	.info = info_qed,
+	.check = qed_check,
+	.create = qed_create,
+	.create_opts = qed_opts,
+	.supports_backing = true,
+};

@@ -1,0 +1,644 @@
+/*
+ * Tests that every format must pass, over a transport in memory that remembers each write: contents against a plain array, images
+ * broken at random, ends at any moment (kill) and ends that lose what was not flushed (power cut).
+ */
+#include "table.c"
+#include "base/test.h"
+#include <stdio.h>
+
+/* ---- a transport in memory ---- */
+
+struct event {
+	struct mem *mem; /* NULL: a flush */
+	u64 offset, len; /* len 0: truncation to offset */
+	u8 *data;
+};
+
+struct mem {
+	struct mem *next;
+	char *name;
+	u8 *data, *base; /* base: as it was when the log began */
+	u64 bytes, cap, base_bytes;
+};
+
+static struct mem *mems;
+static struct event *events;
+static size_t n_events, cap_events;
+static bool logging;
+
+static struct mem *mem_find(const char *name)
+{
+	struct mem *m = mems;
+	while (m && strcmp(m->name, name) != 0)
+		m = m->next;
+	return m;
+}
+
+static void mem_set_size(struct mem *m, u64 bytes)
+{
+	if (bytes > m->cap) {
+		u64 cap = MAX(bytes, m->cap * 2);
+		u8 *data = calloc(1, cap);
+		memcpy(data, m->data ? m->data : data, m->bytes);
+		free(m->data);
+		m->data = data;
+		m->cap = cap;
+	}
+	if (bytes < m->bytes)
+		memset(m->data + bytes, 0, m->bytes - bytes);
+	m->bytes = bytes;
+}
+
+static void log_event(struct mem *m, u64 offset, const u8 *data, u64 len)
+{
+	if (!logging)
+		return;
+	events = grow(events, &cap_events, n_events + 1, sizeof(*events));
+	events[n_events++] = (struct event){ m, offset, len, data ? memcpy(malloc(len), data, len) : NULL };
+}
+
+static void log_clear(void)
+{
+	for (size_t i = 0; i < n_events; i++)
+		free(events[i].data);
+	n_events = 0;
+}
+
+static void log_begin(void)
+{
+	log_clear();
+	for (struct mem *m = mems; m; m = m->next) {
+		free(m->base);
+		m->base = memcpy(malloc(m->bytes + 1), m->data, m->bytes);
+		m->base_bytes = m->bytes;
+	}
+	logging = true;
+}
+
+struct testmem {
+	struct mem *m;
+};
+
+static struct err *testmem_open(struct blk_node *node, struct json *opts, u32 flags)
+{
+	struct testmem *s = node->state;
+	AUTO(free_ptr) char *name = blk_take_str(opts, "filename");
+	s->m = name ? mem_find(name) : NULL;
+	if (!s->m)
+		return err_new(ERR_NOT_FOUND, "Could not open '%s': No such file or directory", name);
+	node->size = ROUND_UP(s->m->bytes, 512ull);
+	node->zero_init = true;
+	return NULL;
+}
+
+static int testmem_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	struct mem *m = ((struct testmem *)node->state)->m;
+	size_t part = offset >= m->bytes ? 0 : MIN(iov.len, m->bytes - offset);
+	iovs_fill(iov, 0);
+	if (part)
+		iovs_from_buf(iovs_cut(iov, 0, part), m->data + offset);
+	return 0;
+}
+
+enum { MEM_MAX = 1 << 30 };
+
+static void testmem_grown(struct blk_node *node)
+{
+	node->size = ROUND_UP(((struct testmem *)node->state)->m->bytes, 512ull);
+}
+
+static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	struct mem *m = ((struct testmem *)node->state)->m;
+	if (offset + iov.len > MEM_MAX)
+		return -ENOSPC;
+	if (offset + iov.len > m->bytes)
+		mem_set_size(m, offset + iov.len);
+	iovs_to_buf(iov, m->data + offset);
+	log_event(m, offset, m->data + offset, iov.len);
+	testmem_grown(node);
+	return 0;
+}
+
+static int testmem_flush(struct blk_node *node)
+{
+	log_event(NULL, 0, NULL, 0);
+	return 0;
+}
+
+static struct err *testmem_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc mode,
+				    bool zero)
+{
+	struct mem *m = ((struct testmem *)node->state)->m;
+	if (size > MEM_MAX)
+		return err_errno(ENOSPC, "Failed to resize the file");
+	mem_set_size(m, size);
+	log_event(m, size, NULL, 0);
+	testmem_grown(node);
+	return NULL;
+}
+
+static struct err *testmem_create(struct blk_create *c)
+{
+	struct mem *m = mem_find(c->filename);
+	if (!m) {
+		m = alloc(sizeof(*m));
+		m->name = str_dup(c->filename);
+		m->next = mems;
+		mems = m;
+	}
+	mem_set_size(m, 0);
+	mem_set_size(m, c->size);
+	return NULL;
+}
+
+static void mems_free(void)
+{
+	log_clear();
+	logging = false;
+	while (mems) {
+		struct mem *m = mems;
+		mems = m->next;
+		free(m->name);
+		free(m->data);
+		free(m->base);
+		free(m);
+	}
+}
+
+static const char *const testmem_prefixes[] = { "testmem", NULL };
+static const struct blk_opt testmem_opts[] = { { "size", BLK_OPT_SIZE, "" }, { NULL } };
+
+BLK_DRIVER(testmem) = {
+	.name = "testmem",
+	.summary = "a file in memory, for tests",
+	.kind = BLK_TRANSPORT,
+	.prefixes = testmem_prefixes,
+	.state_size = sizeof(struct testmem),
+	.open = testmem_open,
+	.preadv = testmem_preadv,
+	.pwritev = testmem_pwritev,
+	.flush = testmem_flush,
+	.truncate = testmem_truncate,
+	.create = testmem_create,
+	.create_opts = testmem_opts,
+};
+
+/* ---- the formats and how they are made ---- */
+
+static const struct variant {
+	const char *fmt, *opts;
+	bool fixed; /* has no metadata that changes */
+	bool base; /* lies over another image, full of BASE_ID */
+} variants[] = {
+	{ "vdi", "{}" },
+	{ "vdi", "{'static': 'on'}" },
+	{ "vpc", "{}" },
+	{ "vpc", "{'force_size': 'on'}" },
+	{ "vmdk", "{}" },
+	{ "vmdk", "{'zeroed_grain': 'on'}" },
+	{ "vmdk", "{'subformat': 'streamOptimized'}" },
+	{ "vmdk", "{'subformat': 'twoGbMaxExtentSparse'}" },
+	{ "vmdk", "{'subformat': 'monolithicFlat'}", true },
+	{ "qed", "{}" },
+	{ "qed", "{'cluster_size': '4096', 'table_size': '1'}" },
+	{ "qcow", "{}" },
+	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
+	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
+	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
+	{ "parallels", "{}" },
+	{ "parallels", "{'cluster_size': '32256'}" },
+	{ "vhdx", "{'block_size': '1M'}" },
+	{ "vhdx", "{'block_size': '2M', 'subformat': 'fixed'}", true },
+	{ "vpc", "{'subformat': 'fixed', 'force_size': 'on'}", true },
+};
+
+enum { DISK = 8 << 20, UNIT = 512, BASE_ID = 9999 };
+#define IMAGE "testmem:image"
+
+static u64 seed;
+
+static u32 any(u32 below)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (seed >> 33) % below;
+}
+
+static void fail(const struct variant *v, const char *what, struct err *e)
+{
+	test_fail(__FILE__, __LINE__, "%s %s: %s: %s", v->fmt, v->opts, what, e ? err_text(e) : "");
+	err_free(e);
+}
+
+/* What is shown through where the image itself holds nothing. */
+static struct err *make_base(struct blk_graph *g, bool raw)
+{
+	struct json *opts = json_dict();
+	struct blk_node *node;
+	json_set(opts, "size", json_strf("%d", DISK));
+	struct err *e = blk_create_image(g, "testmem:base", raw ? "raw" : "vmdk", opts);
+	if (!e)
+		e = blk_open(g, "testmem:base", raw ? "raw" : "vmdk", NULL, BLK_RDWR, &node);
+	if (e)
+		return e;
+	u32 *all = malloc(DISK);
+	for (u32 i = 0; i < DISK / 4; i++)
+		all[i] = BASE_ID;
+	CHECK_EQ(blk_pwrite(node, 0, all, DISK), 0);
+	free(all);
+	blk_unref(node);
+	return NULL;
+}
+
+static bool make(struct blk_graph *g, const struct variant *v)
+{
+	struct json *opts;
+	struct err *e = v->base ? make_base(g, strstr(v->opts, "'raw'")) : NULL;
+	if (!e)
+		e = json_parse(v->opts, strlen(v->opts), &opts);
+	if (!e) {
+		json_set(opts, "size", json_strf("%d", DISK));
+		e = blk_create_image(g, IMAGE, v->fmt, opts);
+	}
+	if (e)
+		fail(v, "create", e);
+	return !e;
+}
+
+static struct blk_node *reopen_image(struct blk_graph *g, const struct variant *v, u32 flags)
+{
+	struct blk_node *node = NULL;
+	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, flags, &node);
+	if (e)
+		fail(v, "open", e);
+	return node;
+}
+
+/* Writes, zeros or discards a random range; what it must read as afterwards goes to ids, one a sector. */
+static u32 sizes[] = { 512, 4096, 65536, 200 * 1024, 2 << 20 };
+
+static int step(struct blk_node *node, u32 *ids, u32 id, u64 *ret_from, u64 *ret_len)
+{
+	static u32 buf[(4 << 20) / 4];
+	u64 len = (any(sizes[any(LEN(sizes))]) / UNIT + 1) * UNIT,
+	    from = any((DISK - len) / UNIT) * (u64)UNIT;
+	if (any(3)) /* crowd */
+		from = from % (2 << 20);
+	u32 kind = any(10);
+	*ret_from = from / UNIT;
+	*ret_len = len / UNIT;
+	if (kind == 0)
+		id = 0;
+	for (u64 i = 0; i < len / 4; i++)
+		buf[i] = id;
+	for (u64 i = 0; i < len / UNIT && ids; i++)
+		ids[from / UNIT + i] = id;
+	return kind ? blk_pwrite(node, from, buf, len)
+		    : blk_zero(node, from, len, any(2) ? BLK_REQ_MAY_UNMAP : 0);
+}
+
+/* The id a sector holds; UINT32_MAX when it is a mixture. */
+static u32 id_of(const u32 *sector)
+{
+	for (unsigned i = 1; i < UNIT / 4; i++)
+		if (sector[i] != sector[0])
+			return UINT32_MAX;
+	return sector[0];
+}
+
+static u32 *contents(struct blk_node *node)
+{
+	u32 *all = malloc(DISK), *ids = malloc(DISK / UNIT * 4);
+	int r = blk_pread(node, 0, all, DISK);
+	for (u32 i = 0; i < DISK / UNIT; i++)
+		ids[i] = r ? UINT32_MAX : id_of(all + i * (UNIT / 4));
+	free(all);
+	return ids;
+}
+
+static u64 check_errors(struct blk_node *node)
+{
+	struct blk_check res = { 0 };
+	struct err *e = node->driver->check ? node->driver->check(node, &res, 0) : NULL;
+	bool failed = e;
+	err_free(e);
+	return failed + res.corruptions + res.check_errors;
+}
+
+TEST(formats, hold_what_random_writes_put_there)
+{
+	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		struct blk_graph *g = blk_graph_new();
+		u32 *ids = calloc(DISK / UNIT, 4);
+		struct blk_node *node = NULL;
+		for (u32 s = 0; s < DISK / UNIT && v->base; s++)
+			ids[s] = BASE_ID;
+		seed = 1;
+		if (make(g, v))
+			node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+		for (u32 i = 1; i < 250 && node; i++) {
+			u64 from, len;
+			int r = step(node, ids, i, &from, &len);
+			if (r) {
+				test_fail(__FILE__, __LINE__, "%s %s: step %u gives %d", v->fmt, v->opts, i,
+					  r);
+				break;
+			}
+			if (i % 50)
+				continue;
+			blk_unref(node);
+			node = reopen_image(g, v, i % 100 ? BLK_RDWR | BLK_UNMAP : 0);
+			u32 *got = node ? contents(node) : NULL;
+			for (u32 s = 0; s < DISK / UNIT && got; s++)
+				if (got[s] != ids[s]) {
+					test_fail(__FILE__, __LINE__,
+						  "%s %s: after %u steps sector %u holds %u, not %u", v->fmt,
+						  v->opts, i, s, got[s], ids[s]);
+					break;
+				}
+			free(got);
+			if (node && check_errors(node))
+				test_fail(__FILE__, __LINE__, "%s %s: check finds errors", v->fmt, v->opts);
+			blk_unref(node);
+			node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+		}
+		blk_unref(node);
+		free(ids);
+		blk_graph_free(g);
+		mems_free();
+	}
+}
+
+/* ---- broken images ---- */
+
+struct saved {
+	u8 *data[32];
+	u64 bytes[32];
+};
+
+static void save_all(struct saved *s)
+{
+	unsigned i = 0;
+	for (struct mem *m = mems; m; m = m->next, i++) {
+		s->data[i] = memcpy(malloc(m->bytes + 1), m->data, m->bytes);
+		s->bytes[i] = m->bytes;
+	}
+}
+
+static void restore_all(const struct saved *s)
+{
+	unsigned i = 0;
+	for (struct mem *m = mems; m; m = m->next, i++) {
+		mem_set_size(m, s->bytes[i]);
+		memcpy(m->data, s->data[i], s->bytes[i]);
+	}
+}
+
+static void saved_free(struct saved *s)
+{
+	for (unsigned i = 0; i < LEN(s->data); i++)
+		free(s->data[i]);
+}
+
+/* Metadata lies where the file is not the disk's data: those places were found by looking for bytes that are not 0xdd. */
+static u64 metadata_byte(const struct mem *m)
+{
+	for (unsigned tries = 0; tries < 200; tries++) {
+		u64 at = any(8) ? any(MIN(m->bytes, any(2) ? 4096ull : 2ull << 20)) : any(m->bytes);
+		if (m->data[at] != 0xdd && (m->data[at] || any(20) == 0))
+			return at;
+	}
+	return any(m->bytes);
+}
+
+static void mutate(struct mem *m)
+{
+	static const u8 favourites[] = { 0, 1, 0x7f, 0x80, 0xff };
+	for (u32 n = any(3) + 1; n && m->bytes; n--) {
+		u64 at = metadata_byte(m);
+		switch (any(5)) {
+		case 0:
+			m->data[at] ^= 1 << any(8);
+			break;
+		case 1:
+			m->data[at] = favourites[any(LEN(favourites))];
+			break;
+		case 2:
+			m->data[at] += any(3) - 1;
+			break;
+		case 3:
+			memset(m->data + at, any(2) ? 0xff : 0, MIN(m->bytes - at, 1ull << any(4)));
+			break;
+		default:
+			if (any(10) == 0)
+				mem_set_size(m, any(m->bytes));
+			else
+				m->data[at] = any(256);
+		}
+	}
+}
+
+static void use_broken(struct blk_graph *g, const struct variant *v, u8 *buf)
+{
+	struct blk_node *node = NULL;
+	static const u32 modes[] = { 0, BLK_RDWR | BLK_UNMAP, BLK_FOR_CHECK,
+				     BLK_RDWR | BLK_FOR_CHECK | BLK_UNMAP, BLK_NO_IO };
+	u32 mode = modes[any(LEN(modes))] | (any(2) ? BLK_NO_BACKING : 0);
+	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, mode, &node);
+	err_free(e);
+	if (e)
+		return;
+	u64 size = MIN(blk_size(node), (u64)DISK * 2);
+	int r = 0;
+	if (mode & BLK_FOR_CHECK && node->driver->check) {
+		struct blk_check res = { 0 };
+		e = node->driver->check(node, &res, mode & BLK_RDWR ? BLK_FIX_LEAKS | BLK_FIX_ERRORS : 0);
+		err_free(e);
+	}
+	for (u64 at = 0; at < size && !r && !(mode & BLK_NO_IO); at += 1 << 19)
+		r = blk_pread(node, at, buf, MIN(size - at, 1ull << 16));
+	if (mode & BLK_RDWR) {
+		memset(buf, 0xdd, 70000);
+		for (unsigned i = 0; i < 4; i++) {
+			r = blk_pwrite(node, any(MAX(size, 70001ull) - 70000), buf, 70000);
+			r = blk_zero(node, any(MAX(size, 70001ull) - 70000), 70000, 0);
+		}
+		r = blk_flush(node);
+	}
+	struct blk_info info = { 0 };
+	e = node->driver->info ? node->driver->info(node, &info) : NULL;
+	err_free(e);
+	json_free(info.specific);
+	blk_unref(node);
+}
+
+TEST(formats, broken_images_do_no_harm)
+{
+	u8 *buf = malloc(1 << 20);
+	const char *times = getenv("RHEA_TEST_MUTATIONS");
+	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		struct blk_graph *g = blk_graph_new();
+		struct saved s = { 0 };
+		struct blk_node *node = make(g, v) ? reopen_image(g, v, BLK_RDWR) : NULL;
+		memset(buf, 0xdd, 1 << 20);
+		if (node) {
+			CHECK_EQ(blk_pwrite(node, 0, buf, 300000), 0);
+			CHECK_EQ(blk_pwrite(node, DISK - 70000, buf, 70000), 0);
+			CHECK_EQ(blk_zero(node, 65536, 65536, 0), 0);
+		}
+		blk_unref(node);
+		save_all(&s);
+		seed = 7;
+		for (unsigned i = times ? atoi(times) : 400; i && node; i--) {
+			restore_all(&s);
+			struct mem *m = mems;
+			for (u32 n = any(8) == 0 ? any(3) : 0; n && m->next; n--)
+				m = m->next;
+			if (any(2))
+				m = mem_find(IMAGE);
+			mutate(m);
+			use_broken(g, v, buf);
+		}
+		saved_free(&s);
+		blk_graph_free(g);
+		mems_free();
+	}
+	free(buf);
+}
+
+/* ---- ends at any moment ---- */
+
+struct step_log {
+	size_t begin, end; /* events before and after the step */
+	u64 from, len; /* sectors; len 0: a flush */
+	u32 id;
+};
+
+static void apply(const struct event *ev, u64 len)
+{
+	if (!ev->len)
+		mem_set_size(ev->mem, ev->offset);
+	else if (ev->offset + len > ev->mem->bytes)
+		mem_set_size(ev->mem, ev->offset + len);
+	memcpy(ev->mem->data + ev->offset, ev->data ? ev->data : (u8 *)"", ev->data ? len : 0);
+}
+
+/* The files as they are after the first n events; cut: those since the last flush may be lost or torn. */
+static void crash(size_t n, bool cut)
+{
+	size_t safe = n;
+	for (struct mem *m = mems; m; m = m->next) {
+		mem_set_size(m, 0);
+		mem_set_size(m, m->base_bytes);
+		memcpy(m->data, m->base, m->base_bytes);
+	}
+	while (cut && safe && events[safe - 1].mem)
+		safe--;
+	for (size_t i = 0; i < n; i++) {
+		const struct event *ev = &events[i];
+		if (!ev->mem || (i >= safe && any(2)))
+			continue;
+		apply(ev, i >= safe && any(4) == 0 ? any(ev->len / 512 + 1) * 512ull : ev->len);
+	}
+}
+
+/* What a sector may hold after the crash: what it held at the last flush, or anything written since. */
+static bool allowed(const struct step_log *log, unsigned n, size_t at, u64 sector, u32 id, u32 first)
+{
+	bool since = true; /* looking at steps after the last flush that ended before the crash */
+	while (n--) {
+		const struct step_log *l = &log[n];
+		if (l->begin > at)
+			continue;
+		if (!l->len && l->end <= at)
+			since = false;
+		if (!l->len || sector < l->from || sector >= l->from + l->len)
+			continue;
+		if (l->id == id)
+			return true;
+		if (!since)
+			return false; /* the last value before the flush, and it is another */
+	}
+	return id == first;
+}
+
+static bool survives(struct blk_graph *g, const struct variant *v, const struct step_log *log, unsigned n,
+		     size_t at, bool cut)
+{
+	struct blk_node *node = NULL;
+	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, BLK_RDWR | BLK_UNMAP, &node);
+	if (e) {
+		fail(v, cut ? "open after a cut" : "open after a kill", e);
+		return false;
+	}
+	u64 errors = check_errors(node);
+	u32 *ids = contents(node), bad = 0, where = 0;
+	for (u32 s = 0; s < DISK / UNIT; s++)
+		if (!allowed(log, n, at, s, ids[s], v->base ? BASE_ID : 0) && !bad++)
+			where = s;
+	if (bad || errors)
+		test_fail(__FILE__, __LINE__,
+			  "%s %s: %s at event %zu of %zu: %u wrong sectors, the first %u holds %u; check "
+			  "finds %llu errors",
+			  v->fmt, v->opts, cut ? "cut" : "kill", at, n_events, bad, where, ids[where],
+			  (unsigned long long)errors);
+	u32 word[UNIT / 4];
+	for (unsigned i = 0; i < UNIT / 4; i++)
+		word[i] = 4711;
+	u64 sector = any(DISK / UNIT);
+	int r = blk_pwrite(node, sector * UNIT, word, UNIT);
+	blk_unref(node);
+	node = reopen_image(g, v, 0);
+	u32 *again = node ? contents(node) : NULL;
+	ids[sector] = 4711;
+	if (!again || r || memcmp(ids, again, DISK / UNIT * 4) != 0)
+		fail(v, "writing after a crash changed something else", NULL);
+	blk_unref(node);
+	free(again);
+	free(ids);
+	return !bad && !errors;
+}
+
+TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
+{
+	const char *times = getenv("RHEA_TEST_CRASHES");
+	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		struct blk_graph *g = blk_graph_new();
+		struct step_log log[120];
+		unsigned n = 0;
+		struct blk_node *node = NULL;
+		seed = 3;
+		if (make(g, v)) {
+			log_begin();
+			node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+		}
+		for (u32 id = 1; node && n < LEN(log); id++, n++) {
+			log[n] = (struct step_log){ .begin = n_events };
+			int r;
+			if (id % 9 == 0) {
+				r = blk_flush(node);
+			} else {
+				u32 *ids = calloc(DISK / UNIT, 4);
+				r = step(node, ids, id, &log[n].from, &log[n].len);
+				log[n].id = ids[log[n].from];
+				free(ids);
+			}
+			CHECK_EQ(r, 0);
+			log[n].end = n_events;
+		}
+		blk_unref(node);
+		logging = false;
+		for (unsigned i = times ? atoi(times) : 12; i && node; i--)
+			for (unsigned cut = 0; cut < 2; cut++) {
+				size_t at = any(n_events + 1);
+				crash(at, cut);
+				if (!survives(g, v, log, n, at, cut)) {
+					i = 1;
+					break;
+				}
+			}
+		blk_graph_free(g);
+		mems_free();
+	}
+}
