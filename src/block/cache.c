@@ -12,7 +12,7 @@ struct slice {
 
 struct cache {
 	struct blk_node *file;
-	const char *load_event, *update_event; /* for tests */
+	const char *what, *load_event, *update_event;
 	u32 unit;
 	size_t n, max, dirty, buckets;
 	struct slice **table, *hand, *last; /* last: the slice found last */
@@ -22,19 +22,24 @@ struct cache {
 	u8 *bounce;
 };
 
-struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *load_event,
-			const char *update_event)
+struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what)
 {
 	struct cache *c = alloc(sizeof(*c));
 	c->file = file;
 	c->unit = unit;
-	c->load_event = load_event;
-	c->update_event = update_event;
+	c->what = what;
+	cache_events(c, "table_load", "table_update");
 	c->max = MAX(bytes / unit, 4ull);
 	c->buckets = 64;
 	c->table = alloc(c->buckets * sizeof(*c->table));
 	c->bounce = alloc(unit);
 	return c;
+}
+
+void cache_events(struct cache *c, const char *load, const char *update)
+{
+	c->load_event = load;
+	c->update_event = update;
 }
 
 static struct slice **bucket(struct cache *c, u64 offset)

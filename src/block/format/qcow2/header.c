@@ -544,8 +544,10 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 	if (e)
 		return e;
 	u32 unit = MIN(s->cluster_size, (u64)4096);
-	s->l2 = cache_new(node->file, unit, c.l2, "l2_load", "l2_update");
-	s->refs = cache_new(node->file, unit, c.refs, "refblock_load", "refblock_update");
+	s->l2 = cache_new(node->file, unit, c.l2, "L2 table");
+	cache_events(s->l2, "l2_load", "l2_update");
+	s->refs = cache_new(node->file, unit, c.refs, "refcount block");
+	cache_events(s->refs, "refblock_load", "refblock_update");
 	s->lazy = s->compatible & COMPAT_LAZY;
 	s->discard_passes = flags & BLK_UNMAP;
 	bool request = s->discard_passes, snapshot = true, other = false;
