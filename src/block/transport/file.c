@@ -596,6 +596,10 @@ static struct err *create(struct blk_create *c)
 	}
 	if (!e)
 		e = set_length(fd, 0, c->size, mode);
+	/* The first block is written, so that whoever opens the file can find the unit of direct reads. */
+	static const u8 zeros[4096];
+	if (!e && c->size && mode == BLK_PREALLOC_OFF && pwrite(fd, zeros, MIN(c->size, sizeof(zeros)), 0) < 0)
+		e = err_errno(errno, "Could not write to '%s'", name);
 	close(fd);
 	return e;
 }
