@@ -4,7 +4,7 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
- * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
+ * Options    filename, locking (on, off, auto), aio (threads; native and io_uring name the same workers for now).
  */
 #include "block/blk.h"
 #include "block/transport/lock.h"
