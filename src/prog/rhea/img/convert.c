@@ -492,8 +492,8 @@ static bool open_sources(struct img *m, struct args *a, struct convert *c, struc
 	return true;
 }
 
-/* Reads "img_load_snapshot" of map.c. */
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param);
+
+
 
 static int create_target(struct img *m, struct args *a, struct convert *c)
 {
@@ -647,7 +647,7 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		img_error("Format driver '%s' does not support bitmaps", c->src[0]->driver->name);
 		return 1;
 	}
-	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot, true))
+	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot))
 		return 1;
 	if (a->snapshot) {
 		c->src_size[0] = c->total = blk_size(c->src[0]);

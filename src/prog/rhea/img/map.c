@@ -126,8 +126,7 @@ IMG_VERB(map) = {
 
 /* ---- measure ---- */
 
-/* "-l snapshot.id=1,snapshot.name=x" or an id or name. Reports and gives false. */
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param);
+
 
 static int do_measure(struct img *m, const char *filename, const char *fmt, const char *out_fmt,
 		      struct json *opts, bool has_size, u64 size, const char *snapshot, bool as_json)
@@ -135,7 +134,7 @@ static int do_measure(struct img *m, const char *filename, const char *fmt, cons
 	struct blk_node *node = NULL;
 	if (filename && !(node = img_open(m, filename, fmt, BLK_UNMAP)))
 		return 1;
-	if (snapshot && !img_load_snapshot(node, snapshot, true)) {
+	if (snapshot && !img_load_snapshot(node, snapshot)) {
 		blk_unref(node);
 		return 1;
 	}
@@ -278,7 +277,7 @@ IMG_VERB(measure) = {
 	.run = measure,
 };
 
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param UNUSED)
+bool img_load_snapshot(struct blk_node *node, const char *spec)
 {
 	const char *id = NULL, *name = NULL;
 	AUTO(free_ptr) char *copy = str_dup(spec);
