@@ -11,7 +11,8 @@ static bool has(const struct blk_opt *table, const char *name)
 }
 
 /* The transport's part of the options: what the format has itself is the format's, but for raw, which has nothing. */
-static void split_opts(struct json *all, const struct blk_opt *table, const struct blk_opt *format, struct json *out)
+static void split_opts(struct json *all, const struct blk_opt *table, const struct blk_opt *format,
+		       struct json *out)
 {
 	for (; table && table->name; table++) {
 		struct json *v = json_get(all, table->name);

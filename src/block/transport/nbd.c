@@ -560,8 +560,8 @@ static struct err *take_address(struct nbd *s, struct json *opts)
 {
 	AUTO(free_ptr) char *type = blk_take_str(opts, "server.type");
 	AUTO(free_ptr)
-	char *creds = blk_take_str(opts, "tls-creds"),
-	     *delay = blk_take_str(opts, "reconnect-delay"), *timeout = blk_take_str(opts, "open-timeout");
+	char *creds = blk_take_str(opts, "tls-creds"), *delay = blk_take_str(opts, "reconnect-delay"),
+	     *timeout = blk_take_str(opts, "open-timeout");
 	s->addr.path = blk_take_str(opts, "server.path");
 	s->addr.host = blk_take_str(opts, "server.host");
 	s->addr.port = blk_take_str(opts, "server.port");

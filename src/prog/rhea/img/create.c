@@ -12,10 +12,11 @@ static const struct blk_opt *find(const struct blk_opt *table, const char *name)
 
 static void print_value(const char *text)
 {
-	bool plain = true;
-	for (const char *p = text; *p; p++)
-		plain &= *p != ' ';
-	printf(plain ? "%s" : "'%s'", text);
+	for (; *text; text++) { /* as it would be written in an option list */
+		if (*text == ',')
+			putchar(',');
+		putchar(*text);
+	}
 }
 
 /* Sizes print as bytes, whatever the user wrote. */

@@ -126,8 +126,6 @@ IMG_VERB(map) = {
 
 /* ---- measure ---- */
 
-
-
 static int do_measure(struct img *m, const char *filename, const char *fmt, const char *out_fmt,
 		      struct json *opts, bool has_size, u64 size, const char *snapshot, bool as_json)
 {
@@ -154,7 +152,8 @@ static int do_measure(struct img *m, const char *filename, const char *fmt, cons
 		img_report(e, "%s", "");
 	else
 		status = 0;
-	if (!status && node && strcmp(out_fmt, "qcow2") == 0 && strcmp(node->driver->name, "qcow2") == 0) {
+	if (!status && node && strcmp(out_fmt, "qcow2") == 0 && strcmp(node->driver->name, "qcow2") == 0 &&
+	    strcmp(blk_opt_str(opts, "compat") ? blk_opt_str(opts, "compat") : "", "0.10") != 0) {
 		res.has_bitmaps = true;
 		u64 cs = blk_opt_num(opts, "cluster_size", 65536), dir = 0;
 		for (struct blk_dirty *b = node->dirty; b; b = b->next) {

@@ -279,8 +279,6 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : 1;
 }
 
-
-
 static int run(int argc, char **argv)
 {
 	enum { OBJECT = 256, IMAGE_OPTS };

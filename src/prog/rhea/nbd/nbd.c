@@ -325,8 +325,6 @@ static struct blk_node *open_image(struct blk_graph *g, struct args *a)
 	return node;
 }
 
-
-
 static int add_bitmaps(struct nbd_export *x, const struct args *a)
 {
 	x->bitmaps = alloc(a->n_bitmaps * sizeof(*x->bitmaps));

@@ -1,0 +1,60 @@
+/*
+ * A guest architecture: what its folder tells the rest. One folder under guest/, declared by GUEST(name).
+ */
+#pragma once
+#include "translate/ir/build.h"
+
+struct err;
+
+enum guest_sense { INSN_OK, INSN_UNDEFINED };
+
+/* A CPU model: a name and the guest's own description of it. Tables end with name NULL. */
+struct guest_model {
+	const char *name, *summary;
+	const void *data;
+};
+
+/* One register as gdb and the monitor know it. Tables end with name NULL. */
+struct guest_reg {
+	const char *name, *feature; /* "org.gnu.gdb.aarch64.core" */
+	u16 offset; /* in the CPU state */
+	u16 bits;
+	const char *type, *group; /* gdb's type names, NULL for the default */
+	/* Registers that are not kept as they read (offset is 0 then). */
+	u64 (*get)(const struct cpu *cpu);
+	void (*set)(struct cpu *cpu, u64 value);
+};
+
+struct guest {
+	const char *name; /* as in qemu-NAME */
+	const char *summary;
+	u8 addr_type; /* TY_I32, TY_I64 */
+	bool big_endian;
+	u8 insn_min, insn_max; /* lengths of instructions, bytes */
+	size_t state_size; /* of the guest's struct, which begins with struct cpu */
+	const struct ir_slot *slots;
+	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */
+	const u16 *hot_int, *hot_vec;
+	const struct guest_model *models; /* the first is the default */
+	const struct guest_reg *regs;
+	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
+	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
+
+	/* Prepares a zeroed CPU of this model. */
+	void (*reset)(struct cpu *cpu, const void *model);
+	/* Sets region->fp and whatever else follows from the key. Called before the first instruction of a region. */
+	void (*begin)(struct tr *t);
+	/*
+	 * Translates the instruction at t->pc: sets t->len and emits, INSN first. An instruction that is undefined in this mode and model emits
+	 * RAISE EV_UNDEFINED and gives INSN_UNDEFINED. t->avail < length: raises EV_FETCH for the missing part.
+	 */
+	enum guest_sense (*insn)(struct tr *t);
+	/* Assembly text of the instruction at code; its length in ret_len. Never fails: ".inst 0x..." for what is undefined. */
+	const char *(*text)(const u8 *code, u32 avail, u64 pc, u64 key, char *buf, size_t size, u32 *ret_len);
+};
+//registry: GUEST struct guest guest_ guests
+#define GUEST(id) \
+	extern const struct guest guest_##id; \
+	const struct guest guest_##id
+#define GUEST_DECL(id) extern const struct guest guest_##id /* for code that names one guest */
+extern const struct guest *const guests[];

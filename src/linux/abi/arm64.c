@@ -1,0 +1,331 @@
+/*
+ * The arm64 kernel's side of user mode: registers of a system call, signal frames, vDSO code, CPU information.
+ *
+ * Facts: Linux 6.1 include/uapi/asm/{sigcontext,ucontext,ptrace,hwcap,fcntl}.h, asm/auxvec.h; the frame's order as arch/arm64/kernel/signal.c
+ * documents it (siginfo, ucontext, records, frame record).
+ */
+#include "guest/arm64/arm64.h"
+#include "linux/internal.h"
+#include "syscalls.gen.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+GUEST_DECL(aarch64);
+
+static struct arm64 *regs(const struct cpu *cpu)
+{
+	return container_of(cpu, struct arm64, cpu);
+}
+
+/* ---- calls ---- */
+static u64 call(const struct cpu *cpu, u64 arg[6])
+{
+	memcpy(arg, regs(cpu)->x, 6 * sizeof(u64));
+	return regs(cpu)->x[8];
+}
+
+static u64 result(const struct cpu *cpu)
+{
+	return regs(cpu)->x[0];
+}
+
+static void set_result(struct cpu *cpu, i64 value)
+{
+	regs(cpu)->x[0] = (u64)value;
+}
+
+static u64 sp(const struct cpu *cpu)
+{
+	return regs(cpu)->sp;
+}
+
+static void set_sp(struct cpu *cpu, u64 value)
+{
+	regs(cpu)->sp = value;
+}
+
+static void set_tls(struct cpu *cpu, u64 tls)
+{
+	regs(cpu)->tpidr_el0 = tls;
+}
+
+static void start(struct cpu *cpu, u64 entry, u64 stack)
+{
+	cpu->pc = entry;
+	regs(cpu)->sp = stack;
+}
+
+static u64 hwcap(const void *model, unsigned n)
+{
+	u64 hwcap2 = 0, hwcap1 = arm64_hwcap(model, &hwcap2);
+	return n == 0 ? hwcap1 : n == 1 ? hwcap2 : 0;
+}
+
+/* ---- signal frames ---- */
+struct record {
+	u32 magic, size;
+};
+enum { FPSIMD_MAGIC = 0x46508001, ESR_MAGIC = 0x45535201, EXTRA_MAGIC = 0x45585401 };
+struct fpsimd_record {
+	struct record head;
+	u32 fpsr, fpcr;
+	u8 v[32][16];
+};
+struct esr_record {
+	struct record head;
+	u64 esr;
+};
+struct frame {
+	u8 info[128];
+	u64 uc_flags, uc_link;
+	u64 stack_base;
+	u32 stack_flags, pad;
+	u64 stack_size;
+	u64 sigmask;
+	u8 unused[120];
+	u64 pad2;
+	u64 fault_address, x[31], sp, pc, pstate, pad3;
+	u8 reserved[4096];
+};
+_Static_assert(offsetof(struct frame, fault_address) == 128 + 176 && offsetof(struct frame, reserved) == 128 + 464, "as the kernel's");
+enum { FRAME_RECORD = 16, PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
+#define PSTATE_NZCV 0xf0000000u
+
+static u64 pstate(const struct arm64 *r)
+{
+	return (r->nzcv & PSTATE_NZCV) | (r->ssbs & PSTATE_SSBS) | (r->dit & PSTATE_DIT);
+}
+
+static bool frame_setup(struct thread *t, const struct sigframe_info *f)
+{
+	struct arm64 *r = regs(t->cpu);
+	struct frame fr;
+	memset(&fr, 0, offsetof(struct frame, reserved));
+	u64 link = ROUND_DOWN(f->sp - FRAME_RECORD, 16), at = ROUND_DOWN(link - sizeof(fr), 16);
+	if (f->action->flags & SA_SIGINFO)
+		memcpy(fr.info, f->info, sizeof(fr.info));
+	fr.stack_base = f->stack_base;
+	fr.stack_size = f->stack_size;
+	fr.stack_flags = f->stack_flags;
+	fr.sigmask = f->old_mask;
+	fr.fault_address = f->fault_addr;
+	memcpy(fr.x, r->x, sizeof(fr.x));
+	fr.sp = r->sp;
+	fr.pc = t->cpu->pc;
+	fr.pstate = pstate(r);
+	struct fpsimd_record fp = { { FPSIMD_MAGIC, sizeof(fp) }, arm64_fpsr(r), r->fpcr, { { 0 } } };
+	memcpy(fp.v, r->v, sizeof(fp.v));
+	u8 *p = fr.reserved;
+	memcpy(p, &fp, sizeof(fp));
+	p += sizeof(fp);
+	if (f->fault_esr) {
+		struct esr_record esr = { { ESR_MAGIC, sizeof(esr) }, f->fault_esr };
+		memcpy(p, &esr, sizeof(esr));
+		p += sizeof(esr);
+	}
+	memset(p, 0, sizeof(struct record));
+	p += sizeof(struct record);
+	u64 frame_record[2] = { r->x[29], r->x[30] };
+	if (!put_mem(t->vm, at, &fr, (size_t)(p - (u8 *)&fr)) || !put_mem(t->vm, link, frame_record, sizeof(frame_record)))
+		return false;
+	r->x[0] = (u64)f->sig;
+	if (f->action->flags & SA_SIGINFO) {
+		r->x[1] = at;
+		r->x[2] = at + offsetof(struct frame, uc_flags);
+	}
+	r->sp = at;
+	r->x[29] = link;
+	r->x[30] = f->action->flags & 0x04000000 ? f->action->restorer : f->trampoline;
+	t->cpu->pc = f->action->handler;
+	t->cpu->excl_addr = ~0ull;
+	return true;
+}
+
+static bool frame_return(struct thread *t, u64 *ret_mask)
+{
+	struct arm64 *r = regs(t->cpu);
+	struct frame fr;
+	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
+		return false;
+	const u8 *p = fr.reserved, *end = fr.reserved + sizeof(fr.reserved);
+	struct fpsimd_record fp = { { 0 } };
+	while (end - p >= (ptrdiff_t)sizeof(struct record)) {
+		struct record head;
+		memcpy(&head, p, sizeof(head));
+		if (!head.magic && !head.size)
+			break;
+		if (head.size < sizeof(head) || head.size > (size_t)(end - p) || head.size % 16)
+			return false;
+		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(fp))
+			memcpy(&fp, p, sizeof(fp));
+		else if (head.magic != ESR_MAGIC && head.magic != EXTRA_MAGIC)
+			return false;
+		p += head.size;
+	}
+	if (!fp.head.magic || fr.pstate & 0x1f)
+		return false;
+	memcpy(r->x, fr.x, sizeof(fr.x));
+	r->sp = fr.sp;
+	t->cpu->pc = fr.pc;
+	r->nzcv = (u32)fr.pstate & PSTATE_NZCV;
+	r->ssbs = fr.pstate & PSTATE_SSBS;
+	r->dit = fr.pstate & PSTATE_DIT;
+	memcpy(r->v, fp.v, sizeof(fp.v));
+	arm64_set_fpsr(r, fp.fpsr);
+	arm64_set_fpcr(r, fp.fpcr);
+	t->cpu->excl_addr = ~0ull;
+	signal_restore_altstack(t, fr.stack_base, fr.stack_size, fr.stack_flags);
+	*ret_mask = fr.sigmask;
+	return true;
+}
+
+/* The syndrome of a data or instruction abort from EL0: class, 32-bit instruction, write, fault status (DDI 0487 D17.2.37). */
+static u64 fault_esr(const struct cpu *cpu, enum ir_event ev)
+{
+	enum { DATA_ABORT = 0x24, FETCH_ABORT = 0x20, PC_ALIGN = 0x22, IL = 1 << 25, WNR = 1 << 6, TRANSLATION3 = 7, PERMISSION3 = 15, ALIGN = 0x21 };
+	u64 status = ev == EV_ALIGN ? ALIGN : cpu->fault_code == SEGV_ACCERR ? PERMISSION3 : TRANSLATION3;
+	if (ev == EV_FETCH)
+		return (u64)(cpu->pc & 3 ? PC_ALIGN : FETCH_ABORT) << 26 | IL | (cpu->pc & 3 ? 0 : status);
+	return (u64)DATA_ABORT << 26 | IL | (cpu->fault_write ? WNR : 0) | status;
+}
+
+/* ---- core dumps ---- */
+static unsigned core_regs(const struct cpu *cpu, u8 *buf)
+{
+	const struct arm64 *r = regs(cpu);
+	u64 set[34];
+	memcpy(set, r->x, sizeof(r->x));
+	set[31] = r->sp;
+	set[32] = cpu->pc;
+	set[33] = pstate(r);
+	memcpy(buf, set, sizeof(set));
+	return sizeof(set);
+}
+
+static unsigned core_fpregs(const struct cpu *cpu, u8 *buf)
+{
+	const struct arm64 *r = regs(cpu);
+	u32 tail[4] = { arm64_fpsr(r), r->fpcr };
+	memcpy(buf, r->v, sizeof(r->v));
+	memcpy(buf + sizeof(r->v), tail, sizeof(tail));
+	return sizeof(r->v) + sizeof(tail);
+}
+
+/* ---- /proc/cpuinfo ---- */
+static void cpuinfo(const void *vmodel, int fd, unsigned cpus)
+{
+	/* Names of HWCAP and HWCAP2 bits, as the kernel prints them. */
+	static const char *const names[] = { "fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp",
+		"cpuid", "asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm", "dit",
+		"uscat", "ilrcpc", "flagm", "ssbs", "sb", "paca", "pacg" };
+	static const char *const names2[] = { "dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint",
+		"svei8mm", "svef32mm", "svef64mm", "svebf16", "i8mm", "bf16", "dgh", "rng", "bti", "mte", "ecv", "afp", "rpres", "mte3",
+		"sme", "smei16i64", "smef64f64", "smei8i32", "smef16f32", "smeb16f32", "smef32f32", "smefa64", "wfxt", "ebf16" };
+	const struct arm64_model *m = vmodel;
+	u64 hwcap2 = 0, cap = arm64_hwcap(m, &hwcap2);
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
+		dprintf(fd, "processor\t: %u\nBogoMIPS\t: 100.00\nFeatures\t:", cpu);
+		for (unsigned i = 0; i < LEN(names); i++)
+			if (cap >> i & 1)
+				dprintf(fd, " %s", names[i]);
+		for (unsigned i = 0; i < LEN(names2); i++)
+			if (hwcap2 >> i & 1)
+				dprintf(fd, " %s", names2[i]);
+		dprintf(fd, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+			(unsigned)(m->midr >> 24 & 0xff), (unsigned)(m->midr >> 20 & 15), (unsigned)(m->midr >> 4 & 0xfff),
+			(unsigned)(m->midr & 15));
+	}
+}
+
+/* ---- prctl ---- */
+static i64 arm64_prctl(struct thread *t, const u64 *a, bool *ret_handled)
+{
+	struct arm64 *r = regs(t->cpu);
+	struct arm64_key *const key[] = { &r->apia, &r->apib, &r->apda, &r->apdb, &r->apga };
+	*ret_handled = true;
+	switch ((int)a[0]) {
+	case PR_PAC_RESET_KEYS:
+		if (!arm64_model_has(r->model, ARM64_PAUTH) || a[1] & ~31ull || a[2] || a[3] || a[4])
+			return -EINVAL;
+		for (unsigned i = 0; i < LEN(key); i++)
+			if (!a[1] || a[1] >> i & 1)
+				RAW3(SYS_getrandom, key[i], sizeof(*key[i]), 0);
+		return 0;
+	case PR_PAC_SET_ENABLED_KEYS:
+	case PR_PAC_GET_ENABLED_KEYS:
+		return -EINVAL; /* not offered: keys are always on */
+	case 55: /* PR_SET_TAGGED_ADDR_CTRL */
+	case 56: /* PR_GET_TAGGED_ADDR_CTRL */
+	case PR_SVE_SET_VL:
+	case PR_SVE_GET_VL:
+	case 63: /* PR_SME_SET_VL */
+	case 64: /* PR_SME_GET_VL */
+		return -EINVAL;
+	}
+	*ret_handled = false;
+	return 0;
+}
+
+/*
+ * The vDSO's code. Words: mov x8, #nr; svc #0; ret. The unwinders of gcc and gdb know the sigreturn trampoline by its two words.
+ */
+static const u32 vdso_code[] = {
+	0xd2801168, 0xd4000001, 0xd503201f, 0xd503201f, /* 0: rt_sigreturn (139), nop, nop */
+	0xd2800e28, 0xd4000001, 0xd65f03c0, 0xd503201f, /* 4: clock_gettime (113) */
+	0xd2801528, 0xd4000001, 0xd65f03c0, 0xd503201f, /* 8: gettimeofday (169) */
+	0xd2800e48, 0xd4000001, 0xd65f03c0, 0xd503201f, /* 12: clock_getres (114) */
+};
+static const struct vdso_entry vdso_entries[] = {
+	{ "__kernel_rt_sigreturn", 0 },
+	{ "__kernel_clock_gettime", 4 },
+	{ "__kernel_gettimeofday", 8 },
+	{ "__kernel_clock_getres", 12 },
+	{ NULL, 0 },
+};
+
+/* O_DIRECTORY, O_NOFOLLOW, O_DIRECT, O_LARGEFILE: arm64's beside those of x86 and the generic header. */
+static const struct flag_pair oflags[] = {
+	{ 040000, O_DIRECTORY }, { 0100000, O_NOFOLLOW }, { 0200000, O_DIRECT }, { 0400000, 0100000 }, { 0, 0 },
+};
+
+LINUX_ABI(arm64) = {
+	.name = "aarch64",
+	.guest = &guest_aarch64,
+	.machine = EM_AARCH64,
+	.word = 8,
+	.shared_va = true,
+	.va_bits = 48,
+	.page_size = 4096,
+	.platform = "aarch64",
+	.uts_machine = "aarch64",
+	.uts_machine32 = "armv8l",
+	.numbers = arm64_numbers,
+	.n_numbers = ARM64_NUMBERS,
+	.oflags = oflags,
+	.min_sigstack = 5120,
+	.min_frame = 4720,
+	.vdso_code = vdso_code,
+	.vdso_words = LEN(vdso_code),
+	.vdso_entries = vdso_entries,
+	.vdso_version = "LINUX_2.6.39",
+	.insn_len = 4,
+	.hwcap = hwcap,
+	.start = start,
+	.call = call,
+	.result = result,
+	.set_result = set_result,
+	.sp = sp,
+	.set_sp = set_sp,
+	.set_tls = set_tls,
+	.frame_setup = frame_setup,
+	.frame_return = frame_return,
+	.core_regs = core_regs,
+	.core_fpregs = core_fpregs,
+	.cpuinfo = cpuinfo,
+	.prctl = arm64_prctl,
+	.fault_esr = fault_esr,
+};

@@ -1,0 +1,239 @@
+/*
+ * Starting a guest program: from options to its first instruction.
+ */
+#include "base/err.h"
+#include "linux/internal.h"
+#include "linux/syscalls/arg.h"
+#include "translate/host/syscall.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/prctl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const char *linux_abi_name(const struct linux_abi *abi)
+{
+	return abi->name;
+}
+
+const struct guest *linux_abi_guest(const struct linux_abi *abi)
+{
+	return abi->guest;
+}
+
+const struct linux_abi *linux_abi_find(const char *name)
+{
+	for (const struct linux_abi *const *a = linux_abis; *a; a++)
+		if (strcmp((*a)->name, name) == 0)
+			return *a;
+	return NULL;
+}
+
+/* "MODEL[,option=value...]"; NULL: the first model. */
+static struct err *find_model(const struct guest *g, const char *spec, const void **ret_model)
+{
+	const struct guest_model *m = g->models;
+	char *copy = spec ? str_dup(spec) : NULL, *save = NULL;
+	struct err *e = NULL;
+	if (copy) {
+		char *name = strtok_r(copy, ",", &save);
+		while (m->name && strcmp(m->name, name ? name : "") != 0)
+			m++;
+		if (!m->name) {
+			e = err_new(ERR_NOT_FOUND, "unable to find CPU model '%s'", name ? name : spec);
+			e = err_hint(e, "-cpu help lists them");
+		}
+	}
+	const void *model = m->data;
+	for (char *opt; !e && copy && (opt = strtok_r(NULL, ",", &save));) {
+		char *eq = strchr(opt, '=');
+		void *changed = NULL;
+		if (eq)
+			*eq++ = 0;
+		e = g->model_option ? g->model_option(model, opt, eq ? eq : "on", &changed) :
+				      err_new(ERR_INVALID, "CPU model '%s' has no option '%s'", m->name, opt);
+		if (changed)
+			model = changed; /* lives as long as the process */
+	}
+	free(copy);
+	*ret_model = model;
+	return e;
+}
+
+/* ---- instruction fetch ---- */
+static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code)
+{
+	struct vm *vm = user;
+	struct map_range r;
+	u64 at = pc & vm->mem_mask;
+	u8 probe;
+	cpu->fault_addr = pc;
+	if (!vm_find(vm, at, &r) || r.start > at) {
+		*ret_code = SEGV_MAPERR;
+		return NULL;
+	}
+	if (!(r.prot & PROT_EXEC)) {
+		*ret_code = SEGV_ACCERR;
+		return NULL;
+	}
+	u64 end = MIN(r.end, ROUND_DOWN(at, 4096ull) + 4096);
+	*ret_avail = (u32)(end - at);
+	if (!get_mem(vm, &probe, at, 1)) { /* behind the end of the file */
+		*ret_code = BUS_ADRERR;
+		return NULL;
+	}
+	return g2h(vm, at);
+}
+
+/* ---- our own descriptors: far from those the guest counts on ---- */
+static int move_high(int fd)
+{
+	struct rlimit lim;
+	int at = 1000;
+	if (fd < 0)
+		return -1;
+	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < 1020)
+		at = lim.rlim_cur > 16 ? (int)lim.rlim_cur - 8 : 3;
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, at);
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
+static struct err *open_own(struct vm *vm)
+{
+	const struct linux_options *o = vm->opt;
+	vm->self_fd = o->self_fd >= 0 ? o->self_fd : move_high(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+	if (o->self_fd >= 0)
+		fcntl(vm->self_fd, F_SETFD, FD_CLOEXEC);
+	if (o->prefix)
+		vm->prefix_fd = move_high(open(o->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (o->log_file && (o->strace || o->log)) {
+		vm->log_fd = move_high(open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+		if (vm->log_fd < 0)
+			return err_errno(errno, "cannot open the log file '%s'", o->log_file);
+	}
+	return NULL;
+}
+
+/* The absolute path of an open file, as /proc/self/exe shows it. */
+static char *file_path(int fd, const char *fallback)
+{
+	char link[64], path[PATH_MAX];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n > 0 && path[0] == '/') {
+		path[n] = 0;
+		return str_dup(path);
+	}
+	return realpath(fallback, path) ? str_dup(path) : str_dup(fallback);
+}
+
+/*
+ * Tells the host's kernel where the guest's arguments and so on lie, so that other processes see them in /proc/PID. Kernels that do not
+ * let us leave ours there.
+ */
+static void show_guest(struct vm *vm, const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+	u64 now = (u64)sbrk(0);
+	struct prctl_mm_map map = { .start_code = vm->code_start, .end_code = vm->code_end, .start_data = vm->data_start, .end_data = vm->data_end,
+		.start_brk = now, .brk = now, .start_stack = vm->start_stack, .arg_start = vm->arg_start, .arg_end = vm->arg_end,
+		.env_start = vm->env_start, .env_end = vm->env_end, .auxv = g2h(vm, vm->auxv_addr), .auxv_size = (u32)vm->auxv_len,
+		.exe_fd = ~0u };
+	if (vm->mem_base == NULL && vm->auxv_len <= 44 * sizeof(u64))
+		prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+static struct err *open_program(const struct linux_options *o, int *ret_fd)
+{
+	int fd = o->fd >= 0 ? o->fd : open(o->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(errno, "Error while loading %s", o->path);
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_errno(S_ISDIR(st.st_mode) ? EISDIR : EACCES, "Error while loading %s", o->path);
+	*ret_fd = fd;
+	return NULL;
+}
+
+static struct err *identify_program(struct vm *vm, int fd, const char *path)
+{
+	u8 head[64];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	const struct linux_abi *found = linux_identify(head, n > 0 ? (size_t)n : 0);
+	vm->abi = vm->opt->abi ? vm->opt->abi : found;
+	if (n < 4 || memcmp(head, "\177ELF", 4) != 0)
+		return err_new(ERR_CORRUPT, "Error while loading %s: Exec format error (not an ELF file)", path);
+	if (n < 52)
+		return err_new(ERR_CORRUPT, "Error while loading %s: the ELF header is cut off", path);
+	if (!found || found != vm->abi)
+		return err_new(ERR_UNSUPPORTED, "%s: Invalid ELF image for this architecture", path);
+	return NULL;
+}
+
+bool linux_err_is_foreign(const struct err *e)
+{
+	return err_code(e) == ERR_UNSUPPORTED && strstr(err_text(e), "Invalid ELF image for this architecture");
+}
+
+struct err *linux_run(const struct linux_options *o)
+{
+	struct vm *vm = alloc(sizeof(*vm));
+	struct image im = { 0 };
+	int fd = -1;
+	vm->opt = o;
+	struct err *e = open_program(o, &fd);
+	if (!e)
+		e = identify_program(vm, fd, o->path);
+	if (!e)
+		e = vm_init(vm);
+	if (!e)
+		e = find_model(vm->abi->guest, o->cpu, &vm->model);
+	if (!e)
+		e = open_own(vm);
+	if (e)
+		return e;
+	vm->exe = file_path(fd, o->path);
+	long was = syscall(SYS_personality, 0xffffffff);
+	vm->personality = was < 0 ? 0 : (u64)was;
+	const struct engine_config config = { .guest = vm->abi->guest, .model = vm->model, .interpret = o->interpret, .one_insn = o->one_insn,
+		.keep_dir = o->keep_dir, .log = o->log, .fetch = fetch, .user = vm };
+	e = engine_new(&config, &vm->engine);
+	if (!e)
+		e = load_program(vm, fd, o->path, &im);
+	if (e)
+		return e;
+	vdso_map(vm);
+	u64 sp;
+	e = stack_build(vm, &im, o->argv, o->envp, o->execfn ? o->execfn : o->path, &sp);
+	if (e)
+		return e;
+	close(fd);
+	struct thread *t = thread_new(vm);
+	t->tid = getpid();
+	t->sighand = sighand_copy(NULL);
+	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
+	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
+	show_guest(vm, name ? name + 1 : o->path);
+	thread_set_self(t);
+	signal_init(t);
+	thread_loop(t);
+	return NULL;
+}
+
+void vm_print_stats(struct vm *vm)
+{
+	struct engine_stat stats[64];
+	unsigned n = engine_stats(vm->engine, stats, LEN(stats));
+	for (unsigned i = 0; i < n; i++)
+		dprintf(2, "%-32s %llu\n", stats[i].name, (unsigned long long)stats[i].value);
+}

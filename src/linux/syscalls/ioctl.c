@@ -1,0 +1,66 @@
+/*
+ * ioctl: what ioctl.tbl lists goes to the host; the rest is refused, since its argument could be anything.
+ */
+#include "linux/syscalls/arg.h"
+#include "syscalls.gen.h"
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
+#include <errno.h>
+#include <linux/blkpg.h>
+#include <linux/cdrom.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/fscrypt.h>
+#include <linux/fsverity.h>
+#include <linux/hdreg.h>
+#include <linux/if_tun.h>
+#include <linux/kd.h>
+#include <linux/loop.h>
+#include <linux/nsfs.h>
+#include <linux/perf_event.h>
+#include <linux/random.h>
+#include <linux/rtc.h>
+#include <linux/sockios.h>
+#include <linux/vt.h>
+#include <sys/syscall.h>
+
+enum ioctl_kind { IOCTL_none, IOCTL_val, IOCTL_ptr };
+static const struct ioctl_row {
+	u32 number;
+	enum ioctl_kind kind;
+	const char *name;
+} ioctls[] = {
+#define IOCTL(id, what) { (u32)id, IOCTL_##what, #id },
+#include "ioctls.gen.h"
+#undef IOCTL
+};
+
+static const struct ioctl_row *find(u32 number)
+{
+	for (unsigned i = 0; i < LEN(ioctls); i++)
+		if (ioctls[i].number == number)
+			return &ioctls[i];
+	return NULL;
+}
+
+const char *ioctl_name(u32 number)
+{
+	const struct ioctl_row *row = find(number);
+	return row ? row->name : NULL;
+}
+
+i64 sys_ioctl(CALL_ARGS)
+{
+	const struct ioctl_row *row = find((u32)a[1]);
+	if (fd_is_ours(t, a[0]))
+		return -EBADF;
+	/* Devices that give sub-numbers with a length, whose memory is plain bytes: names of input devices and the like. */
+	if (!row && ((a[1] >> 8 & 0xff) == 'E' || (a[1] >> 8 & 0xff) == 'H') && a[1] >> 16 & 0x3fff)
+		return HOST3(SYS_ioctl, a[0], a[1], ptr_arg(t, a[2]));
+	if (!row) {
+		if (t->vm->opt->strace)
+			strace_remark(t, "Unsupported ioctl: cmd=0x%04x", (u32)a[1]);
+		return RAW3(SYS_fcntl, a[0], 3 /* F_GETFL */, 0) < 0 ? -EBADF : -ENOTTY;
+	}
+	return HOST3(SYS_ioctl, a[0], (u32)a[1], row->kind == IOCTL_ptr ? (u64)ptr_arg(t, a[2]) : a[2]);
+}

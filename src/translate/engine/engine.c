@@ -1,0 +1,303 @@
+/* Life of an engine and its CPUs, and the loop that runs them. */
+#include "translate/engine/priv.h"
+#include "base/err.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { DEFAULT_CODE = 256 << 20 };
+
+static struct err *map_code(struct engine *e)
+{
+	e->size = ROUND_UP(e->config.code_size ? e->config.code_size : DEFAULT_CODE, ARENA);
+	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, e->size) < 0)
+		return err_errno(errno, "cannot make the code cache of %zu bytes", e->size);
+	e->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	e->rx = mmap(NULL, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	int why = errno;
+	close(fd);
+	if (e->rw == MAP_FAILED || e->rx == MAP_FAILED)
+		return err_errno(why, "cannot map the code cache of %zu bytes", e->size);
+	/* a fork must not share code that either side goes on changing: the child maps its own */
+	size_t n = host_make_stubs(e->rw, e->rw + ARENA, e->rx - e->rw, e->guest->slots, e->guest->hot_int, e->guest->hot_vec,
+				   &e->stubs);
+	if (!n)
+		return err_new(ERR_UNSUPPORTED, "no room for the shared code");
+	e->used = ROUND_UP(n, 4096);
+	return NULL;
+}
+
+struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
+{
+	struct engine *e = alloc(sizeof(*e));
+	e->config = *config;
+	e->guest = config->guest;
+	pthread_mutex_init(&e->lock, NULL);
+	struct err *err = map_code(e);
+	if (err) {
+		free(e);
+		return err;
+	}
+	e->table = mmap(NULL, sizeof(*e->table) << TABLE_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->page_has_code = alloc(1 << PAGES_BITS);
+	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
+	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
+		e->empty_table[i].pc = ~0ull;
+	*ret_engine = e;
+	return NULL;
+}
+
+void engine_free(struct engine *e)
+{
+	for (u32 b = 0; b < 1u << PAGES_BITS; b++)
+		for (struct tb *tb = e->page[b], *next; tb; tb = next) {
+			next = tb->next_in_page;
+			for (struct incoming *in = tb->incoming, *n; in; in = n) {
+				n = in->next;
+				free(in);
+			}
+			if (tb->region)
+				ir_free(tb->region);
+			free(tb->site);
+			free(tb);
+		}
+	munmap(e->rw, e->size);
+	munmap(e->rx, e->size);
+	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
+	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
+	free(e->page_has_code);
+	free(e->empty_table);
+	free(e->by_code);
+	pthread_mutex_destroy(&e->lock);
+	free(e);
+}
+
+static void clean(struct cpu *cpu, u64 addr, u64 len)
+{
+	u64 line = 64;
+	if (len == ~0ull)
+		engine_invalidate(cpu->engine, 0, ~0ull);
+	else
+		engine_invalidate(cpu->engine, addr & ~(line - 1), ROUND_UP(len + (addr & (line - 1)), line));
+}
+
+struct cpu *engine_cpu_new(struct engine *e)
+{
+	struct cpu *cpu = aligned_alloc(64, ROUND_UP(e->guest->state_size, 64));
+	struct priv *p = alloc(sizeof(*p));
+	memset(cpu, 0, e->guest->state_size);
+	p->e = e;
+	p->cpu = cpu;
+	p->region = ir_new(e->guest->slots, e->guest->addr_type);
+	p->peek = ir_new(e->guest->slots, e->guest->addr_type);
+	p->former = former_new();
+	cpu->engine = e;
+	cpu->engine_priv = p;
+	cpu->guest = e->guest;
+	cpu->clean = clean;
+	cpu->mem_mask = ~0ull;
+	cpu->excl_addr = ~0ull;
+	cpu->host_fp = 0x1f80;
+	cpu->no_table = cpu->jump_table = e->empty_table;
+	e->guest->reset(cpu, e->config.model);
+	pthread_mutex_lock(&e->lock);
+	p->next = e->cpus;
+	e->cpus = p;
+	pthread_mutex_unlock(&e->lock);
+	return cpu;
+}
+
+static void priv_free(struct priv *p)
+{
+	for (u32 i = 0; i < p->n_table; i++)
+		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
+	ir_free(p->region);
+	ir_free(p->peek);
+	former_free(p->former);
+	free(p->job.site);
+	free(p);
+}
+
+void engine_cpu_free(struct cpu *cpu)
+{
+	struct priv *p = cpu->engine_priv;
+	struct engine *e = p->e;
+	pthread_mutex_lock(&e->lock);
+	for (struct priv **c = &e->cpus; *c; c = &(*c)->next)
+		if (*c == p) {
+			*c = p->next;
+			break;
+		}
+	pthread_mutex_unlock(&e->lock);
+	priv_free(p);
+	free(cpu);
+}
+
+void engine_after_fork(struct engine *e, struct cpu *self)
+{
+	pthread_mutex_init(&e->lock, NULL);
+	struct priv *mine = self->engine_priv;
+	for (struct priv *c = e->cpus, *next; c; c = next) {
+		next = c->next;
+		if (c != mine)
+			priv_free(c);
+	}
+	mine->next = NULL;
+	e->cpus = mine;
+	/* the code cache is one memory of both processes: what the child writes must be its own */
+	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
+	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, e->size) < 0 || pwrite(fd, e->rw, used, 0) != (ssize_t)used ||
+	    mmap(e->rw, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED ||
+	    mmap(e->rx, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		_exit(127); /* without code of its own the child must not go on */
+	close(fd);
+}
+
+static struct host_jump *jump_table(struct priv *p, u64 key)
+{
+	for (u32 i = 0; i < p->n_table; i++)
+		if (p->table[i].key == key)
+			return p->table[i].table;
+	u32 i = p->n_table < KEYS ? p->n_table : key % KEYS;
+	struct host_jump *t = i < p->n_table ? p->table[i].table :
+					       mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
+						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (u32 k = 0; k < 1 << HOST_JUMP_BITS; k++)
+		t[k] = (struct host_jump){ ~0ull, NULL };
+	pthread_mutex_lock(&p->e->lock);
+	p->table[i].key = key;
+	p->table[i].table = t;
+	p->n_table = MAX(p->n_table, i + 1);
+	pthread_mutex_unlock(&p->e->lock);
+	return t;
+}
+
+static struct tb *get(struct priv *p, u64 pc)
+{
+	struct tb *tb = tb_find(p->e, pc, p->cpu->key);
+	return tb ? tb : translate(p, pc);
+}
+
+static enum ir_event loop(struct priv *p)
+{
+	struct engine *e = p->e;
+	struct cpu *cpu = p->cpu;
+	unsigned shift = __builtin_ctz(e->guest->insn_min);
+	u64 key = cpu->key;
+	struct host_jump *table = jump_table(p, key);
+	struct host_link *link = NULL;
+	__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+	for (;;) {
+		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
+			return EV_NONE;
+		if (cpu->key != key) {
+			key = cpu->key;
+			table = jump_table(p, key);
+			__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+			link = NULL;
+			continue;
+		}
+		struct tb *tb = get(p, cpu->pc);
+		if (!tb)
+			return EV_FETCH;
+		u64 ev;
+		if (tb->code) {
+			if (link)
+				tb_link(e, link, tb);
+			struct host_jump *j = &table[host_jump_slot(tb->pc, shift)];
+			j->code = tb->code;
+			__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
+			if (__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
+				j->pc = ~0ull;
+				continue;
+			}
+			ev = e->stubs.enter(cpu, tb->code);
+			host_settle(cpu, e->guest->slots);
+		} else {
+			ev = ir_run(tb->region, cpu);
+		}
+		link = NULL;
+		if (ev == HOST_LINK) {
+			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
+			cpu->pc = link->pc;
+		} else if (ev != HOST_MISS && ev != EV_NONE) {
+			return ev;
+		}
+	}
+}
+
+enum ir_event cpu_run(struct cpu *cpu)
+{
+	struct priv *p = cpu->engine_priv;
+	sigjmp_buf raise;
+	enum ir_event ev;
+	if (sigsetjmp(raise, 0)) {
+		host_settle(cpu, p->e->guest->slots);
+		cpu->pc = cpu->insn_pc;
+		ev = cpu->event;
+	} else {
+		cpu->raise = &raise;
+		ev = loop(p);
+	}
+	cpu->raise = NULL;
+	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
+	return ev;
+}
+
+bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
+{
+	struct priv *p = cpu->engine_priv;
+	struct engine *e = p->e;
+	const u8 *run = (const u8 *)(uintptr_t)host_context_pc(ucontext);
+	const siginfo_t *si = info;
+	u64 addr = (u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base;
+	if (run >= e->rx && run < e->rx + e->size) {
+		struct tb *tb = tb_at(e, run);
+		if (!tb)
+			return false;
+		u32 at = run - tb->code, lo = 0, hi = tb->n_site;
+		while (lo < hi) {
+			u32 mid = (lo + hi) / 2;
+			if (tb->site[mid].at < at)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (lo == tb->n_site || tb->site[lo].at != at)
+			return false;
+		cpu->pc = cpu->insn_pc = tb->pc + (i32)tb->site[lo].pc;
+		cpu->fault_addr = addr;
+		cpu->fault_code = si->si_code;
+		cpu->fault_write = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_ERR] >> 1 & 1;
+		host_fault(cpu, &p->job, &e->stubs, ucontext, EV_MEMORY);
+		return true;
+	}
+	if (cpu->raise && cpu_is_access((uintptr_t)run)) {
+		cpu->fault_addr = addr;
+		cpu->fault_code = si->si_code;
+		host_divert(ucontext, cpu);
+		return true;
+	}
+	return false;
+}
+
+unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n)
+{
+	const struct engine_stat all[] = {
+		{ "regions", e->n_tb },
+		{ "guest instructions translated", e->n_insn },
+		{ "bytes of code", e->n_bytes },
+		{ "regions interpreted", e->n_interpreted },
+		{ "regions invalidated", e->n_invalidated },
+		{ "microseconds in translation", e->translate_ns / 1000 },
+	};
+	unsigned i;
+	for (i = 0; i < n && i < LEN(all); i++)
+		stats[i] = all[i];
+	return i;
+}

@@ -1,0 +1,59 @@
+/*
+ * The engine: translates guest code when it is first reached, keeps and links translations, and runs CPUs.
+ *
+ * Threads: one host thread runs a CPU at a time (cpu_run). Translation happens on the CPU's own thread, several at a time; the table of
+ * translations is read without locks. engine_invalidate may be called from any thread.
+ */
+#pragma once
+#include "guest/guest.h"
+
+struct engine;
+struct err;
+
+struct engine_config {
+	const struct guest *guest;
+	const void *model; /* the guest's CPU model data */
+	bool interpret; /* run everything in the interpreter */
+	bool one_insn; /* one guest instruction a region */
+	size_t code_size; /* bytes of code cache; 0: the default */
+	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
+	u64 log; /* LOG_* of log.h */
+	/*
+	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
+	 * the fault in *ret_code when it cannot be fetched.
+	 */
+	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
+	void *user;
+};
+
+struct err *engine_new(const struct engine_config *config, struct engine **ret_engine) MUST_CHECK;
+void engine_free(struct engine *e);
+
+/* A CPU of the engine's guest and model, reset. Belongs to the caller; free with engine_cpu_free on the thread that ran it, or when none does. */
+struct cpu *engine_cpu_new(struct engine *e);
+void engine_cpu_free(struct cpu *cpu);
+
+/*
+ * Runs the CPU on this thread from cpu->pc until something happens; cpu->pc and all state are then exact. EV_NONE: cpu->stop was set
+ * (the caller clears it). EV_SYSCALL, ...: cpu->event_arg. EV_MEMORY, EV_FETCH, EV_ALIGN: cpu->fault_*.
+ */
+enum ir_event cpu_run(struct cpu *cpu);
+
+/*
+ * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated
+ * code, interpreter or helper); the context has been changed so that cpu_run returns EV_MEMORY (EV_ALIGN) when the handler returns.
+ * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
+ */
+bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
+
+/* Code at [addr, addr+len) changed, was unmapped or lost its permission. Takes effect for every CPU before it next enters a translation. */
+void engine_invalidate(struct engine *e, u64 addr, u64 len);
+/* In the child of a fork, on the only thread left: other CPUs' engine state is dropped. */
+void engine_after_fork(struct engine *e, struct cpu *self);
+
+/* Counters for --stats; names and values, ended by name NULL. */
+struct engine_stat {
+	const char *name;
+	u64 value;
+};
+unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n);

@@ -1,0 +1,202 @@
+/*
+ * Gathers guest instructions into a region: from one address along every path, as long as they stay in its page and within the budget.
+ * A jump into the middle of a block cuts that block; what is not gathered is left by jumps.
+ */
+#include "translate/engine/priv.h"
+
+enum { MAX_PLACES = 512, HASH = 1024 };
+
+struct place { /* a guest address that is a block, or shall be */
+	u64 pc;
+	u32 block;
+	bool done; /* translated */
+};
+
+struct former {
+	struct tr t;
+	struct priv *p;
+	struct place place[MAX_PLACES];
+	u32 n_place, todo[MAX_PLACES], n_todo;
+	u16 by_pc[HASH]; /* index + 1 into place */
+	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
+	u64 mark_pc[HASH];
+	u64 page, end;
+};
+
+struct former *former_new(void)
+{
+	return alloc(sizeof(struct former));
+}
+
+void former_free(struct former *f)
+{
+	free(f);
+}
+
+static u32 hash(u64 pc)
+{
+	return (u32)(pc ^ pc >> 10) * 0x9e3779b1u >> 22;
+}
+
+static struct place *find(struct former *f, u64 pc)
+{
+	for (u32 h = hash(pc);; h = (h + 1) % HASH) {
+		if (!f->by_pc[h])
+			return NULL;
+		if (f->place[f->by_pc[h] - 1].pc == pc)
+			return &f->place[f->by_pc[h] - 1];
+	}
+}
+
+static struct place *add(struct former *f, u64 pc)
+{
+	u32 h = hash(pc);
+	while (f->by_pc[h])
+		h = (h + 1) % HASH;
+	f->place[f->n_place] = (struct place){ pc, f->n_place ? ir_block_new(f->t.ir) : 0, false };
+	f->by_pc[h] = ++f->n_place;
+	f->t.ir->block[f->place[f->n_place - 1].block].pc = pc;
+	return &f->place[f->n_place - 1];
+}
+
+/* The instruction at pc was translated already, inside a block: cut the block there. */
+static u32 *mark_of(struct former *f, u64 pc)
+{
+	for (u32 h = hash(pc);; h = (h + 1) % HASH) {
+		if (!f->mark[h] || f->mark_pc[h] == pc)
+			return &f->mark[h];
+	}
+}
+
+static bool cut(struct former *f, u64 pc)
+{
+	struct ir_region *r = f->t.ir;
+	u32 at = *mark_of(f, pc);
+	if (!at)
+		return false;
+	for (u32 b = 0; b < r->n_block; b++) {
+		struct ir_block *old = &r->block[b];
+		if (at <= old->first || at >= old->first + old->count)
+			continue;
+		struct place *p = add(f, pc);
+		old = &r->block[b];
+		struct ir_block *rest = &r->block[p->block];
+		rest->first = at + 1;
+		rest->count = old->first + old->count - (at + 1);
+		old->count = at + 1 - old->first;
+		r->insn[at] = (struct ir_insn){ .op = IR_BR, .a = p->block };
+		p->done = true;
+		if (r->cur == b) /* the block that is still growing: it goes on as the second part */
+			r->cur = p->block;
+		return true;
+	}
+	return false;
+}
+
+static u32 block_of(struct tr *t, u64 pc)
+{
+	struct former *f = t->former;
+	struct place *p = find(f, pc);
+	if (p)
+		return p->block;
+	if (f->n_place + 1 < MAX_PLACES && !cut(f, pc)) {
+		p = add(f, pc);
+		if (pc >> PAGE_BITS == f->page)
+			f->todo[f->n_todo++] = p - f->place;
+		return p->block;
+	}
+	p = find(f, pc);
+	if (p)
+		return p->block;
+	/* no room: a block that only leaves, filled when this one has ended */
+	return add(f, pc)->block;
+}
+
+/* Translates straight on from a place until a block ends. */
+static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_insns)
+{
+	struct tr *t = &f->t;
+	struct priv *priv = f->p;
+	const struct engine_config *config = &priv->e->config;
+	struct cpu *cpu = priv->cpu;
+	u64 pc = p->pc;
+	u32 code = 0;
+	p->done = true;
+	ir_block_start(t->ir, p->block);
+	for (;;) {
+		t->pc = pc;
+		t->code = config->fetch(config->user, cpu, pc, &t->avail, &code);
+		if (!t->code) {
+			if (*n_insns == 0) {
+				cpu->fault_addr = pc;
+				cpu->fault_code = code;
+				return false;
+			}
+			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
+			return true;
+		}
+		u32 at = ir_emit(t->ir, &(struct ir_insn){ .op = IR_NOP });
+		u32 *mark = mark_of(f, pc);
+		if (!*mark && f->mark_n < HASH / 2) {
+			*mark = at;
+			f->mark_pc[mark - f->mark] = pc;
+			f->mark_n++;
+		}
+		t->len = 0;
+		priv->e->guest->insn(t);
+		++*n_insns;
+		pc += t->len;
+		f->end = MAX(f->end, pc);
+		if (ir_block_ended(t->ir))
+			return true;
+		struct place *next = find(f, pc);
+		if (next) {
+			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
+			return true;
+		}
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 || t->len == 0) {
+			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
+			return true;
+		}
+		if (*mark_of(f, pc) && cut(f, pc)) {
+			v_op(t, IR_BR, TY_VOID, find(f, pc)->block, 0, 0, 0);
+			return true;
+		}
+	}
+}
+
+bool form_region(struct priv *p, u64 pc, u32 max_insns, u64 *ret_end, u32 *ret_insns)
+{
+	struct former *f = p->former;
+	struct ir_region *r = p->region;
+	u32 n = 0;
+	ir_reset(r);
+	r->pc = pc;
+	r->key = p->cpu->key;
+	memset(f->by_pc, 0, sizeof(f->by_pc));
+	memset(f->mark, 0, sizeof(f->mark));
+	f->n_place = f->n_todo = f->mark_n = 0;
+	f->p = p;
+	f->page = pc >> PAGE_BITS;
+	f->end = pc;
+	f->t = (struct tr){ .ir = r, .guest = p->e->guest, .model = p->e->config.model, .key = p->cpu->key, .pc = pc,
+			    .block_of = block_of, .former = f };
+	p->e->guest->begin(&f->t);
+	if (!straight(f, add(f, pc), max_insns, &n))
+		return false;
+	for (u32 i = 0; i < f->n_todo; i++) {
+		struct place *place = &f->place[f->todo[i]];
+		if (!place->done && n < max_insns && r->n_insn < 5000)
+			straight(f, place, max_insns, &n);
+	}
+	for (u32 i = 0; i < f->n_place; i++) {
+		if (f->place[i].done)
+			continue;
+		ir_block_start(r, f->place[i].block);
+		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
+	}
+	r->end_pc = f->end;
+	*ret_end = f->end;
+	*ret_insns = n;
+	return true;
+}

@@ -1,0 +1,147 @@
+/* From a guest address to a translation. */
+#include "translate/engine/priv.h"
+#include "translate/ir/passes.h"
+#include <time.h>
+
+u8 *arena_take(struct priv *p, size_t least)
+{
+	struct engine *e = p->e;
+	if (p->arena.end - p->arena.next < (ptrdiff_t)least) {
+		size_t at = __atomic_fetch_add(&e->used, ARENA, __ATOMIC_RELAXED);
+		if (at + ARENA > e->size)
+			return NULL;
+		p->arena.next = e->rw + at;
+		p->arena.end = p->arena.next + ARENA;
+	}
+	return p->arena.next;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static u32 peek_block(struct tr *t, u64 pc)
+{
+	(void)t, (void)pc;
+	return 0;
+}
+
+/* Does the guest code at pc overwrite all flags before it reads them? Looked at for a few instructions, without following jumps. */
+static bool peek_flags(struct priv *p, u64 pc)
+{
+	enum { LOOK = 12 };
+	const struct engine_config *config = &p->e->config;
+	struct ir_region *r = p->peek;
+	u32 code = 0;
+	ir_reset(r);
+	struct tr t = { .ir = r, .guest = p->e->guest, .model = config->model, .key = p->cpu->key, .pc = pc, .block_of = peek_block };
+	p->e->guest->begin(&t);
+	ir_block_start(r, 0);
+	for (unsigned i = 0; i < LOOK; i++, t.pc += t.len) {
+		u32 from = r->n_insn;
+		t.len = 0;
+		t.code = config->fetch(config->user, p->cpu, t.pc, &t.avail, &code);
+		if (!t.code || p->e->guest->insn(&t) != INSN_OK || !t.len)
+			return false;
+		bool set = false;
+		for (u32 n = from; n < r->n_insn; n++) {
+			const struct ir_insn *in = &r->insn[n];
+			bool flags = (in->op == IR_GET || in->op == IR_SET) && r->slot[in->imm].type == TY_FLAGS;
+			if (in->op == IR_CALL || (flags && in->op == IR_GET))
+				return false;
+			set |= flags;
+		}
+		if (set)
+			return true;
+		if (ir_block_ended(r) || r->n_block > 1)
+			return false;
+	}
+	return false;
+}
+
+static bool flags_dead_at(void *user, u64 pc)
+{
+	struct priv *p = user;
+	struct peeked *known = &p->peeked[(pc >> 1 ^ pc >> 12) % LEN(p->peeked)];
+	if (known->pc != pc || !known->valid)
+		*known = (struct peeked){ pc, true, peek_flags(p, pc) };
+	return known->dead;
+}
+
+static void run_passes(struct priv *p)
+{
+	ir_pass_forward(p->region);
+	ir_pass_dead(p->region, flags_dead_at, p);
+}
+
+/* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
+static bool compile(struct priv *p, struct tb *tb)
+{
+	struct engine *e = p->e;
+	struct host_job *job = &p->job;
+	if (e->config.interpret)
+		return false;
+	for (unsigned attempt = 0; attempt < 2; attempt++) {
+		u8 *out = arena_take(p, attempt ? ARENA : 8 << 10);
+		if (!out)
+			return false;
+		job->region = p->region;
+		job->slot = e->guest->slots;
+		job->hot_int = e->guest->hot_int;
+		job->hot_vec = e->guest->hot_vec;
+		job->out = out;
+		job->out_end = p->arena.end;
+		job->to_run = e->rx - e->rw;
+		job->stubs = &e->stubs;
+		job->insn_shift = __builtin_ctz(e->guest->insn_min);
+		host_compile(job);
+		if (job->unsupported)
+			return false;
+		if (job->size)
+			break;
+		p->arena.next = p->arena.end; /* too little left: a new one */
+	}
+	if (!job->size)
+		return false;
+	tb->code = job->out + job->to_run;
+	tb->size = job->size;
+	tb->n_site = job->n_site;
+	tb->site = alloc(job->n_site * sizeof(*tb->site));
+	if (job->n_site)
+		memcpy(tb->site, job->site, job->n_site * sizeof(*tb->site));
+	p->arena.next += ROUND_UP(job->size, 16);
+	__atomic_fetch_add(&e->n_bytes, job->size, __ATOMIC_RELAXED);
+	return true;
+}
+
+struct tb *translate(struct priv *p, u64 pc)
+{
+	struct engine *e = p->e;
+	u64 end, start = now_ns();
+	u32 n;
+	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
+	if (!form_region(p, pc, max, &end, &n))
+		return NULL;
+	struct tb *tb = alloc(sizeof(*tb));
+	tb->pc = pc;
+	tb->key = p->cpu->key;
+	tb->end = end;
+	run_passes(p);
+	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
+		form_region(p, pc, 1, &end, &n);
+		tb->end = end;
+		run_passes(p);
+		compile(p, tb);
+	}
+	if (!tb->code) {
+		tb->region = p->region;
+		p->region = ir_new(e->guest->slots, e->guest->addr_type);
+		__atomic_fetch_add(&e->n_interpreted, 1, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_add(&e->n_insn, n, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
+	return tb_insert(e, tb);
+}

@@ -1,0 +1,94 @@
+/*
+ * A host back end: turns regions into machine code, and knows how generated code is entered, left, linked and interrupted.
+ * One folder under host/ a host CPU; a build has the one of the machine it is built for, or none (then the interpreter runs all).
+ *
+ * Code is written through one mapping and executed through another of the same memory; `to_run` is the distance.
+ */
+#pragma once
+#include "translate/ir/cpu.h"
+
+/* What the engine's dispatcher gets from generated code besides enum ir_event. */
+enum {
+	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
+	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
+};
+
+/* Lies in the code behind an unlinked jump. */
+struct host_link {
+	i32 site; /* of the jump: distance from this struct to its 32-bit displacement */
+	u64 pc;
+} __attribute__((packed));
+
+/* Where a fault may happen: sorted by place. */
+struct host_site {
+	u32 at; /* offset in the region's code of the instruction that may fault */
+	u32 pc; /* guest pc of the instruction, relative to the region's */
+};
+
+struct host_slots { /* which slots travel in registers, the same for every region of a guest */
+	u8 gpr[16]; /* by host register: slot number, 0xff none */
+	u8 vec[32];
+};
+
+struct host_job {
+	const struct ir_region *region;
+	const struct ir_slot *slot;
+	const u16 *hot_int, *hot_vec;
+	u8 *out, *out_end; /* where to write */
+	intptr_t to_run;
+	const struct host_stubs *stubs;
+	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
+	/* results */
+	bool unsupported; /* something here has no host form: the interpreter must run this region */
+	size_t size; /* 0: did not fit */
+	struct host_site *site; /* owned by the caller */
+	u32 n_site;
+	size_t site_cap;
+	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
+	u32 stopped; /* with unsupported: the IR instruction */
+	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
+};
+
+/* Machine code that all regions share; made once in each code cache. */
+struct host_stubs {
+	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
+	u64 (*enter)(struct cpu *cpu, const void *code);
+	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
+	const u8 *start, *end;
+};
+
+/* One entry of a CPU's hash of translations, probed by generated code. */
+struct host_jump {
+	u64 pc;
+	const void *code;
+};
+enum { HOST_JUMP_BITS = 12 };
+static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
+{
+	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);
+}
+
+/* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
+bool host_supported(const char **ret_why);
+/*
+ * Sets the host's floating-point control, cpu->host_fp, to what code for regions with these rules expects. To be called when a CPU is
+ * made and whenever the rules in its key change, not from inside generated code but by helpers and between regions. Sticky flags stay.
+ */
+void host_fp_mode(struct cpu *cpu, const struct fp_ctl *fp);
+/* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
+size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
+		       const u16 *hot_vec, struct host_stubs *ret_stubs);
+void host_compile(struct host_job *job);
+/* Points the jump whose displacement lies at site (writable view) to target (same view). Atomic for running threads. */
+void host_link(u8 *site, const u8 *target);
+/*
+ * A fault in generated code at offset `at` of a region: writes the guest state at that point into the CPU and makes the context return
+ * from stubs->enter with this event. Async-signal-safe.
+ */
+void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext, u64 event);
+/* The host's program counter in a signal context. */
+u64 host_context_pc(void *ucontext);
+/* Turns state that generated code keeps in its own form (flags) into the form of ir.h. After every return from enter. */
+void host_settle(struct cpu *cpu, const struct ir_slot *slot);
+/* Makes a signal context go on in cpu_raise(cpu, EV_MEMORY, 0) when the handler returns. */
+void host_divert(void *ucontext, struct cpu *cpu);

@@ -1,0 +1,780 @@
+/* Where values are: registers, homes of slots, frame. See jit.h. */
+#include "translate/host/x64/jit.h"
+
+bool is_gpr(enum ir_type type)
+{
+	return type >= TY_I1 && type <= TY_I64;
+}
+
+struct x64_mem slot_mem(const struct jit *j, unsigned slot)
+{
+	if (slot >= j->r->n_slot) /* a local slot: the last frame slots */
+		return frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
+	return x_mem(RBP, j->r->slot[slot].offset);
+}
+
+struct x64_mem frame_mem(int frame)
+{
+	return x_mem(RBP, (i32)offsetof(struct cpu, frame) + frame * 16);
+}
+
+/* The region cannot be compiled as it is: the engine tries a smaller one. */
+static void __attribute__((noinline)) give_up(struct jit *j)
+{
+	j->c.full = true;
+}
+
+static void forget(struct jit *j, u32 v) /* takes v out of where it is */
+{
+	struct val *x = &j->val[v];
+	if (x->at == AT_GPR && j->gpr[x->reg] == v)
+		j->gpr[x->reg] = 0;
+	if (x->at == AT_XMM && j->xmm[x->reg] == v)
+		j->xmm[x->reg] = 0;
+	if (x->at == AT_SLOT) {
+		u32 *p = &j->slot_vals[x->slot];
+		while (*p && *p != v)
+			p = &j->val[*p].next;
+		if (*p)
+			*p = x->next;
+	}
+	x->at = AT_NONE;
+}
+
+static void enliven(struct jit *j, u32 v)
+{
+	if (!j->val[v].listed) {
+		j->val[v].listed = true;
+		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
+		j->live[j->n_live++] = v;
+	}
+}
+
+void put_at(struct jit *j, u32 v, enum place at)
+{
+	enliven(j, v);
+	forget(j, v);
+	j->val[v].at = at;
+}
+
+static void put_gpr(struct jit *j, u32 v, unsigned reg)
+{
+	enliven(j, v);
+	forget(j, v);
+	j->val[v].at = AT_GPR;
+	j->val[v].reg = reg;
+	if (j->gpr[reg] != HOME)
+		j->gpr[reg] = v;
+}
+
+static void put_xmm(struct jit *j, u32 v, unsigned reg)
+{
+	enliven(j, v);
+	forget(j, v);
+	j->val[v].at = AT_XMM;
+	j->val[v].reg = reg;
+	if (j->xmm[reg] != HOME)
+		j->xmm[reg] = v;
+}
+
+static void put_slot(struct jit *j, u32 v, unsigned slot)
+{
+	enliven(j, v);
+	forget(j, v);
+	j->val[v].at = AT_SLOT;
+	j->val[v].slot = slot;
+	j->val[v].next = j->slot_vals[slot];
+	j->slot_vals[slot] = v;
+}
+
+int frame_new(struct jit *j)
+{
+	u64 freed = ~j->frame_used & BITS(FRAME_SLOTS);
+	if (!freed) {
+		give_up(j); /* too big a region: the engine tries a smaller one */
+		return 0;
+	}
+	int f = __builtin_ctzll(freed);
+	j->frame_used |= BIT(f);
+	return f;
+}
+
+/* Stores a register value into its frame slot (a new one if it has none). */
+static void to_frame(struct jit *j, u32 v)
+{
+	struct val *x = &j->val[v];
+	if (x->frame < 0) {
+		x->frame = frame_new(j);
+		if (x->at == AT_GPR)
+			x_rm(&j->c, OPW | X_MOV_STORE, x->reg, frame_mem(x->frame));
+		else
+			x_vrm(&j->c, V_MOVAPS_STORE, x->reg, 0, frame_mem(x->frame));
+	}
+}
+
+void own_gpr(struct jit *j, u32 v, unsigned reg)
+{
+	put_gpr(j, v, reg);
+}
+
+void own_xmm(struct jit *j, u32 v, unsigned reg)
+{
+	put_xmm(j, v, reg);
+}
+
+void alloc_start(struct jit *j)
+{
+	for (unsigned r = 0; r < 16; r++) {
+		j->gpr[r] = j->home[0][r] != NO_SLOT || r == RSP || r == RBP ? HOME : 0;
+		j->xmm[r] = j->home[1][r] != NO_SLOT ? HOME : 0;
+	}
+	for (unsigned i = 0; i < j->r->n_local; i++)
+		j->frame_kept |= BIT(FRAME_SLOTS - 1 - i);
+	j->frame_used = j->frame_kept;
+}
+
+void keep_in_frame(struct jit *j, u32 v)
+{
+	struct val *x = &j->val[v];
+	j->lock_gpr = j->lock_xmm = 0; /* the instruction is done */
+	if (x->at == AT_SLOT || x->at == AT_USE || x->at == AT_CC || x->at == AT_FLAGS) {
+		if (is_gpr(j->r->insn[v].type)) {
+			unsigned r = temp_gpr(j), from = use_gpr(j, v);
+			if (x->at == AT_SLOT) {
+				x_mov_rr(&j->c, OPW, r, from);
+				put_gpr(j, v, r);
+			}
+		} else if (j->r->insn[v].type == TY_FLAGS) {
+			if (x->frame < 0) {
+				int frame = frame_new(j);
+				flags_store(j, v, frame_mem(frame));
+				x->frame = frame;
+			}
+			j->frame_kept |= BIT(x->frame);
+			put_at(j, v, AT_FLMEM);
+			return;
+		} else {
+			unsigned from = use_xmm(j, v), r = temp_xmm(j);
+			if (x->at == AT_SLOT) {
+				x_vrr(&j->c, V_MOVAPS, r, 0, from);
+				put_xmm(j, v, r);
+			}
+		}
+	}
+	if (x->at == AT_GPR || x->at == AT_XMM)
+		to_frame(j, v);
+	if (x->frame >= 0)
+		j->frame_kept |= BIT(x->frame);
+}
+
+static void flags_to_frame(struct jit *j, u32 v)
+{
+	if (j->val[v].frame < 0) {
+		int frame = frame_new(j);
+		flags_store(j, v, frame_mem(frame));
+		j->val[v].frame = frame;
+	}
+	put_at(j, v, AT_FLMEM);
+}
+
+static void spill(struct jit *j, u32 v)
+{
+	int frame;
+	if (j->r->insn[v].op == IR_CONST || j->r->insn[v].op == IR_VCONST) {
+		forget(j, v);
+		return;
+	}
+	to_frame(j, v);
+	frame = j->val[v].frame;
+	forget(j, v);
+	j->val[v].at = AT_FRAME;
+	j->val[v].frame = frame;
+}
+
+static int pick(struct jit *j, const u32 *owner, u32 locked, unsigned n, unsigned first)
+{
+	int worst = -1;
+	u32 last = 0;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned r = (first + i) & 15;
+		if (owner[r] == HOME || locked & BIT(r))
+			continue;
+		if (!owner[r])
+			return r;
+		if (j->val[owner[r]].last >= last) {
+			last = j->val[owner[r]].last;
+			worst = r;
+		}
+	}
+	return worst;
+}
+
+unsigned temp_gpr(struct jit *j)
+{
+	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
+	if (r < 0) {
+		give_up(j);
+		return RAX;
+	}
+	if (j->gpr[r])
+		spill(j, j->gpr[r]);
+	j->lock_gpr |= BIT(r);
+	return r;
+}
+
+unsigned temp_xmm(struct jit *j)
+{
+	int r = pick(j, j->xmm, j->lock_xmm, 16, XMM_TEMP0);
+	if (r < 0) {
+		give_up(j);
+		return 15;
+	}
+	if (j->xmm[r])
+		spill(j, j->xmm[r]);
+	j->lock_xmm |= BIT(r);
+	return r;
+}
+
+void take_gpr(struct jit *j, unsigned reg)
+{
+	u32 v = j->gpr[reg];
+	if (v && v != HOME) {
+		u32 locked = j->lock_gpr;
+		j->lock_gpr |= BIT(reg);
+		int r = pick(j, j->gpr, j->lock_gpr, 16, RDX);
+		if (r >= 0 && !j->gpr[r]) { /* a free one: move there */
+			u8 flags = j->val[v].flags;
+			x_mov_rr(&j->c, OPW, r, reg);
+			put_gpr(j, v, r);
+			j->val[v].flags = flags;
+			if (locked & BIT(reg))
+				locked |= BIT(r);
+		} else {
+			spill(j, v);
+		}
+		j->lock_gpr = locked;
+	}
+	j->lock_gpr |= BIT(reg);
+}
+
+bool const_of(const struct jit *j, u32 v, u64 *ret_value)
+{
+	const struct ir_insn *in = &j->r->insn[v];
+	if (!v || in->op != IR_CONST)
+		return false;
+	*ret_value = in->imm;
+	if (in->type < TY_I64 && in->type >= TY_I1)
+		*ret_value &= in->type == TY_I1 ? 1 : BITS(ir_bits(in->type));
+	return true;
+}
+
+bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem)
+{
+	const struct val *x = &j->val[v];
+	if (x->at == AT_FRAME)
+		*ret_mem = frame_mem(x->frame);
+	else if (x->at == AT_SLOT && !j->slot_home[x->slot])
+		*ret_mem = slot_mem(j, x->slot);
+	else
+		return false;
+	return true;
+}
+
+static bool home_of(const struct jit *j, const struct val *x, unsigned *ret_reg)
+{
+	if (x->at != AT_SLOT || !j->slot_home[x->slot])
+		return false;
+	*ret_reg = (j->slot_home[x->slot] - 1) & 15;
+	return true;
+}
+
+unsigned use_gpr(struct jit *j, u32 v)
+{
+	struct val *x = &j->val[v];
+	struct x64_mem m;
+	unsigned r;
+	if (x->at == AT_GPR) {
+		j->lock_gpr |= BIT(x->reg);
+		return x->reg;
+	}
+	if (home_of(j, x, &r)) {
+		j->lock_gpr |= BIT(r);
+		return r;
+	}
+	if (x->at == AT_CC || x->at == AT_USE) {
+		bool later = x->at == AT_USE;
+		struct cc cc = cc_of(j, v);
+		r = temp_gpr(j);
+		setcc(j, cc, r);
+		if (later && x->at == AT_USE)
+			j->n_live += 0;
+		put_gpr(j, v, r);
+		x->flags |= VF_ZERO_UPPER;
+		return r;
+	}
+	r = temp_gpr(j);
+	u64 k;
+	if (const_of(j, v, &k)) {
+		x_mov_ri(&j->c, r, k);
+		put_gpr(j, v, r);
+		x->flags |= VF_ZERO_UPPER;
+		return r;
+	}
+	if (in_memory(j, v, &m)) {
+		/* a whole 64-bit slot, or what the type needs of it */
+		bool wide = x->at == AT_FRAME || ir_type_size(j->r->insn[v].type) == 8;
+		x_rm(&j->c, (wide ? OPW : 0) | X_MOV_LOAD, r, m);
+		if (!wide && ir_type_size(j->r->insn[v].type) == 4)
+			x->flags |= VF_ZERO_UPPER;
+		put_gpr(j, v, r);
+	} else {
+		give_up(j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
+	}
+	return r;
+}
+
+unsigned use_xmm(struct jit *j, u32 v)
+{
+	struct val *x = &j->val[v];
+	const struct ir_insn *in = &j->r->insn[v];
+	struct x64_mem m;
+	unsigned r;
+	if (x->at == AT_XMM) {
+		j->lock_xmm |= BIT(x->reg);
+		return x->reg;
+	}
+	if (home_of(j, x, &r)) {
+		j->lock_xmm |= BIT(r);
+		return r;
+	}
+	r = temp_xmm(j);
+	if (in->op == IR_CONST) {
+		if (!in->imm) {
+			x_vrr(&j->c, V_PXOR, r, r, r);
+		} else {
+			unsigned g = temp_gpr(j);
+			x_mov_ri(&j->c, g, in->imm);
+			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
+			j->lock_gpr &= ~BIT(g);
+		}
+		put_xmm(j, v, r);
+		x->flags |= VF_ZERO_UPPER;
+		return r;
+	}
+	if (in->op == IR_VCONST && x->at != AT_FRAME) {
+		const u8 *k = j->r->consts[in->imm];
+		u64 lo = ld_le64(k), hi = ld_le64(k + 8);
+		if (!lo && !hi) {
+			x_vrr(&j->c, V_PXOR, r, r, r);
+		} else if (lo == ~0ull && hi == ~0ull) {
+			x_vrr(&j->c, P66 | MAP0F | 0x76, r, r, r);
+		} else {
+			unsigned g = temp_gpr(j);
+			x_mov_ri(&j->c, g, lo);
+			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
+			if (hi == lo) {
+				x_vrr(&j->c, P66 | MAP0F | 0x6c, r, r, r); /* punpcklqdq */
+			} else if (hi) {
+				x_mov_ri(&j->c, g, hi);
+				x_vrr(&j->c, OPW | V_PINSRD, r, r, g);
+				x_byte(&j->c, 1);
+			}
+			j->lock_gpr &= ~BIT(g);
+		}
+		put_xmm(j, v, r);
+		return r;
+	}
+	if (in_memory(j, v, &m)) {
+		unsigned size = ir_type_size(in->type);
+		if (x->at == AT_FRAME || size > 8) {
+			x_vrm(&j->c, V_MOVAPS, r, 0, m);
+		} else if (size == 8) {
+			x_vrm(&j->c, V_MOVQ_LOAD, r, 0, m);
+			x->flags |= VF_ZERO_UPPER;
+		} else {
+			x_vrm(&j->c, V_MOVD_LOAD, r, 0, m); /* f16: the upper bits of the slot come along and do no harm */
+		}
+		put_xmm(j, v, r);
+	} else {
+		give_up(j);
+	}
+	return r;
+}
+
+bool dies(const struct jit *j, u32 v)
+{
+	return j->val[v].last <= j->now;
+}
+
+/* May v be computed straight into its slot's home? Not while another value that is still needed is there. */
+static int home_for(struct jit *j, u32 v, bool xmm)
+{
+	const struct val *x = &j->val[v];
+	if (x->hint == NO_SLOT || !j->slot_home[x->hint])
+		return -1;
+	unsigned home = j->slot_home[x->hint] - 1;
+	if ((home >= 16) != xmm)
+		return -1;
+	for (u32 u = j->slot_vals[x->hint]; u; u = j->val[u].next)
+		if (j->val[u].last > j->now && u != v)
+			return -1;
+	return home & 15;
+}
+
+static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
+{
+	int home = home_for(j, v, xmm);
+	u32 locked = xmm ? j->lock_xmm : j->lock_gpr;
+	if (home >= 0 && !(apart && locked & BIT(home))) {
+		/* values that die here are still read from the home by this instruction: they keep their place until kill_dead */
+		enliven(j, v);
+		j->val[v].at = xmm ? AT_XMM : AT_GPR;
+		j->val[v].reg = home;
+		j->val[v].flags |= VF_PLACED;
+		if (xmm)
+			j->lock_xmm |= BIT(home);
+		else
+			j->lock_gpr |= BIT(home);
+		return home;
+	}
+	if (!apart) { /* the register of an operand that dies here */
+		const struct ir_insn *in = &j->r->insn[j->cur];
+		u32 operand[3] = { in->a, in->b, in->c };
+		const char *kinds = ir_op_info[in->op].operands;
+		for (unsigned i = 0; i < 3; i++) {
+			struct val *o = &j->val[operand[i]];
+			if (kinds[i] != 'v' || !operand[i] || !dies(j, operand[i]) || o->flags & VF_PLACED ||
+			    o->at != (xmm ? AT_XMM : AT_GPR))
+				continue;
+			unsigned reg = o->reg;
+			u32 *owner = xmm ? j->xmm : j->gpr;
+			if (owner[reg] != operand[i])
+				continue;
+			enliven(j, v);
+			j->val[v].at = o->at;
+			j->val[v].reg = reg;
+			owner[reg] = v;
+			return reg;
+		}
+	}
+	if (xmm) {
+		unsigned r = temp_xmm(j);
+		put_xmm(j, v, r);
+		return r;
+	}
+	unsigned r = temp_gpr(j);
+	put_gpr(j, v, r);
+	return r;
+}
+
+unsigned def_gpr(struct jit *j, u32 v)
+{
+	return def(j, v, false, false);
+}
+unsigned def_xmm(struct jit *j, u32 v)
+{
+	return def(j, v, true, false);
+}
+unsigned def_gpr_apart(struct jit *j, u32 v)
+{
+	return def(j, v, false, true);
+}
+unsigned def_xmm_apart(struct jit *j, u32 v)
+{
+	return def(j, v, true, true);
+}
+
+bool alias(struct jit *j, u32 v, u32 src)
+{
+	struct val *s = &j->val[src];
+	if (s->at == AT_SLOT) {
+		put_slot(j, v, s->slot);
+		return true;
+	}
+	if (s->flags & VF_PLACED) {
+		if (j->val[v].hint != s->hint || is_gpr(j->r->insn[v].type) != (s->at == AT_GPR))
+			return false;
+		enliven(j, v);
+		j->val[v].at = s->at;
+		j->val[v].reg = s->reg;
+		j->val[v].flags |= VF_PLACED;
+		return true;
+	}
+	if (!dies(j, src))
+		return false;
+	if (s->at == AT_GPR && is_gpr(j->r->insn[v].type)) {
+		unsigned reg = s->reg;
+		forget(j, src);
+		put_gpr(j, v, reg);
+		return true;
+	}
+	if (s->at == AT_XMM && !is_gpr(j->r->insn[v].type)) {
+		unsigned reg = s->reg;
+		forget(j, src);
+		put_xmm(j, v, reg);
+		return true;
+	}
+	return false;
+}
+
+void slot_changed(struct jit *j, unsigned slot)
+{
+	u32 v = j->slot_vals[slot];
+	unsigned home = j->slot_home[slot];
+	while (v) {
+		u32 next = j->val[v].next;
+		if (j->val[v].last <= j->now) {
+			forget(j, v);
+		} else if (j->r->insn[v].type == TY_FLAGS) {
+			flags_to_frame(j, v);
+		} else if (home && home <= 16) {
+			unsigned r = temp_gpr(j);
+			x_mov_rr(&j->c, OPW, r, home - 1);
+			put_gpr(j, v, r);
+			j->lock_gpr &= ~BIT(r);
+		} else if (home) {
+			unsigned r = temp_xmm(j);
+			x_vrr(&j->c, V_MOVAPS, r, 0, home - 17);
+			put_xmm(j, v, r);
+			j->lock_xmm &= ~BIT(r);
+		} else if (is_gpr(j->r->insn[v].type)) {
+			unsigned r = use_gpr(j, v);
+			j->lock_gpr &= ~BIT(r);
+		} else {
+			unsigned r = use_xmm(j, v);
+			j->lock_xmm &= ~BIT(r);
+		}
+		v = next;
+	}
+}
+
+void get_slot(struct jit *j, u32 v, unsigned slot)
+{
+	put_slot(j, v, slot);
+}
+
+static void store_slot(struct jit *j, unsigned slot, u32 v)
+{
+	struct x64_mem m = slot_mem(j, slot);
+	enum ir_type type = slot >= j->r->n_slot ? j->r->local[slot - j->r->n_slot] : j->r->slot[slot].type;
+	unsigned size = ir_type_size(type);
+	u64 k;
+	if (is_gpr(type)) {
+		u32 w = size == 8 ? OPW : 0;
+		if (const_of(j, v, &k) && j->val[v].at != AT_GPR && size >= 4 && (size == 4 || (i64)k == (i32)k)) {
+			x_rm(&j->c, w | 0xc7, 0, m);
+			x_32(&j->c, k);
+			return;
+		}
+		unsigned r = use_gpr(j, v);
+		if (type == TY_I1 && !(j->val[v].flags & VF_ZERO_UPPER)) { /* bit 0 alone, without touching the flags */
+			unsigned t = temp_gpr(j);
+			x_mov_ri(&j->c, t, 1);
+			x_vrr(&j->c, X_PEXT, t, r, t);
+			r = t;
+		}
+		u32 op = size == 1 ? 0x88 | OPB : size == 2 ? P66 | 0x89 : w | X_MOV_STORE;
+		x_rm(&j->c, op, r, m);
+		return;
+	}
+	unsigned r = use_xmm(j, v);
+	if (size > 8)
+		x_vrm(&j->c, V_MOVAPS_STORE, r, 0, m);
+	else if (size == 8)
+		x_vrm(&j->c, V_MOVQ_STORE, r, 0, m);
+	else if (size == 4)
+		x_vrm(&j->c, V_MOVD_STORE, r, 0, m);
+	else {
+		x_vrm(&j->c, V_PEXTRW, r, 0, m);
+		x_byte(&j->c, 0);
+	}
+}
+
+void flags_at_slot(struct jit *j, u32 v, unsigned slot)
+{
+	for (u32 i = 0; i < j->n_ef; i++)
+		if (j->ef[i] == v)
+			j->ef[i] = j->ef[--j->n_ef];
+	put_slot(j, v, slot);
+}
+
+static void set_flags_slot(struct jit *j, unsigned slot, u32 v)
+{
+	struct val *x = &j->val[v];
+	if (x->at == AT_SLOT && x->slot == slot)
+		return;
+	for (u32 u = j->slot_vals[slot], next; u; u = next) { /* older flags that are still needed */
+		next = j->val[u].next;
+		if (j->val[u].last > j->now) {
+			flags_to_frame(j, u);
+		} else {
+			forget(j, u);
+		}
+	}
+	flags_store(j, v, slot_mem(j, slot));
+}
+
+void set_slot(struct jit *j, unsigned slot, u32 v)
+{
+	struct val *x = &j->val[v];
+	if (j->r->insn[v].type == TY_FLAGS) {
+		set_flags_slot(j, slot, v);
+		return;
+	}
+	unsigned home = j->slot_home[slot];
+	if (x->at == AT_SLOT && x->slot == slot)
+		return; /* it is there already */
+	if (x->flags & VF_PLACED && x->hint == slot) { /* computed into the home */
+		for (u32 u = j->slot_vals[slot], next; u; u = next) {
+			next = j->val[u].next;
+			forget(j, u);
+		}
+		x->flags &= ~VF_PLACED;
+		x->at = AT_NONE;
+		put_slot(j, v, slot);
+		return;
+	}
+	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
+		u64 k;
+		bool constant = const_of(j, v, &k) && x->at != AT_GPR;
+		unsigned r = constant ? 0 : use_gpr(j, v);
+		slot_changed(j, slot);
+		if (constant)
+			x_mov_ri(&j->c, home - 1, k);
+		else if (r != home - 1u)
+			x_mov_rr(&j->c, OPW, home - 1, r);
+	} else if (home) {
+		unsigned r = use_xmm(j, v);
+		slot_changed(j, slot);
+		if (r != home - 17u)
+			x_vrr(&j->c, V_MOVAPS, home - 17, 0, r);
+	} else {
+		u64 k;
+		if (!const_of(j, v, &k)) {
+			if (is_gpr(j->r->insn[v].type))
+				use_gpr(j, v);
+			else
+				use_xmm(j, v);
+		}
+		slot_changed(j, slot);
+		store_slot(j, slot, v);
+		return;
+	}
+	/* from now on it lives in the home: its own register is free */
+	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & VF_MERGE))
+		put_slot(j, v, slot);
+}
+
+void kill_dead(struct jit *j)
+{
+	u32 n = 0;
+	for (u32 i = 0; i < j->n_live; i++) {
+		u32 v = j->live[i];
+		struct val *x = &j->val[v];
+		if (x->at == AT_NONE) {
+			x->listed = false;
+			continue;
+		}
+		if (x->last <= j->now) {
+			if (x->frame >= 0 && !(x->flags & VF_MERGE)) {
+				j->frame_used &= ~BIT(x->frame);
+				x->frame = -1;
+			}
+			forget(j, v);
+			x->listed = false;
+			continue;
+		}
+		j->live[n++] = v;
+	}
+	j->n_live = n;
+	j->lock_gpr = j->lock_xmm = 0;
+}
+
+void spill_all(struct jit *j)
+{
+	for (unsigned r = 0; r < 16; r++) {
+		u32 v = j->gpr[r];
+		if (v && v != HOME)
+			spill(j, v);
+		v = j->xmm[r];
+		if (v && v != HOME)
+			spill(j, v);
+	}
+}
+
+void alloc_reset(struct jit *j)
+{
+	for (u32 i = 0; i < j->n_live; i++) {
+		u32 v = j->live[i];
+		struct val *x = &j->val[v];
+		bool keep = x->flags & VF_MERGE && x->frame >= 0;
+		forget(j, v);
+		if (keep)
+			x->at = j->r->insn[v].type == TY_FLAGS ? AT_FLMEM : AT_FRAME;
+		x->flags &= ~VF_PLACED;
+	}
+	u32 n = 0;
+	for (u32 i = 0; i < j->n_live; i++) {
+		j->val[j->live[i]].listed = j->val[j->live[i]].at != AT_NONE;
+		if (j->val[j->live[i]].listed)
+			j->live[n++] = j->live[i];
+	}
+	j->n_live = n;
+	j->n_ef = 0;
+	j->frame_used = j->frame_kept;
+	j->lock_gpr = j->lock_xmm = 0;
+}
+
+void snap_take(struct jit *j, struct blk *b)
+{
+	struct snapshot *s = &b->snap;
+	b->has_snap = true;
+	s->val = alloc((j->n_live + 1) * sizeof(*s->val));
+	for (u32 i = 0; i < j->n_live; i++) {
+		struct val *x = &j->val[j->live[i]];
+		if (x->at == AT_NONE)
+			continue;
+		__typeof__(*s->val) e = { j->live[i], x->slot, x->frame, x->at, x->reg, x->flags, x->fkind, x->cc };
+		s->val[s->n++] = e;
+	}
+}
+
+void snap_give(struct jit *j, const struct blk *b)
+{
+	const struct snapshot *s = &b->snap;
+	for (u32 i = 0; i < j->n_live; i++) {
+		forget(j, j->live[i]);
+		j->val[j->live[i]].listed = false;
+	}
+	j->n_live = j->n_ef = 0;
+	j->lock_gpr = j->lock_xmm = 0;
+	j->frame_used = j->frame_kept;
+	for (u32 i = 0; i < s->n; i++) {
+		struct val *x = &j->val[s->val[i].v];
+		u32 v = s->val[i].v;
+		if (x->last <= j->now && !(s->val[i].flags & VF_MERGE))
+			continue;
+		x->frame = s->val[i].frame;
+		x->flags = s->val[i].flags;
+		x->fkind = s->val[i].fkind;
+		x->cc = s->val[i].cc;
+		if (x->frame >= 0)
+			j->frame_used |= BIT(x->frame);
+		switch (s->val[i].at) {
+		case AT_GPR:
+			put_gpr(j, v, s->val[i].reg);
+			break;
+		case AT_XMM:
+			put_xmm(j, v, s->val[i].reg);
+			break;
+		case AT_SLOT:
+			put_slot(j, v, s->val[i].slot);
+			break;
+		default:
+			enliven(j, v);
+			x->at = s->val[i].at;
+			if (x->at == AT_FLAGS || x->at == AT_CC)
+				j->ef[j->n_ef++] = v;
+		}
+	}
+}

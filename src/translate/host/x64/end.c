@@ -1,0 +1,368 @@
+/* Ends of blocks, exits of regions, calls into C, and the code that lies out of line. */
+#include "translate/host/x64/jit.h"
+
+struct cold *cold_new(struct jit *j, unsigned kind, u8 *from)
+{
+	j->cold = grow(j->cold, &j->cold_cap, j->n_cold + 1, sizeof(*j->cold));
+	struct cold *c = &j->cold[j->n_cold++];
+	*c = (struct cold){ .kind = kind, .from = from, .a = 0xff };
+	return c;
+}
+
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c)
+{
+	struct cold *k = cold_new(j, COLD_SLOW, from);
+	k->insn = v;
+	k->dst = dst, k->a = a, k->b = b, k->c = c;
+	k->back = j->c.p;
+}
+
+static void call_stub(struct jit *j, const u8 *run)
+{
+	x_patch(x_call(&j->c), run - j->c.to_run);
+}
+
+static void jump_stub(struct jit *j, const u8 *run)
+{
+	x_patch(x_jmp(&j->c), run - j->c.to_run);
+}
+
+/* ---- pure operations without an inline form ---- */
+static void put_desc(struct jit *j, u32 insn, unsigned dst, unsigned a, unsigned b, unsigned c)
+{
+	const struct ir_insn *in = &j->r->insn[insn];
+	struct slow_desc d = { .imm = in->imm, .op = in->op, .type = in->type, .lane = in->lane, .dst = dst, .a = a, .b = b, .c = c,
+			       .fp = j->r->fp };
+	const char *kinds = ir_op_info[in->op].operands;
+	d.atype = kinds[0] == 'v' ? j->r->insn[in->a].type : 0;
+	d.btype = kinds[1] == 'v' ? j->r->insn[in->b].type : 0;
+	d.ctype = kinds[2] == 'v' ? j->r->insn[in->c].type : 0;
+	if (kinds[1] == 'l') { /* literals travel in place of registers */
+		d.b = in->b;
+		d.c = in->c;
+	}
+	if (in->op == IR_SHUFFLE)
+		memcpy(d.konst, j->r->consts[in->imm], 16);
+	x_room(&j->c);
+	call_stub(j, j->job->stubs->slow);
+	if (j->c.p + sizeof(d) + 64 > j->c.end) {
+		j->c.full = true;
+		return;
+	}
+	memcpy(j->c.p, &d, sizeof(d));
+	j->c.p += sizeof(d);
+}
+
+static unsigned operand(struct jit *j, u32 v)
+{
+	if (!v)
+		return 0xff;
+	return is_gpr(j->r->insn[v].type) ? use_gpr(j, v) : 16 + use_xmm(j, v);
+}
+
+void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	const char *kinds = ir_op_info[in->op].operands;
+	u32 ops[3] = { in->a, in->b, in->c };
+	unsigned reg[3] = { 0xff, 0xff, 0xff };
+	for (unsigned i = 0; i < 3; i++) {
+		if (kinds[i] != 'v' || !ops[i])
+			continue;
+		enum ir_type type = j->r->insn[ops[i]].type;
+		if (type == TY_FLAGS || ir_type_size(type) > 16) {
+			j->job->unsupported = true;
+			return;
+		}
+		reg[i] = operand(j, ops[i]);
+	}
+	if (ir_type_size(in->type) > 16) {
+		j->job->unsupported = true;
+		return;
+	}
+	j->job->n_slow++;
+	flags_clobber(j);
+	if (in->type == TY_FLAGS) {
+		int frame = frame_new(j);
+		put_desc(j, v, SLOW_FRAME + frame, reg[0], reg[1], reg[2]);
+		flags_in_frame(j, v, frame);
+		return;
+	}
+	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : 16 + def_xmm(j, v);
+	j->val[v].flags &= ~VF_ZERO_UPPER;
+	put_desc(j, v, d, reg[0], reg[1], reg[2]);
+	if (is_gpr(in->type))
+		j->val[v].flags |= VF_ZERO_UPPER;
+}
+
+/* ---- helpers ---- */
+void put_arg(struct jit *j, unsigned n, u32 v)
+{
+	struct x64_mem to = CPU(call_arg);
+	if (!v)
+		return;
+	to.disp += n * sizeof(union ir_val);
+	enum ir_type type = j->r->insn[v].type;
+	if (type == TY_FLAGS) {
+		flags_store(j, v, to);
+		return;
+	}
+	if (!is_gpr(type)) {
+		x_vrm(&j->c, V_MOVDQU_STORE, use_xmm(j, v), 0, to);
+		return;
+	}
+	unsigned r = use_gpr(j, v);
+	if (type == TY_I64 || j->val[v].flags & VF_ZERO_UPPER) {
+		x_rm(&j->c, OPW | X_MOV_STORE, r, to);
+		return;
+	}
+	unsigned t = temp_gpr(j);
+	if (type <= TY_I8)
+		x_rr(&j->c, X_MOVZX8 | OPB, t, r);
+	else if (type == TY_I16)
+		x_rr(&j->c, X_MOVZX16, t, r);
+	else
+		x_mov_rr(&j->c, 0, t, r);
+	if (type == TY_I1) {
+		flags_clobber(j);
+		x_alu_ri(&j->c, X_AND, 0, t, 1);
+	}
+	x_rm(&j->c, OPW | X_MOV_STORE, t, to);
+	j->lock_gpr &= ~BIT(t);
+}
+
+static void release_locks(struct jit *j)
+{
+	j->lock_gpr = j->lock_xmm = 0;
+}
+
+/* All slots to the CPU state, values to the frame, then the stub calls and brings the slots back. fn in RAX, guest pc in RCX. */
+void call_c(struct jit *j, u64 fn)
+{
+	release_locks(j);
+	flags_clobber(j);
+	release_locks(j);
+	for (unsigned s = 0; s < j->n_slot; s++) /* what lies at a slot may be changed by the call */
+		if (j->slot_vals[s] && (s < j->r->n_slot)) {
+			slot_changed(j, s);
+			release_locks(j);
+		}
+	spill_all(j);
+	x_mov_ri(&j->c, RAX, fn);
+	x_mov_ri(&j->c, RCX, j->insn_pc);
+	call_stub(j, j->job->stubs->helper);
+}
+
+void lower_call(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	const struct ir_helper *h = (const struct ir_helper *)(uintptr_t)in->imm;
+	const struct ir_insn *more = in - 1;
+	u32 args[6] = { in->a, in->b, in->c };
+	if (more->op == IR_ARGS)
+		args[3] = more->a, args[4] = more->b, args[5] = more->c;
+	for (unsigned i = 0; i < 6; i++) {
+		put_arg(j, i, args[i]);
+		release_locks(j);
+	}
+	call_c(j, (u64)(uintptr_t)h->fn);
+	call_result(j, in, v);
+}
+
+void call_result(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	if (!in->type || !j->val[v].uses)
+		return;
+	struct x64_mem from = CPU(call_ret);
+	if (in->type == TY_FLAGS) {
+		int frame = frame_new(j);
+		unsigned t = temp_gpr(j);
+		x_rm(&j->c, X_MOV_LOAD, t, from);
+		x_rm(&j->c, X_MOV_STORE, t, frame_mem(frame));
+		flags_in_frame(j, v, frame);
+	} else if (is_gpr(in->type)) {
+		unsigned d = def_gpr(j, v);
+		x_rm(&j->c, OPW | X_MOV_LOAD, d, from);
+	} else {
+		x_vrm(&j->c, V_MOVDQU_LOAD, def_xmm(j, v), 0, from);
+	}
+}
+
+/* CLEAN: tells the engine, by the CPU's hook. */
+void lower_clean(struct jit *j, const struct ir_insn *in)
+{
+	struct x64_mem len = CPU(call_arg);
+	put_arg(j, 0, in->a);
+	release_locks(j);
+	len.disp += sizeof(union ir_val);
+	unsigned t = temp_gpr(j);
+	x_mov_ri(&j->c, t, in->imm);
+	x_rm(&j->c, OPW | X_MOV_STORE, t, len);
+	call_c(j, (u64)(uintptr_t)host_clean);
+}
+
+/* ---- ends of blocks ---- */
+static void to_block(struct jit *j, u8 *rel, u32 block)
+{
+	struct blk *b = &j->blk[block];
+	if (b->start) {
+		x_patch(rel, b->start);
+		return;
+	}
+	j->fix = grow(j->fix, &j->fix_cap, j->n_fix + 1, sizeof(*j->fix));
+	j->fix[j->n_fix] = (struct fix){ rel, b->fixes };
+	b->fixes = ++j->n_fix;
+}
+
+static void leave_state(struct jit *j, u32 block)
+{
+	struct blk *b = &j->blk[block];
+	if (b->preds == 1 && j->next_block != block && !b->has_snap)
+		snap_take(j, b);
+}
+
+static void branch(struct jit *j, const struct ir_insn *in)
+{
+	struct cc cc = cc_of(j, in->a);
+	u32 yes = in->b, no = in->c;
+	if (j->next_block == yes) {
+		u32 t = yes;
+		yes = no, no = t;
+		cc = cc_not(cc);
+	}
+	kill_dead(j);
+	if (!cc.two) {
+		to_block(j, x_jcc(&j->c, cc.a), yes);
+	} else if (cc.two == 2) {
+		to_block(j, x_jcc(&j->c, cc.a), yes);
+		to_block(j, x_jcc(&j->c, cc.b), yes);
+	} else {
+		u8 *skip = x_jcc8(&j->c, cc.a ^ 1);
+		to_block(j, x_jcc(&j->c, cc.b), yes);
+		x_patch8(&j->c, skip);
+	}
+	leave_state(j, yes);
+	leave_state(j, no);
+	if (j->next_block != no)
+		to_block(j, x_jmp(&j->c), no);
+}
+
+/* A jump that never comes out otherwise asks whether it shall. */
+void poll(struct jit *j, u64 pc)
+{
+	flags_clobber(j);
+	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
+	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
+	c->event = EV_NONE;
+	c->pc = pc;
+}
+
+static void direct(struct jit *j, u64 pc)
+{
+	if (pc <= j->insn_pc)
+		poll(j, pc);
+	x_room(&j->c);
+	while (((uintptr_t)j->c.p + 1) % 8 > 4) /* the displacement must not straddle: it is patched while others run */
+		x_byte(&j->c, 0x90);
+	struct cold *c = cold_new(j, COLD_LINK, x_jmp(&j->c));
+	c->pc = pc;
+}
+
+static void indirect(struct jit *j, u32 target)
+{
+	unsigned r = use_gpr(j, target);
+	bool wide = j->r->insn[target].type == TY_I64;
+	flags_clobber(j);
+	if (r != RAX)
+		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
+	else if (!wide)
+		x_mov_rr(&j->c, 0, RAX, RAX);
+	unsigned shift = j->job->insn_shift;
+	x_mov_rr(&j->c, 0, RCX, RAX);
+	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
+	if (shift == 0) {
+		x_shift_ri(&j->c, 4, 0, RCX, 4);
+		x_rm(&j->c, OPW | X_ALU(X_ADD), RCX, CPU(jump_table));
+	} else {
+		x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
+		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
+	}
+	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
+	x_patch(x_jcc(&j->c, XC_NE), j->job->stubs->miss - j->c.to_run);
+	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+}
+
+static void leave(struct jit *j, u64 pc, u32 event)
+{
+	x_mov_ri(&j->c, RAX, pc);
+	x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(pc));
+	x_mov_ri(&j->c, RAX, event);
+	jump_stub(j, j->job->stubs->exit);
+}
+
+void lower_end(struct jit *j, const struct ir_insn *in)
+{
+	switch (in->op) {
+	case IR_BR:
+		kill_dead(j);
+		leave_state(j, in->a);
+		if (j->next_block != in->a)
+			to_block(j, x_jmp(&j->c), in->a);
+		break;
+	case IR_BRC:
+		branch(j, in);
+		break;
+	case IR_JUMP: case IR_GOSUB:
+		direct(j, in->imm);
+		break;
+	case IR_JUMPI: case IR_GOSUBI: case IR_RETURN:
+		indirect(j, in->a);
+		break;
+	case IR_RAISE:
+		if (!in->a) {
+			x_rm(&j->c, OPW | 0xc7, 0, CPU(event_arg));
+			x_32(&j->c, 0);
+		} else {
+			unsigned r = use_gpr(j, in->a);
+			if (j->r->insn[in->a].type != TY_I64 && !(j->val[in->a].flags & VF_ZERO_UPPER)) {
+				unsigned t = temp_gpr(j);
+				x_mov_rr(&j->c, 0, t, r);
+				r = t;
+			}
+			x_rm(&j->c, OPW | X_MOV_STORE, r, CPU(event_arg));
+		}
+		x_mov_ri(&j->c, RCX, j->insn_pc);
+		x_rm(&j->c, OPW | X_MOV_STORE, RCX, CPU(insn_pc));
+		leave(j, in->imm, in->b);
+		break;
+	default:
+		j->job->unsupported = true;
+	}
+}
+
+void emit_cold(struct jit *j)
+{
+	for (u32 i = 0; i < j->n_cold; i++) {
+		struct cold *c = &j->cold[i];
+		x_room(&j->c);
+		if (j->c.full)
+			return;
+		x_patch(c->from, j->c.p);
+		if (c->kind == COLD_SLOW) {
+			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
+			x_patch(x_jmp(&j->c), c->back);
+		} else if (c->kind == COLD_LINK) {
+			call_stub(j, j->job->stubs->link);
+			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };
+			memcpy(j->c.p, &link, sizeof(link));
+			j->c.p += sizeof(link);
+		} else {
+			if (c->event == EV_ALIGN) {
+				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
+				x_rm(&j->c, 0xc7, 0, CPU(fault_code));
+				x_32(&j->c, 1); /* BUS_ADRALN */
+				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
+				x_byte(&j->c, c->b);
+			}
+			leave(j, c->pc, c->event);
+		}
+	}
+}

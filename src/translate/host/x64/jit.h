@@ -1,0 +1,231 @@
+/*
+ * The x86-64 back end's own header: one region being compiled.
+ *
+ * Registers. RBP is the CPU state, RSP the host's stack. The guest's hottest slots have fixed host registers, the same at every region's
+ * border (host_slots): "homes". RAX, RCX, RDX, R11 and XMM12 to XMM15 are for values. A value is in one place at a time (struct val): a register of
+ * its own, the home (or state memory) of a slot that holds the same, a frame slot in the CPU state, a constant, the host's flags, or nowhere
+ * yet because it is computed where it is used (conditions, addresses).
+ *
+ * Blocks are laid out so that extended basic blocks stay together; a block with one predecessor starts with the places its predecessor left.
+ */
+#pragma once
+#include "translate/host/host.h"
+#include "translate/host/x64/emit.h"
+
+enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48 };
+
+enum place {
+	AT_NONE, /* not computed, or dead */
+	AT_CONST,
+	AT_GPR,
+	AT_XMM,
+	AT_SLOT, /* where slot .slot lives */
+	AT_FRAME, /* frame slot .frame */
+	AT_FLAGS, /* flags value: in the host's flags, in the way .fkind says */
+	AT_FLMEM, /* flags value: frame slot .frame, in the stored form */
+	AT_CC, /* i1: the host's flags, condition .cc */
+	AT_USE, /* computed where it is used */
+};
+
+/* How the host's flags stand for the guest's. */
+enum fkind { FK_ADD = 1 /* CF = C */, FK_SUB = 2 /* CF = !C */, FK_FCMP = 3 /* of ucomis */ };
+
+/* One or two host conditions. */
+struct cc {
+	u8 a, b; /* b: second one */
+	u8 two; /* 0: a alone, 1: a and b, 2: a or b */
+};
+
+enum { VF_ZERO_UPPER = 1 /* bits above the type are zero in the register */, VF_PLACED = 2 /* already in its slot's home */,
+       VF_LATER = 4 /* compute where it is used */, VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
+       VF_RESULT = 16 /* flags: recompute from the result in .partner */, VF_SETFL = 32 /* must leave its flags: the FL* value .partner */ };
+
+struct val {
+	u32 last; /* position of the last use */
+	u32 uses;
+	u32 hint_pos;
+	u32 partner; /* flags value <-> arithmetic value with the same operands */
+	u32 next; /* of the values at the same slot */
+	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
+	i16 frame; /* -1: none */
+	u8 at, reg, type, flags, fkind;
+	bool listed; /* in jit->live */
+	struct cc cc;
+};
+#define NO_SLOT 0xffff
+
+struct snapshot { /* places at the start of a block with one predecessor */
+	u32 n;
+	struct {
+		u32 v;
+		u16 slot;
+		i16 frame;
+		u8 at, reg, flags, fkind;
+		struct cc cc;
+	} * val;
+};
+
+struct blk {
+	u32 order; /* position in the layout */
+	u32 preds, pred;
+	u8 *start; /* where its code begins, NULL before */
+	bool loop_head; /* jumped to from behind */
+	struct snapshot snap;
+	bool has_snap;
+	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
+};
+
+struct fix {
+	u8 *rel;
+	u32 next;
+};
+
+struct cold { /* code out of line, emitted behind the region */
+	u8 *from; /* rel32 that jumps there */
+	u8 *back; /* where it comes back, NULL: does not */
+	u8 kind; /* COLD_* */
+	u8 dst, a, b, c; /* registers, as in struct slow_desc */
+	u32 insn; /* IR instruction */
+	u32 event;
+	u64 pc;
+};
+
+struct jit {
+	struct x64_code c;
+	const struct ir_region *r;
+	struct host_job *job;
+	struct val *val;
+	struct blk *blk;
+	u32 *order, n_order; /* blocks in layout order */
+	u32 *pos; /* position of each instruction in emission order */
+	u32 now; /* position being emitted */
+	u32 cur; /* instruction being emitted */
+	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
+	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
+	u8 *slot_home; /* by slot: register + 1, 0 memory */
+	u32 *slot_vals; /* by slot: list of values that are there */
+	u16 n_slot; /* incl. locals */
+	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
+	u64 frame_used, frame_kept;
+	u32 *live; /* values that have a place */
+	u32 n_live;
+	size_t live_cap;
+	u32 ef[8]; /* values in the host's flags */
+	u32 n_ef;
+	struct cold *cold;
+	u32 n_cold;
+	size_t cold_cap;
+	struct fix *fix;
+	u32 n_fix;
+	size_t fix_cap;
+	u64 insn_pc;
+	u32 next_block; /* what the layout puts next, ~0 none */
+	bool avx512; /* reserved for what cpuid says */
+};
+#define HOME 0xffffffffu
+
+/* ---- alloc.c: places ---- */
+bool is_gpr(enum ir_type type); /* does a value of this type live in a general register? */
+void alloc_start(struct jit *j);
+void alloc_reset(struct jit *j); /* nothing has a place but what was kept in the frame */
+void snap_take(struct jit *j, struct blk *b);
+void snap_give(struct jit *j, const struct blk *b);
+/* Brings a value into a register of its kind and locks that for the current instruction. The register may be a home: read only. */
+unsigned use_gpr(struct jit *j, u32 v);
+unsigned use_xmm(struct jit *j, u32 v);
+/* The register that the current instruction shall compute v into: its slot's home when that is safe, else a free one. Locked. */
+unsigned def_gpr(struct jit *j, u32 v);
+unsigned def_xmm(struct jit *j, u32 v);
+/* Like def, but never a register that holds a value still to be read by this instruction (all locked ones). */
+unsigned def_gpr_apart(struct jit *j, u32 v);
+unsigned def_xmm_apart(struct jit *j, u32 v);
+/* A scratch register for the current instruction only. */
+unsigned temp_gpr(struct jit *j);
+unsigned temp_xmm(struct jit *j);
+/* One particular register (RAX, RCX, RDX), emptied and locked. */
+void take_gpr(struct jit *j, unsigned reg);
+/* v now is where src is (no code): src dies or is a slot's. False when that cannot be. */
+bool alias(struct jit *j, u32 v, u32 src);
+void set_slot(struct jit *j, unsigned slot, u32 v);
+void get_slot(struct jit *j, u32 v, unsigned slot);
+void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
+void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
+void own_xmm(struct jit *j, u32 v, unsigned reg);
+void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
+void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
+void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
+void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
+void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
+bool dies(const struct jit *j, u32 v); /* is this its last use? */
+/* Memory operand of a value that is in memory (slot or frame); false if it is not. */
+bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
+struct x64_mem slot_mem(const struct jit *j, unsigned slot);
+struct x64_mem frame_mem(int frame);
+bool const_of(const struct jit *j, u32 v, u64 *ret_value);
+
+/* ---- flags.c ---- */
+void flags_clobber(struct jit *j); /* before an instruction that destroys the host's flags */
+void flags_now(struct jit *j, u32 v, enum fkind kind); /* v (flags) is in the host's flags now */
+void cc_now(struct jit *j, u32 v, struct cc cc); /* v (i1) is in the host's flags now */
+/* Puts an i1 value into the host's flags and says how to test it. */
+struct cc cc_of(struct jit *j, u32 v);
+void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
+void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
+struct cc cc_not(struct cc cc);
+void use_later(struct jit *j, u32 v); /* v is computed where it is used */
+/* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
+void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
+int frame_new(struct jit *j); /* a frame slot; the region does not fit when there is none */
+void carry_in(struct jit *j, u32 c, bool inverted);
+bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
+/* Moves a flags or condition value out of the host's flags. */
+void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
+
+/* ---- lowering: one function a group; false: no inline form (slow path) ---- */
+bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
+void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
+void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
+void lower_end(struct jit *j, const struct ir_insn *in);
+void emit_cold(struct jit *j);
+/* An out-of-line piece, entered from the jump at `from`. */
+struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
+enum {
+	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
+	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
+};
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
+void site(struct jit *j); /* the next host instruction may fault */
+u32 helper_index(const struct ir_helper *helper);
+
+bool has_sha(void); /* are the SHA extensions there? */
+void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
+/* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
+void call_c(struct jit *j, u64 fn);
+void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
+void lower_clean(struct jit *j, const struct ir_insn *in);
+void poll(struct jit *j, u64 pc);
+void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
+void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
+
+/* ---- prepass.c ---- */
+void prepass(struct jit *j);
+
+/* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
+
+/* ---- fields of the CPU state as memory operands ---- */
+#define CPU(field) x_mem(RBP, (i32)offsetof(struct cpu, field))
+/* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
+enum { SLOW_FRAME = 64 };
+struct slow_desc {
+	u64 imm;
+	u16 op;
+	u8 type, lane;
+	u8 dst, a, b, c;
+	u8 atype, btype, ctype;
+	u8 konst[16]; /* SHUFFLE's */
+	struct fp_ctl fp;
+} __attribute__((packed));

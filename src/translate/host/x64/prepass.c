@@ -1,0 +1,298 @@
+/*
+ * Before emission: the order of blocks, where each value is used last, which values are computed only where they are used, which can be
+ * computed straight into the home of the slot they are set to, and how flags survive. See jit.h.
+ */
+#include "translate/host/x64/jit.h"
+
+static const struct ir_insn *end_of(const struct ir_region *r, u32 block)
+{
+	return &r->insn[r->block[block].first + r->block[block].count - 1];
+}
+
+static unsigned successors(const struct ir_insn *end, u32 to[2])
+{
+	if (end->op == IR_BR) {
+		to[0] = end->a;
+		return 1;
+	}
+	if (end->op == IR_BRC) {
+		bool likely = end->imm == 1;
+		to[0] = likely ? end->b : end->c; /* the one to lay next */
+		to[1] = likely ? end->c : end->b;
+		return 2;
+	}
+	return 0;
+}
+
+/* Traces: after each block its likelier successor, as long as that has no place yet. */
+static void lay_out(struct jit *j)
+{
+	const struct ir_region *r = j->r;
+	u32 *todo = alloc((2 * r->n_block + 2) * sizeof(*todo)), n_todo = 1;
+	j->order = alloc((r->n_block + 1) * sizeof(*j->order));
+	for (u32 i = 0; i < r->n_block; i++)
+		j->blk[i].order = ~0u;
+	j->blk[0].preds = 1;
+	j->blk[0].pred = ~0u;
+	while (n_todo) {
+		u32 b = todo[--n_todo];
+		while (b != ~0u && j->blk[b].order == ~0u && r->block[b].count) {
+			u32 to[2], next = ~0u;
+			j->blk[b].order = j->n_order;
+			j->order[j->n_order++] = b;
+			unsigned n = successors(end_of(r, b), to);
+			for (unsigned i = 0; i < n; i++) {
+				j->blk[to[i]].preds++;
+				j->blk[to[i]].pred = b;
+				if (j->blk[to[i]].order == ~0u && next == ~0u && !(r->block[to[i]].cold && i == 0 && n == 2))
+					next = to[i];
+				else
+					todo[n_todo++] = to[i];
+			}
+			if (n_todo > 2 * r->n_block)
+				break;
+			b = next;
+		}
+	}
+	free(todo);
+}
+
+static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
+{
+	switch (in->op) {
+	case IR_NOP: case IR_CONST: case IR_VCONST: case IR_GET: case IR_SET: case IR_INSN: case IR_COPY: case IR_NOT:
+	case IR_ZEXT: case IR_SEXT: case IR_TRUNC: case IR_LO: case IR_HI: case IR_PAIR: case IR_CAST: case IR_COND:
+	case IR_LD: case IR_ST: case IR_PREFETCH: case IR_DUP: case IR_VGET: case IR_VGETS: case IR_VSET: case IR_VLOW:
+	case IR_VZEXT: case IR_VTRUNC: case IR_SHUFFLE: case IR_TBL: case IR_BSL: case IR_BR: case IR_FLPACK:
+	case IR_JUMP: case IR_GOSUB: case IR_JUMPI: case IR_RETURN: case IR_GOSUBI: case IR_BSWAP:
+		return false;
+	case IR_ADD: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTR:
+		return !(in->type >= TY_I32);
+	case IR_SUB:
+		return !(ir_is_vector(in->type) || r->insn[in->b].op == IR_CONST);
+	case IR_AND: case IR_OR: case IR_XOR: case IR_ANDN:
+		return !ir_is_vector(in->type);
+	case IR_SELECT: case IR_BRC:
+		return r->insn[in->a].op != IR_COND;
+	}
+	return !(ir_is_vector(in->type) && strchr(ir_op_info[in->op].flags, 'P'));
+}
+
+static bool is_flag_maker(enum ir_op op)
+{
+	return op >= IR_FLADD && op <= IR_FLMERGE;
+}
+
+static u32 root_of(const struct jit *j, u32 b)
+{
+	while (j->blk[b].preds == 1 && j->blk[b].pred != ~0u)
+		b = j->blk[b].pred;
+	return b;
+}
+
+static void note_use(struct jit *j, u32 v, u32 pos, u32 root, const u32 *root_of_value)
+{
+	struct val *x = &j->val[v];
+	x->uses++;
+	if (pos > x->last)
+		x->last = pos;
+	if (root_of_value[v] != root)
+		x->flags |= VF_MERGE;
+}
+
+static bool is_compare(enum ir_op op)
+{
+	return (op >= IR_EQ && op <= IR_LES) || op == IR_FEQ || op == IR_FLT || op == IR_FLE || op == IR_FUNORD;
+}
+
+struct plan { /* scratch of this pass, by value */
+	u32 *root, *addr_uses, *cc_uses, *select_uses;
+	u32 *clobbers; /* by position: how many may-clobber instructions before */
+};
+
+static void count_uses(struct jit *j, struct plan *p)
+{
+	const struct ir_region *r = j->r;
+	u32 pos = 1;
+	for (u32 o = 0; o < j->n_order; o++) {
+		const struct ir_block *b = &r->block[j->order[o]];
+		u32 root = root_of(j, j->order[o]);
+		for (u32 i = b->first; i < b->first + b->count; i++, pos++) {
+			const struct ir_insn *in = &r->insn[i];
+			const char *kinds = ir_op_info[in->op].operands;
+			j->pos[i] = pos;
+			p->root[i] = root;
+			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
+			u32 operand[3] = { in->a, in->b, in->c };
+			for (unsigned k = 0; k < 3; k++) {
+				u32 v = operand[k];
+				if (kinds[k] != 'v' || !v)
+					continue;
+				note_use(j, v, pos, root, p->root);
+				if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
+					p->addr_uses[v]++;
+				if (in->op == IR_COND)
+					p->cc_uses[v] |= BIT(in->imm);
+				else if (r->insn[v].type == TY_FLAGS)
+					p->cc_uses[v] |= BIT(31);
+				if (in->op == IR_SELECT && in->type == TY_FLAGS && k)
+					p->select_uses[v]++;
+			}
+			if (in->op == IR_ARGS) { /* read by the CALL behind it */
+				for (unsigned k = 0; k < 3; k++)
+					if (operand[k])
+						j->val[operand[k]].last = MAX(j->val[operand[k]].last, pos + 1);
+			}
+		}
+	}
+}
+
+/* The arithmetic whose host instruction makes these flags: just before or behind, with the same operands. */
+static u32 find_partner(const struct jit *j, u32 f)
+{
+	static const u8 twin[][2] = { { IR_FLADD, IR_ADD }, { IR_FLSUB, IR_SUB }, { IR_FLADC, IR_ADC }, { IR_FLSBC, IR_SBC } };
+	const struct ir_region *r = j->r;
+	const struct ir_insn *in = &r->insn[f];
+	for (unsigned t = 0; t < LEN(twin); t++) {
+		if (in->op != twin[t][0])
+			continue;
+		for (u32 i = f - MIN(f - 1, 4u); i < f + 4 && i < r->n_insn; i++)
+			if (r->insn[i].op == twin[t][1] && r->insn[i].a == in->a && r->insn[i].b == in->b && r->insn[i].c == in->c)
+				return i;
+	}
+	if (in->op == IR_FLLOGIC && (r->insn[in->a].op == IR_AND || r->insn[in->a].op == IR_ANDN) && f - in->a < 4)
+		return in->a;
+	return 0;
+}
+
+static void plan_flags(struct jit *j, const struct plan *p, u32 f)
+{
+	struct val *x = &j->val[f];
+	const struct ir_insn *in = &j->r->insn[f];
+	if (in->op != IR_FLPACK && in->op != IR_FLMERGE && !is_gpr(j->r->insn[in->a].type))
+		return; /* made by a call, or of floating point */
+	u32 partner = find_partner(j, f);
+	if (partner) {
+		x->partner = partner;
+		j->val[partner].partner = f;
+		j->val[partner].flags |= VF_SETFL;
+	}
+	if (x->last <= j->pos[f] || p->clobbers[x->last - 1] == p->clobbers[j->pos[f]])
+		return; /* they stay in the host's flags until they are read */
+	if (partner && in->op != IR_FLLOGIC && !(p->cc_uses[f] & ~(BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
+		x->flags |= VF_RESULT;
+		j->val[partner].last = MAX(j->val[partner].last, x->last);
+		if (p->root[partner] != p->root[f])
+			x->flags &= ~VF_RESULT;
+	} else if (in->op == IR_FLADD || in->op == IR_FLSUB || in->op == IR_FLLOGIC) {
+		x->fkind = 0x80; /* recompute from the operands */
+		j->val[in->a].last = MAX(j->val[in->a].last, x->last);
+		if (in->op != IR_FLLOGIC)
+			j->val[in->b].last = MAX(j->val[in->b].last, x->last);
+	}
+}
+
+static bool address_part(const struct jit *j, const struct plan *p, u32 v)
+{
+	const struct ir_insn *in = &j->r->insn[v];
+	const struct val *x = &j->val[v];
+	return in->op == IR_ADD && in->type == TY_I64 && x->uses && p->addr_uses[v] == x->uses && !(x->flags & VF_MERGE) &&
+	       in->b != in->a;
+}
+
+static void plan_later(struct jit *j, const struct plan *p)
+{
+	const struct ir_region *r = j->r;
+	for (u32 o = j->n_order; o-- > 0;) { /* backwards, so that lengthened lives reach operands of operands */
+		const struct ir_block *b = &r->block[j->order[o]];
+		for (u32 i = b->first + b->count; i-- > b->first;) {
+			const struct ir_insn *in = &r->insn[i];
+			struct val *x = &j->val[i];
+			if (!x->uses)
+				continue;
+			if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
+				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) && (!in->a || j->r->insn[in->a].type <= TY_I64))
+					x->flags |= VF_LATER;
+				else
+					plan_flags(j, p, i);
+			} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
+				if (!(x->flags & VF_MERGE))
+					x->flags |= VF_LATER;
+			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
+				   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+				x->flags |= VF_LATER;
+			} else if (address_part(j, p, i)) {
+				x->flags |= VF_LATER;
+				const struct ir_insn *shift = &r->insn[in->b];
+				struct val *s = &j->val[in->b];
+				if (shift->op == IR_SHL && s->uses == 1 && r->insn[shift->b].op == IR_CONST &&
+				    r->insn[shift->b].imm <= 3 && !(s->flags & VF_MERGE))
+					s->flags |= VF_LATER;
+			}
+			if (x->flags & VF_LATER || in->op == IR_FLPACK) { /* FLPACK always is */
+				const char *kinds = ir_op_info[in->op].operands;
+				u32 operand[3] = { in->a, in->b, in->c };
+				for (unsigned k = 0; k < 3; k++)
+					if (kinds[k] == 'v' && operand[k])
+						j->val[operand[k]].last = MAX(j->val[operand[k]].last, x->last);
+			}
+		}
+	}
+}
+
+/* Which values can be computed straight into a slot's home: nothing between may read the old one or need it for exactness. */
+static void plan_hints(struct jit *j)
+{
+	const struct ir_region *r = j->r;
+	u32 *touched = alloc(j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
+	memset(touched, 0xff, j->n_slot * sizeof(*touched));
+	for (u32 o = j->n_order; o-- > 0;) { /* backwards: a SET in another block than its value gives no hint */
+		const struct ir_block *b = &r->block[j->order[o]];
+		u32 barrier = ~0u, end = j->pos[b->first + b->count - 1];
+		for (u32 i = b->first + b->count; i-- > b->first;) {
+			const struct ir_insn *in = &r->insn[i];
+			struct val *x = &j->val[i];
+			u32 pos = j->pos[i];
+			if (x->hint != NO_SLOT && (x->hint_pos > end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
+				x->hint = NO_SLOT;
+			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
+			    (in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_VLOW || in->op == IR_CAST ||
+			     in->op == IR_TRUNC)) {
+				j->val[in->a].hint = x->hint;
+				j->val[in->a].hint_pos = x->hint_pos;
+			}
+			if (in->op == IR_SET) {
+				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
+				touched[s] = pos;
+				if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT && !(j->val[in->a].flags & VF_LATER)) {
+					j->val[in->a].hint = s;
+					j->val[in->a].hint_pos = pos;
+				}
+			} else if (in->op == IR_GET) {
+				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
+				touched[s] = pos;
+			} else if (strpbrk(ir_op_info[in->op].flags, "MEX") || in->op == IR_CALL || in->op == IR_GETX || in->op == IR_SETX) {
+				barrier = pos;
+			}
+		}
+		memset(touched, 0xff, j->n_slot * sizeof(*touched));
+	}
+	free(touched);
+}
+
+void prepass(struct jit *j)
+{
+	const struct ir_region *r = j->r;
+	u32 n = r->n_insn + 1;
+	lay_out(j);
+	u32 *space = alloc(5 * (size_t)(n + 2) * sizeof(*space));
+	struct plan p = { space, space + n + 2, space + 2 * (n + 2), space + 3 * (n + 2), space + 4 * (n + 2) };
+	for (u32 i = 0; i < n; i++) {
+		j->val[i].hint = NO_SLOT;
+		j->val[i].frame = -1;
+	}
+	count_uses(j, &p);
+	plan_later(j, &p);
+	plan_hints(j);
+	free(space);
+}

@@ -1,0 +1,69 @@
+/*
+ * What every guest CPU's state begins with, and what generated code knows about it. The guest's registers follow in its own struct:
+ *   struct arm64 { struct cpu cpu; u64 x[31]; ... };
+ * One host thread runs a CPU. Others may only write .stop (cpu_stop).
+ */
+#pragma once
+#include "translate/ir/ir.h"
+#include <setjmp.h>
+
+struct engine;
+struct guest;
+
+struct cpu {
+	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
+	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
+	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */
+	void *no_table; /* an empty one: cpu_stop puts it in place, so that every indirect jump comes out */
+	u64 pc; /* the next guest instruction; exact whenever no generated code runs */
+	u64 key; /* the mode: everything besides pc that a translation depends on; set by the guest's code */
+	void *jump_table; /* the hash of this key's translations, for generated code */
+	u64 scratch[16]; /* the engine's */
+	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
+	u8 host_save[512] __attribute__((aligned(64))); /* registers during slow paths */
+	union ir_val call_ret, call_arg[6]; /* helpers' operands */
+	u64 event_arg;
+	u64 fault_addr;
+	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...) */
+	u8 fault_write; /* 0 read, 1 write; cpu_read, cpu_write and the interpreter set it before they touch user memory */
+	u8 event; /* enum ir_event, of cpu_raise and faults */
+	u64 insn_pc; /* interpreter, helpers: the guest instruction being executed (set before calls that may raise) */
+	u64 excl_addr, excl_val[2]; /* the exclusive monitor, for guests that have one: address or ~0, the value loaded */
+	sigjmp_buf *raise; /* where cpu_raise goes */
+	struct engine *engine;
+	const struct guest *guest;
+	void *user; /* of whoever owns the CPU: user mode's thread, a machine's device */
+	u8 *mem_base; /* user mode: guest address 0 in the host's address space */
+	u64 mem_mask; /* user mode: address bits that count (all ones; 32-bit guests 0xffffffff) */
+	const struct cpu_memory *memory; /* other modes: how accesses go; NULL in user mode */
+	void (*clean)(struct cpu *cpu, u64 addr, u64 len); /* CLEAN: code there may have changed. The engine's; may be NULL */
+	void *engine_priv; /* the engine's own part of this CPU */
+};
+
+/* Guest memory for interpreter and helpers: faults raise EV_MEMORY and do not come back. size 1..16. */
+struct cpu_memory {
+	void (*read)(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
+	void (*write)(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);
+	/* A host address at which the guest's size bytes lie, for atomics; never NULL. */
+	void *(*host)(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem);
+};
+
+/* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
+void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg) NORETURN;
+/* Reads and writes 1 to 16 bytes as they lie in memory, in one access where the host has it; mem: .align, .order, .mmu count. */
+void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
+void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);
+/* Compare and swap, and mem.rmw with an operand: atomic; give the old value. size 1, 2, 4, 8, 16; values as the guest reads them. */
+u128 cpu_cas(struct cpu *cpu, u64 addr, unsigned size, u128 expected, u128 desired, struct ir_mem mem);
+u128 cpu_rmw(struct cpu *cpu, u64 addr, unsigned size, u128 operand, struct ir_mem mem);
+/*
+ * Whether a host code address lies in the functions with which cpu_read, cpu_write and the interpreter touch user mode's guest
+ * memory. A fault there is the guest's: with fault_addr and fault_code set, go on in cpu_raise(cpu, EV_MEMORY, 0).
+ */
+bool cpu_is_access(uintptr_t host_pc);
+/* Asks a running CPU to come out; from any thread or signal handler. */
+static inline void cpu_stop(struct cpu *cpu)
+{
+	__atomic_store_n(&cpu->stop, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,165 @@
+/* Building regions: ir_new to ir_local, and what is known of types, conditions and operations. */
+#include "translate/ir/ir.h"
+
+/* clang-format off */
+const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
+	[IR_NOP] = { "nop", "---", "P", '-' },
+#define _(NAME, ops, res, flag) [IR_##NAME] = { #NAME, ops, flag, res },
+	IR_OPS(_)
+#undef _
+};
+
+static const struct {
+	const char *name;
+	u16 size;
+} types[TY_COUNT] = {
+	[TY_VOID] = { "void", 0 }, [TY_I1] = { "i1", 1 }, [TY_I8] = { "i8", 1 }, [TY_I16] = { "i16", 2 },
+	[TY_I32] = { "i32", 4 }, [TY_I64] = { "i64", 8 }, [TY_I128] = { "i128", 16 },
+	[TY_F16] = { "f16", 2 }, [TY_F32] = { "f32", 4 }, [TY_F64] = { "f64", 8 }, [TY_F80] = { "f80", 10 },
+	[TY_F128] = { "f128", 16 }, [TY_BF16] = { "bf16", 2 },
+	[TY_V128] = { "v128", 16 }, [TY_V256] = { "v256", 32 }, [TY_V512] = { "v512", 64 },
+	[TY_V1024] = { "v1024", 128 }, [TY_V2048] = { "v2048", 256 }, [TY_FLAGS] = { "flags", 4 },
+};
+
+/* Which operations end a block, by number: what ir_emit asks for each instruction. */
+static const bool ends[IR_OP_COUNT] = {
+#define _(name, ops, res, flag) [IR_##name] = sizeof(flag) > 1 && flag[0] == 'E',
+	IR_OPS(_)
+#undef _
+};
+/* clang-format on */
+
+unsigned ir_type_size(enum ir_type type)
+{
+	return type < TY_COUNT ? types[type].size : 0;
+}
+
+const char *ir_type_name(enum ir_type type)
+{
+	return type < TY_COUNT ? types[type].name : "?";
+}
+
+enum ir_cc ir_cc_not(enum ir_cc cc)
+{
+	return cc < CC_AL ? cc ^ 1 : ((cc - CC_A) ^ 1) + CC_A; /* pairs stand side by side */
+}
+
+struct ir_region *ir_new(const struct ir_slot *slot, enum ir_type addr_type)
+{
+	struct ir_region *r = alloc(sizeof(*r));
+	r->slot = slot;
+	r->addr_type = addr_type;
+	while (slot && slot[r->n_slot].name)
+		r->n_slot++;
+	ir_reset(r);
+	return r;
+}
+
+void ir_reset(struct ir_region *r)
+{
+	r->insn = grow(r->insn, &r->insn_cap, 256, sizeof(*r->insn));
+	r->block = grow(r->block, &r->block_cap, 16, sizeof(*r->block));
+	r->insn[0] = (struct ir_insn){ 0 };
+	r->block[0] = (struct ir_block){ .first = 1 };
+	r->n_insn = r->n_block = 1;
+	r->n_consts = r->n_args = 0;
+	r->n_local = 0;
+	r->cur = 0;
+	r->ended = false;
+	r->fp = (struct fp_ctl){ 0 };
+	r->pc = r->key = r->end_pc = 0;
+}
+
+void ir_free(struct ir_region *r)
+{
+	if (!r)
+		return;
+	free(r->insn);
+	free(r->block);
+	free(r->consts);
+	free(r->args);
+	free(r->local);
+	free(r->scratch);
+	free(r);
+}
+
+ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn)
+{
+	u32 n = r->n_insn;
+	if (UNLIKELY(n >= r->insn_cap)) {
+		struct ir_insn copy = *insn; /* it may lie in the array */
+		r->insn = grow(r->insn, &r->insn_cap, n + 1, sizeof(*r->insn));
+		r->insn[n] = copy;
+	} else {
+		r->insn[n] = *insn;
+	}
+	r->n_insn = n + 1;
+	if (LIKELY(!r->ended)) {
+		r->block[r->cur].count++;
+		r->ended = ends[insn->op];
+	}
+	return n;
+}
+
+u32 ir_block_new(struct ir_region *r)
+{
+	u32 n = r->n_block++;
+	r->block = grow(r->block, &r->block_cap, r->n_block, sizeof(*r->block));
+	r->block[n] = (struct ir_block){ 0 };
+	return n;
+}
+
+void ir_block_start(struct ir_region *r, u32 block)
+{
+	r->cur = block;
+	r->ended = false;
+	r->block[block].first = r->n_insn;
+	r->block[block].count = 0;
+}
+
+bool ir_block_ended(const struct ir_region *r)
+{
+	return r->ended;
+}
+
+u32 ir_const128(struct ir_region *r, const u8 bytes[16])
+{
+	for (u32 i = 0; i < r->n_consts; i++)
+		if (!memcmp(r->consts[i], bytes, 16))
+			return i;
+	r->consts = grow(r->consts, &r->consts_cap, r->n_consts + 1, sizeof(*r->consts));
+	memcpy(r->consts[r->n_consts], bytes, 16);
+	return r->n_consts++;
+}
+
+u32 ir_constv(struct ir_region *r, const u8 *bytes, unsigned size)
+{
+	unsigned n = size / 16;
+	for (u32 i = 0; i + n <= r->n_consts; i++)
+		if (!memcmp(r->consts[i], bytes, size))
+			return i;
+	r->consts = grow(r->consts, &r->consts_cap, r->n_consts + n, sizeof(*r->consts));
+	memcpy(r->consts[r->n_consts], bytes, size);
+	r->n_consts += n;
+	return r->n_consts - n;
+}
+
+u32 ir_args(struct ir_region *r, const ir_ref *args, unsigned n)
+{
+	r->args = grow(r->args, &r->args_cap, r->n_args + n, sizeof(*r->args));
+	memcpy(r->args + r->n_args, args, n * sizeof(*args));
+	r->n_args += n;
+	return r->n_args - n;
+}
+
+u32 ir_local(struct ir_region *r, enum ir_type type)
+{
+	r->local = grow(r->local, &r->local_cap, r->n_local + 1u, sizeof(*r->local));
+	r->local[r->n_local] = type;
+	return IR_LOCAL + r->n_local++;
+}
+
+enum ir_type ir_type_of(const struct ir_region *r, ir_ref v)
+{
+	return r->insn[v].type;
+}

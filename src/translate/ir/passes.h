@@ -1,0 +1,52 @@
+/*
+ * The passes that every translation goes through. Each takes time linear in the region's length and keeps its memory with the region.
+ * They work in place: what is removed becomes IR_NOP, values keep their numbers, blocks their places.
+ */
+#pragma once
+#include "translate/ir/ir.h"
+
+/*
+ * Values instead of slots: a GET takes what the SET or GET before it, in its block or in the only block that leads there, had; SETs of what
+ * the slot holds already go. Then constants, algebra, chains of width changes, conditions of comparisons, and in each block
+ * operations that were done before.
+ */
+void ir_pass_forward(struct ir_region *r);
+
+/*
+ * Removes SETs that nobody can see, and values that nobody uses. A slot of type flags counts as seen by GETs, helpers that read it, and
+ * exits only: where an instruction faults, the flags may be those of an earlier instruction when the ones it saw are overwritten on
+ * every path that goes on. flags_dead_at, or NULL: whether the guest code at pc overwrites the flags before it reads them; asked for the
+ * targets of JUMP, GOSUB and of RAISE without an event.
+ */
+void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc), void *user);
+
+/* ---- inside passes ---- */
+
+/* Memory for a pass, not cleared; the next call takes it back. */
+static inline void *ir_scratch(struct ir_region *r, size_t size)
+{
+	if (size > r->scratch_cap) {
+		free(r->scratch);
+		r->scratch_cap = 0;
+		r->scratch = grow(NULL, &r->scratch_cap, size, 1);
+	}
+	return r->scratch;
+}
+
+/* Where a block's end leads inside the region: none to two blocks. */
+static inline unsigned ir_successors(const struct ir_region *r, u32 block, u32 to[2])
+{
+	const struct ir_insn *end = r->insn + r->block[block].first + r->block[block].count - 1;
+	if (end->op == IR_BR) {
+		to[0] = end->a;
+		return 1;
+	}
+	if (end->op != IR_BRC)
+		return 0;
+	to[0] = end->b;
+	to[1] = end->c;
+	return 2;
+}
+
+/* One instruction by itself: what value it is the same as (0: none), or in place a simpler one. It lies in the region, or is about to. */
+ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in);

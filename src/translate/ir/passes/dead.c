@@ -1,0 +1,216 @@
+/* Removes SETs that nobody can see and values that nobody uses. What counts as seeing stands in passes.h. */
+#include "translate/ir/passes.h"
+
+struct dead {
+	struct ir_region *r;
+	bool (*flags_dead_at)(void *user, u64 pc);
+	void *user;
+	u32 words; /* of a set of slots */
+	u32 *uses; /* of each value */
+	u64 *live; /* slots that somebody may yet see, at the place where we are */
+	u64 *live_in; /* of each block: at its start */
+	u64 *ordinary, *flags; /* the guest's slots that are not flags, and those that are */
+	bool remove; /* else only look */
+};
+
+static u32 slot_number(const struct ir_region *r, u64 slot)
+{
+	return slot >= IR_LOCAL ? r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
+}
+
+static void add(struct dead *d, const u64 *set)
+{
+	for (u32 i = 0; i < d->words; i++)
+		d->live[i] |= set[i];
+}
+
+static void add_slot(struct dead *d, u32 slot)
+{
+	d->live[slot / 64] |= BIT(slot % 64);
+}
+
+static bool is_live(const struct dead *d, u32 slot)
+{
+	return d->live[slot / 64] >> (slot % 64) & 1;
+}
+
+/* ---- exits ---- */
+
+/* What is live behind a block's end. */
+static void leave(struct dead *d, u32 b)
+{
+	const struct ir_region *r = d->r;
+	const struct ir_insn *end = r->insn + r->block[b].first + r->block[b].count - 1;
+	u32 to[2];
+	unsigned n = ir_successors(r, b, to);
+	memset(d->live, 0, d->words * sizeof(u64));
+	for (unsigned k = 0; k < n; k++) {
+		add(d, d->live_in + (size_t)to[k] * d->words);
+		if (ir_is_back_edge(r, b, to[k]))
+			add(d, d->ordinary); /* may be left there */
+	}
+	if (n)
+		return;
+	add(d, d->ordinary);
+	bool known = end->op == IR_JUMP || end->op == IR_GOSUB || (end->op == IR_RAISE && end->b == EV_NONE);
+	if (!(known && d->flags_dead_at && d->flags_dead_at(d->user, end->imm)))
+		add(d, d->flags);
+}
+
+/* ---- instructions ---- */
+
+static void call(struct dead *d, const struct ir_insn *in)
+{
+	const struct ir_helper *helper = (const struct ir_helper *)(uintptr_t)in->imm;
+	if (helper->effects & (HELP_MEMORY | HELP_RAISES))
+		add(d, d->ordinary);
+	if (!(helper->effects & HELP_READS))
+		return;
+	if (!helper->slots) {
+		add(d, d->ordinary);
+		add(d, d->flags);
+	} else {
+		for (const u16 *s = helper->slots; *s != 0xffff; s++)
+			add_slot(d, *s);
+	}
+}
+
+static bool unused_call(const struct ir_insn *in)
+{
+	return !(((const struct ir_helper *)(uintptr_t)in->imm)->effects & ~HELP_READS);
+}
+
+enum { REMOVABLE = 1, FAULTS = 2, IS_SLOT = 4, HAS_A = 8, HAS_B = 16, HAS_C = 32 };
+/* clang-format off */
+static const u8 traits[IR_OP_COUNT] = {
+#define _(name, ops, res, flag) \
+	[IR_##name] = ((flag)[0] == 'P' || IR_##name == IR_GET || IR_##name == IR_GETX || IR_##name == IR_PHI || IR_##name == IR_FPFLAGS ? REMOVABLE : 0) | \
+		      ((flag)[0] == 'M' && IR_##name != IR_FENCE ? FAULTS : 0) | ((flag)[0] == 'S' ? IS_SLOT : 0) | \
+		      ((ops)[0] == 'v' ? HAS_A : 0) | ((ops)[1] == 'v' ? HAS_B : 0) | ((ops)[2] == 'v' ? HAS_C : 0),
+	IR_OPS(_)
+#undef _
+};
+/* clang-format on */
+
+/* Adds n uses to what an instruction uses. */
+static void count_uses(struct dead *d, const struct ir_insn *in, u32 n)
+{
+	u8 has = traits[in->op];
+	if (has & HAS_A)
+		d->uses[in->a] += n;
+	if (has & HAS_B)
+		d->uses[in->b] += n;
+	if (has & HAS_C)
+		d->uses[in->c] += n;
+	if (in->op == IR_PHI)
+		for (u32 k = 0; k < in->a; k++)
+			d->uses[d->r->args[in->imm + 2 * k + 1]] += n;
+}
+
+static void remove_insn(struct dead *d, struct ir_insn *in)
+{
+	count_uses(d, in, -1u);
+	*in = (struct ir_insn){ .op = IR_NOP };
+}
+
+/* What a slot operation makes live or kills. False: a SET that nobody sees. */
+static bool slot_op(struct dead *d, const struct ir_insn *in)
+{
+	const struct ir_region *r = d->r;
+	u32 slot;
+	switch (in->op) {
+	case IR_GET:
+		add_slot(d, slot_number(r, in->imm));
+		break;
+	case IR_SET:
+		slot = slot_number(r, in->imm);
+		if (!is_live(d, slot))
+			return false;
+		d->live[slot / 64] &= ~BIT(slot % 64);
+		break;
+	case IR_GETX:
+		for (u32 i = 0; i < r->slot[in->imm].array; i++)
+			add_slot(d, (u32)in->imm + i);
+		break;
+	case IR_CALL:
+		call(d, in);
+		break;
+	}
+	return true;
+}
+
+/* Walks a block backwards. True: what is live at its start has changed. */
+static bool walk(struct dead *d, u32 b)
+{
+	struct ir_region *r = d->r;
+	u32 first = r->block[b].first, n = r->block[b].count;
+	leave(d, b);
+	while (n-- > 0) {
+		struct ir_insn *in = r->insn + first + n;
+		u8 kind = traits[in->op];
+		if (d->remove && !d->uses[first + n] &&
+		    (kind & REMOVABLE || (in->op == IR_CALL && unused_call(in)))) {
+			if (in->op == IR_CALL && n && in[-1].op == IR_ARGS)
+				remove_insn(d, in - 1);
+			remove_insn(d, in);
+			continue;
+		}
+		if (kind & FAULTS)
+			add(d, d->ordinary);
+		if (kind & IS_SLOT && !slot_op(d, in) && d->remove)
+			remove_insn(d, in);
+	}
+	u64 *at_start = d->live_in + (size_t)b * d->words;
+	bool changed = memcmp(at_start, d->live, d->words * sizeof(u64));
+	memcpy(at_start, d->live, d->words * sizeof(u64));
+	return changed;
+}
+
+/* ---- driving ---- */
+
+static void prepare(struct dead *d)
+{
+	struct ir_region *r = d->r;
+	d->words = ((u32)r->n_slot + r->n_local + 63) / 64;
+	size_t sets = (size_t)(r->n_block + 3) * d->words;
+	u64 *mem = ir_scratch(r, sets * sizeof(u64) + r->n_insn * sizeof(u32));
+	d->live = mem;
+	d->ordinary = mem + d->words;
+	d->flags = mem + 2 * d->words;
+	d->live_in = mem + 3 * d->words;
+	d->uses = (u32 *)(mem + sets);
+	memset(mem, 0, sets * sizeof(u64) + r->n_insn * sizeof(u32));
+	for (u32 s = 0; s < r->n_slot; s++)
+		(r->slot[s].type == TY_FLAGS ? d->flags : d->ordinary)[s / 64] |= BIT(s % 64);
+}
+
+static bool has_loop(const struct ir_region *r)
+{
+	u32 to[2];
+	for (u32 b = 0; b < r->n_block; b++)
+		if (r->block[b].count)
+			for (unsigned k = ir_successors(r, b, to); k-- > 0;)
+				if (to[k] <= b || ir_is_back_edge(r, b, to[k]))
+					return true;
+	return false;
+}
+
+void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc), void *user)
+{
+	struct dead d = { .r = r, .flags_dead_at = flags_dead_at, .user = user };
+	prepare(&d);
+	/* without ways back, the blocks behind are known when a block is walked */
+	for (bool changed = has_loop(r); changed;) {
+		changed = false;
+		for (u32 b = r->n_block; b-- > 0;)
+			if (r->block[b].count)
+				changed |= walk(&d, b);
+	}
+	for (u32 b = 0; b < r->n_block; b++)
+		for (u32 v = r->block[b].first; v < r->block[b].first + r->block[b].count; v++)
+			count_uses(&d, r->insn + v, 1);
+	d.remove = true;
+	for (u32 b = r->n_block; b-- > 0;)
+		if (r->block[b].count)
+			walk(&d, b);
+}

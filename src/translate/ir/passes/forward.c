@@ -1,0 +1,239 @@
+/* Values instead of slots, simplification, and operations done once in a block. What it does stands in passes.h. */
+#include "translate/ir/passes.h"
+
+struct forward {
+	struct ir_region *r;
+	ir_ref *same; /* of each value: what it was replaced by, or itself */
+	ir_ref *known; /* of each block, each slot: the value it holds at the block's end (0: unknown) */
+	u32 *pred; /* of each block: the only one that leads there, MANY, or NONE */
+	bool *done;
+	u32 *table; /* operations of this block by hash */
+	u32 table_mask;
+	u32 n_slot; /* with locals */
+	u32 first; /* of this block */
+};
+enum { NO_PRED = 0xffffffff, MANY = 0xfffffffe };
+
+static u32 slot_number(const struct ir_region *r, u64 slot)
+{
+	return slot >= IR_LOCAL ? r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
+}
+
+/* ---- the graph ---- */
+
+static void find_preds(struct forward *f)
+{
+	const struct ir_region *r = f->r;
+	memset(f->pred, 0xff, r->n_block * sizeof(*f->pred));
+	f->pred[0] = MANY;
+	for (u32 b = 0; b < r->n_block; b++) {
+		u32 to[2];
+		if (!r->block[b].count)
+			continue;
+		for (unsigned k = ir_successors(r, b, to); k-- > 0;)
+			f->pred[to[k]] = f->pred[to[k]] == NO_PRED ? b : MANY;
+	}
+}
+
+/* ---- operations that were done before in this block ---- */
+
+static u32 hash(const struct ir_insn *in)
+{
+	u64 h = ((u64)in->op << 48 | (u64)in->type << 40 | (u64)in->lane << 32 | in->a) * 0x9e3779b97f4a7c15;
+	h ^= (in->imm + ((u64)in->b << 32) + in->c) * 0xc2b2ae3d27d4eb4f;
+	h *= 0x9e3779b97f4a7c15;
+	return (u32)(h >> 32);
+}
+
+static bool equal(const struct ir_insn *x, const struct ir_insn *y)
+{
+	return x->op == y->op && x->type == y->type && x->lane == y->lane && x->a == y->a && x->b == y->b &&
+	       x->c == y->c && x->imm == y->imm;
+}
+
+/* The value that was made in this block by the same operation, or 0; then it is remembered as v. */
+static ir_ref seen(struct forward *f, ir_ref v)
+{
+	const struct ir_insn *in = f->r->insn + v;
+	u32 at = hash(in) & f->table_mask;
+	for (unsigned tries = 0; tries < 4; tries++, at = (at + 1) & f->table_mask) {
+		ir_ref old = f->table[at];
+		if (old < f->first || old >= v) { /* of another block */
+			f->table[at] = v;
+			return 0;
+		}
+		if (equal(f->r->insn + old, in))
+			return old;
+	}
+	return 0; /* crowded: let it be */
+}
+
+/* ---- slots ---- */
+
+static void forget_slots(struct forward *f, ir_ref *known, const struct ir_helper *helper)
+{
+	if (!(helper->effects & HELP_WRITES))
+		return;
+	if (!helper->slots)
+		memset(known, 0, f->r->n_slot * sizeof(*known));
+	else
+		for (const u16 *s = helper->slots; *s != 0xffff; s++)
+			known[*s] = 0;
+}
+
+/* Slots by what the block's instructions say so far. True: the instruction is not needed, being the value *same (0: none). */
+static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref *known, ir_ref *same)
+{
+	const struct ir_region *r = f->r;
+	ir_ref *k;
+	switch (in->op) {
+	case IR_GET:
+		k = known + slot_number(r, in->imm);
+		*same = *k;
+		if (!*k)
+			*k = v;
+		return *same;
+	case IR_SET:
+		k = known + slot_number(r, in->imm);
+		if (*k == in->a)
+			return true;
+		*k = in->a;
+		return false;
+	case IR_SETX:
+		memset(known + in->imm, 0, r->slot[in->imm].array * sizeof(*known));
+		return false;
+	case IR_CALL:
+		forget_slots(f, known, (const struct ir_helper *)(uintptr_t)in->imm);
+		return false;
+	}
+	return false;
+}
+
+/* ---- driving ---- */
+
+enum { HAS_A = 1, HAS_B = 2, HAS_C = 4, PURE = 8, SLOTS = 16, PLAIN = 32 /* nothing to simplify */ };
+/* clang-format off */
+static const u8 traits[IR_OP_COUNT] = {
+	[IR_NOP] = PLAIN,
+#define _(name, ops, res, flag) \
+	[IR_##name] = ((ops)[0] == 'v' ? HAS_A : 0) | ((ops)[1] == 'v' ? HAS_B : 0) | ((ops)[2] == 'v' ? HAS_C : 0) | \
+		      ((flag)[0] == 'P' ? PURE : 0) | ((flag)[0] == 'S' ? SLOTS : 0) | \
+		      ((ops)[0] != 'v' || IR_##name == IR_SET ? PLAIN : 0),
+	IR_OPS(_)
+#undef _
+};
+/* clang-format on */
+
+static void take_operands(const struct forward *f, struct ir_insn *in)
+{
+	u8 has = traits[in->op];
+	if (has & HAS_A)
+		in->a = f->same[in->a];
+	if (has & HAS_B)
+		in->b = f->same[in->b];
+	if (has & HAS_C)
+		in->c = f->same[in->c];
+}
+
+static void remove_insn(struct ir_insn *in)
+{
+	*in = (struct ir_insn){ .op = IR_NOP };
+}
+
+static void forward_block(struct forward *f, u32 b)
+{
+	struct ir_region *r = f->r;
+	ir_ref *known = f->known + (size_t)b * f->n_slot;
+	u32 pred = f->pred[b], end = r->block[b].first + r->block[b].count;
+	if (pred < MANY && f->done[pred])
+		memcpy(known, f->known + (size_t)pred * f->n_slot, f->n_slot * sizeof(*known));
+	else
+		memset(known, 0, f->n_slot * sizeof(*known));
+	f->first = r->block[b].first;
+	for (u32 v = f->first; v < end; v++) {
+		struct ir_insn *in = r->insn + v;
+		ir_ref same = 0;
+		take_operands(f, in);
+		u8 kind = traits[in->op];
+		if (!(kind & PLAIN)) {
+			if ((same = ir_simplify(r, in))) {
+				f->same[v] = same;
+				remove_insn(in);
+				continue;
+			}
+			kind = traits[in->op];
+		}
+		if (kind & SLOTS ? slots(f, in, v, known, &same)
+				 : kind & PURE && in->op && (same = seen(f, v))) {
+			f->same[v] = same;
+			remove_insn(in);
+		}
+	}
+	f->done[b] = true;
+}
+
+/* Values that are used where the text has them before they are made: blocks out of order, and PHIs. */
+static void replace_rest(struct forward *f)
+{
+	struct ir_region *r = f->r;
+	for (u32 v = 1; v < r->n_insn; v++)
+		take_operands(f, r->insn + v);
+	for (u32 i = 1; i < r->n_args; i += 2)
+		r->args[i] = f->same[r->args[i]];
+}
+
+static bool in_order(const struct ir_region *r)
+{
+	for (u32 b = 1; b < r->n_block; b++)
+		if (r->block[b].first < r->block[b - 1].first)
+			return false;
+	return !r->n_args;
+}
+
+/* Whether a way from one block to another is gone, by a BRC that became BR: PHIs lose the value from there. */
+static void drop_ways(struct ir_region *r)
+{
+	for (u32 b = 0; b < r->n_block; b++)
+		for (u32 v = r->block[b].first;
+		     v < r->block[b].first + r->block[b].count && r->insn[v].op == IR_PHI; v++) {
+			struct ir_insn *in = r->insn + v;
+			u32 kept = 0, to[2];
+			for (u32 k = 0; k < in->a; k++) {
+				ir_ref *pair = r->args + in->imm + 2 * k;
+				unsigned n = ir_successors(r, pair[0], to);
+				if ((n > 0 && to[0] == b) || (n > 1 && to[1] == b)) {
+					r->args[in->imm + 2 * kept] = pair[0];
+					r->args[in->imm + 2 * kept++ + 1] = pair[1];
+				}
+			}
+			in->a = kept;
+		}
+}
+
+void ir_pass_forward(struct ir_region *r)
+{
+	struct forward f = { .r = r, .n_slot = (u32)r->n_slot + r->n_local };
+	u32 table_size = 64;
+	while (table_size < r->n_insn && table_size < 4096)
+		table_size *= 2;
+	size_t known = (size_t)r->n_block * f.n_slot;
+	u32 *mem = ir_scratch(r, (r->n_insn + known + r->n_block + table_size) * sizeof(u32) + r->n_block);
+	f.same = mem;
+	f.known = f.same + r->n_insn;
+	f.pred = f.known + known;
+	f.table = f.pred + r->n_block;
+	f.table_mask = table_size - 1;
+	f.done = (bool *)(f.table + table_size);
+	memset(f.table, 0, table_size * sizeof(u32));
+	memset(f.done, 0, r->n_block);
+	for (u32 v = 0; v < r->n_insn; v++)
+		f.same[v] = v;
+	find_preds(&f);
+	for (u32 b = 0; b < r->n_block; b++)
+		if (r->block[b].count)
+			forward_block(&f, b);
+	if (!in_order(r)) {
+		replace_rest(&f);
+		drop_ways(r);
+	}
+}
