@@ -179,6 +179,7 @@ struct blk_opt { /* ends with name == NULL; the order is the one in which "Forma
 	const char *help;
 	const char *otherwise; /* printed and used when not given; NULL: none */
 	bool amend; /* may be changed by amend */
+	bool amend_only; /* and by nothing else: not an option of creation */
 };
 
 /* Typed access to creation options (an object of strings, checked against the table by the core). */

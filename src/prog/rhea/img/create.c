@@ -209,7 +209,7 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 		return 1;
 	}
 	for (const struct blk_opt *o = d->create_opts; o->name; o++)
-		if (!amend || o->amend)
+		if (amend ? o->amend : !o->amend_only)
 			all[n++] = o;
 	for (const struct blk_opt *o = filename && !amend ? t->create_opts : NULL; o && o->name; o++)
 		if (!find(d->create_opts, o->name))
