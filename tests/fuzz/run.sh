@@ -17,5 +17,6 @@ flags="-U__clang__ -g -O1 -std=gnu17 -D_GNU_SOURCE -fno-strict-aliasing -fwrapv 
 clang $flags -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $sources "build-fuzz/registry_$target.c" \
 	"tests/fuzz/$target.c" -o "build-fuzz/fuzz-$target" $libs -lbz2 -laio -lm -lpthread || exit 1
 [ -n "$BUILD_ONLY" ] && exit
+export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1} # sizes from images may fail
 exec "build-fuzz/fuzz-$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=4096 "$@" "build-fuzz/corpus.$target" \
 	"tests/fuzz/seeds.$target"

@@ -36,7 +36,7 @@ static struct mem *mem_find(const char *name)
 static void mem_set_size(struct mem *m, u64 bytes)
 {
 	if (bytes > m->cap || !m->data) {
-		u64 cap = MAX(MAX(bytes, m->cap * 2), (u64)4096);
+		u64 cap = bytes > m->cap * 2 ? bytes + 4096 : m->cap * 2;
 		u8 *data = calloc(1, cap);
 		memcpy(data, m->data ? m->data : data, m->bytes);
 		free(m->data);
