@@ -353,7 +353,7 @@ void co_wait_fd(int fd, u32 events)
 {
 	if (!co_self()) {
 		struct pollfd p = { .fd = fd, .events = events };
-		poll(&p, 1, -1);
+		ppoll(&p, 1, NULL, NULL);
 		return;
 	}
 	struct loop *l = loop_here();

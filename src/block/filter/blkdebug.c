@@ -313,7 +313,7 @@ static struct err *truncate_debug(struct blk_node *node, u64 size, bool exact, e
 static struct err *take_power(struct json *opts, const char *name, u64 *ret)
 {
 	struct err *e = blk_take_size(opts, name, ret);
-	if (!e && *ret && ((*ret & (*ret - 1)) || *ret > INT32_MAX + 1ull) && strncmp(name, "max", 3) != 0)
+	if (!e && *ret && ((*ret & (*ret - 1)) || *ret > INT32_MAX + 1ull) && strcmp(name, "align") == 0)
 		e = err_new(ERR_INVALID, "Cannot meet constraints with %s %llu", name,
 			    (unsigned long long)*ret);
 	return e;

@@ -361,7 +361,8 @@ static int run(int argc, char **argv)
 			}
 			break;
 		case 'T':
-			break;
+			fprintf(stderr, "qemu-io: tracing is not supported\n");
+			return 1;
 		case 'V':
 			puts("qemu-io version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
 			return 0;
