@@ -788,6 +788,7 @@ static const char *const cases[] = {
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
 };
 
+/* For looking at code: the region in the file named by RHEA_TEST_CASE goes to that of RHEA_TEST_DUMP. */
 static struct ir_region *case_of(const char *body)
 {
 	struct ir_region *r = NULL;
@@ -899,5 +900,24 @@ TEST(x64, atomic_operations_of_every_kind_and_width)
 		}
 	}
 out:
+	rig_free(rig);
+}
+
+TEST(x64, code_of_a_case_can_be_looked_at)
+{
+	const char *name = getenv("RHEA_TEST_CASE");
+	FILE *f = name ? fopen(name, "r") : NULL;
+	char body[8192] = "";
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	if (f) {
+		body[fread(body, 1, sizeof(body) - 1, f)] = 0;
+		fclose(f);
+	}
+	struct ir_region *r = case_of(f ? body : "v1:i64 = get x0\njumpi v1\n");
+	if (r) {
+		CHECK(compile(rig, r));
+		dump(rig);
+		ir_free(r);
+	}
 	rig_free(rig);
 }
