@@ -517,17 +517,21 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 	if (yes->op != IR_FLSUB && yes->op != IR_FLADD)
 		return false;
 	enum fkind kind = yes->op == IR_FLSUB && !yes->imm ? FK_SUB : FK_ADD;
+	bool b_in_register = !const_of(j, yes->b, &c) || (i64)c != (i32)c;
+	take_gpr(j, RAX); /* first, lest it drive out what the comparison reads */
 	use_gpr(j, yes->a);
-	if (!const_of(j, yes->b, &c) || (i64)c != (i32)c)
+	if (b_in_register)
 		use_gpr(j, yes->b);
 	struct cc cc = cc_of(j, in->a);
-	take_gpr(j, RAX); /* moves, so far: the flags are whole */
 	bool narrow = j->r->insn[yes->a].type < TY_I32 || yes->op == IR_FLADD;
 	if (narrow) { /* the comparison takes a scratch register: let nobody be spilled on one way only */
 		unsigned t = temp_gpr(j), t2 = temp_gpr(j);
 		j->lock_gpr &= ~(BIT(t) | BIT(t2));
 		cc = cc_of(j, in->a);
 	}
+	use_gpr(j, yes->a); /* moves, if anything: the flags are whole, and from the jump on nothing may move */
+	if (b_in_register)
+		use_gpr(j, yes->b);
 	flags_clobber(j);
 	u8 *away[2];
 	jump_if(j, cc_not(cc), away);
@@ -660,7 +664,10 @@ void flags_in_frame(struct jit *j, u32 v, int frame)
 	j->val[v].frame = frame;
 }
 
-/* Flags of integers that are in no general register: not made here. */
+/*
+ * Flags that are not made here: of integers that are in no general register, of comparisons that flush operands (the host would
+ * not tell that it did).
+ */
 static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
