@@ -284,11 +284,57 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 
 /* ---- random regions ---- */
 
+/* Types of conversions as guests have them. */
+static bool sensible(const struct ir_region *r, const struct ir_insn *in)
+{
+	enum ir_type from = in->a ? r->insn[in->a].type : TY_VOID;
+	bool vector = ir_is_vector(in->type), int_lane = in->lane >= TY_I16 && in->lane <= TY_I64;
+	switch (in->op) {
+	case IR_FCVT:
+		return vector ? ir_is_vector(from) && in->lane != (in->imm >> 16 & 0xff)
+			      : ir_is_float(from) && ir_is_float(in->type) && from != in->type;
+	case IR_FTOI:
+	case IR_FTOU:
+		return vector ? ir_is_vector(from) && int_lane
+			      : ir_is_float(from) && in->type >= TY_I8 && in->type <= TY_I128;
+	case IR_ITOF:
+	case IR_UTOF:
+		return vector ? ir_is_vector(from) && int_lane
+			      : ir_is_float(in->type) && from >= TY_I8 && from <= TY_I128;
+	case IR_FJCVT:
+		return from == TY_F64 && in->type == TY_I64;
+	case IR_FCLASS:
+		return ir_is_float(from) && in->type >= TY_I16 && in->type <= TY_I64;
+	case IR_FEQ:
+	case IR_FLT:
+	case IR_FLE:
+	case IR_FUNORD:
+	case IR_FLFCMP:
+		return true;
+	case IR_VFEQ:
+	case IR_VFGT:
+	case IR_VFGE:
+	case IR_VFPADD:
+	case IR_VFPMIN:
+	case IR_VFPMAX:
+	case IR_FCMLA:
+	case IR_FCADD:
+		return vector;
+	case IR_FMLAL:
+	case IR_BFDOT:
+	case IR_BFMMLA:
+	case IR_BFMLAL:
+		return in->lane == TY_F32;
+	}
+	return true;
+}
+
 static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_options o)
 {
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
 	unsigned bad = 0;
+	o.allow = sensible;
 	for (u64 seed = from; seed < to && bad < 3; seed++) {
 		o.insns = 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
@@ -522,51 +568,6 @@ static u64 literal_for(enum ir_op op, u64 r)
 	default:
 		return r & 1 ? r >> 1 & 3 : (r >> 1) % 65;
 	}
-}
-
-/* Types of conversions as guests have them. */
-static bool sensible(const struct ir_region *r, const struct ir_insn *in)
-{
-	enum ir_type from = in->a ? r->insn[in->a].type : TY_VOID;
-	bool vector = ir_is_vector(in->type), int_lane = in->lane >= TY_I16 && in->lane <= TY_I64;
-	switch (in->op) {
-	case IR_FCVT:
-		return vector ? ir_is_vector(from) && in->lane != (in->imm >> 16 & 0xff)
-			      : ir_is_float(from) && ir_is_float(in->type) && from != in->type;
-	case IR_FTOI:
-	case IR_FTOU:
-		return vector ? ir_is_vector(from) && int_lane
-			      : ir_is_float(from) && in->type >= TY_I8 && in->type <= TY_I128;
-	case IR_ITOF:
-	case IR_UTOF:
-		return vector ? ir_is_vector(from) && int_lane
-			      : ir_is_float(in->type) && from >= TY_I8 && from <= TY_I128;
-	case IR_FJCVT:
-		return from == TY_F64 && in->type == TY_I64;
-	case IR_FCLASS:
-		return ir_is_float(from) && in->type >= TY_I16 && in->type <= TY_I64;
-	case IR_FEQ:
-	case IR_FLT:
-	case IR_FLE:
-	case IR_FUNORD:
-	case IR_FLFCMP:
-		return true;
-	case IR_VFEQ:
-	case IR_VFGT:
-	case IR_VFGE:
-	case IR_VFPADD:
-	case IR_VFPMIN:
-	case IR_VFPMAX:
-	case IR_FCMLA:
-	case IR_FCADD:
-		return vector;
-	case IR_FMLAL:
-	case IR_BFDOT:
-	case IR_BFMMLA:
-	case IR_BFMLAL:
-		return in->lane == TY_F32;
-	}
-	return true;
 }
 
 /* A random instruction of this operation in a region by itself: operands from slots, the result to one. */
