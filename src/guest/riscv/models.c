@@ -77,7 +77,10 @@ u64 riscv_hwcap(const struct riscv_model *m)
 
 u64 riscv_hwprobe_ext(const struct riscv_model *m)
 {
-	u64 bits = 0;
+	enum { ZCA = 43, ZCD = 45, ZAAMO = 56, ZALRSC = 57 }; /* parts of others here */
+	u64 bits = riscv_model_has(m, RISCV_A) ? BIT(ZAAMO) | BIT(ZALRSC) : 0;
+	if (riscv_model_has(m, RISCV_C))
+		bits |= BIT(ZCA) | (riscv_model_has(m, RISCV_D) ? BIT(ZCD) : 0);
 	for (unsigned i = 0; i < RISCV_FEATURE_COUNT; i++)
 		if (feature[i].probe != 0xff && riscv_model_has(m, i))
 			bits |= BIT(feature[i].probe);

@@ -126,7 +126,7 @@ static void begin(struct tr *t)
 
 static enum guest_sense missing(struct tr *t, unsigned event)
 {
-	tr_raise(t, event, konst64(t, t->pc), t->pc);
+	tr_raise(t, event, konst64(t, t->pc + (event == EV_FETCH ? t->avail : 0)), t->pc);
 	return INSN_UNDEFINED;
 }
 
