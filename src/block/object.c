@@ -56,7 +56,8 @@ static struct err *read_secret(const char *path, u8 **ret, size_t *ret_len)
 	fclose(f);
 	if (bad) {
 		free(buf);
-		return err_new(ERR_INVALID, "Unable to read %s: not a file of less than %d bytes", path, MAX_SECRET);
+		return err_new(ERR_INVALID, "Unable to read %s: not a file of less than %d bytes", path,
+			       MAX_SECRET);
 	}
 	*ret = buf;
 	return NULL;
@@ -81,7 +82,8 @@ static struct err *decode_base64(struct blk_object *o)
 			continue;
 		if (d < 0) {
 			free(out);
-			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len, (char *)o->data);
+			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len,
+				       (char *)o->data);
 		}
 		acc = acc << 6 | d;
 		if ((bits += 6) >= 8)
@@ -102,7 +104,8 @@ static struct err *make_secret(struct blk_object *o)
 	if (!data && !file)
 		return err_new(ERR_INVALID, "Must provide 'file' or 'data'");
 	if (json_get(o->props, "keyid"))
-		return err_new(ERR_UNSUPPORTED, "secrets encrypted by another secret (keyid) are not supported");
+		return err_new(ERR_UNSUPPORTED,
+			       "secrets encrypted by another secret (keyid) are not supported");
 	if (format && strcmp(format, "raw") != 0 && strcmp(format, "base64") != 0)
 		return err_new(ERR_INVALID, "invalid value for 'format': %s", format);
 	if (file) {
@@ -118,8 +121,9 @@ static struct err *make_secret(struct blk_object *o)
 
 struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 {
-	static const char *const known[] = { "secret",		 "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
-					     "throttle-group",	 "authz-simple",   "iothread" };
+	static const char *const known[] = { "secret",	       "tls-creds-x509", "tls-creds-psk",
+					     "tls-creds-anon", "throttle-group", "authz-simple",
+					     "iothread" };
 	struct blk_object *o = alloc(sizeof(*o));
 	o->props = props;
 	const char *type = json_get_str(props, "qom-type"), *id = json_get_str(props, "id");
@@ -136,7 +140,8 @@ struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 	else if (!found)
 		e = err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
 	else if (blk_object_find(graph, id))
-		e = err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')", id);
+		e = err_new(ERR_INVALID,
+			    "attempt to add duplicate property '%s' to object (type 'container')", id);
 	else if (strcmp(type, "secret") == 0)
 		e = make_secret(o);
 	if (e) {

@@ -286,7 +286,10 @@ static void make_filename(struct blk_node *node, const char *filename)
 	}
 	if (node->filename)
 		return;
-	if (filename && strncmp(filename, "json:", 5) != 0) {
+	if (filename && strncmp(filename, "file:", 5) == 0) {
+		/* Without the prefix, but never so that the rest looks like one. */
+		node->filename = strf("%s%s", blk_path_has_protocol(filename + 5) ? "./" : "", filename + 5);
+	} else if (filename && strncmp(filename, "json:", 5) != 0) {
 		node->filename = str_dup(filename);
 	} else if (plain && node->driver->kind == BLK_FORMAT && node->file && node->file->filename &&
 		   strncmp(node->file->filename, "json:", 5) != 0) {

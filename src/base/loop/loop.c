@@ -42,6 +42,8 @@ struct work {
 
 struct loop {
 	int epoll, event;
+	struct fd_wait **waits; /* by descriptor */
+	size_t n_waits;
 	struct loop_timer *timers; /* soonest first */
 	struct loop_fd *dead; /* unwatched; freed when no event can name them any more */
 	pthread_mutex_t lock;
@@ -101,6 +103,9 @@ void loop_done(void)
 		l->dead = w->next_dead;
 		free(w);
 	}
+	for (size_t i = 0; i < l->n_waits; i++)
+		free(l->waits[i]);
+	free(l->waits);
 	close(l->epoll);
 	close(l->event);
 	pthread_mutex_destroy(&l->lock);
@@ -304,27 +309,62 @@ int work_run(int (*fn)(void *), void *arg)
 
 /* ---- coroutines that wait ---- */
 
+/* Coroutines that wait for a descriptor: one to read, one to write; the kernel takes one watch a descriptor. */
 struct fd_wait {
-	struct co *co;
+	struct co *in, *out;
 	struct loop_fd *watch;
 };
 
-static void fd_ready(void *arg, u32 events UNUSED)
+static void watch_for(struct loop *l, int fd, struct fd_wait *w);
+
+static void fd_ready(void *arg, u32 events)
 {
-	struct fd_wait *w = arg;
-	loop_unwatch(w->watch);
-	co_enter(w->co);
+	struct loop *l = loop_here();
+	int fd = (intptr_t)arg;
+	struct fd_wait *w = l->waits[fd];
+	bool broken = events & (EPOLLERR | EPOLLHUP);
+	struct co *in = events & EPOLLIN || broken ? w->in : NULL,
+		  *out = events & EPOLLOUT || broken ? w->out : NULL;
+	if (in)
+		w->in = NULL;
+	if (out)
+		w->out = NULL;
+	watch_for(l, fd, w);
+	if (in)
+		co_enter(in);
+	if (out)
+		co_enter(out);
+}
+
+static void watch_for(struct loop *l, int fd, struct fd_wait *w)
+{
+	u32 events = (w->in ? EPOLLIN : 0) | (w->out ? EPOLLOUT : 0);
+	if (w->watch && events) {
+		loop_watch_change(w->watch, events);
+	} else if (events) {
+		w->watch = loop_watch(l, fd, events, fd_ready, (void *)(intptr_t)fd);
+	} else if (w->watch) {
+		loop_unwatch(w->watch);
+		w->watch = NULL;
+	}
 }
 
 void co_wait_fd(int fd, u32 events)
 {
 	if (!co_self()) {
 		struct pollfd p = { .fd = fd, .events = events };
-		poll(&p, 1, -1);
+		ppoll(&p, 1, NULL, NULL);
 		return;
 	}
-	struct fd_wait w = { .co = co_self() };
-	w.watch = loop_watch(loop_here(), fd, events, fd_ready, &w);
+	struct loop *l = loop_here();
+	size_t had = l->n_waits;
+	l->waits = grow(l->waits, &l->n_waits, (size_t)fd + 1, sizeof(*l->waits));
+	memset(l->waits + had, 0, (l->n_waits - had) * sizeof(*l->waits));
+	if (!l->waits[fd])
+		l->waits[fd] = alloc(sizeof(struct fd_wait));
+	struct fd_wait *w = l->waits[fd];
+	*(events & EPOLLOUT ? &w->out : &w->in) = co_self();
+	watch_for(l, fd, w);
 	co_yield ();
 }
 

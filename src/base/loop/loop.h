@@ -41,7 +41,7 @@ i64 loop_now(void); /* monotonic nanoseconds */
  * coroutine fn simply runs here.
  */
 int work_run(int (*fn)(void *arg), void *arg);
-/* Waits for the descriptor, as a coroutine or with poll(). */
+/* Waits for the descriptor, as a coroutine (one for EPOLLIN and one for EPOLLOUT at a time) or with poll(). */
 void co_wait_fd(int fd, u32 events);
 void co_sleep(i64 nanoseconds);
 /* Runs fn(arg) as a coroutine and the loop until it ended. */

@@ -58,9 +58,10 @@ static struct nbd_export *find(struct nbd_server *s, const char *name)
 static u16 export_flags(const struct client *c)
 {
 	const struct nbd_export *x = c->export;
-	u16 f = NBD_HAS_FLAGS | NBD_SEND_FLUSH | NBD_SEND_FUA | NBD_SEND_CACHE;
+	u16 f =
+	    NBD_HAS_FLAGS | NBD_SEND_FLUSH | NBD_SEND_FUA | NBD_SEND_CACHE | (x->shared ? NBD_MULTI_CONN : 0);
 	if (x->read_only)
-		f |= NBD_READ_ONLY | NBD_MULTI_CONN;
+		f |= NBD_READ_ONLY;
 	else
 		f |= NBD_SEND_TRIM | NBD_SEND_WRITE_ZEROES | NBD_SEND_FAST_ZERO |
 		     (x->shared ? NBD_MULTI_CONN : 0);

@@ -9,7 +9,8 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from)
 	return c;
 }
 
-void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c)
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b,
+	       unsigned c)
 {
 	struct cold *k = cold_new(j, COLD_SLOW, from);
 	k->insn = v;
@@ -31,7 +32,14 @@ static void jump_stub(struct jit *j, const u8 *run)
 static void put_desc(struct jit *j, u32 insn, unsigned dst, unsigned a, unsigned b, unsigned c)
 {
 	const struct ir_insn *in = &j->r->insn[insn];
-	struct slow_desc d = { .imm = in->imm, .op = in->op, .type = in->type, .lane = in->lane, .dst = dst, .a = a, .b = b, .c = c,
+	struct slow_desc d = { .imm = in->imm,
+			       .op = in->op,
+			       .type = in->type,
+			       .lane = in->lane,
+			       .dst = dst,
+			       .a = a,
+			       .b = b,
+			       .c = c,
 			       .fp = j->r->fp };
 	const char *kinds = ir_op_info[in->op].operands;
 	d.atype = kinds[0] == 'v' ? j->r->insn[in->a].type : 0;
@@ -79,12 +87,14 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		j->job->unsupported = true;
 		return;
 	}
-	if (in->type == TY_FLAGS) { /* FLFCMP of odd types: the bits, in the form of ir.h, to a frame slot */
-		j->job->unsupported = true;
-		return;
-	}
 	j->job->n_slow++;
 	flags_clobber(j);
+	if (in->type == TY_FLAGS) {
+		int frame = frame_new(j);
+		put_desc(j, v, SLOW_FRAME + frame, reg[0], reg[1], reg[2]);
+		flags_in_frame(j, v, frame);
+		return;
+	}
 	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : 16 + def_xmm(j, v);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	put_desc(j, v, d, reg[0], reg[1], reg[2]);
@@ -93,7 +103,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 }
 
 /* ---- helpers ---- */
-static void put_arg(struct jit *j, unsigned n, u32 v)
+void put_arg(struct jit *j, unsigned n, u32 v)
 {
 	struct x64_mem to = CPU(call_arg);
 	if (!v)
@@ -134,7 +144,7 @@ static void release_locks(struct jit *j)
 }
 
 /* All slots to the CPU state, values to the frame, then the stub calls and brings the slots back. fn in RAX, guest pc in RCX. */
-static void call_c(struct jit *j, u64 fn)
+void call_c(struct jit *j, u64 fn)
 {
 	release_locks(j);
 	flags_clobber(j);
@@ -162,11 +172,20 @@ void lower_call(struct jit *j, const struct ir_insn *in, u32 v)
 		release_locks(j);
 	}
 	call_c(j, (u64)(uintptr_t)h->fn);
+	call_result(j, in, v);
+}
+
+void call_result(struct jit *j, const struct ir_insn *in, u32 v)
+{
 	if (!in->type || !j->val[v].uses)
 		return;
 	struct x64_mem from = CPU(call_ret);
 	if (in->type == TY_FLAGS) {
-		j->job->unsupported = true;
+		int frame = frame_new(j);
+		unsigned t = temp_gpr(j);
+		x_rm(&j->c, X_MOV_LOAD, t, from);
+		x_rm(&j->c, X_MOV_STORE, t, frame_mem(frame));
+		flags_in_frame(j, v, frame);
 	} else if (is_gpr(in->type)) {
 		unsigned d = def_gpr(j, v);
 		x_rm(&j->c, OPW | X_MOV_LOAD, d, from);
@@ -249,7 +268,8 @@ static void direct(struct jit *j, u64 pc)
 	if (pc <= j->insn_pc)
 		poll(j, pc);
 	x_room(&j->c);
-	while (((uintptr_t)j->c.p + 1) % 8 > 4) /* the displacement must not straddle: it is patched while others run */
+	while (((uintptr_t)j->c.p + 1) % 8 >
+	       4) /* the displacement must not straddle: it is patched while others run */
 		x_byte(&j->c, 0x90);
 	struct cold *c = cold_new(j, COLD_LINK, x_jmp(&j->c));
 	c->pc = pc;
@@ -299,14 +319,20 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 	case IR_BRC:
 		branch(j, in);
 		break;
-	case IR_JUMP: case IR_GOSUB:
+	case IR_JUMP:
+	case IR_GOSUB:
 		direct(j, in->imm);
 		break;
-	case IR_JUMPI: case IR_GOSUBI: case IR_RETURN:
+	case IR_JUMPI:
+	case IR_GOSUBI:
+	case IR_RETURN:
 		indirect(j, in->a);
 		break;
 	case IR_RAISE:
-		if (in->a) {
+		if (!in->a) {
+			x_rm(&j->c, OPW | 0xc7, 0, CPU(event_arg));
+			x_32(&j->c, 0);
+		} else {
 			unsigned r = use_gpr(j, in->a);
 			if (j->r->insn[in->a].type != TY_I64 && !(j->val[in->a].flags & VF_ZERO_UPPER)) {
 				unsigned t = temp_gpr(j);
@@ -345,6 +371,8 @@ void emit_cold(struct jit *j)
 				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
 				x_rm(&j->c, 0xc7, 0, CPU(fault_code));
 				x_32(&j->c, 1); /* BUS_ADRALN */
+				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
+				x_byte(&j->c, c->b);
 			}
 			leave(j, c->pc, c->event);
 		}

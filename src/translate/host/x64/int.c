@@ -27,7 +27,8 @@ static bool imm_of(struct jit *j, u32 v, u32 w, i32 *ret_imm)
 static bool flags_needed(const struct jit *j)
 {
 	for (u32 i = 0; i < j->n_ef; i++)
-		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) && j->val[j->ef[i]].last > j->now)
+		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) &&
+		    j->val[j->ef[i]].last > j->now)
 			return true;
 	return false;
 }
@@ -300,7 +301,8 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 	enum ir_type type = j->r->insn[in->a].type;
 	if (type == TY_I32) { /* one 64-bit product */
 		flags_clobber(j);
-		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v), t = temp_gpr(j);
+		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v),
+			 t = temp_gpr(j);
 		widen_in_place(j, TY_I32, t, b, sign);
 		widen_in_place(j, TY_I32, d, a, sign);
 		x_rr(&j->c, OPW | X_IMUL, d, t);
@@ -313,34 +315,25 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 	if (type != TY_I64)
 		return false;
 	take_gpr(j, RDX);
-	unsigned lo = RAX;
-	if (sign || wide)
-		take_gpr(j, RAX);
+	take_gpr(j, RAX);
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	if (sign) {
 		flags_clobber(j);
 		x_mov_rr(&j->c, OPW, RAX, a);
 		x_group3(&j->c, 5, OPW, b);
+	} else {
+		x_mov_rr(&j->c, OPW, RDX, a);
+		x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
 	}
 	if (wide) {
 		unsigned d = def_xmm(j, v);
-		if (!sign) {
-			x_mov_rr(&j->c, OPW, RDX, a);
-			x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
-		}
 		x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, RAX);
 		x_vrr(&j->c, OPW | V_PINSRD, d, d, RDX);
 		x_byte(&j->c, 1);
 		return true;
 	}
-	unsigned d = def_gpr_apart(j, v);
-	if (sign) {
-		x_mov_rr(&j->c, OPW, d, RDX);
-	} else {
-		lo = temp_gpr(j);
-		x_mov_rr(&j->c, OPW, RDX, a);
-		x_vrr(&j->c, OPW | X_MULX, d, lo, b);
-	}
+	own_gpr(j, v, RDX);
+	zero_upper(j, v, TY_I64);
 	return true;
 }
 
@@ -353,7 +346,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	flags_clobber(j);
 	take_gpr(j, RAX);
 	take_gpr(j, RDX);
-	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	u8 *zero, *minus = NULL, *done[2] = { 0 };
 	x_mov_rr(&j->c, w, RAX, a);
 	x_rr(&j->c, w | X_TEST, b, b);
@@ -382,14 +375,15 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	x_patch8(&j->c, done[0]);
 	if (done[1])
 		x_patch8(&j->c, done[1]);
-	x_mov_rr(&j->c, w, d, rem ? RDX : RAX);
+	own_gpr(j, v, rem ? RDX : RAX);
 	zero_upper(j, v, in->type);
 	return true;
 }
 
 static bool minmax(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u8 keep[] = { XC_BE, XC_LE, XC_AE, XC_GE }; /* MINU MINS MAXU MAXS: a stays when a cc b */
+	static const u8 keep[] = { XC_BE, XC_LE, XC_AE,
+				   XC_GE }; /* MINU MINS MAXU MAXS: a stays when a cc b */
 	u32 w = width_of(in->type);
 	if (in->type < TY_I32)
 		return false;
@@ -429,7 +423,9 @@ static bool bit_count(struct jit *j, const struct ir_insn *in, u32 v)
 	if (j->val[v].flags & VF_LATER)
 		return use_later(j, v), true;
 	switch (in->op) {
-	case IR_CLZ: case IR_CTZ: case IR_POPCNT: {
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_POPCNT: {
 		flags_clobber(j);
 		unsigned a = use_gpr(j, operand), d = def_gpr(j, v);
 		x_rr(&j->c, w | op, d, a);
@@ -576,7 +572,7 @@ static void select_xmm(struct jit *j, const struct ir_insn *in, u32 v)
 static bool select_op(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	if (!is_gpr(in->type))
 		return select_xmm(j, in, v), true;
 	u32 w = width_of(in->type);
@@ -693,7 +689,8 @@ static bool pair_ops(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (in->op == IR_PAIR && in->type == TY_I64) {
 		flags_clobber(j);
-		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v), t = temp_gpr(j);
+		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v),
+			 t = temp_gpr(j);
 		x_mov_rr(&j->c, OPW, d, b);
 		x_shift_ri(&j->c, 4, OPW, d, 32);
 		x_mov_rr(&j->c, 0, t, a);
@@ -751,10 +748,12 @@ static bool unary(struct jit *j, const struct ir_insn *in, u32 v)
 
 static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0, [TY_I16] = PF2 | MAP38 | 0xf1, [TY_I32] = PF2 | MAP38 | 0xf1,
+	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0,
+				  [TY_I16] = PF2 | MAP38 | 0xf1,
+				  [TY_I32] = PF2 | MAP38 | 0xf1,
 				  [TY_I64] = OPW | PF2 | MAP38 | 0xf1 };
 	enum ir_type type = j->r->insn[in->b].type;
-	if (!in->imm)
+	if (!in->imm || !is_gpr(type))
 		return false;
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
 	x_mov_rr(&j->c, 0, d, a);
@@ -768,7 +767,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS || in->op == IR_FLBITS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	switch (in->op) {
 	case IR_COND:
 		if (j->val[v].flags & VF_LATER)
@@ -776,11 +775,21 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		else
 			cc_now(j, v, (use_later(j, v), cc_of(j, v)));
 		return true;
-	case IR_EQ: case IR_NE: case IR_LTU: case IR_LTS: case IR_LEU: case IR_LES:
+	case IR_EQ:
+	case IR_NE:
+	case IR_LTU:
+	case IR_LTS:
+	case IR_LEU:
+	case IR_LES:
 		if (!is_gpr(j->r->insn[in->a].type))
 			return false;
 		/* fall through */
-	case IR_FEQ: case IR_FLT: case IR_FLE: case IR_FUNORD:
+	case IR_FEQ:
+	case IR_FLT:
+	case IR_FLE:
+	case IR_FUNORD:
+		if (in->op >= IR_FEQ && !fp_host_rules(j))
+			return false;
 		if (in->op >= IR_FEQ && j->r->insn[in->a].type != TY_F32 && j->r->insn[in->a].type != TY_F64)
 			return false;
 		use_later(j, v);
@@ -791,18 +800,29 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return true;
 	case IR_SELECT:
 		return select_op(j, in, v);
-	case IR_ZEXT: case IR_SEXT: case IR_TRUNC:
+	case IR_ZEXT:
+	case IR_SEXT:
+	case IR_TRUNC:
 		return convert(j, in, v);
-	case IR_PAIR: case IR_LO: case IR_HI:
+	case IR_PAIR:
+	case IR_LO:
+	case IR_HI:
 		return pair_ops(j, in, v);
-	case IR_MULWU: case IR_MULWS: case IR_MULHU: case IR_MULHS:
+	case IR_MULWU:
+	case IR_MULWS:
+	case IR_MULHU:
+	case IR_MULHS:
 		return !ir_is_vector(in->type) && multiply_high(j, in, v);
 	case IR_COPY:
 		if (alias(j, v, in->a))
 			return true;
-		if (!is_gpr(in->type))
-			return false;
-		x_mov_rr(&j->c, OPW, def_gpr(j, v), use_gpr(j, in->a));
+		if (is_gpr(in->type)) {
+			unsigned a = use_gpr(j, in->a);
+			x_mov_rr(&j->c, OPW, def_gpr(j, v), a);
+		} else {
+			unsigned a = use_xmm(j, in->a);
+			x_vrr(&j->c, V_MOVAPS, def_xmm(j, v), 0, a);
+		}
 		return true;
 	}
 	if (!is_gpr(in->type))
@@ -816,7 +836,8 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		if (!by_lea(j, in, v))
 			alu(j, in, v, X_SUB, false);
 		return true;
-	case IR_ADC: case IR_SBC:
+	case IR_ADC:
+	case IR_SBC:
 		return in->type >= TY_I32 && (carry_op(j, in, v), true);
 	case IR_AND:
 		return and_op(j, in, v), true;
@@ -833,9 +854,13 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 			flags_left(j, v, true, FK_ADD);
 		return true;
 	}
-	case IR_NOT: case IR_NEG: case IR_ABS:
+	case IR_NOT:
+	case IR_NEG:
+	case IR_ABS:
 		return unary(j, in, v);
-	case IR_SHL: case IR_SHR: case IR_SAR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
 		return shift(j, in, v);
 	case IR_ROTR:
 		return rotate(j, in, v);
@@ -843,19 +868,32 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return in->type >= TY_I32 && (funnel(j, in, v), true);
 	case IR_MUL:
 		return multiply(j, in, v);
-	case IR_DIVU: case IR_DIVS: case IR_REMU: case IR_REMS:
+	case IR_DIVU:
+	case IR_DIVS:
+	case IR_REMU:
+	case IR_REMS:
 		return divide(j, in, v);
-	case IR_MINU: case IR_MINS: case IR_MAXU: case IR_MAXS:
+	case IR_MINU:
+	case IR_MINS:
+	case IR_MAXU:
+	case IR_MAXS:
 		return minmax(j, in, v);
-	case IR_CLZ: case IR_CTZ: case IR_CLS: case IR_POPCNT: case IR_BSWAP: case IR_BITREV:
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_CLS:
+	case IR_POPCNT:
+	case IR_BSWAP:
+	case IR_BITREV:
 		return bit_count(j, in, v);
-	case IR_EXTRACTU: case IR_EXTRACTS:
+	case IR_EXTRACTU:
+	case IR_EXTRACTS:
 		extract(j, in, v);
 		return true;
 	case IR_DEPOSIT:
 		deposit(j, in, v);
 		return true;
-	case IR_PDEP: case IR_PEXT: {
+	case IR_PDEP:
+	case IR_PEXT: {
 		if (in->type < TY_I32)
 			return false;
 		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr(j, v);

@@ -49,6 +49,7 @@ struct val {
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
 	i16 frame; /* -1: none */
 	u8 at, reg, type, flags, fkind;
+	bool listed; /* in jit->live */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
@@ -89,8 +90,18 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 };
 
+struct pool_fix { /* an instruction that reads a constant */
+	u8 *disp; /* its displacement, relative to the end of the instruction */
+	u32 index;
+	u8 behind; /* bytes of the instruction behind the displacement */
+};
+
 struct jit {
 	struct x64_code c;
+	u8 (*pool)[16]; /* constants, laid behind the region's code */
+	u32 n_pool, n_pool_fix;
+	size_t pool_cap, pool_fix_cap;
+	struct pool_fix *pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
 	struct val *val;
@@ -105,6 +116,8 @@ struct jit {
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u16 n_slot; /* incl. locals */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
+	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
+	u8 lent_frame[2][16]; /* where their contents are */
 	u64 frame_used, frame_kept;
 	u32 *live; /* values that have a place */
 	u32 n_live;
@@ -150,7 +163,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);
-void unplace(struct jit *j, u32 v); /* v leaves its register or slot, to be put elsewhere at once */
+void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
@@ -171,10 +184,14 @@ struct cc cc_of(struct jit *j, u32 v);
 void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
+/* Brings operands that are conditions in the host's flags into registers: before those are clobbered for the instruction's own sake. */
+void conditions_to_gpr(struct jit *j, const struct ir_insn *in);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
+void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
+int frame_new(struct jit *j); /* a frame slot; the region does not fit when there is none */
 void carry_in(struct jit *j, u32 c, bool inverted);
-void lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
 /* Moves a flags or condition value out of the host's flags. */
 void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
 
@@ -182,6 +199,7 @@ void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host fla
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -199,6 +217,25 @@ void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
+void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
+/* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
+void call_c(struct jit *j, u64 fn);
+void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
+/* ---- vec.c: constants and building blocks ---- */
+/* op reg, v, [constant]: behind: how many bytes of immediate the caller puts behind. */
+void v_const(struct jit *j, u32 op, unsigned reg, unsigned v, const u8 bytes[16], unsigned behind);
+/* The same with a constant that has n in every lane of size bytes. */
+void v_splat(struct jit *j, u32 op, unsigned reg, unsigned v, unsigned size, u64 n, unsigned behind);
+void emit_pool(struct jit *j);
+/* Bytes of an XMM value above which all is known to be zero; 16: nothing is known. */
+unsigned zero_above(const struct jit *j, u32 v);
+/* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
+void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void poll(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
@@ -211,7 +248,8 @@ void prepass(struct jit *j);
 
 /* ---- fields of the CPU state as memory operands ---- */
 #define CPU(field) x_mem(RBP, (i32)offsetof(struct cpu, field))
-/* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, 0xff none. */
+/* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
+enum { SLOW_FRAME = 64 };
 struct slow_desc {
 	u64 imm;
 	u16 op;
