@@ -21,6 +21,7 @@ struct former {
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
 	u64 page, end;
+	u8 across[32]; /* an instruction that lies in two pages */
 };
 
 struct former *former_new(void)
@@ -118,6 +119,22 @@ static u32 block_of(struct tr *t, u64 pc)
 	return add(f, pc)->block;
 }
 
+/* Where the rest of its page may be too little for an instruction: what is there, and what follows in the next page, if that can be fetched. */
+static void fetch_across(struct former *f, u64 pc)
+{
+	struct tr *t = &f->t;
+	const struct engine_config *config = &f->p->e->config;
+	u32 more, code, have = t->avail, max = f->p->e->guest->insn_max;
+	const u8 *rest = config->fetch(config->user, f->p->cpu, pc + have, &more, &code);
+	if (!rest || max > sizeof(f->across))
+		return;
+	memcpy(f->across, t->code, have);
+	more = MIN(more, max - have);
+	memcpy(f->across + have, rest, more);
+	t->code = f->across;
+	t->avail = have + more;
+}
+
 /* Translates straight on from a place until a block ends. */
 static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_insns)
 {
@@ -141,6 +158,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
+		if (t->avail < priv->e->guest->insn_max)
+			fetch_across(f, pc);
 		u32 at = ir_emit(t->ir, &(struct ir_insn){ .op = IR_NOP });
 		u32 *mark = mark_of(f, pc);
 		if (!*mark && f->mark_n < HASH / 2) {

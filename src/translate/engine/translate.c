@@ -49,7 +49,7 @@ static bool peek_flags(struct priv *p, u64 pc)
 		bool set = false;
 		for (u32 n = from; n < r->n_insn; n++) {
 			const struct ir_insn *in = &r->insn[n];
-			bool flags = (in->op == IR_GET || in->op == IR_SET) && r->slot[in->imm].type == TY_FLAGS;
+			bool flags = (in->op == IR_GET || in->op == IR_SET) && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS;
 			if (in->op == IR_CALL || (flags && in->op == IR_GET))
 				return false;
 			set |= flags;
@@ -71,10 +71,18 @@ static bool flags_dead_at(void *user, u64 pc)
 	return known->dead;
 }
 
+static bool has_flags(const struct guest *g)
+{
+	for (const struct ir_slot *s = g->slots; s->name; s++)
+		if (s->type == TY_FLAGS)
+			return true;
+	return false;
+}
+
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	ir_pass_dead(p->region, flags_dead_at, p);
+	ir_pass_dead(p->region, has_flags(p->e->guest) ? flags_dead_at : NULL, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */

@@ -27,7 +27,7 @@ static void home_to_state(struct jit *j, unsigned slot, bool store)
 		x_rm(&j->c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), home - 1,
 		     slot_mem(j, slot));
 	else if (home)
-		x_vrm(&j->c, store ? V_MOVAPS_STORE : V_MOVAPS, home - 17, 0, slot_mem(j, slot));
+		x_vrm(&j->c, xmm_move(j->r->slot[slot].type, store), home - 17, 0, slot_mem(j, slot));
 }
 
 /* An element of an array of slots: by way of the CPU state  */

@@ -237,6 +237,15 @@ bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
+/* The move between an XMM register and a slot of this type. */
+static inline u32 xmm_move(enum ir_type type, bool store)
+{
+	switch (ir_type_size(type)) {
+	case 4: return store ? V_MOVD_STORE : V_MOVD_LOAD;
+	case 8: return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
+	default: return store ? V_MOVAPS_STORE : V_MOVAPS;
+	}
+}
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 

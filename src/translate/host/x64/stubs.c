@@ -103,7 +103,7 @@ static void move_homes(struct x64_code *c, const struct ir_slot *slot, u16 home[
 			     x_mem(RBP, slot[home[0][r]].offset));
 		}
 		if (home[1][r] != NO_SLOT)
-			x_vrm(c, store ? V_MOVAPS_STORE : V_MOVAPS, r, 0,
+			x_vrm(c, xmm_move(slot[home[1][r]].type, store), r, 0,
 			      x_mem(RBP, slot[home[1][r]].offset));
 	}
 }
