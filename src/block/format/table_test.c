@@ -202,6 +202,13 @@ TEST(formats, hold_what_random_writes_put_there)
 					  r);
 				break;
 			}
+			if (i % 20 == 0) { /* read-only and back */
+				struct err *e = blk_reopen(node, 0);
+				if (!e)
+					e = blk_reopen(node, BLK_RDWR | BLK_UNMAP);
+				if (e)
+					fail(v, "reopen", e);
+			}
 			if (i % 50)
 				continue;
 			blk_unref(node);
