@@ -500,6 +500,9 @@ TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 		for (unsigned i = times ? atoi(times) : 12; i && node; i--)
 			for (unsigned cut = 0; cut < 2; cut++) {
 				size_t at = any(n_events + 1);
+				/* Most is at stake just before a flush. */
+				for (bool late = any(2); late && at < n_events && events[at].mem;)
+					at++;
 				crash(at, cut);
 				if (!survives(g, v, log, n, at, cut)) {
 					i = 1;
