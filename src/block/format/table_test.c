@@ -30,7 +30,8 @@ static const struct variant {
 	{ "qed", "{}" },
 	{ "qed", "{'cluster_size': '4096', 'table_size': '1'}" },
 	{ "qcow", "{}" },
-	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
+	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw', 'cluster_size': '4096'}",
+	  .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
 #ifdef HAVE_GNUTLS
