@@ -673,9 +673,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			next = j->val[u].next;
 			forget(j, u);
 		}
-		x->flags &= ~VF_PLACED;
-		x->at = AT_NONE;
-		put_slot(j, v, slot);
+		u32 n = j->n_live;
+		for (u32 i = 0; i < n; i++) { /* it, and what it was extended from or to: all in the slot now */
+			struct val *u = &j->val[j->live[i]];
+			if (!(u->flags & VF_PLACED) || u->hint != slot || (u->at != AT_GPR && u->at != AT_XMM))
+				continue;
+			u->flags &= ~VF_PLACED;
+			put_slot(j, j->live[i], slot);
+		}
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */

@@ -237,7 +237,7 @@ bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
-void poll(struct jit *j, u64 pc);
+void emit_poll(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
