@@ -400,11 +400,13 @@ unsigned use_xmm(struct jit *j, u32 v)
 	}
 	r = temp_xmm(j);
 	if (in->op == IR_CONST) {
-		if (!in->imm) {
+		unsigned size = ir_type_size(in->type);
+		u64 k = size < 8 ? in->imm & BITS(size * 8) : in->imm; /* bits above do not count */
+		if (!k) {
 			x_vrr(&j->c, V_PXOR, r, r, r);
 		} else {
 			unsigned g = temp_gpr(j);
-			x_mov_ri(&j->c, g, in->imm);
+			x_mov_ri(&j->c, g, k);
 			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
 			j->lock_gpr &= ~BIT(g);
 		}

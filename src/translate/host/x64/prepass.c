@@ -143,8 +143,7 @@ static void note_use(struct jit *j, u32 v, u32 pos, u32 root, const u32 *root_of
 
 static bool is_compare(enum ir_op op)
 {
-	return (op >= IR_EQ && op <= IR_LES) || op == IR_FEQ || op == IR_FLT || op == IR_FLE ||
-	       op == IR_FUNORD;
+	return op >= IR_EQ && op <= IR_LES; /* not of floats: they raise flags, read or not */
 }
 
 struct plan { /* scratch of this pass, by value */
@@ -212,6 +211,22 @@ static u32 find_partner(const struct jit *j, u32 f)
 	return 0;
 }
 
+/*
+ * Flags right behind the arithmetic that makes them do not read the operands: those may die there. (Flags that are made again later say
+ * so themselves.)
+ */
+static void spare_operands(struct jit *j, u32 f)
+{
+	const struct ir_insn *in = &j->r->insn[f];
+	u32 twin = j->val[f].partner, operand[2] = { in->a, in->b };
+	if (twin + 1 != f || !j->val[twin].uses || j->r->insn[twin].type < TY_I32 || in->op == IR_FLLOGIC ||
+	    j->pos[twin] + 1 != j->pos[f])
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (j->val[operand[i]].last == j->pos[f])
+			j->val[operand[i]].last = j->pos[twin];
+}
+
 static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 {
 	struct val *x = &j->val[f];
@@ -223,6 +238,7 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 		x->partner = partner;
 		j->val[partner].partner = f;
 		j->val[partner].flags |= VF_SETFL;
+		spare_operands(j, f);
 	}
 	if (x->last <= j->pos[f] || p->clobbers[x->last - 1] == p->clobbers[j->pos[f]])
 		return; /* they stay in the host's flags until they are read */
