@@ -59,7 +59,7 @@ enum blk_open_flags {
 	BLK_DETECT_ZEROES = BIT(18),
 	BLK_DETECT_UNMAP = BIT(19),
 	BLK_NO_BACKING_ERR = BIT(17), /* a backing file that cannot be opened is left out */
-	BLK_IO_NATIVE = BIT(13),
+	BLK_IO_NATIVE = BIT(13), /* aio=native and aio=io_uring, where the options do not say another */
 	BLK_IO_URING = BIT(14),
 	BLK_INACTIVE = BIT(15), /* takes no locks, writes nothing, until activated */
 };

@@ -188,7 +188,7 @@ static int check_entry(struct check *c, void *slice, u32 i, bool active)
 static int check_l2(struct check *c, u64 l2, bool active)
 {
 	struct qcow2 *s = c->node->state;
-	u64 unit = MIN(s->cluster_size, (u64)4096);
+	u64 unit = s->slice_bytes;
 	for (u64 at = 0; at < s->cluster_size; at += unit) {
 		void *slice;
 		int r = cache_get(s->l2, l2 + at, &slice);
@@ -390,9 +390,9 @@ static int compare(struct check *c, u32 fix, u64 *ret_highest)
 		if (fixed) {
 			u64 at = i << s->cluster_bits;
 			for (; have < want && !r; have++)
-				r = qcow2_refcount_add(c->node, at, 1, 1, false);
+				r = qcow2_refcount_add(c->node, at, 1, 1, DISCARD_NEVER);
 			for (; have > want && !r; have--)
-				r = qcow2_refcount_add(c->node, at, 1, -1, false);
+				r = qcow2_refcount_add(c->node, at, 1, -1, DISCARD_NEVER);
 			if (!r) {
 				++*fixed;
 				continue;
@@ -412,7 +412,7 @@ static int compare(struct check *c, u32 fix, u64 *ret_highest)
 static int check_copied_in(struct check *c, u32 l1_index)
 {
 	struct qcow2 *s = c->node->state;
-	u64 l2 = s->l1[l1_index] & OFFSET_MASK, unit = MIN(s->cluster_size, (u64)4096);
+	u64 l2 = s->l1[l1_index] & OFFSET_MASK, unit = s->slice_bytes;
 	bool repair = c->fix & BLK_FIX_ERRORS;
 	for (u64 at = 0; at < s->cluster_size; at += unit) {
 		void *slice;

@@ -57,7 +57,7 @@ void qcow2_compressed_range(const struct qcow2 *s, u64 entry, u64 *ret_offset, u
 
 static u32 slice_unit(const struct qcow2 *s)
 {
-	return MIN(s->cluster_size, (u64)4096);
+	return s->slice_bytes;
 }
 
 int qcow2_write_l1(struct blk_node *node, u32 index)
@@ -117,7 +117,7 @@ int qcow2_grow_l1(struct blk_node *node, u64 entries, bool exact)
 	s->l1_offset = at;
 	qcow2_meta_set(s, at, bytes);
 	r = blk_barrier(node->file);
-	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, false);
+	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, DISCARD_NEVER);
 }
 
 /* A table of its own for an L1 entry: new, or a copy of one that a snapshot shares. */
@@ -151,7 +151,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 	if (!r)
 		r = blk_barrier(node->file);
 	if (r) {
-		qcow2_free(node, at, s->cluster_size, false);
+		qcow2_free(node, at, s->cluster_size, DISCARD_NEVER);
 		return r;
 	}
 	s->l1[l1_index] = at | ENTRY_COPIED;
@@ -162,7 +162,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 		return r;
 	}
 	/* The old table has one user less: it lives on in its snapshot. */
-	return from ? qcow2_free(node, from, s->cluster_size, false) : 0;
+	return from ? qcow2_free(node, from, s->cluster_size, DISCARD_NEVER) : 0;
 }
 
 int qcow2_slice(struct blk_node *node, u64 offset, bool make, void **ret, u32 *ret_index)
@@ -392,7 +392,7 @@ static int place_new(struct blk_node *node, void *slice, u32 index, u64 offset, 
 			if (has_offset(s, e) || (e & ENTRY_COMPRESSED)) {
 				if (!s->data_file)
 					qcow2_free(node, host + (i << s->cluster_bits),
-						   (n - i) << s->cluster_bits, false);
+						   (n - i) << s->cluster_bits, DISCARD_NEVER);
 				n = i;
 				to = MIN(to, first + (n << s->cluster_bits));
 			}
@@ -480,7 +480,7 @@ int qcow2_commit(struct blk_node *node, const struct blk_place *p)
 	cache_put(s->l2, slice);
 	if (p->cookie[2] == PLACE_NEW)
 		for (u64 i = 0; i < p->cookie[1] && !r; i++)
-			r = qcow2_free_entry(node, old ? old[i] : old_first, false);
+			r = qcow2_free_entry(node, old ? old[i] : old_first, DISCARD_NEVER);
 	return r;
 }
 
@@ -488,10 +488,10 @@ void qcow2_abandon(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow2 *s = node->state;
 	if (p->cookie[2] == PLACE_NEW && !s->data_file && !s->dead)
-		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, false);
+		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, DISCARD_NEVER);
 }
 
-int qcow2_free_entry(struct blk_node *node, u64 entry, bool discard)
+int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	if (entry & ENTRY_COMPRESSED) {
@@ -507,7 +507,7 @@ int qcow2_free_entry(struct blk_node *node, u64 entry, bool discard)
 		return 0;
 	}
 	if (s->data_file) {
-		if (discard && s->discard_passes)
+		if (s->discard_passes & BIT(discard))
 			return blk_discard(s->data, entry & OFFSET_MASK, s->cluster_size);
 		return 0;
 	}
@@ -578,7 +578,8 @@ static int change_cluster_run(struct blk_node *node, u64 offset, u64 n, const st
 	cache_put(s->l2, slice);
 	for (u64 i = 0; i < n && !r; i++)
 		if (old[i])
-			r = qcow2_free_entry(node, old[i], c->discard || c->unmap);
+			r = qcow2_free_entry(node, old[i],
+					     c->discard || c->unmap ? DISCARD_REQUEST : DISCARD_NEVER);
 	return r;
 }
 

@@ -281,6 +281,10 @@ static int open_cmd(struct io *io, int argc, char **argv)
 				flags &= ~(u32)BLK_UNMAP;
 			break;
 		case 'i':
+			if (!img_aio_mode(optarg, &flags)) {
+				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
+				return 1;
+			}
 			break;
 		case 'o': {
 			char *both = options ? strf("%s,%s", options, optarg) : str_dup(optarg);
