@@ -267,6 +267,8 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* Takes those options out of opts that can change while the node is open. NULL: none. */
+	struct err *(*change)(struct blk_node *node, struct json *opts);
 	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
 	struct err *(*reopen)(struct blk_node *node, u32 flags);
 
