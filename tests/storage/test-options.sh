@@ -69,4 +69,16 @@ ok $? "blkdebug align widens"
 qemu-io -c "$lim,align=512,opt-discard=15M,max-discard=15M,discard=unmap" -c 'discard -q 80000001 30M' >/dev/null
 qemu-io -r -c 'read -q -P 22 64M 13M' -c 'read -q -P 0 77M 29M' -c 'read -q -P 22 106M 22M' e.qcow2 >out && ! grep -q . out
 ok $? "blkdebug opt-discard splits at its multiples"
+
+# Zeros that show through an image stay zeros when data comes to lie below it, whatever the version.
+for compat in 0.10 1.1; do
+	rm -f r?.qcow2; qemu-img create -q -f qcow2 -o compat=$compat r1.qcow2 4M; qemu-img create -q -f qcow2 r2.qcow2 4M
+	qemu-io -c 'write -q -P 1 0 100k' r1.qcow2; qemu-io -c 'write -q -P 2 0 4M' r2.qcow2
+	qemu-img rebase -b r2.qcow2 -F qcow2 r1.qcow2 && qemu-io -r -c 'read -q -P 1 0 100k' -c 'read -q -P 0 100k 3996k' r1.qcow2 >out && ! grep -q . out && qemu-img check -q r1.qcow2
+	ok $? "rebase keeps zeros (compat=$compat)"
+done
+# One request over data and zeros with room.
+qemu-img create -q -f qcow2 m.qcow2 1M; qemu-io -c 'write -q -P 1 0 512k' -c 'write -q -z 64k 64k' -c 'write -q -z 256k 128k' -c 'write -q -P 2 64k 400000' m.qcow2
+qemu-io -r -c 'read -q -P 1 0 64k' -c 'read -q -P 2 64k 400000' -c 'read -q -P 1 465536 58752' m.qcow2 >out && ! grep -q . out && qemu-img check -q m.qcow2
+ok $? "a write over data and zeros that have room"
 exit $bad

@@ -41,7 +41,7 @@ static bool zeroed(struct blk_node *top, u64 at, u64 len)
 static void do_rebase(void *arg)
 {
 	struct rebase *b = arg;
-	u64 size = blk_size(b->top);
+	u64 size = blk_size(b->top), old_size = b->old_base ? blk_size(b->old_base) : 0;
 	u8 *old, *now;
 	if (posix_memalign((void **)&old, 4096, BUF) || posix_memalign((void **)&now, 4096, BUF)) {
 		b->status = 1;
@@ -69,7 +69,7 @@ static void do_rebase(void *arg)
 				u64 part = MIN(unit - (at + n) % unit, len - n);
 				if (memcmp(old + n, now + n, part) != 0) {
 					struct iovec v;
-					r = is_zero(old + n, part) && zeroed(b->top, at + n, part)
+					r = at + n >= old_size && zeroed(b->top, at + n, part)
 						? 0
 						: blk_pwritev(b->top, at + n, iovs_one(&v, old + n, part),
 							      b->compress ? BLK_REQ_COMPRESSED : 0);
