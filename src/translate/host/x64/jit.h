@@ -216,7 +216,6 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
-bool has_sha(void); /* are the SHA extensions there? */
 void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);
@@ -238,6 +237,15 @@ bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
+/* The move between an XMM register and a slot of this type. */
+static inline u32 xmm_move(enum ir_type type, bool store)
+{
+	switch (ir_type_size(type)) {
+	case 4: return store ? V_MOVD_STORE : V_MOVD_LOAD;
+	case 8: return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
+	default: return store ? V_MOVAPS_STORE : V_MOVAPS;
+	}
+}
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 

@@ -103,7 +103,7 @@ static void move_homes(struct x64_code *c, const struct ir_slot *slot, u16 home[
 			     x_mem(RBP, slot[home[0][r]].offset));
 		}
 		if (home[1][r] != NO_SLOT)
-			x_vrm(c, store ? V_MOVAPS_STORE : V_MOVAPS, r, 0,
+			x_vrm(c, xmm_move(slot[home[1][r]].type, store), r, 0,
 			      x_mem(RBP, slot[home[1][r]].offset));
 	}
 }
@@ -223,6 +223,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_mov_rr(c, OPW, RBP, RDI);
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
+	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
 	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp));
 	move_homes(c, slot, home, false);
 	x_rr(c, 0xff, 4, RAX); /* jmp rax */
