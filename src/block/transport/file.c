@@ -220,6 +220,41 @@ static int flush(struct blk_node *node)
 	return s->aio && s->aio->sync ? s->aio->sync(s->aio, s->fd) : work_run(sync_fd, s);
 }
 
+struct copy {
+	int from, to;
+	u64 src, dst, len;
+};
+
+static int copy_all(void *arg)
+{
+	struct copy *c = arg;
+	while (c->len) {
+		off_t src = c->src, dst = c->dst;
+		ssize_t n = copy_file_range(c->from, &src, c->to, &dst, MIN(c->len, (u64)1 << 30), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* Nothing was copied: the source's last sector may end behind its file. */
+		if (!n || (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EBADF)))
+			return -ENOTSUP;
+		if (n < 0)
+			return -errno;
+		c->src += n;
+		c->dst += n;
+		c->len -= n;
+	}
+	return 0;
+}
+
+static int copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset, u64 len)
+{
+	struct file *from = src->state, *to = dst->state;
+	struct copy c = { from->fd, to->fd, src_offset, dst_offset, len };
+	to->seek_to = 0;
+	int r = work_run(copy_all, &c);
+	grown(dst, c.dst);
+	return r;
+}
+
 /* ---- zeros and holes ---- */
 
 static int allocate(int fd, int mode, u64 offset, u64 len)
@@ -688,7 +723,7 @@ static const struct blk_opt create_opts[] = {
 #define HOST_FILE \
 	.kind = BLK_TRANSPORT, .state_size = sizeof(struct file), .open = open_file, .close = close_file, \
 	.reopen = reopen, .preadv = preadv_file, .pwritev = pwritev_file, .zero = zero, .discard = discard, .map = map, \
-	.flush = flush, .truncate = truncate_file, .disk_size = disk_size
+	.flush = flush, .truncate = truncate_file, .copy_range = copy_range, .disk_size = disk_size
 /* clang-format on */
 
 BLK_DRIVER(file) = {

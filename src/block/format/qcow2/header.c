@@ -701,6 +701,35 @@ void qcow2_close(struct blk_node *node)
 	*s = (struct qcow2){ .version = s->version };
 }
 
+/* lazy-refcounts may change at any time. */
+static struct err *change(struct blk_node *node, struct json *opts)
+{
+	struct qcow2 *s = node->state;
+	bool lazy = s->lazy;
+	struct err *e = blk_take_bool(opts, "lazy-refcounts", &lazy);
+	if (e || lazy == s->lazy)
+		return e;
+	if (lazy && s->version < 3)
+		return err_new(ERR_INVALID,
+			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
+			       "level");
+	int r = 0;
+	if (!lazy && (s->incompatible & INCOMPAT_DIRTY) && (node->flags & BLK_RDWR)) {
+		u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
+		r = qcow2_flush_meta(node);
+		if (!r)
+			r = blk_flush(node->file);
+		if (!r)
+			r = write_incompatible(node, clean);
+		if (!r)
+			s->incompatible = clean;
+	}
+	if (r)
+		return err_errno(-r, "Could not write the reference counts");
+	s->lazy = lazy;
+	return NULL;
+}
+
 /* ---- info ---- */
 
 static struct err *info(struct blk_node *node, struct blk_info *ret)
@@ -758,6 +787,7 @@ BLK_DRIVER(qcow2) = {
 	.probe = probe,
 	.open = qcow2_open,
 	.close = qcow2_close,
+	.change = change,
 	.map = qcow2_map,
 	.read = qcow2_read,
 	.place = qcow2_place,

@@ -403,6 +403,35 @@ static int place_new(struct blk_node *node, void *slice, u32 index, u64 offset, 
 	return 0;
 }
 
+/*
+ * Whole clusters from offset on whose room lies in a row and may be written to, be it data or zeros so far: one write
+ * fills them all. *ret_len is 0 unless both kinds are among them.
+ */
+static int mixed_run(struct blk_node *node, void *slice, u32 index, u64 offset, u64 len, u64 *ret_len)
+{
+	struct qcow2 *s = node->state;
+	u64 host = qcow2_entry(s, slice, index) & OFFSET_MASK, n = 0;
+	bool data = false, zero = false;
+	*ret_len = 0;
+	while (n < len && index < s->slice_entries) {
+		u64 entry, run;
+		enum qcow2_kind kind;
+		int r = run_of(node, slice, index, offset + n, len - n, &kind, &entry, &run);
+		if (r)
+			return r;
+		if ((kind != KIND_DATA && kind != KIND_ZERO_ALLOC) || !writable(entry) ||
+		    (entry & OFFSET_MASK) != host + n)
+			break;
+		data |= kind == KIND_DATA;
+		zero |= kind == KIND_ZERO_ALLOC;
+		n += run;
+		index += run >> s->cluster_bits;
+	}
+	if (data && zero)
+		*ret_len = n;
+	return 0;
+}
+
 int qcow2_place(struct blk_node *node, u64 offset, u64 len, struct blk_place *p)
 {
 	struct qcow2 *s = node->state;
@@ -414,10 +443,18 @@ int qcow2_place(struct blk_node *node, u64 offset, u64 len, struct blk_place *p)
 	if (r)
 		return r;
 	enum qcow2_kind kind;
-	u64 entry, run;
+	u64 entry, run, mixed = 0;
 	r = run_of(node, slice, index, offset, len, &kind, &entry, &run);
+	if (!r && run < len && s->subs == 1 && (kind == KIND_DATA || kind == KIND_ZERO_ALLOC) &&
+	    !in_cluster(s, offset))
+		r = mixed_run(node, slice, index, offset, len, &mixed);
 	if (r) {
 		/* reported */
+	} else if (mixed) {
+		u64 to = ROUND_UP(offset + mixed, s->cluster_size);
+		fill_place(s, p, offset, to - offset, entry & OFFSET_MASK, (to - offset) >> s->cluster_bits,
+			   PLACE_FILL);
+		r = s->data_file ? 0 : qcow2_check_overlap(node, p->file_offset, p->len, 0);
 	} else if (kind == KIND_DATA && writable(entry)) {
 		p->offset = offset;
 		p->len = run;
