@@ -475,7 +475,7 @@ i64 vm_madvise(struct vm *vm, u64 addr, u64 len, int advice)
 /* ---- brk ---- */
 void vm_brk_init(struct vm *vm, u64 addr)
 {
-	static const u64 sizes[] = { 64 * GiB, 4 * GiB, 512 * MiB, 64 * MiB, 8 * MiB, 1 * MiB };
+	static const u64 sizes[] = { 4 * GiB, 512 * MiB, 64 * MiB, 8 * MiB, 1 * MiB };
 	addr = ROUND_UP(addr, vm->page_size);
 	vm->brk_start = vm->brk = vm->brk_limit = addr;
 	pthread_rwlock_wrlock(&vm->lock);

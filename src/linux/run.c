@@ -221,6 +221,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .model = vm->model,
 					      .interpret = o->interpret,
 					      .one_insn = o->one_insn,
+					      .stats = o->stats,
 					      .keep_dir = o->keep_dir,
 					      .log = o->log,
 					      .fetch = fetch,

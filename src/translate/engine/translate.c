@@ -128,7 +128,7 @@ static bool compile(struct priv *p, struct tb *tb)
 struct tb *translate(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u64 end, start = now_ns();
+	u64 end, start = e->config.stats ? now_ns() : 0;
 	u32 n;
 	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &end, &n))
@@ -150,6 +150,7 @@ struct tb *translate(struct priv *p, u64 pc)
 		__atomic_fetch_add(&e->n_interpreted, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&e->n_insn, n, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
+	if (e->config.stats)
+		__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
 	return tb_insert(e, tb);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/signalfd.h>
@@ -637,6 +638,9 @@ static int run(int argc, char **argv)
 {
 	struct blk_graph *g = blk_graph_new();
 	struct args a = { .shared = 1, .export = "", .flags = BLK_UNMAP };
+	/* Buffers of requests come and go: fresh pages for each would cost more than the copying. */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	signal(SIGPIPE, SIG_IGN);
 	blk_graph_listen(g, said, NULL);
 	int status = read_args(g, argc, argv, &a), ready = -1;

@@ -216,7 +216,7 @@ static int lend(struct jit *j, bool xmm)
 {
 	const struct ir_insn *in = &j->r->insn[j->cur];
 	const u32 *owner = xmm ? j->xmm : j->gpr, locked = xmm ? j->lock_xmm : j->lock_gpr;
-	bool straight = strpbrk(ir_op_info[in->op].flags, "PF") || in->op == IR_SET || in->op == IR_GET;
+	bool straight = ir_has(in->op, IR_F_PURE | IR_F_FLOAT) || in->op == IR_SET || in->op == IR_GET;
 	for (unsigned r = 0; straight && r < 16; r++) {
 		unsigned slot = j->home[xmm][r];
 		if (owner[r] != HOME || slot == NO_SLOT || locked & BIT(r) || j->slot_vals[slot] ||
@@ -400,11 +400,13 @@ unsigned use_xmm(struct jit *j, u32 v)
 	}
 	r = temp_xmm(j);
 	if (in->op == IR_CONST) {
-		if (!in->imm) {
+		unsigned size = ir_type_size(in->type);
+		u64 k = size < 8 ? in->imm & BITS(size * 8) : in->imm; /* bits above do not count */
+		if (!k) {
 			x_vrr(&j->c, V_PXOR, r, r, r);
 		} else {
 			unsigned g = temp_gpr(j);
-			x_mov_ri(&j->c, g, in->imm);
+			x_mov_ri(&j->c, g, k);
 			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
 			j->lock_gpr &= ~BIT(g);
 		}
@@ -673,9 +675,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			next = j->val[u].next;
 			forget(j, u);
 		}
-		x->flags &= ~VF_PLACED;
-		x->at = AT_NONE;
-		put_slot(j, v, slot);
+		u32 n = j->n_live;
+		for (u32 i = 0; i < n; i++) { /* it, and what it was extended from or to: all in the slot now */
+			struct val *u = &j->val[j->live[i]];
+			if (!(u->flags & VF_PLACED) || u->hint != slot || (u->at != AT_GPR && u->at != AT_XMM))
+				continue;
+			u->flags &= ~VF_PLACED;
+			put_slot(j, j->live[i], slot);
+		}
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */

@@ -113,7 +113,6 @@ static void lower_fpflags(struct jit *j, const struct ir_insn *in, u32 v)
 
 static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	const char *flags = ir_op_info[in->op].flags;
 	switch (in->op) {
 	case IR_NOP:
 	case IR_ARGS:
@@ -144,14 +143,14 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		j->job->unsupported = true;
 		return;
 	}
-	if (strchr(flags, 'E')) {
+	if (ir_has(in->op, IR_F_END)) {
 		lower_end(j, in);
 		return;
 	}
-	bool pure = strchr(flags, 'P');
+	bool pure = ir_has(in->op, IR_F_PURE);
 	if (pure && !j->val[v].uses)
 		return;
-	if (strchr(flags, 'M') || in->op == IR_PREFETCH) {
+	if (ir_has(in->op, IR_F_MEM) || in->op == IR_PREFETCH) {
 		if (!lower_mem(j, in, v))
 			j->job->unsupported = true;
 		return;
@@ -185,7 +184,7 @@ static void emit_block(struct jit *j, u32 number)
 	if (first->op == IR_NOP && b->count > 1)
 		first++;
 	if (x->loop_head && first->op == IR_INSN)
-		poll(j, first->imm);
+		emit_poll(j, first->imm);
 	for (u32 i = b->first; i < b->first + b->count && !j->c.full && !j->job->unsupported; i++) {
 		j->cur = i;
 		j->now = j->pos[i];
@@ -194,6 +193,31 @@ static void emit_block(struct jit *j, u32 number)
 			keep_in_frame(j, i);
 		kill_dead(j);
 	}
+}
+
+/*
+ * The stub that enters generated code sets MXCSR's rounding to nearest. All regions that can follow one another without it have the same
+ * rules: one with another rounding that computes sets it where that was not done yet.
+ */
+static void set_rounding(struct jit *j)
+{
+	static const u8 rc[] = { [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
+	u8 round = j->r->fp.round;
+	bool computes = false;
+	for (u32 i = 1; i < j->r->n_insn; i++)
+		computes |= ir_has(j->r->insn[i].op, IR_F_FLOAT);
+	if (round >= LEN(rc) || !rc[round] || !computes)
+		return;
+	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
+	x_rm(&j->c, X_MOV_LOAD, RAX, CPU(host_fp));
+	x_mov_rr(&j->c, 0, RCX, RAX);
+	x_alu_ri(&j->c, X_AND, 0, RAX, ~0x6000);
+	x_alu_ri(&j->c, X_OR, 0, RAX, rc[round] << 13);
+	x_rr(&j->c, X_ALU(X_CMP), RAX, RCX);
+	u8 *same = x_jcc8(&j->c, XC_E);
+	x_rm(&j->c, X_MOV_STORE, RAX, CPU(host_fp));
+	x_rm(&j->c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
+	x_patch8(&j->c, same);
 }
 
 static void set_up(struct jit *j, struct host_job *job)
@@ -264,6 +288,7 @@ void host_compile(struct host_job *job)
 	set_up(&j, job);
 	prepass(&j);
 	mark_loops(&j);
+	set_rounding(&j);
 	for (u32 o = 0; o < j.n_order && !j.c.full && !job->unsupported; o++) {
 		j.next_block = o + 1 < j.n_order ? j.order[o + 1] : ~0u;
 		emit_block(&j, j.order[o]);

@@ -242,7 +242,7 @@ static void start_of(struct rig *rig, u64 seed, struct random_cpu *start)
 	random_cpu_init(start, seed, true);
 	start->cpu.mem_base = NULL;
 	start->mem = (uintptr_t)rig->mem + PAGE - 512; /* with an index of 255 + 160 + 16 inside */
-	host_fp_mode(&start->cpu, &fp_arm);
+	start->cpu.host_fp = 0x1f80;
 	for (unsigned i = 0; i < PAGE; i += 8)
 		st_le64(rig->mem + i, random_next(&state));
 }
@@ -266,7 +266,7 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 	for (unsigned round = 0; round < 3; round++)
 		for (u32 i = r->n_insn; i-- > 1;) {
 			struct ir_insn was = r->insn[i];
-			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, 'E') ||
+			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, IR_F_END) ||
 			    (was.op == IR_SET && was.imm >= IR_LOCAL) || is_used(r, i))
 				continue;
 			r->insn[i] = (struct ir_insn){ .op = IR_NOP };
@@ -284,11 +284,57 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 
 /* ---- random regions ---- */
 
+/* Types of conversions as guests have them. */
+static bool sensible(const struct ir_region *r, const struct ir_insn *in)
+{
+	enum ir_type from = in->a ? r->insn[in->a].type : TY_VOID;
+	bool vector = ir_is_vector(in->type), int_lane = in->lane >= TY_I16 && in->lane <= TY_I64;
+	switch (in->op) {
+	case IR_FCVT:
+		return vector ? ir_is_vector(from) && in->lane != (in->imm >> 16 & 0xff)
+			      : ir_is_float(from) && ir_is_float(in->type) && from != in->type;
+	case IR_FTOI:
+	case IR_FTOU:
+		return vector ? ir_is_vector(from) && int_lane
+			      : ir_is_float(from) && in->type >= TY_I8 && in->type <= TY_I128;
+	case IR_ITOF:
+	case IR_UTOF:
+		return vector ? ir_is_vector(from) && int_lane
+			      : ir_is_float(in->type) && from >= TY_I8 && from <= TY_I128;
+	case IR_FJCVT:
+		return from == TY_F64 && in->type == TY_I64;
+	case IR_FCLASS:
+		return ir_is_float(from) && in->type >= TY_I16 && in->type <= TY_I64;
+	case IR_FEQ:
+	case IR_FLT:
+	case IR_FLE:
+	case IR_FUNORD:
+	case IR_FLFCMP:
+		return true;
+	case IR_VFEQ:
+	case IR_VFGT:
+	case IR_VFGE:
+	case IR_VFPADD:
+	case IR_VFPMIN:
+	case IR_VFPMAX:
+	case IR_FCMLA:
+	case IR_FCADD:
+		return vector;
+	case IR_FMLAL:
+	case IR_BFDOT:
+	case IR_BFMMLA:
+	case IR_BFMLAL:
+		return in->lane == TY_F32;
+	}
+	return true;
+}
+
 static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_options o)
 {
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
 	unsigned bad = 0;
+	o.allow = sensible;
 	for (u64 seed = from; seed < to && bad < 3; seed++) {
 		o.insns = 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
@@ -524,51 +570,6 @@ static u64 literal_for(enum ir_op op, u64 r)
 	}
 }
 
-/* Types of conversions as guests have them. */
-static bool sensible(const struct ir_region *r, const struct ir_insn *in)
-{
-	enum ir_type from = in->a ? r->insn[in->a].type : TY_VOID;
-	bool vector = ir_is_vector(in->type), int_lane = in->lane >= TY_I16 && in->lane <= TY_I64;
-	switch (in->op) {
-	case IR_FCVT:
-		return vector ? ir_is_vector(from) && in->lane != (in->imm >> 16 & 0xff)
-			      : ir_is_float(from) && ir_is_float(in->type) && from != in->type;
-	case IR_FTOI:
-	case IR_FTOU:
-		return vector ? ir_is_vector(from) && int_lane
-			      : ir_is_float(from) && in->type >= TY_I8 && in->type <= TY_I128;
-	case IR_ITOF:
-	case IR_UTOF:
-		return vector ? ir_is_vector(from) && int_lane
-			      : ir_is_float(in->type) && from >= TY_I8 && from <= TY_I128;
-	case IR_FJCVT:
-		return from == TY_F64 && in->type == TY_I64;
-	case IR_FCLASS:
-		return ir_is_float(from) && in->type >= TY_I16 && in->type <= TY_I64;
-	case IR_FEQ:
-	case IR_FLT:
-	case IR_FLE:
-	case IR_FUNORD:
-	case IR_FLFCMP:
-		return true;
-	case IR_VFEQ:
-	case IR_VFGT:
-	case IR_VFGE:
-	case IR_VFPADD:
-	case IR_VFPMIN:
-	case IR_VFPMAX:
-	case IR_FCMLA:
-	case IR_FCADD:
-		return vector;
-	case IR_FMLAL:
-	case IR_BFDOT:
-	case IR_BFMMLA:
-	case IR_BFMLAL:
-		return in->lane == TY_F32;
-	}
-	return true;
-}
-
 /* A random instruction of this operation in a region by itself: operands from slots, the result to one. */
 static bool one_insn(struct ir_region *r, enum ir_op op, u64 *state)
 {
@@ -673,7 +674,7 @@ static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, b
 	u64 state = 1;
 	for (enum ir_op op = IR_COPY; op < IR_OP_COUNT; op++) {
 		bool is_float = (op >= IR_FADD && op <= IR_BFMLAL) || op == IR_FLFCMP;
-		if ((!ir_has(op, 'P') && !ir_has(op, 'F')) || is_float != floats || op == IR_CONST ||
+		if ((!ir_has(op, IR_F_PURE) && !ir_has(op, IR_F_FLOAT)) || is_float != floats || op == IR_CONST ||
 		    op == IR_VCONST || (only && strcmp(only, ir_op_info[op].name)))
 			continue;
 		unsigned bad = 0, slow = 0, n = 0;
@@ -699,7 +700,6 @@ static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, b
 					}
 			for (unsigned seed = 0; seed < values; seed++) {
 				hard_start(rig, seed + (u64)form * 1000, &start);
-				host_fp_mode(&start.cpu, ctl);
 				if (!same_from(rig, r, seed, &start, FP_IEEE_FLAGS)) {
 					test_fail(__FILE__, __LINE__, "%s, form %u, values %u",
 						  ir_op_info[op].name, form, seed);
@@ -737,4 +737,188 @@ TEST(x64, every_floating_point_operation_does_what_the_interpreter_does)
 	each_op(&ctl, 16, 30, true);
 	ctl.flush_in = ctl.flush_out = true;
 	each_op(&ctl, 10, 10, true);
+}
+
+/* ---- cases in text: what front ends write ---- */
+
+static const char *const cases[] = {
+	/* a sum of three words, its carries handed on, and the flags kept */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i64 = add v1, v2\nv4:flags = fladd v1, v2\nset x0, v3\n"
+	"v6:i64 = get x2\nv7:i64 = get x9\nv8:i1 = cond.cs v4\nv9:i64 = adc v6, v7, v8\nv10:flags = fladc "
+	"v6, v7, v8\nset x2, v9\n"
+	"v12:i64 = get x10\nv13:i1 = cond.cs v10\nv14:i64 = adc v12, v7, v13\nv15:flags = fladc v12, v7, "
+	"v13\nset x10, v14\nset fl0, v15\njump #0x2000\n",
+	/* a difference likewise: Arm's sense of the carry, then x86's */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nv4:i64 = sub v1, v2\nv5:i1 = cond.cs "
+	"v3\nv6:i64 = sbc v2, v1, v5\n"
+	"v7:flags = flsbc v2, v1, v5\nset x3, v4\nset x4, v6\nset fl0, v7\nv11:flags = flsub v1, v2, "
+	"#0x1\nv12:i1 = cond.cs v11\n"
+	"v13:i64 = sbc v2, v1, v12, #0x1\nv14:flags = flsbc v2, v1, v12, #0x1\nset x5, v13\nset fl1, "
+	"v14\njump #0x2000\n",
+	/* conditional compares */
+	"v1:i32 = get w0\nv2:i32 = get w1\nv3:flags = flsub v1, v2\nv4:i1 = cond.ge v3\nv5:i32 = const "
+	"#0x5\nv6:flags = flsub v2, v5\n"
+	"v7:i32 = const #0x40000000\nv8:flags = flpack v7\nv9:flags = select v4, v6, v8\nv10:i1 = cond.hi "
+	"v9\nv11:i32 = get w2\n"
+	"v12:flags = fladd v11, v1\nv13:i32 = const #0x90000000\nv14:flags = flpack v13\nv15:flags = select "
+	"v10, v12, v14\nset fl0, v15\n"
+	"v17:i1 = cond.le v15\nv18:i32 = select v17, v1, v11\nset w3, v18\njump #0x2000\n",
+	/* flags read again behind what destroys the host's */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nv4:i64 = mul v1, v2\nv5:i64 = divu v4, "
+	"v2\nv6:i1 = cond.lt v3\n"
+	"v7:i64 = select v6, v4, v5\nset x2, v7\nv9:i64 = rems v1, v2\nv10:i1 = cond.eq v3\nv11:i64 = select "
+	"v10, v9, v1\nset x3, v11\nset fl1, v3\njump #0x2000\n",
+	/* flags from a slot, on and off */
+	"v1:flags = get fl0\nv2:i1 = cond.vs v1\nv3:i1 = cond.ls v1\nv4:i64 = zext v2\nv5:i64 = zext "
+	"v3\nv6:i64 = add v4, v5\nset x0, v6\n"
+	"v8:i64 = get x1\nv9:flags = fllogic v8\nset fl0, v9\nv11:flags = get fl0\nv12:i1 = cond.mi "
+	"v11\nv13:i64 = zext v12\nset x2, v13\nset fl1, v1\njump #0x2000\n",
+	/* floating-point comparison, kept over a call's worth of work */
+	"v1:f64 = get d0\nv2:f64 = get d1\nv3:flags = flfcmp v1, v2\nset fl0, v3\nv5:i1 = cond.gt v3\nv6:f64 "
+	"= select v5, v1, v2\nset d0, v6\n"
+	"v8:i64 = get x0\nv9:i64 = mul v8, v8\nset x0, v9\nv11:i1 = cond.ls v3\nv12:i64 = zext v11\nset x1, "
+	"v12\nv14:i32 = flbits v3\nset w0, v14\njump #0x2000\n",
+	/* division: by zero, MIN / -1 */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i64 = divs v1, v2\nset x2, v3\nv5:i64 = rems v1, v2\nset x3, "
+	"v5\nv7:i64 = divu v1, v2\nset x4, v7\n"
+	"v9:i32 = get w0\nv10:i32 = get w1\nv11:i32 = divs v9, v10\nset w2, v11\nv13:i32 = rems v9, v10\nset "
+	"w3, v13\nv15:i32 = remu v9, v10\nset w0, v15\njump #0x2000\n",
+	/* a 32-bit result's upper half is clear in its register */
+	"v1:i32 = get w0\nv2:i32 = get w1\nv3:i32 = add v1, v2\nv4:i64 = zext v3\nset x0, v4\nv6:i64 = get "
+	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
+	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
+};
+
+/* For looking at code: the region in the file named by RHEA_TEST_CASE goes to that of RHEA_TEST_DUMP. */
+static struct ir_region *case_of(const char *body)
+{
+	struct ir_region *r = NULL;
+	AUTO(free_ptr) char *text = strf("region pc 0x1000 key 0x0 end 0x1004\nb0: ; pc 0x1000\n%s", body);
+	struct err *e = ir_parse(text, random_slots, TY_I64, &r);
+	if (!e)
+		e = ir_verify(r);
+	if (e) {
+		test_fail(__FILE__, __LINE__, "%s in\n%s", err_text(e), text);
+		err_free(e);
+		return NULL;
+	}
+	r->fp = fp_arm;
+	return r;
+}
+
+static bool run_case(struct rig *rig, const char *body, unsigned values)
+{
+	static struct random_cpu start;
+	struct ir_region *r = case_of(body);
+	bool same = r && compile(rig, r);
+	if (r && !same)
+		test_fail(__FILE__, __LINE__, "not compiled:\n%s", body);
+	for (unsigned seed = 0; same && seed < values; seed++) {
+		hard_start(rig, seed, &start);
+		same = same_from(rig, r, seed, &start, FP_IEEE_FLAGS);
+		if (!same)
+			test_fail(__FILE__, __LINE__, "values %u of\n%s", seed, body);
+	}
+	if (r)
+		ir_free(r);
+	return same;
+}
+
+TEST(x64, flags_and_carries_live_as_front_ends_need_them)
+{
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	for (unsigned i = 0; i < LEN(cases); i++)
+		run_case(rig, cases[i], 300);
+	rig_free(rig);
+}
+
+TEST(x64, loads_and_stores_of_every_size_order_and_sign)
+{
+	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128", "f32", "f64", "v128" };
+	static const char *const slots[] = { "b0", "h0", "w0", "x9", "q0", "s0", "d0", "v1" };
+	static const char *const how[] = { "",	  ".be",  ".acq",   ".rel",   ".acq_rel",
+					   ".sc", ".tso", ".be.sc", ".align4" };
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	for (unsigned t = 0; t < LEN(types); t++)
+		for (unsigned h = 0; h < LEN(how); h++) {
+			AUTO(free_ptr)
+			char *ld = strf("v1:i64 = get mem\nv2:i64 = get x0\nv3:i64 = const #0xf1\nv4:i64 = "
+					"and v2, v3\nv5:i64 = add v1, v4\n"
+					"v6:%s = ld.%s%s [v5+3]\nset %s, v6\njump #0x2000\n",
+					types[t], types[t], how[h], slots[t]);
+			AUTO(free_ptr)
+			char *st = strf("v1:i64 = get mem\nv2:i64 = get x0\nv3:i64 = const #0xf1\nv4:i64 = "
+					"and v2, v3\nv5:i64 = add v1, v4\n"
+					"v6:%s = get %s\nst.%s%s [v5-1], v6\njump #0x2000\n",
+					types[t], slots[t], types[t], how[h]);
+			if (!run_case(rig, ld, 30) || !run_case(rig, st, 30))
+				goto out;
+		}
+	for (unsigned t = 0; t < 4; t++)
+		for (unsigned u = MAX(t, 2u); u < 4; u++)
+			for (unsigned big = 0; big < 2; big++) {
+				AUTO(free_ptr)
+				char *ld = strf(
+				    "v1:i64 = get mem\nv6:%s = ld.%s%s%s [v1+5]\nset %s, v6\njump #0x2000\n",
+				    types[u], types[t], u > t ? ".s" : "", big ? ".be" : "", slots[u]);
+				if (!run_case(rig, ld, 30))
+					goto out;
+			}
+out:
+	rig_free(rig);
+}
+
+TEST(x64, atomic_operations_of_every_kind_and_width)
+{
+	static const char *const kinds[] = { "add",  "and",  "andn", "or",   "xor",
+					     "xchg", "maxs", "mins", "maxu", "minu" };
+	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128" }, *const slots[] = {
+		"b0", "h0", "w0", "x9", "q0"
+	};
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	for (unsigned t = 0; t < LEN(types); t++) {
+		for (unsigned k = 0; k < LEN(kinds); k++)
+			for (unsigned used = 0; used < 2; used++) {
+				AUTO(free_ptr) char *set = strf("set %s, v5\n", slots[t]);
+				AUTO(free_ptr)
+				char *text =
+				    strf("v1:i64 = get mem\nv4:%s = "
+					 "get %s\nv5:%s = rmw.%s.%s.sc.align%u [v1+16], v4\n%sjump #0x2000\n",
+					 types[t], slots[t], types[t], kinds[k], types[t], 1u << t,
+					 used ? set : "");
+				if (!run_case(rig, text, 40))
+					goto out;
+			}
+		for (unsigned off = 0; off < 2; off++) { /* equal and not, aligned and not */
+			AUTO(free_ptr)
+			char *text = strf("v1:i64 = get mem\nv2:%s = ld.%s [v1+32]\nv3:%s = get %s\nv4:%s = "
+					  "cas.%s.acq_rel.align%u [v1+%u], v2, v3\nset %s, v4\n"
+					  "v6:%s = cas.%s [v1+48], v3, v2\njump #0x2000\n",
+					  types[t], types[t], types[t], slots[t], types[t], types[t], 1u << t,
+					  32 + off, slots[t], types[t], types[t]);
+			if (!run_case(rig, text, 40))
+				goto out;
+		}
+	}
+out:
+	rig_free(rig);
+}
+
+TEST(x64, code_of_a_case_can_be_looked_at)
+{
+	const char *name = getenv("RHEA_TEST_CASE");
+	FILE *f = name ? fopen(name, "r") : NULL;
+	char body[8192] = "";
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	if (f) {
+		body[fread(body, 1, sizeof(body) - 1, f)] = 0;
+		fclose(f);
+	}
+	struct ir_region *r = case_of(f ? body : "v1:i64 = get x0\njumpi v1\n");
+	if (r) {
+		CHECK(compile(rig, r));
+		dump(rig);
+		ir_free(r);
+	}
+	rig_free(rig);
 }

@@ -216,7 +216,6 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
-bool has_sha(void); /* are the SHA extensions there? */
 void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);
@@ -237,7 +236,7 @@ bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
-void poll(struct jit *j, u64 pc);
+void emit_poll(struct jit *j, u64 pc);
 /* The move between an XMM register and a slot of this type. */
 static inline u32 xmm_move(enum ir_type type, bool store)
 {

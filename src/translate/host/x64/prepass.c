@@ -116,7 +116,7 @@ static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 	case IR_BRC:
 		return r->insn[in->a].op != IR_COND;
 	}
-	return !(ir_is_vector(in->type) && strchr(ir_op_info[in->op].flags, 'P'));
+	return !(ir_is_vector(in->type) && ir_has(in->op, IR_F_PURE));
 }
 
 static bool is_flag_maker(enum ir_op op)
@@ -143,8 +143,7 @@ static void note_use(struct jit *j, u32 v, u32 pos, u32 root, const u32 *root_of
 
 static bool is_compare(enum ir_op op)
 {
-	return (op >= IR_EQ && op <= IR_LES) || op == IR_FEQ || op == IR_FLT || op == IR_FLE ||
-	       op == IR_FUNORD;
+	return op >= IR_EQ && op <= IR_LES; /* not of floats: they raise flags, read or not */
 }
 
 struct plan { /* scratch of this pass, by value */
@@ -161,14 +160,13 @@ static void count_uses(struct jit *j, struct plan *p)
 		u32 root = root_of(j, j->order[o]);
 		for (u32 i = b->first; i < b->first + b->count; i++, pos++) {
 			const struct ir_insn *in = &r->insn[i];
-			const char *kinds = ir_op_info[in->op].operands;
 			j->pos[i] = pos;
 			p->root[i] = root;
 			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
 			u32 operand[3] = { in->a, in->b, in->c };
 			for (unsigned k = 0; k < 3; k++) {
 				u32 v = operand[k];
-				if (kinds[k] != 'v' || !v)
+				if (!ir_is_value(in->op, k) || !v)
 					continue;
 				note_use(j, v, pos, root, p->root);
 				if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
@@ -212,6 +210,22 @@ static u32 find_partner(const struct jit *j, u32 f)
 	return 0;
 }
 
+/*
+ * Flags right behind the arithmetic that makes them do not read the operands: those may die there. (Flags that are made again later say
+ * so themselves.)
+ */
+static void spare_operands(struct jit *j, u32 f)
+{
+	const struct ir_insn *in = &j->r->insn[f];
+	u32 twin = j->val[f].partner, operand[2] = { in->a, in->b };
+	if (twin + 1 != f || !j->val[twin].uses || j->r->insn[twin].type < TY_I32 || in->op == IR_FLLOGIC ||
+	    j->pos[twin] + 1 != j->pos[f])
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (j->val[operand[i]].last == j->pos[f])
+			j->val[operand[i]].last = j->pos[twin];
+}
+
 static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 {
 	struct val *x = &j->val[f];
@@ -223,6 +237,7 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 		x->partner = partner;
 		j->val[partner].partner = f;
 		j->val[partner].flags |= VF_SETFL;
+		spare_operands(j, f);
 	}
 	if (x->last <= j->pos[f] || p->clobbers[x->last - 1] == p->clobbers[j->pos[f]])
 		return; /* they stay in the host's flags until they are read */
@@ -326,7 +341,7 @@ static void plan_hints(struct jit *j)
 			} else if (in->op == IR_GET) {
 				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
 				touched[s] = pos;
-			} else if (strpbrk(ir_op_info[in->op].flags, "MEX") || in->op == IR_CALL ||
+			} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
 				   in->op == IR_GETX || in->op == IR_SETX) {
 				barrier = pos;
 			}
