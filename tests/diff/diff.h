@@ -49,7 +49,7 @@ struct diff_guest {
 			      const struct diff_result *ours, const struct diff_result *theirs);
 	const char *(*reg_name)(unsigned i, char buf[16]); /* NULL: no register */
 };
-extern const struct diff_guest diff_aarch64;
+extern const struct diff_guest diff_aarch64, diff_riscv64, diff_riscv32;
 
 /* Fields of a pattern by name; set puts value's low bits into all pieces. */
 bool field_has(const struct insn_pattern *p, const char *name);

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct diff_guest *const diff_guests[] = { &diff_aarch64, NULL };
+static const struct diff_guest *const diff_guests[] = { &diff_aarch64, &diff_riscv64, &diff_riscv32, NULL };
 
 static const char *options[8]; /* NAME=N */
 static unsigned n_options;
@@ -176,12 +176,10 @@ static void run_ours(struct ours *o, const struct diff_test *test, unsigned slot
 	o->cpu->excl_addr = ~0ull;
 	res->signal = SIGTRAP;
 	for (unsigned step = 0; step < 16; step++) {
-		u64 at = (o->cpu->pc - start) / 4;
-		if ((o->cpu->pc - start) % 4 == 0 && at >= test->n_words)
+		u64 at = o->cpu->pc - start;
+		if (at >= 4 * (u64)test->n_words || (at % 4 == 0 && test->word[at / 4] == o->g->trap))
 			break;
-		if (test->word[at] == o->g->trap)
-			break;
-		translate(o, o->cpu->pc, (const u8 *)&test->word[at]);
+		translate(o, o->cpu->pc, (const u8 *)(uintptr_t)o->cpu->pc);
 		running = o->cpu;
 		enum ir_event ev = ir_run(o->ir, o->cpu);
 		running = NULL;

@@ -3,8 +3,12 @@
 
 /* clang-format off */
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
-	[IR_NOP] = { "nop", "---", "P", '-' },
-#define _(NAME, ops, res, flag) [IR_##NAME] = { #NAME, ops, flag, res },
+#define BIT_OF(flags, letter, bit) (__builtin_strchr(flags, letter) != 0 ? bit : 0)
+#define BITS_OF(f) (BIT_OF(f, 'P', IR_F_PURE) | BIT_OF(f, 'M', IR_F_MEM) | BIT_OF(f, 'W', IR_F_WRITE) | BIT_OF(f, 'E', IR_F_END) | \
+		    BIT_OF(f, 'X', IR_F_EXIT) | BIT_OF(f, 'S', IR_F_SLOT) | BIT_OF(f, 'F', IR_F_FLOAT))
+#define VALUES_OF(o) (((o)[0] == 'v') | ((o)[1] == 'v') << 1 | ((o)[2] == 'v') << 2)
+	[IR_NOP] = { "nop", "---", "P", '-', IR_F_PURE, 0 },
+#define _(NAME, ops, res, flag) [IR_##NAME] = { #NAME, ops, flag, res, BITS_OF(flag), VALUES_OF(ops) },
 	IR_OPS(_)
 #undef _
 };

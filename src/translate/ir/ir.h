@@ -244,11 +244,20 @@ struct err *ir_parse(const char *text, const struct ir_slot *slot, enum ir_type 
 struct ir_op_info {
 	const char *name, *operands, *flags;
 	char result;
+	u8 bits; /* .flags as IR_F_* */
+	u8 values; /* bit k: operand k is a value */
 };
+enum { IR_F_PURE = 1, IR_F_MEM = 2, IR_F_WRITE = 4, IR_F_END = 8, IR_F_EXIT = 16, IR_F_SLOT = 32, IR_F_FLOAT = 64 };
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
-static inline bool ir_has(enum ir_op op, char flag)
+/* Does the operation have one of these flags (IR_F_*)? */
+static inline bool ir_has(enum ir_op op, unsigned bits)
 {
-	return strchr(ir_op_info[op].flags, flag);
+	return ir_op_info[op].bits & bits;
+}
+/* Is operand k (0 to 2) of the operation a value? */
+static inline bool ir_is_value(enum ir_op op, unsigned k)
+{
+	return ir_op_info[op].values >> k & 1;
 }
 
 /* ---- the reference: slow, obvious, and what every back end is tested against ---- */

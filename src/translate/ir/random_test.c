@@ -127,7 +127,7 @@ static ir_ref value(struct gen *g, enum ir_type t)
 
 static bool wanted(const struct gen *g, enum ir_op op)
 {
-	if (op == IR_CONST || op == IR_VCONST || (!ir_has(op, 'P') && !ir_has(op, 'F')))
+	if (op == IR_CONST || op == IR_VCONST || (!ir_has(op, IR_F_PURE) && !ir_has(op, IR_F_FLOAT)))
 		return false;
 	bool is_float =
 	    (op >= IR_FADD && op <= IR_BFMLAL && op != IR_URECPE && op != IR_URSQRTE) || op == IR_FLFCMP;
@@ -494,7 +494,7 @@ TEST(ir_random, regions_are_valid_and_use_every_operation)
 			seen[r->insn[i].op]++;
 	}
 	for (enum ir_op op = 1; op < IR_OP_COUNT; op++)
-		if (ir_has(op, 'P') && !(op >= IR_FADD && op <= IR_FCLASS) && !seen[op])
+		if (ir_has(op, IR_F_PURE) && !(op >= IR_FADD && op <= IR_FCLASS) && !seen[op])
 			test_fail(__FILE__, __LINE__, "%s never occurs", ir_op_info[op].name);
 	ir_free(r);
 }

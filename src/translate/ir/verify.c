@@ -331,7 +331,7 @@ static bool check_block(struct check *c)
 		if (c->block_of[c->at] != NONE)
 			return bad(c, "belongs to b%u as well", c->block_of[c->at]);
 		c->block_of[c->at] = c->block;
-		if (ir_has(in->op, 'E') != (i + 1 == b->count))
+		if (ir_has(in->op, IR_F_END) != (i + 1 == b->count))
 			return bad(c,
 				   i + 1 == b->count ? "does not end the block" : "ends the block too early");
 		if (in->op == IR_PHI && (!phis || !c->block))

@@ -216,7 +216,7 @@ static int lend(struct jit *j, bool xmm)
 {
 	const struct ir_insn *in = &j->r->insn[j->cur];
 	const u32 *owner = xmm ? j->xmm : j->gpr, locked = xmm ? j->lock_xmm : j->lock_gpr;
-	bool straight = strpbrk(ir_op_info[in->op].flags, "PF") || in->op == IR_SET || in->op == IR_GET;
+	bool straight = ir_has(in->op, IR_F_PURE | IR_F_FLOAT) || in->op == IR_SET || in->op == IR_GET;
 	for (unsigned r = 0; straight && r < 16; r++) {
 		unsigned slot = j->home[xmm][r];
 		if (owner[r] != HOME || slot == NO_SLOT || locked & BIT(r) || j->slot_vals[slot] ||

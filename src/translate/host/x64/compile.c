@@ -113,7 +113,6 @@ static void lower_fpflags(struct jit *j, const struct ir_insn *in, u32 v)
 
 static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	const char *flags = ir_op_info[in->op].flags;
 	switch (in->op) {
 	case IR_NOP:
 	case IR_ARGS:
@@ -144,14 +143,14 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		j->job->unsupported = true;
 		return;
 	}
-	if (strchr(flags, 'E')) {
+	if (ir_has(in->op, IR_F_END)) {
 		lower_end(j, in);
 		return;
 	}
-	bool pure = strchr(flags, 'P');
+	bool pure = ir_has(in->op, IR_F_PURE);
 	if (pure && !j->val[v].uses)
 		return;
-	if (strchr(flags, 'M') || in->op == IR_PREFETCH) {
+	if (ir_has(in->op, IR_F_MEM) || in->op == IR_PREFETCH) {
 		if (!lower_mem(j, in, v))
 			j->job->unsupported = true;
 		return;
@@ -206,7 +205,7 @@ static void set_rounding(struct jit *j)
 	u8 round = j->r->fp.round;
 	bool computes = false;
 	for (u32 i = 1; i < j->r->n_insn; i++)
-		computes |= ir_has(j->r->insn[i].op, 'F');
+		computes |= ir_has(j->r->insn[i].op, IR_F_FLOAT);
 	if (round >= LEN(rc) || !rc[round] || !computes)
 		return;
 	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */

@@ -266,7 +266,7 @@ static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct 
 	for (unsigned round = 0; round < 3; round++)
 		for (u32 i = r->n_insn; i-- > 1;) {
 			struct ir_insn was = r->insn[i];
-			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, 'E') ||
+			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, IR_F_END) ||
 			    (was.op == IR_SET && was.imm >= IR_LOCAL) || is_used(r, i))
 				continue;
 			r->insn[i] = (struct ir_insn){ .op = IR_NOP };
@@ -674,7 +674,7 @@ static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, b
 	u64 state = 1;
 	for (enum ir_op op = IR_COPY; op < IR_OP_COUNT; op++) {
 		bool is_float = (op >= IR_FADD && op <= IR_BFMLAL) || op == IR_FLFCMP;
-		if ((!ir_has(op, 'P') && !ir_has(op, 'F')) || is_float != floats || op == IR_CONST ||
+		if ((!ir_has(op, IR_F_PURE) && !ir_has(op, IR_F_FLOAT)) || is_float != floats || op == IR_CONST ||
 		    op == IR_VCONST || (only && strcmp(only, ir_op_info[op].name)))
 			continue;
 		unsigned bad = 0, slow = 0, n = 0;

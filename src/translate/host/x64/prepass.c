@@ -116,7 +116,7 @@ static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 	case IR_BRC:
 		return r->insn[in->a].op != IR_COND;
 	}
-	return !(ir_is_vector(in->type) && strchr(ir_op_info[in->op].flags, 'P'));
+	return !(ir_is_vector(in->type) && ir_has(in->op, IR_F_PURE));
 }
 
 static bool is_flag_maker(enum ir_op op)
@@ -160,14 +160,13 @@ static void count_uses(struct jit *j, struct plan *p)
 		u32 root = root_of(j, j->order[o]);
 		for (u32 i = b->first; i < b->first + b->count; i++, pos++) {
 			const struct ir_insn *in = &r->insn[i];
-			const char *kinds = ir_op_info[in->op].operands;
 			j->pos[i] = pos;
 			p->root[i] = root;
 			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
 			u32 operand[3] = { in->a, in->b, in->c };
 			for (unsigned k = 0; k < 3; k++) {
 				u32 v = operand[k];
-				if (kinds[k] != 'v' || !v)
+				if (!ir_is_value(in->op, k) || !v)
 					continue;
 				note_use(j, v, pos, root, p->root);
 				if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
@@ -342,7 +341,7 @@ static void plan_hints(struct jit *j)
 			} else if (in->op == IR_GET) {
 				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
 				touched[s] = pos;
-			} else if (strpbrk(ir_op_info[in->op].flags, "MEX") || in->op == IR_CALL ||
+			} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
 				   in->op == IR_GETX || in->op == IR_SETX) {
 				barrier = pos;
 			}
