@@ -59,7 +59,7 @@ enum blk_open_flags {
 	BLK_DETECT_ZEROES = BIT(18),
 	BLK_DETECT_UNMAP = BIT(19),
 	BLK_NO_BACKING_ERR = BIT(17), /* a backing file that cannot be opened is left out */
-	BLK_IO_NATIVE = BIT(13),
+	BLK_IO_NATIVE = BIT(13), /* aio=native and aio=io_uring, where the options do not say another */
 	BLK_IO_URING = BIT(14),
 	BLK_INACTIVE = BIT(15), /* takes no locks, writes nothing, until activated */
 };
@@ -102,6 +102,12 @@ int blk_pwrite_flush(struct blk_node *node, u64 offset, const void *buf, size_t 
 int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags) MUST_CHECK;
 /* A hint: what cannot be given back stays, without an error. */
 int blk_discard(struct blk_node *node, u64 offset, u64 len) MUST_CHECK;
+/*
+ * Copies without passing through memory, where both sides are plain bytes of host files. -ENOTSUP: they are not, or the
+ * host cannot; part of the range may have been copied. The caller keeps other writes to the target's range away.
+ */
+int blk_copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset,
+		   u64 len) MUST_CHECK;
 /* Everything written so far, metadata included, reaches stable storage. */
 int blk_flush(struct blk_node *node) MUST_CHECK;
 /* Orders metadata writes for power cuts: what was written to the node before is stable before what follows. */
@@ -261,6 +267,8 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* Takes those options out of opts that can change while the node is open. NULL: none. */
+	struct err *(*change)(struct blk_node *node, struct json *opts);
 	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
 	struct err *(*reopen)(struct blk_node *node, u32 flags);
 
@@ -282,6 +290,10 @@ struct blk_driver {
 	/* Transports and filters: the bytes themselves. */
 	int (*preadv)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
 	int (*pwritev)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
+
+	/* Transports: between two nodes of the same driver; -ENOTSUP when the host cannot. */
+	int (*copy_range)(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset,
+			  u64 len);
 
 	/* All kinds. zero and discard: whole granules; -ENOTSUP lets the core write zeros, or forget the discard. */
 	int (*zero)(struct blk_node *node, u64 offset, u64 len, u32 flags);

@@ -161,11 +161,13 @@ int cache_flush(struct cache *c)
 		size_t n = c->n;
 		while (n-- && s->dirty_from == s->dirty_to)
 			s = s->next;
+		s->pins++; /* it may be forgotten meanwhile */
 		if (!(r = before_writing(c)) && s->dirty_from != s->dirty_to && !s->dead) {
 			r = write_slice(c, s);
 			if (!r && c->hand)
 				c->hand = s->dead ? c->hand : s->next;
 		}
+		cache_put(c, s->data);
 	}
 	co_unlock(&c->flushing);
 	return r;
@@ -363,13 +365,25 @@ bool cache_is_dirty(const struct cache *c)
 	return c->dirty;
 }
 
-void cache_drop(struct cache *c)
+static void drop_clean(struct cache *c, bool unused)
 {
 	struct slice *s = c->hand;
 	for (size_t n = c->n; n; n--) {
 		struct slice *next = s->next;
-		if (!s->pins && !s->loading && s->dirty_from == s->dirty_to)
+		if (!s->pins && !s->loading && s->dirty_from == s->dirty_to && !(unused && s->used))
 			drop(c, s);
+		else
+			s->used = false;
 		s = next;
 	}
+}
+
+void cache_age(struct cache *c)
+{
+	drop_clean(c, true);
+}
+
+void cache_drop(struct cache *c)
+{
+	drop_clean(c, false);
 }

@@ -38,5 +38,7 @@ void cache_forget(struct cache *c, u64 offset, u64 len);
 /* Writes everything dirty, dependencies first. Does not flush the file at the end. */
 int cache_flush(struct cache *c) MUST_CHECK;
 bool cache_is_dirty(const struct cache *c);
+/* Forgets clean slices that were not used since the last call. */
+void cache_age(struct cache *c);
 /* Forgets all clean slices; after cache_flush: all. */
 void cache_drop(struct cache *c);

@@ -160,6 +160,10 @@ struct err *blk_reopen(struct blk_node *node, u32 flags)
 		if (r)
 			return err_errno(-r, "Error flushing drive");
 	}
+	/* Who stops writing says so in the file while it can still be written. */
+	bool ends = node->driver->reopen && (node->flags & BLK_RDWR) && !(now & BLK_RDWR);
+	if (ends)
+		e = node->driver->reopen(node, now);
 	for (struct blk_child *c = node->children; c && !e; c = c->next) {
 		u32 below = flags & ~(u32)BLK_WRITETHROUGH;
 		if (c->node == node->backing)
@@ -169,7 +173,7 @@ struct err *blk_reopen(struct blk_node *node, u32 flags)
 							  : c->node->flags & ~(u32)BLK_RESIZE;
 		e = blk_reopen(c->node, below | BLK_UNMAP);
 	}
-	if (!e && node->driver->reopen)
+	if (!e && node->driver->reopen && !ends)
 		return node->driver->reopen(node, now);
 	if (!e)
 		node->flags = now;

@@ -3,8 +3,9 @@
  *
  * A rule waits for an event, which formats report (blk_event); an injected error then meets the requests that follow.
  * File name  blkdebug:CONFIG:IMAGE, CONFIG an ini file of [inject-error] and [set-state] sections, or empty.
- * Options    image (child), config, inject-error.N.*, set-state.N.*, align, max-transfer, max-write-zero, max-discard,
- *            opt-write-zero, opt-discard (powers of two; requests above a maximum are split).
+ * Options    image (child), config, inject-error.N.*, set-state.N.*, align (a power of two: other reads and writes are widened),
+ *            max-transfer, max-write-zero, max-discard (longer requests are split), opt-write-zero, opt-discard (requests are
+ *            split at multiples of it).
  */
 #include "base/coroutine.h"
 #include "block/blk.h"
@@ -40,9 +41,10 @@ struct debug {
 	struct rule rules[MAX_RULES];
 	unsigned n;
 	int state;
-	u64 max_transfer, max_zero, max_discard;
+	u64 align, max_transfer, max_zero, max_discard, opt_zero, opt_discard; /* 0: no limit */
 	struct held *held;
 	struct co_wait hits;
+	struct co_lock widening; /* reading and writing back is one step */
 };
 
 static const char *const prefixes[] = { "blkdebug", NULL };
@@ -258,23 +260,66 @@ static int rw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags, boo
 	return r;
 }
 
+/* A request that is not made of whole units: through a buffer that is. */
+static int widened(struct blk_node *node, u64 offset, struct iovs iov, u32 flags, bool write)
+{
+	struct debug *s = node->state;
+	u64 from = ROUND_DOWN(offset, s->align), to = ROUND_UP(offset + iov.len, s->align);
+	AUTO(free_ptr) u8 *buf = try_alloc(to - from);
+	struct iovec v;
+	if (!buf)
+		return -ENOMEM;
+	if (write)
+		co_lock(&s->widening);
+	int r = rw(node, from, iovs_one(&v, buf, to - from), 0, false);
+	if (!r && write) {
+		iovs_to_buf(iov, buf + (offset - from));
+		r = rw(node, from, iovs_one(&v, buf, MIN(to, node->size) - from), flags, true);
+	} else if (!r) {
+		iovs_from_buf(iov, buf + (offset - from));
+	}
+	if (write)
+		co_unlock(&s->widening);
+	return r;
+}
+
+static bool is_aligned(const struct blk_node *node, u64 offset, u64 len)
+{
+	const struct debug *s = node->state;
+	return !s->align || !((offset | len) & (s->align - 1)) || offset + len > node->size;
+}
+
 static int preadv_debug(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
-	return rw(node, offset, iov, flags, false);
+	return is_aligned(node, offset, iov.len) ? rw(node, offset, iov, flags, false)
+						 : widened(node, offset, iov, flags, false);
 }
 
 static int pwritev_debug(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
-	return rw(node, offset, iov, flags, true);
+	return is_aligned(node, offset, iov.len) ? rw(node, offset, iov, flags, true)
+						 : widened(node, offset, iov, flags, true);
+}
+
+/* How much of a request goes in one piece: up to the next multiple of opt, then whole multiples, no more than max. */
+static u64 piece(u64 offset, u64 len, u64 opt, u64 max)
+{
+	u64 n = max ? MIN(len, max) : len;
+	if (!opt)
+		return n;
+	if (offset % opt)
+		return MIN(n, opt - offset % opt);
+	return n > opt ? n - n % opt : n;
 }
 
 static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
 	struct debug *s = node->state;
-	u64 max = s->max_zero ? s->max_zero : len;
 	int r = check(s, offset, len, IO_ZERO);
-	for (u64 n = 0; n < len && !r; n += max)
-		r = blk_zero(node->file, offset + n, MIN(max, len - n), flags);
+	for (u64 n; len && !r; offset += n, len -= n) {
+		n = piece(offset, len, s->opt_zero, s->max_zero);
+		r = blk_zero(node->file, offset, n, flags);
+	}
 	node->size = node->file->size;
 	return r;
 }
@@ -282,10 +327,11 @@ static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 static int discard(struct blk_node *node, u64 offset, u64 len)
 {
 	struct debug *s = node->state;
-	u64 max = s->max_discard ? s->max_discard : len;
 	int r = check(s, offset, len, IO_DISCARD);
-	for (u64 n = 0; n < len && !r; n += max)
-		r = blk_discard(node->file, offset + n, MIN(max, len - n));
+	for (u64 n; len && !r; offset += n, len -= n) {
+		n = piece(offset, len, s->opt_discard, s->max_discard);
+		r = blk_discard(node->file, offset, n);
+	}
 	return r;
 }
 
@@ -337,7 +383,6 @@ static struct err *open_debug(struct blk_node *node, struct json *opts, u32 flag
 {
 	struct debug *s = node->state;
 	AUTO(free_ptr) char *config = blk_take_str(opts, "config"), *image = blk_take_str(opts, "x-image");
-	u64 align = 0, hint = 0;
 	struct blk_node *child;
 	struct err *e = NULL;
 	s->state = 1;
@@ -347,11 +392,11 @@ static struct err *open_debug(struct blk_node *node, struct json *opts, u32 flag
 		e = take_rules(s, opts, "inject-error", false);
 	if (!e)
 		e = take_rules(s, opts, "set-state", true);
-	if (!e && !(e = take_power(opts, "align", &align)) &&
+	if (!e && !(e = take_power(opts, "align", &s->align)) &&
 	    !(e = take_power(opts, "max-transfer", &s->max_transfer)) &&
-	    !(e = take_power(opts, "opt-write-zero", &hint)) &&
+	    !(e = take_power(opts, "opt-write-zero", &s->opt_zero)) &&
 	    !(e = take_power(opts, "max-write-zero", &s->max_zero)) &&
-	    !(e = take_power(opts, "opt-discard", &hint)))
+	    !(e = take_power(opts, "opt-discard", &s->opt_discard)))
 		e = take_power(opts, "max-discard", &s->max_discard);
 	if (!e)
 		e = blk_open_child(node, opts, "image", image, flags, false, &child);
@@ -362,7 +407,7 @@ static struct err *open_debug(struct blk_node *node, struct json *opts, u32 flag
 	node->file = child;
 	node->size = child->size;
 	node->zero_init = child->zero_init;
-	node->align = MAX((u32)align, child->align);
+	node->align = MAX((u32)s->align, child->align);
 	return NULL;
 }
 

@@ -269,14 +269,16 @@ static void close_parallels(struct blk_node *node)
 static struct err *reopen_parallels(struct blk_node *node, u32 flags)
 {
 	u32 old = node->flags;
-	if ((flags & BLK_RDWR) && !(old & BLK_RDWR)) {
-		node->flags = flags;
-		struct err *e = make_writable(node);
-		node->flags = old;
-		return e;
-	}
+	struct err *e = NULL;
 	int r = (old & BLK_RDWR) && !(flags & BLK_RDWR) ? end_writing(node) : 0;
-	return r ? err_errno(-r, "Could not mark the image as closed") : NULL;
+	if (r)
+		return err_errno(-r, "Could not mark the image as closed");
+	node->flags = flags;
+	if ((flags & BLK_RDWR) && !(old & BLK_RDWR))
+		e = make_writable(node);
+	if (e)
+		node->flags = old;
+	return e;
 }
 
 /* ---- where and room ---- */

@@ -30,7 +30,8 @@ static const struct variant {
 	{ "qed", "{}" },
 	{ "qed", "{'cluster_size': '4096', 'table_size': '1'}" },
 	{ "qcow", "{}" },
-	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
+	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw', 'cluster_size': '4096'}",
+	  .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
 #ifdef HAVE_GNUTLS
@@ -201,6 +202,13 @@ TEST(formats, hold_what_random_writes_put_there)
 				test_fail(__FILE__, __LINE__, "%s %s: step %u gives %d", v->fmt, v->opts, i,
 					  r);
 				break;
+			}
+			if (i % 20 == 0) { /* read-only and back */
+				struct err *e = blk_reopen(node, 0);
+				if (!e)
+					e = blk_reopen(node, BLK_RDWR | BLK_UNMAP);
+				if (e)
+					fail(v, "reopen", e);
 			}
 			if (i % 50)
 				continue;
@@ -493,6 +501,9 @@ TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 		for (unsigned i = times ? atoi(times) : 12; i && node; i--)
 			for (unsigned cut = 0; cut < 2; cut++) {
 				size_t at = any(n_events + 1);
+				/* Most is at stake just before a flush. */
+				for (bool late = any(2); late && at < n_events && events[at].mem;)
+					at++;
 				crash(at, cut);
 				if (!survives(g, v, log, n, at, cut)) {
 					i = 1;

@@ -303,7 +303,7 @@ static int place_vpc(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 {
 	struct vpc *s = node->state;
 	struct blk_extent x;
-	int r = map_vpc(node, offset, len, &x);
+	int r = s->type == DIFFERENCING ? -EPERM : map_vpc(node, offset, len, &x);
 	if (r)
 		return r;
 	if (x.where == BLK_DATA) {
@@ -354,6 +354,8 @@ static void abandon_vpc(struct blk_node *node, const struct blk_place *p)
 
 static int zero_vpc(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
+	if (((struct vpc *)node->state)->type == DIFFERENCING)
+		return -EPERM;
 	while (len) {
 		struct blk_extent x;
 		int r = map_vpc(node, offset, len, &x);

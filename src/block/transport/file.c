@@ -4,9 +4,11 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
- * Options    filename, locking (on, off, auto), aio (threads; native and io_uring name the same workers for now).
+ * With aio=io_uring, and aio=native (which needs O_DIRECT), the kernel does the waiting in place of workers.
+ * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
  */
 #include "block/blk.h"
+#include "block/transport/aio.h"
 #include "block/transport/lock.h"
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
@@ -26,6 +28,8 @@ enum { MAX_IOV = 1024, CHUNK = 1 << 20, BIG = 128 << 10 };
 struct file {
 	int fd;
 	char *name;
+	struct aio *aio; /* NULL: worker threads */
+	bool native; /* aio is Linux AIO: only with O_DIRECT */
 	u64 bytes; /* exact size */
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
 	u32 perm, alone; /* locks held */
@@ -73,6 +77,35 @@ static int move_all(void *arg)
 	return 0;
 }
 
+/* The same by io_uring or native AIO. */
+static int move_by_kernel(struct file *s, struct op *op)
+{
+	while (op->iov.len) {
+		struct iovec v[64];
+		size_t want;
+		unsigned n = iovs_list(op->iov, v, LEN(v), &want);
+		ssize_t got = s->aio->rw(s->aio, op->fd, op->write, v, n, op->offset);
+		if (got == -EINTR || got == -EAGAIN)
+			continue;
+		if (got < 0)
+			return got;
+		if (!got && op->write)
+			return -ENOSPC;
+		if (!got) {
+			iovs_fill(op->iov, 0);
+			return 0;
+		}
+		op->offset += got;
+		op->iov = iovs_cut(op->iov, got, op->iov.len - got);
+	}
+	return 0;
+}
+
+static int move(struct file *s, struct op *op)
+{
+	return s->aio ? move_by_kernel(s, op) : work_run(move_all, op);
+}
+
 static bool aligned(struct iovs iov, u64 offset, u32 align)
 {
 	struct iovec v[16];
@@ -98,11 +131,11 @@ static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write
 	struct iovec v;
 	struct op op = { s->fd, false, from, iovs_one(&v, buf, to - from) };
 	bool cut = from != offset || to != offset + iov.len;
-	int r = !write || cut ? work_run(move_all, &op) : 0;
+	int r = !write || cut ? move(s, &op) : 0;
 	if (!r && write) {
 		iovs_to_buf(iov, (char *)buf + (offset - from));
 		op = (struct op){ s->fd, true, from, iovs_one(&v, buf, to - from) };
-		r = work_run(move_all, &op);
+		r = move(s, &op);
 	} else if (!r) {
 		iovs_from_buf(iov, (char *)buf + (offset - from));
 	}
@@ -115,8 +148,9 @@ static int preadv_file(struct blk_node *node, u64 offset, struct iovs iov, u32 f
 	struct file *s = node->state;
 	struct op op = { s->fd, false, offset, iov };
 	if (UNLIKELY(s->direct))
-		return aligned(iov, offset, node->align) ? work_run(move_all, &op)
-							 : bounce(node, offset, iov, false);
+		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false);
+	if (s->aio)
+		return move_by_kernel(s, &op);
 	if (!co_self())
 		return move_all(&op);
 	if (iov.len >= BIG)
@@ -157,10 +191,10 @@ static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 
 	struct op op = { s->fd, true, offset, iov };
 	int r;
 	s->seek_to = 0;
-	if (LIKELY(!s->direct))
+	if (LIKELY(!s->direct && !s->aio))
 		r = iov.len >= BIG ? work_run(move_all, &op) : move_all(&op);
-	else if (aligned(iov, offset, node->align))
-		r = work_run(move_all, &op);
+	else if (!s->direct || aligned(iov, offset, node->align))
+		r = move(s, &op);
 	else
 		r = bounce(node, offset, iov, true);
 	if (!r)
@@ -182,7 +216,43 @@ static int flush(struct blk_node *node)
 {
 	if (node->flags & BLK_NO_FLUSH)
 		return 0;
-	return work_run(sync_fd, node->state);
+	struct file *s = node->state;
+	return s->aio && s->aio->sync ? s->aio->sync(s->aio, s->fd) : work_run(sync_fd, s);
+}
+
+struct copy {
+	int from, to;
+	u64 src, dst, len;
+};
+
+static int copy_all(void *arg)
+{
+	struct copy *c = arg;
+	while (c->len) {
+		off_t src = c->src, dst = c->dst;
+		ssize_t n = copy_file_range(c->from, &src, c->to, &dst, MIN(c->len, (u64)1 << 30), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* Nothing was copied: the source's last sector may end behind its file. */
+		if (!n || (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EBADF)))
+			return -ENOTSUP;
+		if (n < 0)
+			return -errno;
+		c->src += n;
+		c->dst += n;
+		c->len -= n;
+	}
+	return 0;
+}
+
+static int copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset, u64 len)
+{
+	struct file *from = src->state, *to = dst->state;
+	struct copy c = { from->fd, to->fd, src_offset, dst_offset, len };
+	to->seek_to = 0;
+	int r = work_run(copy_all, &c);
+	grown(dst, c.dst);
+	return r;
 }
 
 /* ---- zeros and holes ---- */
@@ -433,7 +503,45 @@ static struct err *relock(struct blk_node *node, u32 flags)
 	return e;
 }
 
-static struct err *take_options(struct blk_node *node, struct json *opts, u32 flags UNUSED)
+static struct err *native_needs_direct(void)
+{
+	return err_new(ERR_INVALID,
+		       "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+}
+
+/* mode: NULL when the options do not say it: the flags then do. */
+static struct err *start_aio(struct blk_node *node, const char *mode)
+{
+	struct file *s = node->state;
+	bool uring = mode ? strcmp(mode, "io_uring") == 0 : !!(node->flags & BLK_IO_URING);
+	bool native = mode ? strcmp(mode, "native") == 0 : !!(node->flags & BLK_IO_NATIVE);
+	int r = 0;
+	if (mode && !uring && !native && strcmp(mode, "threads") != 0)
+		return err_new(ERR_INVALID, "invalid parameter value: %s", mode);
+	if (native && !(node->flags & BLK_DIRECT))
+		return native_needs_direct();
+	if (uring) {
+#ifdef HAVE_URING
+		r = aio_uring_new(&s->aio);
+#else
+		return err_new(ERR_UNSUPPORTED,
+			       "aio=io_uring was specified, but is not supported in this build.");
+#endif
+	} else if (native) {
+#ifdef HAVE_AIO
+		r = aio_native_new(&s->aio);
+#else
+		return err_new(ERR_UNSUPPORTED,
+			       "aio=native was specified, but is not supported in this build.");
+#endif
+		s->native = true;
+	}
+	return r ? err_errno(-r, "Unable to use %s; aio=threads works everywhere",
+			     uring ? "io_uring" : "Linux native AIO (see /proc/sys/fs/aio-max-nr)")
+		 : NULL;
+}
+
+static struct err *take_options(struct blk_node *node, struct json *opts)
 {
 	struct file *s = node->state;
 	AUTO(free_ptr) char *locking = blk_take_str(opts, "locking"), *aio = blk_take_str(opts, "aio");
@@ -448,18 +556,14 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 	if (locking && strcmp(locking, "on") != 0 && strcmp(locking, "off") != 0 &&
 	    strcmp(locking, "auto") != 0)
 		return err_new(ERR_INVALID, "invalid parameter value: %s", locking);
-	if (aio && strcmp(aio, "threads") != 0 && strcmp(aio, "native") != 0 && strcmp(aio, "io_uring") != 0)
-		return err_new(ERR_INVALID, "invalid parameter value: %s", aio);
-	if (aio && strcmp(aio, "native") == 0 && !(node->flags & BLK_DIRECT))
-		return err_new(ERR_INVALID,
-			       "aio=native was specified, but it requires cache.direct=on, which was not "
-			       "specified.");
-	return NULL;
+	return start_aio(node, aio);
 }
 
 static void close_file(struct blk_node *node)
 {
 	struct file *s = node->state;
+	if (s->aio)
+		s->aio->close(s->aio);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->name);
@@ -484,11 +588,11 @@ static struct err *open_it(struct blk_node *node)
 	return NULL;
 }
 
-static struct err *open_file(struct blk_node *node, struct json *opts, u32 flags)
+static struct err *open_file(struct blk_node *node, struct json *opts, u32 flags UNUSED)
 {
 	struct file *s = node->state;
 	s->fd = -1;
-	struct err *e = take_options(node, opts, flags);
+	struct err *e = take_options(node, opts);
 	if (!e)
 		e = open_it(node);
 	if (!e)
@@ -508,6 +612,8 @@ static struct err *reopen(struct blk_node *node, u32 flags)
 {
 	struct file *s = node->state;
 	struct err *e;
+	if (s->native && !(flags & BLK_DIRECT))
+		return native_needs_direct();
 	if ((flags ^ node->flags) & (BLK_RDWR | BLK_DIRECT)) {
 		struct file old = *s;
 		u32 old_flags = node->flags;
@@ -598,7 +704,8 @@ static struct err *create(struct blk_create *c)
 		e = set_length(fd, 0, c->size, mode);
 	/* The first block is written, so that whoever opens the file can find the unit of direct reads. */
 	static const u8 zeros[4096];
-	if (!e && c->size && mode == BLK_PREALLOC_OFF && pwrite(fd, zeros, MIN(c->size, sizeof(zeros)), 0) < 0)
+	if (!e && c->size && mode == BLK_PREALLOC_OFF &&
+	    pwrite(fd, zeros, MIN(c->size, sizeof(zeros)), 0) < 0)
 		e = err_errno(errno, "Could not write to '%s'", name);
 	close(fd);
 	return e;
@@ -616,7 +723,7 @@ static const struct blk_opt create_opts[] = {
 #define HOST_FILE \
 	.kind = BLK_TRANSPORT, .state_size = sizeof(struct file), .open = open_file, .close = close_file, \
 	.reopen = reopen, .preadv = preadv_file, .pwritev = pwritev_file, .zero = zero, .discard = discard, .map = map, \
-	.flush = flush, .truncate = truncate_file, .disk_size = disk_size
+	.flush = flush, .truncate = truncate_file, .copy_range = copy_range, .disk_size = disk_size
 /* clang-format on */
 
 BLK_DRIVER(file) = {

@@ -32,6 +32,10 @@ static struct err *map_code(struct engine *e)
 
 struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
 {
+	const char *why;
+	if (!config->interpret && !host_supported(&why))
+		return err_hint(err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
+				"the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
 	e->guest = config->guest;

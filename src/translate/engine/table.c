@@ -104,18 +104,28 @@ static void kill_tb(struct engine *e, struct tb *tb)
 	e->n_invalidated++;
 }
 
-static void kill_page(struct engine *e, u64 page, u64 addr, u64 end)
+/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
+static void stop_cpus(struct engine *e)
 {
+	for (struct priv *c = e->cpus; c; c = c->next)
+		cpu_stop(c->cpu);
+}
+
+static bool kill_page(struct engine *e, u64 page, u64 addr, u64 end)
+{
+	bool any = false;
 	struct tb **p = &e->page[page_bucket(page)];
 	while (*p) {
 		struct tb *tb = *p;
 		if (tb->pc >> PAGE_BITS == page && tb->pc < end && tb->end > addr) {
 			*p = tb->next_in_page;
 			kill_tb(e, tb);
+			any = true;
 		} else {
 			p = &tb->next_in_page;
 		}
 	}
+	return any;
 }
 
 void engine_invalidate(struct engine *e, u64 addr, u64 len)
@@ -138,6 +148,7 @@ void engine_invalidate(struct engine *e, u64 addr, u64 len)
 					p = &tb->next_in_page;
 				}
 			}
+		stop_cpus(e);
 		pthread_mutex_unlock(&e->lock);
 		return;
 	}
@@ -145,7 +156,8 @@ void engine_invalidate(struct engine *e, u64 addr, u64 len)
 		if (!__atomic_load_n(&e->page_has_code[page_bucket(page)], __ATOMIC_ACQUIRE))
 			continue;
 		pthread_mutex_lock(&e->lock);
-		kill_page(e, page, addr, end);
+		if (kill_page(e, page, addr, end))
+			stop_cpus(e);
 		pthread_mutex_unlock(&e->lock);
 	}
 }

@@ -55,6 +55,7 @@ struct host_stubs {
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
 	const u8 *start, *end;
+	bool sha; /* the host has instructions for SHA-1 and SHA-256 */
 };
 
 /* One entry of a CPU's hash of translations, probed by generated code. */

@@ -8,7 +8,7 @@ struct check {
 	struct blk_check *res;
 	u32 fix;
 	bool quiet; /* counting again after a repair: nothing is reported */
-	bool rebuild;
+	bool rebuild, repair_copied;
 	u64 n; /* clusters in refs */
 	u8 *refs; /* counted references, 8 << width bits each */
 	unsigned width; /* log2 of bytes a count */
@@ -188,7 +188,7 @@ static int check_entry(struct check *c, void *slice, u32 i, bool active)
 static int check_l2(struct check *c, u64 l2, bool active)
 {
 	struct qcow2 *s = c->node->state;
-	u64 unit = MIN(s->cluster_size, (u64)4096);
+	u64 unit = s->slice_bytes;
 	for (u64 at = 0; at < s->cluster_size; at += unit) {
 		void *slice;
 		int r = cache_get(s->l2, l2 + at, &slice);
@@ -390,9 +390,9 @@ static int compare(struct check *c, u32 fix, u64 *ret_highest)
 		if (fixed) {
 			u64 at = i << s->cluster_bits;
 			for (; have < want && !r; have++)
-				r = qcow2_refcount_add(c->node, at, 1, 1, false);
+				r = qcow2_refcount_add(c->node, at, 1, 1, DISCARD_NEVER);
 			for (; have > want && !r; have--)
-				r = qcow2_refcount_add(c->node, at, 1, -1, false);
+				r = qcow2_refcount_add(c->node, at, 1, -1, DISCARD_NEVER);
 			if (!r) {
 				++*fixed;
 				continue;
@@ -412,8 +412,8 @@ static int compare(struct check *c, u32 fix, u64 *ret_highest)
 static int check_copied_in(struct check *c, u32 l1_index)
 {
 	struct qcow2 *s = c->node->state;
-	u64 l2 = s->l1[l1_index] & OFFSET_MASK, unit = MIN(s->cluster_size, (u64)4096);
-	bool repair = c->fix & BLK_FIX_ERRORS;
+	u64 l2 = s->l1[l1_index] & OFFSET_MASK, unit = s->slice_bytes;
+	bool repair = c->repair_copied;
 	for (u64 at = 0; at < s->cluster_size; at += unit) {
 		void *slice;
 		int r = cache_get(s->l2, l2 + at, &slice);
@@ -450,7 +450,10 @@ static int check_copied_in(struct check *c, u32 l1_index)
 static int check_copied(struct check *c)
 {
 	struct qcow2 *s = c->node->state;
-	bool repair = c->fix & BLK_FIX_ERRORS;
+	/* Counts that fell when leaks were repaired leave flags behind. With other counts wrong they cannot be trusted. */
+	bool repair = (c->fix & BLK_FIX_ERRORS) || (c->res->leaks_fixed && !c->res->corruptions &&
+						    !c->res->check_errors && !c->res->leaks);
+	c->repair_copied = repair;
 	for (u32 i = 0; i < s->l1_size; i++) {
 		u64 entry = s->l1[i], l2 = entry & OFFSET_MASK, have;
 		if (!l2 || in_cluster(s, l2) || l2 >= c->node->file->size)

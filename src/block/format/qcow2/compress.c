@@ -108,7 +108,7 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 			s->plain_entry = 0;
 	}
 	cache_put(s->l2, slice);
-	return r ? r : qcow2_free_entry(node, old, false);
+	return r ? r : qcow2_free_entry(node, old, DISCARD_NEVER);
 }
 
 int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len)

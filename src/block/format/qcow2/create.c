@@ -319,7 +319,7 @@ static int drop_l1_tail(struct blk_node *node, u64 keep)
 		s->l1[i] = 0;
 		r = qcow2_write_l1(node, i);
 		if (!r)
-			r = qcow2_refcount_add(node, l2, s->cluster_size, -1, true);
+			r = qcow2_refcount_add(node, l2, s->cluster_size, -1, DISCARD_ALWAYS);
 	}
 	return r;
 }

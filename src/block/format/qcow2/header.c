@@ -1,5 +1,6 @@
 /* qcow2: the header and its extensions; opening and closing; what "info" shows. */
 #include "block/format/qcow2/qcow2.h"
+#include "base/loop/loop.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -410,7 +411,6 @@ static struct err *read_header(struct blk_node *node, u32 flags)
 	s->sub_size = s->cluster_size / s->subs;
 	s->entry_size = s->subs > 1 ? 16 : 8;
 	s->l2_entries = s->cluster_size / s->entry_size;
-	s->slice_entries = MIN(s->cluster_size, (u64)4096) / s->entry_size;
 	s->block_entries = s->cluster_size * 8 >> s->refcount_order;
 	if ((e = check_geometry(node, h, flags)))
 		return e;
@@ -492,7 +492,7 @@ static struct err *take_overlap(struct qcow2 *s, struct json *opts)
 }
 
 struct cache_sizes {
-	u64 total, l2, refs, unit, clean;
+	u64 total, l2, refs, unit, clean; /* clean: seconds */
 };
 
 static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, struct cache_sizes *c)
@@ -501,7 +501,7 @@ static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, st
 	bool has_total = json_get(opts, "cache-size"), has_l2 = json_get(opts, "l2-cache-size"),
 	     has_refs = json_get(opts, "refcount-cache-size");
 	struct err *e = NULL;
-	*c = (struct cache_sizes){ .unit = 4096 };
+	*c = (struct cache_sizes){ .unit = MIN(s->cluster_size, (u64)4096) };
 	if (!(e = blk_take_size(opts, "cache-size", &c->total)) &&
 	    !(e = blk_take_size(opts, "l2-cache-size", &c->l2)) &&
 	    !(e = blk_take_size(opts, "refcount-cache-size", &c->refs)) &&
@@ -517,13 +517,11 @@ static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, st
 		return err_new(ERR_INVALID, "l2-cache-size may not exceed cache-size");
 	if (has_total && has_refs && c->refs > c->total)
 		return err_new(ERR_INVALID, "refcount-cache-size may not exceed cache-size");
-	if (c->unit < 512 || c->unit > s->cluster_size || (c->unit & (c->unit - 1))) {
-		if (c->unit != 4096)
-			return err_new(ERR_INVALID,
-				       "L2 cache entry size must be a power of two between %d and the "
-				       "cluster size (%llu)",
-				       512, (unsigned long long)s->cluster_size);
-	}
+	if (c->unit < 512 || c->unit > s->cluster_size || (c->unit & (c->unit - 1)))
+		return err_new(ERR_INVALID,
+			       "L2 cache entry size must be a power of two between %d and the cluster size "
+			       "(%llu)",
+			       512, (unsigned long long)s->cluster_size);
 	if (c->clean > UINT32_MAX)
 		return err_new(ERR_INVALID, "Cache clean interval too big");
 	/* All of it 32 MiB: L2 tables get most, blocks of counts are read in order. */
@@ -536,6 +534,15 @@ static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, st
 	return NULL;
 }
 
+/* cache-clean-interval is over: tables that nobody used since the last one go. */
+static void clean_caches(void *user)
+{
+	struct qcow2 *s = user;
+	cache_age(s->l2);
+	cache_age(s->refs);
+	s->clean = loop_timer(loop_here(), loop_now() + s->clean_ns, clean_caches, s);
+}
+
 static struct err *take_options(struct blk_node *node, struct json *opts, u32 flags)
 {
 	struct qcow2 *s = node->state;
@@ -544,13 +551,15 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 	if (e)
 		return e;
 	u32 unit = MIN(s->cluster_size, (u64)4096);
-	s->l2 = cache_new(node->file, unit, c.l2, "L2 table");
+	s->slice_bytes = c.unit;
+	s->slice_entries = c.unit / s->entry_size;
+	s->l2 = cache_new(node->file, c.unit, c.l2, "L2 table");
 	cache_events(s->l2, "l2_load", "l2_update");
 	s->refs = cache_new(node->file, unit, c.refs, "refcount block");
 	cache_events(s->refs, "refblock_load", "refblock_update");
 	s->lazy = s->compatible & COMPAT_LAZY;
-	s->discard_passes = flags & BLK_UNMAP;
-	bool request = s->discard_passes, snapshot = true, other = false;
+	s->clean_ns = c.clean * 1000000000;
+	bool request = flags & BLK_UNMAP, snapshot = true, other = false;
 	if (!(e = blk_take_bool(opts, "lazy-refcounts", &s->lazy)) &&
 	    !(e = blk_take_bool(opts, "pass-discard-request", &request)) &&
 	    !(e = blk_take_bool(opts, "pass-discard-snapshot", &snapshot)))
@@ -561,7 +570,13 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 		return err_new(ERR_INVALID,
 			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
 			       "level");
-	s->discard_passes = request;
+	/* Clusters freed by overwriting: giving them back at once could lose what a crash still needs. */
+	if (other)
+		return err_new(ERR_UNSUPPORTED, "pass-discard-other=on is not supported");
+	s->discard_passes = BIT(DISCARD_ALWAYS) | (request ? BIT(DISCARD_REQUEST) : 0) |
+			    (snapshot ? BIT(DISCARD_SNAPSHOT) : 0);
+	if (s->clean_ns)
+		s->clean = loop_timer(loop_here(), loop_now() + s->clean_ns, clean_caches, s);
 	return take_overlap(s, opts);
 }
 
@@ -669,6 +684,8 @@ void qcow2_close(struct blk_node *node)
 		    write_incompatible(node, s->incompatible & ~(u64)INCOMPAT_DIRTY) == 0)
 			s->incompatible &= ~(u64)INCOMPAT_DIRTY;
 	}
+	if (s->clean)
+		loop_timer_cancel(s->clean);
 	cache_free(s->l2);
 	cache_free(s->refs);
 	qcow2_free_snapshots(s);
@@ -682,6 +699,35 @@ void qcow2_close(struct blk_node *node)
 	free(s->data_file);
 	free(s->plain);
 	*s = (struct qcow2){ .version = s->version };
+}
+
+/* lazy-refcounts may change at any time. */
+static struct err *change(struct blk_node *node, struct json *opts)
+{
+	struct qcow2 *s = node->state;
+	bool lazy = s->lazy;
+	struct err *e = blk_take_bool(opts, "lazy-refcounts", &lazy);
+	if (e || lazy == s->lazy)
+		return e;
+	if (lazy && s->version < 3)
+		return err_new(ERR_INVALID,
+			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
+			       "level");
+	int r = 0;
+	if (!lazy && (s->incompatible & INCOMPAT_DIRTY) && (node->flags & BLK_RDWR)) {
+		u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
+		r = qcow2_flush_meta(node);
+		if (!r)
+			r = blk_flush(node->file);
+		if (!r)
+			r = write_incompatible(node, clean);
+		if (!r)
+			s->incompatible = clean;
+	}
+	if (r)
+		return err_errno(-r, "Could not write the reference counts");
+	s->lazy = lazy;
+	return NULL;
 }
 
 /* ---- info ---- */
@@ -741,6 +787,7 @@ BLK_DRIVER(qcow2) = {
 	.probe = probe,
 	.open = qcow2_open,
 	.close = qcow2_close,
+	.change = change,
 	.map = qcow2_map,
 	.read = qcow2_read,
 	.place = qcow2_place,

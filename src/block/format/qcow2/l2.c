@@ -57,7 +57,7 @@ void qcow2_compressed_range(const struct qcow2 *s, u64 entry, u64 *ret_offset, u
 
 static u32 slice_unit(const struct qcow2 *s)
 {
-	return MIN(s->cluster_size, (u64)4096);
+	return s->slice_bytes;
 }
 
 int qcow2_write_l1(struct blk_node *node, u32 index)
@@ -117,7 +117,7 @@ int qcow2_grow_l1(struct blk_node *node, u64 entries, bool exact)
 	s->l1_offset = at;
 	qcow2_meta_set(s, at, bytes);
 	r = blk_barrier(node->file);
-	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, false);
+	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, DISCARD_NEVER);
 }
 
 /* A table of its own for an L1 entry: new, or a copy of one that a snapshot shares. */
@@ -151,7 +151,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 	if (!r)
 		r = blk_barrier(node->file);
 	if (r) {
-		qcow2_free(node, at, s->cluster_size, false);
+		qcow2_free(node, at, s->cluster_size, DISCARD_NEVER);
 		return r;
 	}
 	s->l1[l1_index] = at | ENTRY_COPIED;
@@ -162,7 +162,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 		return r;
 	}
 	/* The old table has one user less: it lives on in its snapshot. */
-	return from ? qcow2_free(node, from, s->cluster_size, false) : 0;
+	return from ? qcow2_free(node, from, s->cluster_size, DISCARD_NEVER) : 0;
 }
 
 int qcow2_slice(struct blk_node *node, u64 offset, bool make, void **ret, u32 *ret_index)
@@ -392,7 +392,7 @@ static int place_new(struct blk_node *node, void *slice, u32 index, u64 offset, 
 			if (has_offset(s, e) || (e & ENTRY_COMPRESSED)) {
 				if (!s->data_file)
 					qcow2_free(node, host + (i << s->cluster_bits),
-						   (n - i) << s->cluster_bits, false);
+						   (n - i) << s->cluster_bits, DISCARD_NEVER);
 				n = i;
 				to = MIN(to, first + (n << s->cluster_bits));
 			}
@@ -400,6 +400,35 @@ static int place_new(struct blk_node *node, void *slice, u32 index, u64 offset, 
 	}
 	fill_place(s, p, from, to - from, host, n, PLACE_NEW);
 	p->reads_zero = p->file_offset >= s->data->size && s->data->zero_init;
+	return 0;
+}
+
+/*
+ * Whole clusters from offset on whose room lies in a row and may be written to, be it data or zeros so far: one write
+ * fills them all. *ret_len is 0 unless both kinds are among them.
+ */
+static int mixed_run(struct blk_node *node, void *slice, u32 index, u64 offset, u64 len, u64 *ret_len)
+{
+	struct qcow2 *s = node->state;
+	u64 host = qcow2_entry(s, slice, index) & OFFSET_MASK, n = 0;
+	bool data = false, zero = false;
+	*ret_len = 0;
+	while (n < len && index < s->slice_entries) {
+		u64 entry, run;
+		enum qcow2_kind kind;
+		int r = run_of(node, slice, index, offset + n, len - n, &kind, &entry, &run);
+		if (r)
+			return r;
+		if ((kind != KIND_DATA && kind != KIND_ZERO_ALLOC) || !writable(entry) ||
+		    (entry & OFFSET_MASK) != host + n)
+			break;
+		data |= kind == KIND_DATA;
+		zero |= kind == KIND_ZERO_ALLOC;
+		n += run;
+		index += run >> s->cluster_bits;
+	}
+	if (data && zero)
+		*ret_len = n;
 	return 0;
 }
 
@@ -414,10 +443,18 @@ int qcow2_place(struct blk_node *node, u64 offset, u64 len, struct blk_place *p)
 	if (r)
 		return r;
 	enum qcow2_kind kind;
-	u64 entry, run;
+	u64 entry, run, mixed = 0;
 	r = run_of(node, slice, index, offset, len, &kind, &entry, &run);
+	if (!r && run < len && s->subs == 1 && (kind == KIND_DATA || kind == KIND_ZERO_ALLOC) &&
+	    !in_cluster(s, offset))
+		r = mixed_run(node, slice, index, offset, len, &mixed);
 	if (r) {
 		/* reported */
+	} else if (mixed) {
+		u64 to = ROUND_UP(offset + mixed, s->cluster_size);
+		fill_place(s, p, offset, to - offset, entry & OFFSET_MASK, (to - offset) >> s->cluster_bits,
+			   PLACE_FILL);
+		r = s->data_file ? 0 : qcow2_check_overlap(node, p->file_offset, p->len, 0);
 	} else if (kind == KIND_DATA && writable(entry)) {
 		p->offset = offset;
 		p->len = run;
@@ -480,7 +517,7 @@ int qcow2_commit(struct blk_node *node, const struct blk_place *p)
 	cache_put(s->l2, slice);
 	if (p->cookie[2] == PLACE_NEW)
 		for (u64 i = 0; i < p->cookie[1] && !r; i++)
-			r = qcow2_free_entry(node, old ? old[i] : old_first, false);
+			r = qcow2_free_entry(node, old ? old[i] : old_first, DISCARD_NEVER);
 	return r;
 }
 
@@ -488,10 +525,10 @@ void qcow2_abandon(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow2 *s = node->state;
 	if (p->cookie[2] == PLACE_NEW && !s->data_file && !s->dead)
-		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, false);
+		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, DISCARD_NEVER);
 }
 
-int qcow2_free_entry(struct blk_node *node, u64 entry, bool discard)
+int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	if (entry & ENTRY_COMPRESSED) {
@@ -507,7 +544,7 @@ int qcow2_free_entry(struct blk_node *node, u64 entry, bool discard)
 		return 0;
 	}
 	if (s->data_file) {
-		if (discard && s->discard_passes)
+		if (s->discard_passes & BIT(discard))
 			return blk_discard(s->data, entry & OFFSET_MASK, s->cluster_size);
 		return 0;
 	}
@@ -578,7 +615,8 @@ static int change_cluster_run(struct blk_node *node, u64 offset, u64 n, const st
 	cache_put(s->l2, slice);
 	for (u64 i = 0; i < n && !r; i++)
 		if (old[i])
-			r = qcow2_free_entry(node, old[i], c->discard || c->unmap);
+			r = qcow2_free_entry(node, old[i],
+					     c->discard || c->unmap ? DISCARD_REQUEST : DISCARD_NEVER);
 	return r;
 }
 

@@ -41,6 +41,9 @@ enum {
 };
 enum { SUBS = 32 }; /* subclusters of a cluster, in extended images */
 
+/* Why clusters become free: whether the file is told, pass-discard-* say. */
+enum qcow2_discard { DISCARD_NEVER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
+
 enum qcow2_compression { QCOW2_ZLIB, QCOW2_ZSTD };
 
 /* Kinds of metadata, as messages name them; also bits of `overlap-check`. */
@@ -91,7 +94,7 @@ struct qcow2 {
 	u32 l1_size;
 	u64 l1_offset;
 	u32 entry_size; /* 8, extended 16 */
-	u32 l2_entries, slice_entries;
+	u32 l2_entries, slice_entries, slice_bytes; /* a slice: what the cache reads of a table at once */
 	u32 subs; /* 1 or SUBS */
 	u64 sub_size;
 	struct cache *l2;
@@ -123,7 +126,10 @@ struct qcow2 {
 
 	bool dead; /* found corrupt while writing: nothing more is done */
 	bool told; /* a corruption that does not end the image was reported */
-	bool lazy, discard_passes;
+	bool lazy;
+	u32 discard_passes; /* bits of enum qcow2_discard */
+	u64 clean_ns; /* tables that were not used for so long leave the cache; 0: stay */
+	struct loop_timer *clean;
 	u64 vm_state_l1; /* first L1 index behind the disk */
 	u8 *plain; /* the cluster that was uncompressed last */
 	u64 plain_entry; /* its L2 entry, 0: none */
@@ -171,7 +177,7 @@ u64 qcow2_entry(const struct qcow2 *s, const void *slice, u32 index);
 u64 qcow2_entry_bits(const struct qcow2 *s, const void *slice, u32 index);
 void qcow2_set_entry(struct qcow2 *s, void *slice, u32 index, u64 entry, u64 bits);
 /* Gives up what an entry refers to: one reference less. */
-int qcow2_free_entry(struct blk_node *node, u64 entry, bool discard);
+int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discard);
 /* Offset and length in the file of a compressed cluster. */
 void qcow2_compressed_range(const struct qcow2 *s, u64 entry, u64 *ret_offset, u64 *ret_len);
 int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags);
@@ -182,12 +188,13 @@ int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full);
 /* ---- refcount.c ---- */
 int qcow2_refcount(struct blk_node *node, u64 cluster, u64 *ret) MUST_CHECK;
 /* Adds delta to clusters that [offset, offset + len) touches; those that reach 0 are free. */
-int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, bool discard) MUST_CHECK;
+int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta,
+		       enum qcow2_discard discard) MUST_CHECK;
 /* n clusters in a row, refcount 1; *ret: file offset. */
 int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret) MUST_CHECK;
 /* At a given place, as many of n as are free there; *ret_n may be 0. */
 int qcow2_alloc_at(struct blk_node *node, u64 offset, u64 n, u64 *ret_n) MUST_CHECK;
-int qcow2_free(struct blk_node *node, u64 offset, u64 len, bool discard);
+int qcow2_free(struct blk_node *node, u64 offset, u64 len, enum qcow2_discard discard);
 /* Room for a compressed cluster: any byte offset. */
 int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret) MUST_CHECK;
 u64 qcow2_get_ref(const struct qcow2 *s, const void *block, u64 index);

@@ -277,7 +277,7 @@ static int write_reftable_entry(struct blk_node *node, u64 index)
 	return blk_pwrite(node->file, s->reftable_offset + index * 8, be, 8);
 }
 
-static void now_free(struct blk_node *node, u64 cluster, bool discard)
+static void now_free(struct blk_node *node, u64 cluster, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	u64 offset = cluster << s->cluster_bits;
@@ -286,13 +286,13 @@ static void now_free(struct blk_node *node, u64 cluster, bool discard)
 		s->packed_at = 0;
 	cache_forget(s->l2, offset, s->cluster_size);
 	qcow2_meta_clear(s, offset, s->cluster_size);
-	if (discard && s->discard_passes) {
+	if (s->discard_passes & BIT(discard)) {
 		int r = blk_discard(node->file, offset, s->cluster_size);
 		(void)r; /* a wish */
 	}
 }
 
-int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, bool discard)
+int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	if (!len)
@@ -328,13 +328,13 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, bo
 	}
 	if (r && i > from && delta > 0) { /* what was added is taken back */
 		int back = qcow2_refcount_add(node, from << s->cluster_bits, (i - from) << s->cluster_bits,
-					      -delta, false);
+					      -delta, DISCARD_NEVER);
 		(void)back;
 	}
 	return r;
 }
 
-int qcow2_free(struct blk_node *node, u64 offset, u64 len, bool discard)
+int qcow2_free(struct blk_node *node, u64 offset, u64 len, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	blk_event(node->file, "cluster_free");
@@ -414,7 +414,7 @@ static int grow_reftable(struct blk_node *node, u64 want)
 	s->reftable_clusters = clusters;
 	qcow2_meta_set(s, start << s->cluster_bits, (blocks + clusters) << s->cluster_bits);
 	r = blk_barrier(node->file);
-	return r || !old_len ? r : qcow2_refcount_add(node, old, old_len, -1, false);
+	return r || !old_len ? r : qcow2_refcount_add(node, old, old_len, -1, DISCARD_NEVER);
 }
 
 /* A block for the counts around a cluster. It takes a place of its own range, so that it counts itself. */
@@ -498,7 +498,9 @@ static int take(struct blk_node *node, u64 cluster, u64 n)
 	struct qcow2 *s = node->state;
 	blk_event(node->file, "cluster_alloc");
 	int r = s->lazy ? qcow2_mark_dirty(node) : 0;
-	return r ? r : qcow2_refcount_add(node, cluster << s->cluster_bits, n << s->cluster_bits, 1, false);
+	return r ? r
+		 : qcow2_refcount_add(node, cluster << s->cluster_bits, n << s->cluster_bits, 1,
+				      DISCARD_NEVER);
 }
 
 /* Skips the used clusters from the hint on. */
@@ -640,7 +642,7 @@ int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret)
 	if (room && count == qcow2_max_ref(s))
 		room = 0; /* no more may share the cluster */
 	if (room >= len) {
-		r = qcow2_refcount_add(node, s->packed_at, len, 1, false);
+		r = qcow2_refcount_add(node, s->packed_at, len, 1, DISCARD_NEVER);
 		if (r)
 			return r;
 		*ret = s->packed_at;
@@ -649,7 +651,7 @@ int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret)
 			return r;
 		if (room && cluster == ROUND_UP(s->packed_at, s->cluster_size)) {
 			/* The next cluster in the file: go on into it. The new one has its count, the old one gets it. */
-			r = qcow2_refcount_add(node, s->packed_at, 1, 1, false);
+			r = qcow2_refcount_add(node, s->packed_at, 1, 1, DISCARD_NEVER);
 			*ret = s->packed_at;
 		} else {
 			*ret = cluster;

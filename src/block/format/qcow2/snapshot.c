@@ -161,14 +161,14 @@ int qcow2_write_snapshots(struct blk_node *node)
 		r = blk_pwrite_flush(node->file, 60, head, 12);
 	if (r) {
 		if (at)
-			qcow2_free(node, at, size, false);
+			qcow2_free(node, at, size, DISCARD_NEVER);
 		return r;
 	}
 	s->snapshots_offset = at;
 	s->snapshots_size = size;
 	qcow2_meta_set(s, at, size);
 	if (old_size)
-		qcow2_free(node, old, old_size, false);
+		qcow2_free(node, old, old_size, DISCARD_NEVER);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int count_entry(struct blk_node *node, void *slice, u32 i, int addend)
 	if (entry & ENTRY_COMPRESSED) {
 		u64 offset, len;
 		qcow2_compressed_range(s, entry, &offset, &len);
-		return addend ? qcow2_refcount_add(node, offset, len, addend, addend < 0) : 0;
+		return addend ? qcow2_refcount_add(node, offset, len, addend, DISCARD_SNAPSHOT) : 0;
 	}
 	u64 offset = entry & OFFSET_MASK;
 	if (!offset || s->data_file)
@@ -191,7 +191,7 @@ static int count_entry(struct blk_node *node, void *slice, u32 i, int addend)
 		return qcow2_corrupt(node, true, "Cluster allocation offset %#llx unaligned (L2 index: %#x)",
 				     (unsigned long long)offset, i);
 	if (addend)
-		r = qcow2_refcount_add(node, offset, s->cluster_size, addend, addend < 0);
+		r = qcow2_refcount_add(node, offset, s->cluster_size, addend, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_refcount(node, offset >> s->cluster_bits, &count);
 	if (r)
@@ -205,7 +205,7 @@ static int count_entry(struct blk_node *node, void *slice, u32 i, int addend)
 static int count_table(struct blk_node *node, u64 l2, int addend)
 {
 	struct qcow2 *s = node->state;
-	u64 unit = MIN(s->cluster_size, (u64)4096);
+	u64 unit = s->slice_bytes;
 	int r = 0;
 	for (u64 at = 0; at < s->cluster_size && !r; at += unit) {
 		void *slice;
@@ -240,7 +240,7 @@ int qcow2_update_refs(struct blk_node *node, u64 l1_offset, u32 l1_size, int add
 					     (unsigned long long)l2, i);
 		r = count_table(node, l2, addend);
 		if (!r && addend)
-			r = qcow2_refcount_add(node, l2, s->cluster_size, addend, addend < 0);
+			r = qcow2_refcount_add(node, l2, s->cluster_size, addend, DISCARD_SNAPSHOT);
 		if (!r)
 			r = qcow2_refcount(node, l2 >> s->cluster_bits, &count);
 		if (r)
@@ -400,7 +400,7 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 	}
 	r = qcow2_update_refs(node, sn.l1_offset, sn.l1_size, -1);
 	if (!r)
-		r = qcow2_refcount_add(node, sn.l1_offset, (u64)sn.l1_size * 8, -1, true);
+		r = qcow2_refcount_add(node, sn.l1_offset, (u64)sn.l1_size * 8, -1, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
 	free(sn.id);
@@ -446,7 +446,7 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		r = qcow2_update_refs(node, copy, s->l1_size, -1);
 	}
 	if (copy)
-		qcow2_free(node, copy, (u64)s->l1_size * 8, false);
+		qcow2_free(node, copy, (u64)s->l1_size * 8, DISCARD_NEVER);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
 	free(s->is_meta);

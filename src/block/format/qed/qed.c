@@ -161,12 +161,11 @@ static void close_qed(struct blk_node *node)
 
 static struct err *reopen_qed(struct blk_node *node, u32 flags)
 {
-	if (!(flags & BLK_RDWR) || (node->flags & BLK_RDWR))
-		return NULL;
 	u32 old = node->flags;
 	node->flags = flags;
-	struct err *e = make_writable(node);
-	node->flags = old;
+	struct err *e = (flags & BLK_RDWR) && !(old & BLK_RDWR) ? make_writable(node) : NULL;
+	if (e)
+		node->flags = old;
 	return e;
 }
 

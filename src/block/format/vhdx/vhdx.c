@@ -342,13 +342,17 @@ static void close_vhdx(struct blk_node *node)
 
 static struct err *reopen_vhdx(struct blk_node *node, u32 flags)
 {
-	if (!(node->flags & BLK_RDWR) || flags & BLK_RDWR)
-		return NULL;
-	int r = vhdx_flush_table(node);
-	if (!r)
-		r = vhdx_end_log(node);
-	((struct vhdx *)node->state)->session = false;
-	return r ? err_errno(-r, "Could not write the VHDX block table") : NULL;
+	int r = 0;
+	if ((node->flags & BLK_RDWR) && !(flags & BLK_RDWR)) {
+		r = vhdx_flush_table(node);
+		if (!r)
+			r = vhdx_end_log(node);
+		((struct vhdx *)node->state)->session = false;
+	}
+	if (r)
+		return err_errno(-r, "Could not write the VHDX block table");
+	node->flags = flags;
+	return NULL;
 }
 
 /* ---- where and room ---- */

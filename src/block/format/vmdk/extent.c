@@ -356,7 +356,12 @@ struct err *vmdk_check_extent(struct vmdk_extent *e, struct blk_check *res)
 		return err_new(ERR_BUSY, "Could not allocate memory for the check");
 	for (u64 n = 0; n < (e->size + e->grain - 1) / e->grain; n++) {
 		u64 entry, at;
-		int r = vmdk_get_entry(e, n, &entry);
+		int r = entry_at(e, &e->gd, n, &at);
+		if (!r && !at) { /* no table: on to the next */
+			n = (n / e->gt_entries + 1) * e->gt_entries - 1;
+			continue;
+		}
+		r = r ? r : vmdk_get_entry(e, n, &entry);
 		if (r) {
 			blk_check_say(res, "ERROR: could not get entry of grain %llu", (unsigned long long)n);
 			res->check_errors++;

@@ -86,8 +86,7 @@ static int bench(struct img *m, int argc, char **argv)
 			flags |= BLK_IO_NATIVE;
 			break;
 		case 'i':
-			if (strcmp(optarg, "threads") != 0 && strcmp(optarg, "native") != 0 &&
-			    strcmp(optarg, "io_uring") != 0) {
+			if (!img_aio_mode(optarg, &flags)) {
 				img_error("Invalid aio option: %s", optarg);
 				return 1;
 			}

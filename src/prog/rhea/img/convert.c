@@ -238,6 +238,29 @@ static int write_piece(struct convert *c, const struct piece *p, const u8 *buf, 
 	return 0;
 }
 
+/* The host copies the piece by itself, -C. *ret_done false: it cannot, here or at all. */
+static int copy_piece(struct convert *c, const struct piece *p, bool *ret_done)
+{
+	*ret_done = false;
+	for (u64 at = p->at, left = p->len; left;) {
+		u64 offset;
+		unsigned i = source_at(c, at, &offset);
+		u64 part = MIN(left, c->src_size[i] - offset);
+		int r = blk_copy_range(c->src[i], offset, c->dst, at, part);
+		if (r == -ENOTSUP)
+			return 0;
+		if (r) {
+			img_error("error while copying at byte %llu: %s", (unsigned long long)at,
+				  strerror(-r));
+			return r;
+		}
+		at += part;
+		left -= part;
+	}
+	*ret_done = true;
+	return 0;
+}
+
 /* No more than the rate asked for, over the whole time. */
 static void hold_back(struct convert *c, u64 len)
 {
@@ -258,8 +281,11 @@ static void worker(void *arg)
 		c->error = -ENOMEM;
 	struct piece p;
 	while (!c->error && next_piece(c, &p)) {
-		int r = p.kind == K_DATA ? read_piece(c, p.at, buf, p.len) : 0;
-		if (!r && p.kind == K_DATA && !c->compressed) {
+		bool copied = false;
+		int r = c->copy_range && p.kind == K_DATA ? copy_piece(c, &p, &copied) : 0;
+		if (!r && p.kind == K_DATA && !copied)
+			r = read_piece(c, p.at, buf, p.len);
+		if (!r && p.kind == K_DATA && !copied && !c->compressed) {
 			runs->step = c->min_sparse;
 			runs->at = p.at;
 			runs->len = p.len;
@@ -270,7 +296,7 @@ static void worker(void *arg)
 			hold_back(c, p.len);
 		while (c->in_order && !r && !c->error && c->write_pos != p.at)
 			co_wait(&c->turn);
-		if (!r && !c->error)
+		if (!r && !c->error && !copied)
 			r = write_piece(c, &p, buf, runs);
 		if (r && !c->error)
 			c->error = r;

@@ -127,6 +127,20 @@ bool img_cache_mode(const char *mode, u32 *flags)
 	return false;
 }
 
+bool img_aio_mode(const char *mode, u32 *flags)
+{
+	static const struct {
+		const char *name;
+		u32 flag;
+	} modes[] = { { "threads", 0 }, { "native", BLK_IO_NATIVE }, { "io_uring", BLK_IO_URING } };
+	for (unsigned i = 0; i < LEN(modes); i++)
+		if (strcmp(modes[i].name, mode) == 0) {
+			*flags = (*flags & ~(u32)(BLK_IO_NATIVE | BLK_IO_URING)) | modes[i].flag;
+			return true;
+		}
+	return false;
+}
+
 bool img_parse_size(const char *what, const char *text, u64 *ret)
 {
 	int r = size_parse(text, ret);

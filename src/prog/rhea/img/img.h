@@ -68,6 +68,8 @@ struct blk_node *img_open(struct img *m, const char *name, const char *fmt, u32 
 struct blk_node *img_open_as(struct img *m, bool image_opts, const char *name, const char *fmt, u32 flags);
 /* "none", "writeback", ... into flags; false: unknown. */
 bool img_cache_mode(const char *mode, u32 *flags);
+/* aio=threads, native, io_uring as flags. False: no such mode. */
+bool img_aio_mode(const char *mode, u32 *flags);
 bool img_parse_size(const char *what, const char *text, u64 *ret);
 /* "-o a=b,c=d" collected into opts (strings). Reports and gives false. */
 bool img_add_options(struct json *opts, char **list, const char *text);

@@ -22,11 +22,26 @@ static int read_base(struct blk_node *base, const char *what, u64 at, u8 *buf, u
 	return r;
 }
 
+/* Zeros without bytes, if the image can say that whatever lies below it. */
+static bool zeroed(struct blk_node *top, u64 at, u64 len)
+{
+	if (blk_zero(top, at, len, BLK_REQ_NO_FALLBACK))
+		return false;
+	while (len) {
+		struct blk_extent x;
+		if (blk_map(top, at, len, &x) || x.where == BLK_HOLE)
+			return false;
+		at += x.len;
+		len -= x.len;
+	}
+	return true;
+}
+
 /* What shows through the image and differs below is written into the image. */
 static void do_rebase(void *arg)
 {
 	struct rebase *b = arg;
-	u64 size = blk_size(b->top);
+	u64 size = blk_size(b->top), old_size = b->old_base ? blk_size(b->old_base) : 0;
 	u8 *old, *now;
 	if (posix_memalign((void **)&old, 4096, BUF) || posix_memalign((void **)&now, 4096, BUF)) {
 		b->status = 1;
@@ -54,8 +69,10 @@ static void do_rebase(void *arg)
 				u64 part = MIN(unit - (at + n) % unit, len - n);
 				if (memcmp(old + n, now + n, part) != 0) {
 					struct iovec v;
-					r = blk_pwritev(b->top, at + n, iovs_one(&v, old + n, part),
-							b->compress ? BLK_REQ_COMPRESSED : 0);
+					r = at + n >= old_size && zeroed(b->top, at + n, part)
+						? 0
+						: blk_pwritev(b->top, at + n, iovs_one(&v, old + n, part),
+							      b->compress ? BLK_REQ_COMPRESSED : 0);
 					if (r) {
 						img_error("Error while writing to COW image: %s",
 							  strerror(-r));

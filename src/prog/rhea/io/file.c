@@ -73,6 +73,11 @@ static int info(struct io *io, int argc UNUSED, char **argv UNUSED)
 	struct blk_info i = { 0 };
 	char size[64];
 	printf("format name: %s\n", io->node->driver->name);
+	if (io->node->driver->kind ==
+	    BLK_TRANSPORT) { /* it is its own protocol, and has nothing else to tell */
+		printf("format name: %s\n", io->node->driver->name);
+		return 0;
+	}
 	struct err *e = io->node->driver->info ? io->node->driver->info(io->node, &i) : NULL;
 	if (e) {
 		err_free(e);
@@ -281,6 +286,10 @@ static int open_cmd(struct io *io, int argc, char **argv)
 				flags &= ~(u32)BLK_UNMAP;
 			break;
 		case 'i':
+			if (!img_aio_mode(optarg, &flags)) {
+				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
+				return 1;
+			}
 			break;
 		case 'o': {
 			char *both = options ? strf("%s,%s", options, optarg) : str_dup(optarg);
@@ -390,6 +399,12 @@ static int reopen(struct io *io, int argc, char **argv)
 		e = blk_take_bool(opts, table[i].name, &on);
 		flags = on != table[i].invert ? flags | table[i].flag : flags & ~table[i].flag;
 	}
+	bool auto_rdonly = flags & BLK_AUTO_RDONLY;
+	if (opts && !e && !(e = blk_take_bool(opts, "auto-read-only", &auto_rdonly)) &&
+	    auto_rdonly != !!(flags & BLK_AUTO_RDONLY))
+		e = err_new(ERR_UNSUPPORTED, "Cannot change the option 'auto-read-only'");
+	if (opts && !e && io->node->driver->change)
+		e = io->node->driver->change(io->node, opts);
 	for (size_t i = 0; i < (opts ? opts->n : 0) && !e; i++)
 		e = same_value(io->node, opts->keys[i], opts->items[i]);
 	if (!e)

@@ -348,8 +348,7 @@ static int run(int argc, char **argv)
 			flags |= BLK_IO_NATIVE;
 			break;
 		case 'i':
-			if (strcmp(optarg, "threads") != 0 && strcmp(optarg, "native") != 0 &&
-			    strcmp(optarg, "io_uring") != 0) {
+			if (!img_aio_mode(optarg, &flags)) {
 				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
 				return 1;
 			}

@@ -497,9 +497,7 @@ static int take_mode(struct args *a, int c, const char *text)
 	if (c == OPT_CACHE)
 		return img_cache_mode(text, &a->flags) ? 0 : fail("Invalid cache mode `%s'", text);
 	if (c == OPT_AIO)
-		return strcmp(text, "threads") && strcmp(text, "native") && strcmp(text, "io_uring")
-			   ? fail("Invalid aio mode '%s'", text)
-			   : 0;
+		return img_aio_mode(text, &a->flags) ? 0 : fail("Invalid aio mode '%s'", text);
 	if (c == OPT_DISCARD) {
 		bool on = strcmp(text, "unmap") == 0 || strcmp(text, "on") == 0;
 		if (!on && strcmp(text, "ignore") != 0 && strcmp(text, "off") != 0)

@@ -832,6 +832,29 @@ TEST(x64, flags_and_carries_live_as_front_ends_need_them)
 	rig_free(rig);
 }
 
+TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_without_the_hosts_instructions)
+{
+	static const u8 slots[] = { 0, 1, 3, 4, 5 }; /* v0 to v3 have homes, the others have none */
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	bool sha = rig->stubs.sha;
+	for (unsigned i = 0; i < 2 * 125 * 2; i++) {
+		unsigned x = slots[i / 4 % 5], y = slots[i / 20 % 5], w = slots[i / 100];
+		const char *first = i & 1 ? "2" : "", *second = i & 1 ? "" : "2";
+		rig->stubs.sha = sha && i & 2;
+		AUTO(free_ptr)
+		char *text = strf("v1:v128 = get v%u\nv2:v128 = get v%u\nv3:v128 = get v%u\n"
+				  "v4:v128 = sha256h%s v1, v2, v3\nset v%u, v4\n"
+				  "v6:v128 = sha256h%s v2, v1, v3\nset v%u, v6\n"
+				  "v8:v128 = sha256h%s v1, v2, v6\nv9:v128 = xor.i8 v8, v4\nset v2, v9\n"
+				  "jump #0x2000\n",
+				  x, y, w, first, x, second, y, first);
+		if (!run_case(rig, text, 4))
+			break;
+		CHECK(!rig->job.n_slow == rig->stubs.sha);
+	}
+	rig_free(rig);
+}
+
 TEST(x64, loads_and_stores_of_every_size_order_and_sign)
 {
 	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128", "f32", "f64", "v128" };

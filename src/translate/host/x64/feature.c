@@ -1,6 +1,6 @@
 /*
  * What this processor has. The base is x86-64-v3 (AVX2, FMA, BMI, F16C, MOVBE) with PCLMULQDQ, AES and
- * CMPXCHG16B.
+ * CMPXCHG16B; SHA extensions are used where they are.
  *
  * Source: Intel SDM volume 2, CPUID.
  */
@@ -49,4 +49,9 @@ bool host_supported(const char **ret_why)
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	*ret_why = "the system does not save AVX registers";
 	return (low & 6) == 6;
+}
+
+bool has_sha(void)
+{
+	return leaf_bit(7, 1, 29);
 }

@@ -216,6 +216,7 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
+bool has_sha(void); /* are the SHA extensions there? */
 void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);

@@ -214,6 +214,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	struct x64_code code = { .p = out, .start = out, .end = out_end, .to_run = to_run }, *c = &code;
 	u16 home[2][16];
 	choose_homes(slot, hot_int, hot_vec, home);
+	s->sha = has_sha();
 	s->start = here(c);
 	/* enter(cpu, code) */
 	s->enter = (u64(*)(struct cpu *, const void *))(uintptr_t)here(c);

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Options do what they say, or are refused: aio=, convert -C, caches and discards of qcow2, limits of blkdebug.
+n=0 bad=0
+ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# Runs a command every 0.1 s until it succeeds, for at most 30 s: machines may be slow.
+await() { local end=$((SECONDS + 30)); until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done; }
+refuses() { local want=$1 out; shift; out=$("$@" 2>&1) && return 1; case $out in *"$want"*) ;; *) echo "# $out"; return 1 ;; esac; }
+dir=$(mktemp -d -p /var/tmp) || exit 1 # on a disk: not every tmpfs knows O_DIRECT
+holder=
+trap '[ -n "$holder" ] && kill $holder 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+cd "$dir" || exit 1
+head -c 3000000 /dev/urandom >src.raw; truncate -s 16M src.raw
+
+# How many descriptors of its kind the holder of an open image has.
+holds() { ls -l /proc/$holder/fd 2>/dev/null | grep -c "$1"; }
+has_ring() { [ "$(holds io_uring)" -gt 0 ]; }
+for mode in io_uring native; do
+	how="-t none -i $mode"
+	qemu-img create -q -f qcow2 a.qcow2 64M
+	if out=$(qemu-io $how -c quit a.qcow2 2>&1); then
+		qemu-io $how -c 'write -q -P 7 1000 5000' -c 'aio_write -q -P 9 1M 100000' -c 'aio_write -q -P 8 2M 700001' -c aio_flush -c flush a.qcow2 &&
+			qemu-io -r -c 'read -q -P 7 1000 5000' -c 'read -q -P 9 1M 100000' -c 'read -q -P 8 2M 700001' a.qcow2 >out && ! grep -q . out &&
+			qemu-io -r $how -c 'read -q -P 7 1000 5000' -c 'read -q -P 9 1M 100000' -c 'read -q -P 8 2M 700001' a.qcow2 >out && ! grep -q . out
+		ok $? "aio=$mode writes and reads"
+		opts=driver=raw,file.driver=file,file.filename=src.raw,cache.direct=on,file.aio=$mode
+		qemu-img convert --image-opts -O raw $opts b.raw && cmp -s src.raw b.raw
+		ok $? "aio=$mode: many requests at once"
+	else
+		case $out in *"does not support O_DIRECT"* | *"Unable to use"* | *"not supported in this build"*) skip "aio=$mode" "${out##*: }" ;; *) ok 1 "aio=$mode: $out" ;; esac
+	fi
+done
+if qemu-io -i io_uring -c quit a.qcow2 >/dev/null 2>&1; then
+	qemu-io -i io_uring -c 'sleep 100000' a.qcow2 >/dev/null 2>&1 & holder=$!
+	await has_ring; ok $? "aio=io_uring has a ring"
+	kill $holder; wait $holder 2>/dev/null; holder=
+fi
+refuses "requires cache.direct=on" qemu-io -i native -c quit a.qcow2; ok $? "aio=native without cache.direct is refused"
+refuses "nvalid" qemu-io -i posix -c quit a.qcow2; ok $? "an unknown aio mode is refused"
+
+qemu-img convert -f raw -O qcow2 src.raw q.qcow2
+for from in src.raw q.qcow2; do
+	rm -f o.raw; qemu-img convert -C -O raw $from o.raw && cmp -s src.raw o.raw; ok $? "convert -C of $from"
+done
+rm -f o.qcow2; qemu-img convert -C -f raw -O qcow2 src.raw o.qcow2 && qemu-img compare -q -f raw src.raw o.qcow2 && qemu-img check -q o.qcow2; ok $? "convert -C to qcow2"
+refuses "copy offloading" qemu-img convert -C -S 4k src.raw x.raw; ok $? "convert -C with -S is refused"
+
+for size in 512 4096 65536; do
+	qemu-img create -q -f qcow2 c.qcow2 1G
+	qemu-io -c "open -o l2-cache-entry-size=$size,l2-cache-size=64k,cache-clean-interval=1 c.qcow2" -c 'write -q -P 3 0 3M' -c 'write -q -P 4 700M 1M' -c 'sleep 1200' \
+		-c 'read -q -P 3 0 3M' -c 'read -q -P 4 700M 1M' -c 'write -q -P 5 1M 64k' >out && ! grep -q . out && qemu-io -r -c 'read -q -P 5 1M 64k' c.qcow2 && qemu-img check -q c.qcow2
+	ok $? "l2-cache-entry-size=$size, cache-clean-interval=1"
+done
+refuses "power of two" qemu-io -c 'open -o l2-cache-entry-size=1000 c.qcow2' -c quit; ok $? "a crooked l2-cache-entry-size is refused"
+refuses "pass-discard-other" qemu-io -c 'open -o pass-discard-other=on c.qcow2' -c quit; ok $? "pass-discard-other=on is refused"
+
+blocks() { stat -c %b d.qcow2; }
+qemu-img create -q -f qcow2 d.qcow2 32M; qemu-io -c 'write -q 0 8M' d.qcow2; qemu-img snapshot -c s d.qcow2; qemu-io -c 'write -q 0 8M' d.qcow2
+before=$(blocks); cp --sparse=always d.qcow2 keep.qcow2; qemu-img snapshot -d s d.qcow2; [ "$(blocks)" -lt $((before - 8192)) ] && qemu-img check -q d.qcow2
+ok $? "a deleted snapshot's room goes back to the host"
+cp --sparse=always keep.qcow2 d.qcow2; before=$(blocks); qemu-img snapshot --image-opts -d s driver=qcow2,file.filename=d.qcow2,pass-discard-snapshot=off; [ "$(blocks)" -gt $((before - 8192)) ]
+ok $? "pass-discard-snapshot=off keeps it"
+
+qemu-img create -q -f qcow2 -o cluster_size=1M e.qcow2 128M; qemu-io -c 'write -q -P 22 0 128M' e.qcow2
+lim="open -o driver=blkdebug,image.driver=qcow2,image.file.filename=e.qcow2"
+qemu-io -c "$lim,align=4096,max-transfer=65536" -c 'write -q -P 33 1000 128k' -c 'read -q -P 33 1000 128k' -c 'read -q -P 22 0 1000' >out && ! grep -q . out
+ok $? "blkdebug align widens"
+qemu-io -c "$lim,align=512,opt-discard=15M,max-discard=15M,discard=unmap" -c 'discard -q 80000001 30M' >/dev/null
+qemu-io -r -c 'read -q -P 22 64M 13M' -c 'read -q -P 0 77M 29M' -c 'read -q -P 22 106M 22M' e.qcow2 >out && ! grep -q . out
+ok $? "blkdebug opt-discard splits at its multiples"
+
+# Zeros that show through an image stay zeros when data comes to lie below it, whatever the version.
+for compat in 0.10 1.1; do
+	rm -f r?.qcow2; qemu-img create -q -f qcow2 -o compat=$compat r1.qcow2 4M; qemu-img create -q -f qcow2 r2.qcow2 4M
+	qemu-io -c 'write -q -P 1 0 100k' r1.qcow2; qemu-io -c 'write -q -P 2 0 4M' r2.qcow2
+	qemu-img rebase -b r2.qcow2 -F qcow2 r1.qcow2 && qemu-io -r -c 'read -q -P 1 0 100k' -c 'read -q -P 0 100k 3996k' r1.qcow2 >out && ! grep -q . out && qemu-img check -q r1.qcow2
+	ok $? "rebase keeps zeros (compat=$compat)"
+done
+# One request over data and zeros with room.
+qemu-img create -q -f qcow2 m.qcow2 1M; qemu-io -c 'write -q -P 1 0 512k' -c 'write -q -z 64k 64k' -c 'write -q -z 256k 128k' -c 'write -q -P 2 64k 400000' m.qcow2
+qemu-io -r -c 'read -q -P 1 0 64k' -c 'read -q -P 2 64k 400000' -c 'read -q -P 1 465536 58752' m.qcow2 >out && ! grep -q . out && qemu-img check -q m.qcow2
+ok $? "a write over data and zeros that have room"
+exit $bad
