@@ -19,8 +19,15 @@ static const void *model(void)
 	if (!diff_option("full"))
 		for (unsigned i = 0; i < RISCV_FEATURE_COUNT; i++)
 			switch (i) {
-			case RISCV_ZICOND: case RISCV_ZFA: case RISCV_ZCB: case RISCV_ZACAS: case RISCV_ZAWRS: case RISCV_ZICBOM:
-			case RISCV_ZICBOP: case RISCV_ZICBOZ: case RISCV_ZIHPM:
+			case RISCV_ZICOND:
+			case RISCV_ZFA:
+			case RISCV_ZCB:
+			case RISCV_ZACAS:
+			case RISCV_ZAWRS:
+			case RISCV_ZICBOM:
+			case RISCV_ZICBOP:
+			case RISCV_ZICBOZ:
+			case RISCV_ZIHPM:
 				m.features &= ~BIT(i);
 			}
 	return &m;
@@ -37,12 +44,27 @@ static bool named(const struct insn_pattern *p, const char *const *names)
 /* Floating-point bits: doubles, boxed and unboxed narrower values, often special. */
 static u64 rnd_float(struct rng *r)
 {
-	static const u64 f64[] = { 0, 0x3ff0000000000000, 0x7ff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001, 0x0010000000000000,
-				   0x000fffffffffffff, 1, 0x7fefffffffffffff, 0x7ff8000012345678, 0x43e0000000000000, 0x41e0000000000000,
-				   0x3fe0000000000000, 0x4000000000000000, 0x47efffffe0000000, 0x3690000000000000 };
-	static const u32 f32[] = { 0, 0x3f800000, 0x7f800000, 0x7fc00000, 0x7f800001, 0x00800000, 0x007fffff, 1, 0x7f7fffff, 0x7fc12345,
-				   0x5f000000, 0x4f000000, 0x3f000000, 0x40000000, 0x477fe000, 0x33800000 };
-	static const u16 f16[] = { 0, 0x3c00, 0x7c00, 0x7e00, 0x7c01, 0x0400, 0x03ff, 1, 0x7bff, 0x7e12, 0x3800, 0x4000, 0x7800, 0x5bff };
+	static const u64 f64[] = { 0,
+				   0x3ff0000000000000,
+				   0x7ff0000000000000,
+				   0x7ff8000000000000,
+				   0x7ff0000000000001,
+				   0x0010000000000000,
+				   0x000fffffffffffff,
+				   1,
+				   0x7fefffffffffffff,
+				   0x7ff8000012345678,
+				   0x43e0000000000000,
+				   0x41e0000000000000,
+				   0x3fe0000000000000,
+				   0x4000000000000000,
+				   0x47efffffe0000000,
+				   0x3690000000000000 };
+	static const u32 f32[] = { 0,	       0x3f800000, 0x7f800000, 0x7fc00000, 0x7f800001, 0x00800000,
+				   0x007fffff, 1,	   0x7f7fffff, 0x7fc12345, 0x5f000000, 0x4f000000,
+				   0x3f000000, 0x40000000, 0x477fe000, 0x33800000 };
+	static const u16 f16[] = { 0, 0x3c00, 0x7c00, 0x7e00, 0x7c01, 0x0400, 0x03ff,
+				   1, 0x7bff, 0x7e12, 0x3800, 0x4000, 0x7800, 0x5bff };
 	switch (below(r, 9)) {
 	case 0:
 	case 1:
@@ -89,19 +111,26 @@ static u32 bias_registers(const struct insn_pattern *p, struct rng *r, u32 word)
 /* Which register a memory instruction takes its address from, or 0. */
 static unsigned base_of(const struct insn_group *g, const struct insn_pattern *p, u32 word)
 {
-	static const char *const plain[] = { "lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "flw", "fld", "flh", "fsw",
-					     "fsd", "fsh", "cbo_zero", "cbo_clean", "cbo_flush", "cbo_inval", NULL };
-	static const char *const sp[] = { "c_lwsp", "c_ldsp", "c_fldsp", "c_swsp", "c_sdsp", "c_fsdsp", NULL };
-	static const char *const small[] = { "c_lw", "c_ld", "c_fld", "c_sw", "c_sd", "c_fsd", "c_lbu", "c_lhu", "c_lh", "c_sb", "c_sh", NULL };
+	static const char *const plain[] = { "lb",	  "lh",	       "lw",	    "ld",  "lbu", "lhu",
+					     "lwu",	  "sb",	       "sh",	    "sw",  "sd",  "flw",
+					     "fld",	  "flh",       "fsw",	    "fsd", "fsh", "cbo_zero",
+					     "cbo_clean", "cbo_flush", "cbo_inval", NULL };
+	static const char *const sp[] = {
+		"c_lwsp", "c_ldsp", "c_fldsp", "c_swsp", "c_sdsp", "c_fsdsp", NULL
+	};
+	static const char *const small[] = { "c_lw",  "c_ld",  "c_fld", "c_sw", "c_sd", "c_fsd",
+					     "c_lbu", "c_lhu", "c_lh",	"c_sb", "c_sh", NULL };
 	if (named(p, plain) || g == &riscv_atomic)
 		return field_get(p, "rs1", word);
 	return named(p, sp) ? RV_SP : named(p, small) ? 8 + field_get(p, "rs1", word) : 0;
 }
 
-static bool jump_ok(const struct insn_pattern *p, struct rng *r, struct diff_test *test, u32 *word, bool compressed)
+static bool jump_ok(const struct insn_pattern *p, struct rng *r, struct diff_test *test, u32 *word,
+		    bool compressed)
 {
 	static const char *const indirect[] = { "jalr", "c_jr", "c_jalr", NULL };
-	static const char *const direct[] = { "jal", "beq", "bne", "blt", "bge", "bltu", "bgeu", "c_j", "c_beqz", "c_bnez", NULL };
+	static const char *const direct[] = { "jal",  "beq", "bne",    "blt",	 "bge", "bltu",
+					      "bgeu", "c_j", "c_beqz", "c_bnez", NULL };
 	if (named(p, indirect)) {
 		u32 rs1 = field_get(p, "rs1", *word);
 		if (!rs1)
@@ -116,7 +145,8 @@ static bool jump_ok(const struct insn_pattern *p, struct rng *r, struct diff_tes
 	return true;
 }
 
-static bool make(const struct insn_group *g, const struct insn_pattern *p, const void *cpu_model, struct rng *r, struct diff_test *test)
+static bool make(const struct insn_group *g, const struct insn_pattern *p, const void *cpu_model,
+		 struct rng *r, struct diff_test *test)
 {
 	static const char *const never[] = { "ecall", "pause", "wrs_nto", "wrs_sto", NULL };
 	struct tr t = { .model = cpu_model };
@@ -152,7 +182,8 @@ static bool make(const struct insn_group *g, const struct insn_pattern *p, const
 		} else if (g == &riscv_atomic) {
 			continue;
 		}
-		if (strcmp(p->name, "sc") == 0) { /* an LR in front, into a register that the SC does not need */
+		if (strcmp(p->name, "sc") ==
+		    0) { /* an LR in front, into a register that the SC does not need */
 			u32 other = 1 + (base + 5) % 30;
 			if (other == field_get(p, "rs2", word) || other == base)
 				continue;
@@ -187,8 +218,8 @@ static void mask(struct diff_regs *regs)
 	regs->r[R_FCSR] &= 0xff;
 }
 
-static const char *excuse(const struct insn_pattern *p, const struct diff_test *test, const struct diff_result *ours,
-			  const struct diff_result *theirs UNUSED)
+static const char *excuse(const struct insn_pattern *p, const struct diff_test *test,
+			  const struct diff_result *ours, const struct diff_result *theirs UNUSED)
 {
 	u32 rs1 = field_get(p, "rs1", test->word[0]), rd = field_get(p, "rd", test->word[0]);
 	if (strcmp(p->name, "ctzw") == 0 && !(u32)test->in.r[rs1] && ours->out.r[rd] == 32)

@@ -97,7 +97,9 @@ uint64_t thread_pointer;
 /* gp and tp are the test's: ours first. */
 static void handler(int signal, siginfo_t *info, void *context)
 {
-	__asm__ volatile(".option push\n.option norelax\nla gp, __global_pointer$\nla tp, thread_pointer\nld tp, 0(tp)\n.option pop" ::: "memory");
+	__asm__ volatile(".option push\n.option norelax\nla gp, __global_pointer$\nla tp, thread_pointer\nld "
+			 "tp, 0(tp)\n.option pop" ::
+			     : "memory");
 	handle(signal, info, context);
 }
 

@@ -24,12 +24,16 @@ static const struct {
 #define RVA22 (GC | B | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZFHMIN) | F(ZIHINTPAUSE) | F(ZKT))
 #define ALL (BITS(RISCV_FEATURE_COUNT) & ~(F(RV32) | F(RV64)))
 /* The peer's rv64 and rv32. */
-#define USUAL (GC | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | F(ZIHINTNTL) | F(ZAWRS) | F(ZFA))
+#define USUAL \
+	(GC | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | F(ZIHINTNTL) | F(ZAWRS) | \
+	 F(ZFA))
 
 const struct riscv_model riscv64_everything = { .features = ALL | F(RV64) };
 const struct riscv_model riscv32_everything = { .features = ALL | F(RV32) };
-static const struct riscv_model usual64 = { .features = USUAL | F(RV64) }, usual32 = { .features = USUAL | F(RV32) };
-static const struct riscv_model only_i64 = { .features = F(RV64) | F(I) }, only_i32 = { .features = F(RV32) | F(I) };
+static const struct riscv_model usual64 = { .features = USUAL | F(RV64) },
+				usual32 = { .features = USUAL | F(RV32) };
+static const struct riscv_model only_i64 = { .features = F(RV64) | F(I) },
+				only_i32 = { .features = F(RV32) | F(I) };
 static const struct riscv_model rva20 = { .features = F(RV64) | GC };
 static const struct riscv_model rva22 = { .features = F(RV64) | RVA22 };
 static const struct riscv_model e51 = { .features = F(RV64) | BASE | F(C), .vendor = 0x489 };
@@ -38,7 +42,8 @@ static const struct riscv_model shakti = { .features = F(RV64) | GC };
 static const struct riscv_model e31 = { .features = F(RV32) | BASE | F(C), .vendor = 0x489 };
 static const struct riscv_model e34 = { .features = F(RV32) | BASE | F(F) | F(C), .vendor = 0x489 };
 static const struct riscv_model u34 = { .features = F(RV32) | GC, .vendor = 0x489 };
-static const struct riscv_model ibex = { .features = F(RV32) | F(I) | F(M) | F(C) | F(ZICSR) | F(ZIFENCEI) | F(ZICNTR) | F(ZIHPM) };
+static const struct riscv_model ibex = { .features = F(RV32) | F(I) | F(M) | F(C) | F(ZICSR) | F(ZIFENCEI) |
+						     F(ZICNTR) | F(ZIHPM) };
 
 const struct guest_model riscv64_models[] = {
 	{ "max", "everything that is implemented", &riscv64_everything },
@@ -125,8 +130,10 @@ static const struct {
 	{ "Counters", F(ZICNTR) | F(ZIHPM) },
 };
 /* Known, and not there. */
-static const char *const absent[] = { "v", "h", "e", "zve32f", "zve64f", "zve64d", "zdinx", "zfinx", "zhinx", "zhinxmin", "zkr", "zabha", "zimop",
-				      "zcmop", "zcmp", "zcmt", "zicfilp", "zicfiss", "svinval", "svnapot", "svpbmt", "svadu", "sstc" };
+static const char *const absent[] = { "v",	 "h",	    "e",      "zve32f",	  "zve64f",  "zve64d",
+				      "zdinx",	 "zfinx",   "zhinx",  "zhinxmin", "zkr",     "zabha",
+				      "zimop",	 "zcmop",   "zcmp",   "zcmt",	  "zicfilp", "zicfiss",
+				      "svinval", "svnapot", "svpbmt", "svadu",	  "sstc" };
 
 static struct err *find(const char *option, u64 *ret_set)
 {

@@ -108,8 +108,8 @@ static inline bool riscv_has(const struct tr *t, enum riscv_feature f)
 #define INSN_FEATURE(f) RISCV_##f
 
 /* ---- the instruction groups; riscv.c tells who is asked when ---- */
-extern const struct insn_group riscv_int, riscv_muldiv, riscv_atomic, riscv_csr, riscv_bitmanip, riscv_crypto, riscv_fp,
-    riscv_compressed;
+extern const struct insn_group riscv_int, riscv_muldiv, riscv_atomic, riscv_csr, riscv_bitmanip, riscv_crypto,
+    riscv_fp, riscv_compressed;
 extern const struct insn_group *const riscv_groups[]; /* all, ended by NULL; for tests and tools */
 /* Translates an instruction of 32 bits, with t->len set already; false: undefined. */
 bool riscv_run32(struct tr *t, u32 word);
@@ -175,7 +175,10 @@ static inline struct ir_mem plain(enum ir_type type, i32 disp, bool sign)
 static inline struct ir_mem ordered(unsigned size, unsigned aq, unsigned rl)
 {
 	return (struct ir_mem){ .type = size_type(size),
-				.order = aq && rl ? ORD_SEQ_CST : aq ? ORD_ACQUIRE : rl ? ORD_RELEASE : ORD_RELAXED,
+				.order = aq && rl ? ORD_SEQ_CST
+					 : aq	  ? ORD_ACQUIRE
+					 : rl	  ? ORD_RELEASE
+						  : ORD_RELAXED,
 				.align = size,
 				.single = 1 };
 }
@@ -199,5 +202,6 @@ void riscv_text_aqrl(struct text *o, unsigned aq, unsigned rl); /* .aq, .rl, .aq
 void riscv_text_rm(struct text *o, unsigned rm); /* ,rtz; nothing when dynamic */
 void riscv_text_fence(struct text *o, unsigned set); /* iorw */
 void riscv_text_csr(struct text *o, unsigned number);
-void riscv_text_word(struct text *o, u32 word); /* a whole instruction of 32 bits: what a compressed one stands for */
+void riscv_text_word(struct text *o,
+		     u32 word); /* a whole instruction of 32 bits: what a compressed one stands for */
 void riscv_text_word32(struct text *o, u32 word); /* the same on RV32 */

@@ -3,9 +3,10 @@
 
 void riscv_text_x(struct text *o, unsigned n)
 {
-	static const char *const name[32] = { "zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
-					      "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
-					      "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6" };
+	static const char *const name[32] = { "zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+					      "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+					      "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
+					      "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6" };
 	text_put(o, name[n & 31]);
 }
 
@@ -54,7 +55,8 @@ void riscv_text_aqrl(struct text *o, unsigned aq, unsigned rl)
 
 void riscv_text_rm(struct text *o, unsigned rm)
 {
-	static const char *const name[8] = { ",rne", ",rtz", ",rdn", ",rup", ",rmm", ",unknown", ",unknown", "" };
+	static const char *const name[8] = { ",rne", ",rtz",	 ",rdn",     ",rup",
+					     ",rmm", ",unknown", ",unknown", "" };
 	text_put(o, name[rm & 7]);
 }
 

@@ -82,7 +82,8 @@ struct frame {
 	u64 pc, x[31]; /* x1 to x31 */
 	struct fp_state fp;
 };
-_Static_assert(offsetof(struct frame, pc) == 128 + 176 && sizeof(struct fp_state) == 528 && sizeof(struct frame) == 128 + 176 + 784,
+_Static_assert(offsetof(struct frame, pc) == 128 + 176 && sizeof(struct fp_state) == 528 &&
+		   sizeof(struct frame) == 128 + 176 + 784,
 	       "as the kernel's");
 
 static void frame_registers(const struct riscv *r, struct frame *fr)
@@ -159,13 +160,17 @@ static void cpuinfo(const void *vmodel, int fd, unsigned cpus)
 	char isa[512];
 	riscv_isa_string(m, isa, sizeof(isa));
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
-		dprintf(fd, "processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\nmmu\t\t: sv48\nmvendorid\t: 0x%llx\nmarchid\t\t: 0x%llx\nmimpid\t\t: 0x%llx\n\n",
-			cpu, cpu, isa, (unsigned long long)m->vendor, (unsigned long long)m->arch, (unsigned long long)m->imp);
+		dprintf(fd,
+			"processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\nmmu\t\t: sv48\nmvendorid\t: "
+			"0x%llx\nmarchid\t\t: 0x%llx\nmimpid\t\t: 0x%llx\n\n",
+			cpu, cpu, isa, (unsigned long long)m->vendor, (unsigned long long)m->arch,
+			(unsigned long long)m->imp);
 }
 
 static i64 riscv_prctl(struct thread *t UNUSED, const u64 *a, bool *ret_handled)
 {
-	*ret_handled = a[0] == 69 || a[0] == 70; /* PR_RISCV_V_SET_CONTROL, PR_RISCV_V_GET_CONTROL: no vectors */
+	*ret_handled =
+	    a[0] == 69 || a[0] == 70; /* PR_RISCV_V_SET_CONTROL, PR_RISCV_V_GET_CONTROL: no vectors */
 	return -EINVAL;
 }
 
@@ -245,7 +250,9 @@ static i64 probe_cpus(struct thread *t, const u64 *a)
 			return -EFAULT;
 		have = want;
 		probe_one(t->vm, &have);
-		all = all && have.key >= 0 && (is_bits(have.key) ? (have.value & want.value) == want.value : have.value == want.value);
+		all =
+		    all && have.key >= 0 &&
+		    (is_bits(have.key) ? (have.value & want.value) == want.value : have.value == want.value);
 		if (have.key < 0 && !put_mem(t->vm, a[0] + i * sizeof(have), &have, sizeof(have)))
 			return -EFAULT;
 	}
@@ -281,7 +288,10 @@ i64 sys_riscv_flush_icache(CALL_ARGS)
 {
 	if (a[2] & ~1ull)
 		return -EINVAL;
-	engine_invalidate(t->vm->engine, 0, ~0ull); /* as the kernel: all of it, whatever the range */
+	bool all =
+	    a[1] <=
+	    a[0]; /* the kernel flushes everything whatever the range; programs that count on it give an empty one */
+	engine_invalidate(t->vm->engine, all ? 0 : a[0], all ? ~0ull : a[1] - a[0]);
 	return 0;
 }
 
@@ -296,14 +306,10 @@ static const u32 vdso_code[] = {
 	0x10200893, 0x00000073, 0x00008067, 0x00000013, /* 24: riscv_hwprobe (258) */
 };
 static const struct vdso_entry vdso_entries[] = {
-	{ "__vdso_rt_sigreturn", 0 },
-	{ "__vdso_clock_gettime", 4 },
-	{ "__vdso_gettimeofday", 8 },
-	{ "__vdso_clock_getres", 12 },
-	{ "__vdso_getcpu", 16 },
-	{ "__vdso_flush_icache", 20 },
-	{ "__vdso_riscv_hwprobe", 24 },
-	{ NULL, 0 },
+	{ "__vdso_rt_sigreturn", 0 },	{ "__vdso_clock_gettime", 4 },
+	{ "__vdso_gettimeofday", 8 },	{ "__vdso_clock_getres", 12 },
+	{ "__vdso_getcpu", 16 },	{ "__vdso_flush_icache", 20 },
+	{ "__vdso_riscv_hwprobe", 24 }, { NULL, 0 },
 };
 
 /* The generic header's flags are the host's. */
