@@ -1,6 +1,7 @@
 #include "base/loop/loop.h"
 #include "base/coroutine.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +19,7 @@ struct loop_fd {
 	u32 events;
 	void (*fn)(void *arg, u32 events);
 	void *arg;
-	bool dead;
+	bool dead, own; /* own: fd is a duplicate, closed with the watch */
 	struct loop_fd *next_dead;
 };
 
@@ -193,7 +194,13 @@ struct loop_fd *loop_watch(struct loop *l, int fd, u32 events, void (*fn)(void *
 	struct loop_fd *w = alloc(sizeof(*w));
 	*w = (struct loop_fd){ .loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg };
 	struct epoll_event ev = { .events = events, .data.ptr = w };
-	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev))
+	int r = epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev);
+	if (r && errno == EEXIST) { /* one waits to read, another to write: epoll takes a number once only */
+		w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		w->own = w->fd >= 0;
+		r = epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev);
+	}
+	if (r)
 		perror("rhea: cannot watch a descriptor");
 	return w;
 }
@@ -210,6 +217,8 @@ void loop_watch_change(struct loop_fd *w, u32 events)
 void loop_unwatch(struct loop_fd *w)
 {
 	epoll_ctl(w->loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	if (w->own)
+		close(w->fd);
 	w->dead = true;
 	w->next_dead = w->loop->dead;
 	w->loop->dead = w;

@@ -24,7 +24,7 @@ struct loop_job {
 void loop_post(struct loop *l, struct loop_job *job);
 
 struct loop_fd;
-/* Calls fn(arg, events) when descriptor fd is ready; events: EPOLLIN, EPOLLOUT. */
+/* Calls fn(arg, events) when descriptor fd is ready; events: EPOLLIN, EPOLLOUT. A descriptor may be watched several times. */
 struct loop_fd *loop_watch(struct loop *l, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg);
 void loop_watch_change(struct loop_fd *w, u32 events);
 void loop_unwatch(struct loop_fd *w);
