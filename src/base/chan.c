@@ -96,7 +96,8 @@ int chan_skip(struct chan *c, u64 len)
 
 int chan_write(struct chan *c, const void *head, size_t head_len, struct iovs payload)
 {
-	return c->tls ? tls_send(c->tls, head, head_len, payload) : sock_write2(c->fd, head, head_len, payload);
+	return c->tls ? tls_send(c->tls, head, head_len, payload)
+		      : sock_write2(c->fd, head, head_len, payload);
 }
 
 struct err *chan_start_tls(struct chan *c, struct tls_creds *creds, const char *hostname)

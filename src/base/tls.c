@@ -70,7 +70,8 @@ static struct err *load_x509(struct tls_creds *c, const struct tls_describe *d)
 	if (has_cert && !has_key)
 		return missing(key);
 	if (has_cert) {
-		r = gnutls_certificate_set_x509_key_file2(c->x509, cert, key, GNUTLS_X509_FMT_PEM, d->password, 0);
+		r = gnutls_certificate_set_x509_key_file2(c->x509, cert, key, GNUTLS_X509_FMT_PEM,
+							  d->password, 0);
 		if (r < 0)
 			return err_new(ERR_INVALID, "Cannot load certificate '%s' & key '%s': %s", cert, key,
 				       gnutls_strerror(r));
@@ -156,7 +157,9 @@ struct err *tls_creds_new(const struct tls_describe *d, struct tls_creds **ret)
 	c->verify = d->verify_peer;
 	if (d->priority)
 		c->priority = str_dup(d->priority);
-	struct err *e = d->kind == TLS_X509 ? load_x509(c, d) : d->kind == TLS_PSK ? load_psk(c, d) : load_anon(c);
+	struct err *e = d->kind == TLS_X509  ? load_x509(c, d)
+			: d->kind == TLS_PSK ? load_psk(c, d)
+					     : load_anon(c);
 	if (e) {
 		tls_creds_unref(c);
 		return e;
@@ -201,12 +204,12 @@ static int set_up(struct tls *t, const char *hostname)
 	static const char *const extra[] = { [TLS_ANON] = "NORMAL:-VERS-TLS1.3:+ANON-DH:+ANON-ECDH",
 					     [TLS_PSK] = "NORMAL:+ECDHE-PSK:+DHE-PSK:+PSK",
 					     [TLS_X509] = "NORMAL" };
-	static const gnutls_credentials_type_t types[] = { [TLS_ANON] = GNUTLS_CRD_ANON,
-							   [TLS_PSK] = GNUTLS_CRD_PSK,
-							   [TLS_X509] = GNUTLS_CRD_CERTIFICATE };
+	static const gnutls_credentials_type_t types[] = {
+		[TLS_ANON] = GNUTLS_CRD_ANON, [TLS_PSK] = GNUTLS_CRD_PSK, [TLS_X509] = GNUTLS_CRD_CERTIFICATE
+	};
 	struct tls_creds *c = t->creds;
-	int r = gnutls_init(&t->session, (c->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK |
-					     GNUTLS_NO_SIGNAL);
+	int r = gnutls_init(&t->session,
+			    (c->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (r < 0) {
 		t->session = NULL;
 		return r;
@@ -216,7 +219,8 @@ static int set_up(struct tls *t, const char *hostname)
 		r = gnutls_credentials_set(t->session, types[c->kind], (void *)c->x509);
 	/* A client may always show a certificate; without one it fails the check when the server makes it. */
 	if (r >= 0 && c->kind == TLS_X509 && c->server)
-		gnutls_certificate_server_set_request(t->session, c->verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+		gnutls_certificate_server_set_request(t->session,
+						      c->verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
 	if (r >= 0 && c->kind == TLS_X509 && !c->server && hostname)
 		gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, hostname, strlen(hostname));
 	gnutls_transport_set_int(t->session, t->fd);
@@ -333,7 +337,9 @@ char *tls_peer_name(struct tls *t)
 
 static int to_errno(int r)
 {
-	return r == GNUTLS_E_PREMATURE_TERMINATION ? -ECONNABORTED : r == GNUTLS_E_PULL_ERROR ? -ECONNRESET : -EIO;
+	return r == GNUTLS_E_PREMATURE_TERMINATION ? -ECONNABORTED
+	       : r == GNUTLS_E_PULL_ERROR	   ? -ECONNRESET
+						   : -EIO;
 }
 
 ssize_t tls_recv(struct tls *t, void *buf, size_t len)
@@ -431,7 +437,8 @@ ssize_t tls_recv(struct tls *t UNUSED, void *buf UNUSED, size_t len UNUSED)
 	return -1;
 }
 
-int tls_send(struct tls *t UNUSED, const void *head UNUSED, size_t head_len UNUSED, struct iovs payload UNUSED)
+int tls_send(struct tls *t UNUSED, const void *head UNUSED, size_t head_len UNUSED,
+	     struct iovs payload UNUSED)
 {
 	return -1;
 }

@@ -57,7 +57,8 @@ static struct err *read_secret(const char *path, u8 **ret, size_t *ret_len)
 	fclose(f);
 	if (bad) {
 		free(buf);
-		return err_new(ERR_INVALID, "Unable to read %s: not a file of less than %d bytes", path, MAX_SECRET);
+		return err_new(ERR_INVALID, "Unable to read %s: not a file of less than %d bytes", path,
+			       MAX_SECRET);
 	}
 	*ret = buf;
 	return NULL;
@@ -82,7 +83,8 @@ static struct err *decode_base64(struct blk_object *o)
 			continue;
 		if (d < 0) {
 			free(out);
-			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len, (char *)o->data);
+			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len,
+				       (char *)o->data);
 		}
 		acc = acc << 6 | d;
 		if ((bits += 6) >= 8)
@@ -103,7 +105,8 @@ static struct err *make_secret(struct blk_object *o)
 	if (!data && !file)
 		return err_new(ERR_INVALID, "Must provide 'file' or 'data'");
 	if (json_get(o->props, "keyid"))
-		return err_new(ERR_UNSUPPORTED, "secrets encrypted by another secret (keyid) are not supported");
+		return err_new(ERR_UNSUPPORTED,
+			       "secrets encrypted by another secret (keyid) are not supported");
 	if (format && strcmp(format, "raw") != 0 && strcmp(format, "base64") != 0)
 		return err_new(ERR_INVALID, "invalid value for 'format': %s", format);
 	if (file) {
@@ -140,14 +143,15 @@ static struct err *get_bool(const struct json *props, const char *name, bool *re
 
 static struct err *make_tls(struct blk_graph *graph, struct blk_object *o)
 {
-	static const char *const known[] = { "qom-type", "id",	    "dir",	    "endpoint", "verify-peer",
-					     "priority", "username", "passwordid", "sanity-check", NULL };
+	static const char *const known[] = { "qom-type",     "id",	 "dir",	     "endpoint",
+					     "verify-peer",  "priority", "username", "passwordid",
+					     "sanity-check", NULL };
 	struct tls_describe d = { .verify_peer = true,
 				  .dir = json_get_str(o->props, "dir"),
 				  .username = json_get_str(o->props, "username"),
 				  .priority = json_get_str(o->props, "priority") };
-	const char *endpoint = json_get_str(o->props, "endpoint"), *pass = json_get_str(o->props, "passwordid"),
-		   *kind = o->type + strlen("tls-creds-");
+	const char *endpoint = json_get_str(o->props, "endpoint"),
+		   *pass = json_get_str(o->props, "passwordid"), *kind = o->type + strlen("tls-creds-");
 	d.kind = strcmp(kind, "x509") == 0 ? TLS_X509 : strcmp(kind, "psk") == 0 ? TLS_PSK : TLS_ANON;
 	d.server = endpoint && strcmp(endpoint, "server") == 0;
 	struct err *e = check_members(o->props, known);
@@ -189,7 +193,9 @@ static struct err *make_authz(struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", "identity", NULL };
 	struct err *e = check_members(o->props, known);
-	return e || json_get_str(o->props, "identity") ? e : err_new(ERR_INVALID, "Parameter 'identity' is missing");
+	return e || json_get_str(o->props, "identity")
+		   ? e
+		   : err_new(ERR_INVALID, "Parameter 'identity' is missing");
 }
 
 struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret)
@@ -205,8 +211,9 @@ struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret)
 
 struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 {
-	static const char *const known[] = { "secret",		 "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
-					     "throttle-group",	 "authz-simple",   "iothread" };
+	static const char *const known[] = { "secret",	       "tls-creds-x509", "tls-creds-psk",
+					     "tls-creds-anon", "throttle-group", "authz-simple",
+					     "iothread" };
 	struct blk_object *o = alloc(sizeof(*o));
 	o->props = props;
 	const char *type = json_get_str(props, "qom-type"), *id = json_get_str(props, "id");
@@ -223,7 +230,8 @@ struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 	else if (!found)
 		e = err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
 	else if (blk_object_find(graph, id))
-		e = err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')", id);
+		e = err_new(ERR_INVALID,
+			    "attempt to add duplicate property '%s' to object (type 'container')", id);
 	else if (strcmp(type, "secret") == 0)
 		e = make_secret(o);
 	else if (strncmp(type, "tls-creds-", 10) == 0)

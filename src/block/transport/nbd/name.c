@@ -39,7 +39,8 @@ static bool set(struct json *opts, const char *name, char *text)
 /* "socket=...&tls-hostname=...": every word must be known. */
 static bool parse_query(const char *q, bool is_unix, bool tls, struct json *opts)
 {
-	static const char *const tls_words[] = { "tls-certificates", "tls-psk-file", "tls-username", "tls-hostname" };
+	static const char *const tls_words[] = { "tls-certificates", "tls-psk-file", "tls-username",
+						 "tls-hostname" };
 	while (*q) {
 		size_t n = strcspn(q, "&;"), name = strcspn(q, "=&;");
 		bool ok = false;
@@ -86,7 +87,8 @@ static bool parse_uri(const char *name, struct json *opts)
 {
 	size_t scheme = strcspn(name, ":");
 	const char *rest = name + scheme + 3;
-	bool tls = strncmp(name, "nbds", 4) == 0, is_unix = scheme > 5 && strncmp(name + scheme - 5, "+unix", 5) == 0;
+	bool tls = strncmp(name, "nbds", 4) == 0,
+	     is_unix = scheme > 5 && strncmp(name + scheme - 5, "+unix", 5) == 0;
 	size_t authority = strcspn(rest, "/?#");
 	const char *path = rest + authority, *query = path + strcspn(path, "?#");
 	if (is_unix ? authority != 0 : !parse_authority(rest, authority, opts))
