@@ -45,6 +45,7 @@ struct host_job {
 	u32 n_site;
 	size_t site_cap;
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
+	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
 };
 

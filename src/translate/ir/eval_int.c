@@ -193,7 +193,7 @@ void ir_eval_int(const struct ir_region *r, const struct ir_insn *in, const unio
 		val_put(ret, in->type, val_num(a, ta) + val_num(b, tb) + (c->b[0] & 1));
 		return;
 	case IR_SBC:
-		val_put(ret, in->type, val_num(a, ta) - val_num(b, tb) - (in->imm ? c->b[0] & 1 : !(c->b[0] & 1)));
+		val_put(ret, in->type, val_num(a, ta) - val_num(b, tb) - ((c->b[0] & 1) ^ (in->imm == 0)));
 		return;
 	case IR_MULWU:
 		val_put(ret, in->type, val_num(a, ta) * val_num(b, tb));

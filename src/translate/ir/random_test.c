@@ -161,6 +161,7 @@ static bool needs_literal(enum ir_op op)
 	switch (op) {
 	case IR_FUNNEL:
 	case IR_DEPOSIT:
+	case IR_SBC:
 	case IR_FLSUB:
 	case IR_FLSBC:
 	case IR_FLMERGE:

@@ -18,6 +18,12 @@ struct x64_mem frame_mem(int frame)
 	return x_mem(RBP, (i32)offsetof(struct cpu, frame) + frame * 16);
 }
 
+/* The region cannot be compiled as it is: the engine tries a smaller one. */
+static void __attribute__((noinline)) give_up(struct jit *j)
+{
+	j->c.full = true;
+}
+
 static void forget(struct jit *j, u32 v) /* takes v out of where it is */
 {
 	struct val *x = &j->val[v];
@@ -35,17 +41,20 @@ static void forget(struct jit *j, u32 v) /* takes v out of where it is */
 	x->at = AT_NONE;
 }
 
-void unplace(struct jit *j, u32 v)
-{
-	forget(j, v);
-}
-
 static void enliven(struct jit *j, u32 v)
 {
-	if (j->val[v].at == AT_NONE) {
+	if (!j->val[v].listed) {
+		j->val[v].listed = true;
 		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
 		j->live[j->n_live++] = v;
 	}
+}
+
+void put_at(struct jit *j, u32 v, enum place at)
+{
+	enliven(j, v);
+	forget(j, v);
+	j->val[v].at = at;
 }
 
 static void put_gpr(struct jit *j, u32 v, unsigned reg)
@@ -78,11 +87,11 @@ static void put_slot(struct jit *j, u32 v, unsigned slot)
 	j->slot_vals[slot] = v;
 }
 
-static int frame_new(struct jit *j)
+int frame_new(struct jit *j)
 {
 	u64 freed = ~j->frame_used & BITS(FRAME_SLOTS);
 	if (!freed) {
-		j->c.full = true; /* too big a region: the engine tries a smaller one */
+		give_up(j); /* too big a region: the engine tries a smaller one */
 		return 0;
 	}
 	int f = __builtin_ctzll(freed);
@@ -127,6 +136,7 @@ void alloc_start(struct jit *j)
 void keep_in_frame(struct jit *j, u32 v)
 {
 	struct val *x = &j->val[v];
+	j->lock_gpr = j->lock_xmm = 0; /* the instruction is done */
 	if (x->at == AT_SLOT || x->at == AT_USE || x->at == AT_CC || x->at == AT_FLAGS) {
 		if (is_gpr(j->r->insn[v].type)) {
 			unsigned r = temp_gpr(j), from = use_gpr(j, v);
@@ -135,10 +145,13 @@ void keep_in_frame(struct jit *j, u32 v)
 				put_gpr(j, v, r);
 			}
 		} else if (j->r->insn[v].type == TY_FLAGS) {
-			x->frame = frame_new(j);
-			flags_store(j, v, frame_mem(x->frame));
+			if (x->frame < 0) {
+				int frame = frame_new(j);
+				flags_store(j, v, frame_mem(frame));
+				x->frame = frame;
+			}
 			j->frame_kept |= BIT(x->frame);
-			x->at = AT_FLMEM;
+			put_at(j, v, AT_FLMEM);
 			return;
 		} else {
 			unsigned from = use_xmm(j, v), r = temp_xmm(j);
@@ -148,10 +161,20 @@ void keep_in_frame(struct jit *j, u32 v)
 			}
 		}
 	}
-	if (x->at == AT_GPR || x->at == AT_XMM) {
+	if (x->at == AT_GPR || x->at == AT_XMM)
 		to_frame(j, v);
+	if (x->frame >= 0)
 		j->frame_kept |= BIT(x->frame);
+}
+
+static void flags_to_frame(struct jit *j, u32 v)
+{
+	if (j->val[v].frame < 0) {
+		int frame = frame_new(j);
+		flags_store(j, v, frame_mem(frame));
+		j->val[v].frame = frame;
 	}
+	put_at(j, v, AT_FLMEM);
 }
 
 static void spill(struct jit *j, u32 v)
@@ -190,7 +213,7 @@ unsigned temp_gpr(struct jit *j)
 {
 	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
 	if (r < 0) {
-		j->c.full = true;
+		give_up(j);
 		return RAX;
 	}
 	if (j->gpr[r])
@@ -203,7 +226,7 @@ unsigned temp_xmm(struct jit *j)
 {
 	int r = pick(j, j->xmm, j->lock_xmm, 16, XMM_TEMP0);
 	if (r < 0) {
-		j->c.full = true;
+		give_up(j);
 		return 15;
 	}
 	if (j->xmm[r])
@@ -305,7 +328,7 @@ unsigned use_gpr(struct jit *j, u32 v)
 			x->flags |= VF_ZERO_UPPER;
 		put_gpr(j, v, r);
 	} else {
-		j->c.full = true; /* a value used where it has no place: a bug in the front end, caught by the verifier */
+		give_up(j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
 	}
 	return r;
 }
@@ -373,7 +396,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 		}
 		put_xmm(j, v, r);
 	} else {
-		j->c.full = true;
+		give_up(j);
 	}
 	return r;
 }
@@ -503,11 +526,7 @@ void slot_changed(struct jit *j, unsigned slot)
 		if (j->val[v].last <= j->now) {
 			forget(j, v);
 		} else if (j->r->insn[v].type == TY_FLAGS) {
-			int frame = frame_new(j);
-			flags_store(j, v, frame_mem(frame));
-			forget(j, v);
-			j->val[v].at = AT_FLMEM;
-			j->val[v].frame = frame;
+			flags_to_frame(j, v);
 		} else if (home && home <= 16) {
 			unsigned r = temp_gpr(j);
 			x_mov_rr(&j->c, OPW, r, home - 1);
@@ -548,6 +567,12 @@ static void store_slot(struct jit *j, unsigned slot, u32 v)
 			return;
 		}
 		unsigned r = use_gpr(j, v);
+		if (type == TY_I1 && !(j->val[v].flags & VF_ZERO_UPPER)) { /* bit 0 alone, without touching the flags */
+			unsigned t = temp_gpr(j);
+			x_mov_ri(&j->c, t, 1);
+			x_vrr(&j->c, X_PEXT, t, r, t);
+			r = t;
+		}
 		u32 op = size == 1 ? 0x88 | OPB : size == 2 ? P66 | 0x89 : w | X_MOV_STORE;
 		x_rm(&j->c, op, r, m);
 		return;
@@ -581,11 +606,7 @@ static void set_flags_slot(struct jit *j, unsigned slot, u32 v)
 	for (u32 u = j->slot_vals[slot], next; u; u = next) { /* older flags that are still needed */
 		next = j->val[u].next;
 		if (j->val[u].last > j->now) {
-			int frame = frame_new(j);
-			flags_store(j, u, frame_mem(frame));
-			forget(j, u);
-			j->val[u].at = AT_FLMEM;
-			j->val[u].frame = frame;
+			flags_to_frame(j, u);
 		} else {
 			forget(j, u);
 		}
@@ -611,7 +632,6 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		x->flags &= ~VF_PLACED;
 		x->at = AT_NONE;
 		put_slot(j, v, slot);
-		j->n_live--; /* put_slot counted it again */
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
@@ -651,14 +671,17 @@ void kill_dead(struct jit *j)
 	for (u32 i = 0; i < j->n_live; i++) {
 		u32 v = j->live[i];
 		struct val *x = &j->val[v];
-		if (x->at == AT_NONE)
+		if (x->at == AT_NONE) {
+			x->listed = false;
 			continue;
+		}
 		if (x->last <= j->now) {
 			if (x->frame >= 0 && !(x->flags & VF_MERGE)) {
 				j->frame_used &= ~BIT(x->frame);
 				x->frame = -1;
 			}
 			forget(j, v);
+			x->listed = false;
 			continue;
 		}
 		j->live[n++] = v;
@@ -691,9 +714,11 @@ void alloc_reset(struct jit *j)
 		x->flags &= ~VF_PLACED;
 	}
 	u32 n = 0;
-	for (u32 i = 0; i < j->n_live; i++)
-		if (j->val[j->live[i]].at != AT_NONE)
+	for (u32 i = 0; i < j->n_live; i++) {
+		j->val[j->live[i]].listed = j->val[j->live[i]].at != AT_NONE;
+		if (j->val[j->live[i]].listed)
 			j->live[n++] = j->live[i];
+	}
 	j->n_live = n;
 	j->n_ef = 0;
 	j->frame_used = j->frame_kept;
@@ -717,8 +742,10 @@ void snap_take(struct jit *j, struct blk *b)
 void snap_give(struct jit *j, const struct blk *b)
 {
 	const struct snapshot *s = &b->snap;
-	for (u32 i = 0; i < j->n_live; i++)
+	for (u32 i = 0; i < j->n_live; i++) {
 		forget(j, j->live[i]);
+		j->val[j->live[i]].listed = false;
+	}
 	j->n_live = j->n_ef = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;

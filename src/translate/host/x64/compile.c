@@ -201,5 +201,6 @@ void host_compile(struct host_job *job)
 		emit_cold(&j);
 	if (!j.c.full && !job->unsupported)
 		job->size = j.c.p - j.c.start;
+	job->stopped = j.cur;
 	tear_down(&j);
 }

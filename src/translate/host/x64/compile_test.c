@@ -145,11 +145,19 @@ static u64 show_slot(const struct random_cpu *c, const struct ir_slot *s, unsign
 	return v;
 }
 
+static void print_region(const struct ir_region *r)
+{
+	AUTO(free_ptr) char *text = ir_print(r);
+	for (const char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strncmp(line, "const ", 6) || getenv("RHEA_TEST_DUMP"))
+			fprintf(stderr, "%s\n", line);
+}
+
 static void complain(const struct rig *rig, const struct ir_region *r, u64 seed, const struct random_cpu *start,
 		     const struct random_cpu *want, const struct random_cpu *got, const char *what)
 {
-	AUTO(free_ptr) char *text = ir_print(r);
-	fprintf(stderr, "---- seed %llu: %s\n%s", (unsigned long long)seed, what, text);
+	fprintf(stderr, "---- seed %llu: %s\n", (unsigned long long)seed, what);
+	print_region(r);
 	for (const struct ir_slot *s = random_slots; s->name; s++)
 		if (memcmp((const u8 *)want + s->offset, (const u8 *)got + s->offset, ir_type_size(s->type)))
 			for (unsigned half = 0; half < (ir_type_size(s->type) + 7) / 8; half++)
@@ -173,8 +181,16 @@ static bool compile(struct rig *rig, const struct ir_region *r)
 	rig->compiled++;
 	rig->unsupported += rig->job.unsupported;
 	rig->slow += rig->job.n_slow;
+	if (rig->job.unsupported && getenv("RHEA_TEST_DUMP"))
+		fprintf(stderr, "unsupported: %s\n", ir_op_info[r->insn[rig->job.stopped].op].name);
+	if (!rig->job.size && !rig->job.unsupported && r->n_insn < 64) {
+		print_region(r);
+		test_fail(__FILE__, __LINE__, "a small region did not fit");
+	}
 	return rig->job.size;
 }
+
+static bool quiet; /* no complaints: a failing region is being made smaller */
 
 /* One run by interpreter and code from the same start; the region was compiled. mask: the fp_flags that must agree. */
 static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, const struct random_cpu *start, u32 mask)
@@ -196,6 +212,8 @@ static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, cons
 	rig->cpu->cpu.fp_flags &= mask;
 	if (event != EV_MEMORY && event != EV_ALIGN)
 		want.cpu.fault_addr = rig->cpu->cpu.fault_addr;
+	if (event == EV_MEMORY) /* of an access over a page's end either part may fault first */
+		want.cpu.fault_addr &= -(u64)PAGE, rig->cpu->cpu.fault_addr &= -(u64)PAGE;
 	bool same = random_cpu_same(rig->cpu, &want, true, text, sizeof(text));
 	if (event != wanted) {
 		same = false;
@@ -208,7 +226,7 @@ static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, cons
 				snprintf(text, sizeof(text), "guest memory at mem+%d: %#x, want %#x",
 					 (int)(i - (PAGE - 400)), rig->mem[i], mem_want[i]);
 	}
-	if (!same)
+	if (!same && !quiet)
 		complain(rig, r, seed, start, &want, rig->cpu, text);
 	return same;
 }
@@ -222,6 +240,39 @@ static void start_of(struct rig *rig, u64 seed, struct random_cpu *start)
 	host_fp_mode(&start->cpu, &fp_arm);
 	for (unsigned i = 0; i < PAGE; i += 8)
 		st_le64(rig->mem + i, random_next(&state));
+}
+
+static bool is_used(const struct ir_region *r, u32 v)
+{
+	for (u32 i = 1; i < r->n_insn; i++) {
+		const struct ir_insn *in = &r->insn[i];
+		const char *kinds = ir_op_info[in->op].operands;
+		if ((kinds && kinds[0] == 'v' && in->a == v) || (kinds && kinds[1] == 'v' && in->b == v) || (kinds && kinds[2] == 'v' && in->c == v))
+			return true;
+	}
+	return false;
+}
+
+/* Takes away what a failing region can do without, then lets it fail aloud. */
+static void shrink(struct rig *rig, struct ir_region *r, u64 seed, const struct random_cpu *start, u32 mask)
+{
+	quiet = true;
+	for (unsigned round = 0; round < 3; round++)
+		for (u32 i = r->n_insn; i-- > 1;) {
+			struct ir_insn was = r->insn[i];
+			if (was.op == IR_NOP || was.op == IR_INSN || ir_has(was.op, 'E') || (was.op == IR_SET && was.imm >= IR_LOCAL) || is_used(r, i))
+				continue;
+			r->insn[i] = (struct ir_insn){ .op = IR_NOP };
+			struct random_cpu unused;
+			start_of(rig, seed, &unused);
+			if (!compile(rig, r) || same_from(rig, r, seed, start, mask))
+				r->insn[i] = was;
+		}
+	quiet = false;
+	struct random_cpu again;
+	start_of(rig, seed, &again);
+	compile(rig, r);
+	same_from(rig, r, seed, start, mask);
 }
 
 /* ---- random regions ---- */
@@ -246,13 +297,23 @@ static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_opt
 		if (!compile(rig, r))
 			continue;
 		start_of(rig, seed, &start);
-		if (!same_from(rig, r, seed, &start, FP_IEEE_FLAGS)) {
+		quiet = true;
+		bool same = same_from(rig, r, seed, &start, FP_IEEE_FLAGS);
+		quiet = false;
+		if (!same) {
+			shrink(rig, r, seed, &start, FP_IEEE_FLAGS);
 			test_fail(__FILE__, __LINE__, "seed %llu", (unsigned long long)seed);
 			bad++;
 		}
 	}
 	ir_free(r);
 	return !bad;
+}
+
+static u64 first_seed(u64 usual)
+{
+	const char *s = getenv("RHEA_TEST_FIRST");
+	return s ? strtoull(s, NULL, 0) : usual;
 }
 
 static u64 seeds(u64 usual)
@@ -264,7 +325,7 @@ static u64 seeds(u64 usual)
 TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 {
 	struct rig *rig = rig_new(hot_int, hot_vec);
-	random_seeds(rig, 0, seeds(4000),
+	random_seeds(rig, first_seed(0), seeds(4000),
 		     (struct ir_random_options){ .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
@@ -273,7 +334,7 @@ TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 TEST(x64, random_regions_do_what_the_interpreter_does)
 {
 	struct rig *rig = rig_new(hot_int, hot_vec);
-	random_seeds(rig, 0, seeds(4000), (struct ir_random_options){ .faults = false });
+	random_seeds(rig, first_seed(0), seeds(4000), (struct ir_random_options){ .faults = false });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
 }

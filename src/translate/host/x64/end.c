@@ -79,12 +79,14 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		j->job->unsupported = true;
 		return;
 	}
-	if (in->type == TY_FLAGS) { /* FLFCMP of odd types: the bits, in the form of ir.h, to a frame slot */
-		j->job->unsupported = true;
-		return;
-	}
 	j->job->n_slow++;
 	flags_clobber(j);
+	if (in->type == TY_FLAGS) {
+		int frame = frame_new(j);
+		put_desc(j, v, SLOW_FRAME + frame, reg[0], reg[1], reg[2]);
+		flags_in_frame(j, v, frame);
+		return;
+	}
 	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : 16 + def_xmm(j, v);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	put_desc(j, v, d, reg[0], reg[1], reg[2]);
@@ -93,7 +95,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 }
 
 /* ---- helpers ---- */
-static void put_arg(struct jit *j, unsigned n, u32 v)
+void put_arg(struct jit *j, unsigned n, u32 v)
 {
 	struct x64_mem to = CPU(call_arg);
 	if (!v)
@@ -134,7 +136,7 @@ static void release_locks(struct jit *j)
 }
 
 /* All slots to the CPU state, values to the frame, then the stub calls and brings the slots back. fn in RAX, guest pc in RCX. */
-static void call_c(struct jit *j, u64 fn)
+void call_c(struct jit *j, u64 fn)
 {
 	release_locks(j);
 	flags_clobber(j);
@@ -162,11 +164,20 @@ void lower_call(struct jit *j, const struct ir_insn *in, u32 v)
 		release_locks(j);
 	}
 	call_c(j, (u64)(uintptr_t)h->fn);
+	call_result(j, in, v);
+}
+
+void call_result(struct jit *j, const struct ir_insn *in, u32 v)
+{
 	if (!in->type || !j->val[v].uses)
 		return;
 	struct x64_mem from = CPU(call_ret);
 	if (in->type == TY_FLAGS) {
-		j->job->unsupported = true;
+		int frame = frame_new(j);
+		unsigned t = temp_gpr(j);
+		x_rm(&j->c, X_MOV_LOAD, t, from);
+		x_rm(&j->c, X_MOV_STORE, t, frame_mem(frame));
+		flags_in_frame(j, v, frame);
 	} else if (is_gpr(in->type)) {
 		unsigned d = def_gpr(j, v);
 		x_rm(&j->c, OPW | X_MOV_LOAD, d, from);
@@ -306,7 +317,10 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 		indirect(j, in->a);
 		break;
 	case IR_RAISE:
-		if (in->a) {
+		if (!in->a) {
+			x_rm(&j->c, OPW | 0xc7, 0, CPU(event_arg));
+			x_32(&j->c, 0);
+		} else {
 			unsigned r = use_gpr(j, in->a);
 			if (j->r->insn[in->a].type != TY_I64 && !(j->val[in->a].flags & VF_ZERO_UPPER)) {
 				unsigned t = temp_gpr(j);
@@ -345,6 +359,8 @@ void emit_cold(struct jit *j)
 				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
 				x_rm(&j->c, 0xc7, 0, CPU(fault_code));
 				x_32(&j->c, 1); /* BUS_ADRALN */
+				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
+				x_byte(&j->c, c->b);
 			}
 			leave(j, c->pc, c->event);
 		}

@@ -34,6 +34,14 @@ static struct cc map_fcmp(enum ir_cc cc)
 		return one(XC_P);
 	case CC_VC:
 		return one(XC_NP);
+	case CC_A:
+		return both(XC_B, XC_NP);
+	case CC_BE:
+		return cc_not(both(XC_B, XC_NP));
+	case CC_P:
+		return both(XC_E, XC_NE);
+	case CC_NP:
+		return cc_not(both(XC_E, XC_NE));
 	case CC_HI:
 		return cc_not(both(XC_BE, XC_NP));
 	case CC_LS:
@@ -54,6 +62,8 @@ static struct cc map_cc(enum fkind kind, enum ir_cc cc)
 {
 	static const u8 same[CC_COUNT] = { XC_E,  XC_NE, XC_B, XC_AE, XC_S, XC_NS, XC_O,  XC_NO, XC_A, XC_BE,
 					   XC_GE, XC_L,	 XC_G, XC_LE, 0,    XC_A,  XC_BE, XC_P,	 XC_NP };
+	if (cc == CC_AL)
+		return cc_not(both(XC_E, XC_NE));
 	if (kind == FK_FCMP)
 		return map_fcmp(cc);
 	if (kind == FK_SUB) { /* CF = !C */
@@ -92,34 +102,23 @@ static void ef_add(struct jit *j, u32 v)
 	j->ef[j->n_ef++] = v;
 }
 
-static void enter(struct jit *j, u32 v, enum place at)
-{
-	struct val *x = &j->val[v];
-	if (x->at == AT_NONE) {
-		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
-		j->live[j->n_live++] = v;
-	}
-	unplace(j, v);
-	x->at = at;
-}
-
 void flags_now(struct jit *j, u32 v, enum fkind kind)
 {
 	ef_add(j, v);
-	enter(j, v, AT_FLAGS);
+	put_at(j, v, AT_FLAGS);
 	j->val[v].fkind = kind | (j->val[v].fkind & 0x80);
 }
 
 void cc_now(struct jit *j, u32 v, struct cc cc)
 {
 	ef_add(j, v);
-	enter(j, v, AT_CC);
+	put_at(j, v, AT_CC);
 	j->val[v].cc = cc;
 }
 
 void use_later(struct jit *j, u32 v)
 {
-	enter(j, v, AT_USE);
+	put_at(j, v, AT_USE);
 }
 
 void setcc(struct jit *j, struct cc cc, unsigned reg)
@@ -133,24 +132,31 @@ void setcc(struct jit *j, struct cc cc, unsigned reg)
 	}
 }
 
-static int frame_take(struct jit *j)
-{
-	u64 freed = ~j->frame_used & BITS(FRAME_SLOTS);
-	if (!freed) {
-		j->c.full = true;
-		return 0;
-	}
-	int f = __builtin_ctzll(freed);
-	j->frame_used |= BIT(f);
-	return f;
-}
-
 static void copy32(struct jit *j, struct x64_mem from, struct x64_mem to)
 {
 	unsigned r = temp_gpr(j);
 	x_rm(&j->c, X_MOV_LOAD, r, from);
 	x_rm(&j->c, X_MOV_STORE, r, to);
 	j->lock_gpr &= ~BIT(r);
+}
+
+/* RAX for a moment, whatever is there: an operand of the current instruction is put aside and comes back. Leaves the flags alone. */
+static bool borrow_rax(struct jit *j)
+{
+	if (j->lock_gpr & BIT(RAX)) {
+		x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(scratch[4]));
+		return true;
+	}
+	take_gpr(j, RAX);
+	return false;
+}
+
+static void return_rax(struct jit *j, bool lent)
+{
+	if (lent)
+		x_rm(&j->c, OPW | X_MOV_LOAD, RAX, CPU(scratch[4]));
+	else
+		j->lock_gpr &= ~BIT(RAX);
 }
 
 void flags_store(struct jit *j, u32 v, struct x64_mem to)
@@ -174,17 +180,18 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 			unsigned s = use_gpr(j, in->a), r = temp_gpr(j);
 			x_vrr(&j->c, X_RORX, r, 0, s);
 			x_byte(&j->c, 26);
-			x_rr(&j->c, X_MOVZX8 | OPB, r, r);
+			unsigned mask = temp_gpr(j);
+			x_mov_ri(&j->c, mask, 0x3f);
+			x_vrr(&j->c, X_PEXT, r, r, mask);
 			x_vrr(&j->c, X_RORX, r, 0, r);
 			x_byte(&j->c, 6);
 			x_rm(&j->c, X_MOV_STORE, r, to);
-			j->lock_gpr &= ~BIT(r);
+			j->lock_gpr &= ~(BIT(r) | BIT(mask));
 		}
 		return;
 	}
 	flags_load(j, v);
-	u32 locked = j->lock_gpr;
-	take_gpr(j, RAX);
+	bool lent = borrow_rax(j);
 	x_room(&j->c);
 	x_byte(&j->c, 0x9f); /* lahf */
 	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
@@ -193,7 +200,7 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 	x_rm(&j->c, P66 | 0xc7, 0, to);
 	x_byte(&j->c, x->fkind & 3);
 	x_byte(&j->c, 0);
-	j->lock_gpr = locked;
+	return_rax(j, lent);
 }
 
 static void move_away(struct jit *j, u32 v)
@@ -212,9 +219,11 @@ static void move_away(struct jit *j, u32 v)
 	} else if (x->fkind & 0x80 || x->flags & VF_RESULT) {
 		x->at = AT_USE;
 	} else {
-		if (x->frame < 0)
-			x->frame = frame_take(j);
-		flags_store(j, v, frame_mem(x->frame));
+		if (x->frame < 0) {
+			int frame = frame_new(j);
+			flags_store(j, v, frame_mem(frame));
+			x->frame = frame;
+		}
 		x->at = AT_FLMEM;
 	}
 }
@@ -246,6 +255,12 @@ static bool imm32(struct jit *j, u32 v, u32 w, i32 *ret_imm)
 	return true;
 }
 
+/* An ALU operation of registers (reg = reg op rm) at a type's own width. */
+static u32 sized_alu(enum ir_type type, unsigned op)
+{
+	return type == TY_I8 ? OPB | (op << 3 | 2) : type == TY_I16 ? P66 | X_ALU(op) : type == TY_I64 ? OPW | X_ALU(op) : X_ALU(op);
+}
+
 /* cmp a, b at a's width */
 static void compare(struct jit *j, u32 a, u32 b)
 {
@@ -253,13 +268,18 @@ static void compare(struct jit *j, u32 a, u32 b)
 	i32 k;
 	struct x64_mem m;
 	u32 w = width(j, a);
-	if (type < TY_I32) { /* narrow: in the upper bits of two scratch registers */
-		unsigned ra = temp_gpr(j), rb = temp_gpr(j), n = 32 - ir_bits(type);
+	if (type == TY_I1) { /* in the top bits of two scratch registers */
+		unsigned ra = temp_gpr(j), rb = temp_gpr(j);
 		x_mov_rr(&j->c, 0, ra, use_gpr(j, a));
 		x_mov_rr(&j->c, 0, rb, use_gpr(j, b));
-		x_shift_ri(&j->c, 4, 0, ra, n);
-		x_shift_ri(&j->c, 4, 0, rb, n);
+		x_shift_ri(&j->c, 4, 0, ra, 31);
+		x_shift_ri(&j->c, 4, 0, rb, 31);
 		x_rr(&j->c, X_ALU(X_CMP), ra, rb);
+		return;
+	}
+	if (type < TY_I32) {
+		unsigned ra = use_gpr(j, a), rb = use_gpr(j, b);
+		x_rr(&j->c, sized_alu(type, X_CMP), ra, rb);
 		return;
 	}
 	if (imm32(j, b, w, &k)) {
@@ -319,7 +339,8 @@ void carry_in(struct jit *j, u32 c, bool inverted)
 static void make_flags(struct jit *j, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
-	u32 w = in->a ? width(j, in->a) : 0;
+	enum ir_type type = j->r->insn[in->a].type;
+	u32 w = width(j, in->a);
 	i32 k;
 	switch (in->op) {
 	case IR_FLSUB:
@@ -329,10 +350,10 @@ static void make_flags(struct jit *j, u32 v)
 	case IR_FLADD: {
 		unsigned a = use_gpr(j, in->a), t = temp_gpr(j);
 		x_mov_rr(&j->c, w, t, a);
-		if (imm32(j, in->b, w, &k))
+		if (type >= TY_I32 && imm32(j, in->b, w, &k))
 			x_alu_ri(&j->c, X_ADD, w, t, k);
 		else
-			x_rr(&j->c, w | X_ALU(X_ADD), t, use_gpr(j, in->b));
+			x_rr(&j->c, sized_alu(type, X_ADD), t, use_gpr(j, in->b));
 		j->lock_gpr &= ~BIT(t);
 		flags_now(j, v, FK_ADD);
 		return;
@@ -343,14 +364,13 @@ static void make_flags(struct jit *j, u32 v)
 		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), t = temp_gpr(j);
 		x_mov_rr(&j->c, w, t, a);
 		carry_in(j, in->c, sbc && !in->imm);
-		x_rr(&j->c, w | X_ALU(sbc ? X_SBB : X_ADC), t, b);
+		x_rr(&j->c, sized_alu(type, sbc ? X_SBB : X_ADC), t, b);
 		j->lock_gpr &= ~BIT(t);
 		flags_now(j, v, sbc && !in->imm ? FK_SUB : FK_ADD);
 		return;
 	}
 	case IR_FLLOGIC: {
 		unsigned a = use_gpr(j, in->a);
-		enum ir_type type = j->r->insn[in->a].type;
 		x_rr(&j->c, type == TY_I8 ? 0x84 | OPB : type == TY_I16 ? P66 | X_TEST : w | X_TEST, a, a);
 		flags_now(j, v, FK_ADD);
 		return;
@@ -359,17 +379,17 @@ static void make_flags(struct jit *j, u32 v)
 		unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b);
 		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
 		x_vrr(&j->c, op, a, 0, b);
-		flags_now(j, v, FK_FCMP);
+		flags_now(j, v, in->imm & 2 ? FK_ADD : FK_FCMP); /* x86's own form is as it comes */
 		return;
 	}
 	}
 }
 
 /* EAX holds the stored form: into the host's flags, C as CF. */
-static void load_eax(struct jit *j, u32 v)
+static void load_eax(struct jit *j, u32 v, bool lent)
 {
 	x_patch(x_call(&j->c), j->job->stubs->flags - j->c.to_run);
-	j->lock_gpr &= ~BIT(RAX);
+	return_rax(j, lent);
 	flags_now(j, v, FK_ADD);
 }
 
@@ -382,22 +402,22 @@ void flags_load(struct jit *j, u32 v)
 		return;
 	flags_clobber(j);
 	if (x->at == AT_FLMEM || x->at == AT_SLOT) {
-		take_gpr(j, RAX);
+		bool lent = borrow_rax(j);
 		x_rm(&j->c, X_MOV_LOAD, RAX, x->at == AT_SLOT ? slot_mem(j, x->slot) : frame_mem(x->frame));
 		if (x->at == AT_SLOT) { /* it stays there; this is a copy */
 			u16 slot = x->slot;
-			load_eax(j, v);
+			load_eax(j, v, lent);
 			flags_at_slot(j, v, slot);
 			return;
 		}
-		load_eax(j, v);
+		load_eax(j, v, lent);
 	} else if (x->flags & VF_RESULT) {
 		unsigned r = use_gpr(j, x->partner);
 		x_rr(&j->c, width(j, x->partner) | X_TEST, r, r);
 		flags_now(j, v, in->op == IR_FLSUB || in->op == IR_FLSBC ? FK_SUB : FK_ADD);
 	} else if (in->op == IR_FLPACK) {
 		unsigned s = const_of(j, in->a, &k) ? 0 : use_gpr(j, in->a);
-		take_gpr(j, RAX);
+		bool lent = borrow_rax(j);
 		if (const_of(j, in->a, &k)) {
 			x_mov_ri(&j->c, RAX, k & 0xfc000000);
 		} else {
@@ -405,7 +425,7 @@ void flags_load(struct jit *j, u32 v)
 			x_prefix(&j->c, 0x25, 0, 0, 0); /* and eax, imm32 */
 			x_32(&j->c, 0xfc000000);
 		}
-		load_eax(j, v);
+		load_eax(j, v, lent);
 	} else {
 		make_flags(j, v);
 	}
@@ -497,8 +517,8 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 	for (unsigned i = 0; i < 2; i++)
 		if (away[i])
 			x_patch(away[i], j->c.p);
-	bool carry = k & FL_C;
-	u32 lahf = (k & FL_N ? 0x80 : 0) | (k & FL_Z ? 0x40 : 0) | ((kind == FK_SUB ? !carry : carry) ? 1 : 0) | 2;
+	bool carry = (bool)(k & FL_C) != (kind == FK_SUB), half = (bool)(k & FL_A) != (kind == FK_SUB);
+	u32 lahf = (k & FL_N ? 0x80 : 0) | (k & FL_Z ? 0x40 : 0) | (half ? 0x10 : 0) | (k & FL_P ? 4 : 0) | 2 | carry;
 	x_mov_ri(&j->c, RAX, lahf << 8 | (k & FL_V ? 1 : 0));
 	x_room(&j->c);
 	x_byte(&j->c, 0x04); /* add al, 0x7f: makes OF, then sahf the others */
@@ -516,7 +536,7 @@ static void select_flags(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	int frame[3];
 	for (unsigned i = 0; i < 3; i++)
-		frame[i] = frame_take(j);
+		frame[i] = frame_new(j);
 	u32 last = j->val[in->a].last; /* still read below */
 	j->val[in->a].last = j->now + 1;
 	flags_store(j, in->b, frame_mem(frame[0]));
@@ -532,7 +552,7 @@ static void select_flags(struct jit *j, const struct ir_insn *in, u32 v)
 	x_rm(&j->c, X_MOV_STORE, t, frame_mem(frame[2]));
 	j->frame_used &= ~(BIT(frame[0]) | BIT(frame[1]));
 	j->lock_gpr &= ~BIT(t);
-	enter(j, v, AT_FLMEM);
+	put_at(j, v, AT_FLMEM);
 	j->val[v].frame = frame[2];
 }
 
@@ -553,10 +573,12 @@ static void bits_of_fcmp(struct jit *j, unsigned dst, unsigned t)
 	}
 }
 
-/* Flags in the form of ir.h into a register. */
-static void flags_bits(struct jit *j, u32 f, unsigned dst)
+/* Flags in the form of ir.h in a new scratch register. */
+static unsigned flags_bits(struct jit *j, u32 f)
 {
+	u32 locked = j->lock_gpr;
 	flags_load(j, f);
+	j->lock_gpr = locked;
 	enum fkind kind = j->val[f].fkind & 3;
 	take_gpr(j, RAX);
 	x_room(&j->c);
@@ -564,17 +586,15 @@ static void flags_bits(struct jit *j, u32 f, unsigned dst)
 	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
 	x_rr(&j->c, X_MOVZX16, RAX, RAX);
 	flags_clobber(j);
-	unsigned t = temp_gpr(j);
+	unsigned t = temp_gpr(j), dst = temp_gpr(j);
 	if (kind == FK_FCMP) {
 		bits_of_fcmp(j, dst, t);
 		j->lock_gpr &= ~(BIT(t) | BIT(RAX));
-		return;
+		return dst;
 	}
 	x_mov_ri(&j->c, t, 0xc101); /* S Z C O */
 	x_vrr(&j->c, X_PEXT, dst, RAX, t);
 	x_shift_ri(&j->c, 4, 0, dst, 28);
-	if (kind == FK_SUB)
-		x_alu_ri(&j->c, X_XOR, 0, dst, FL_C);
 	x_mov_ri(&j->c, t, 0x0400); /* P */
 	x_vrr(&j->c, X_PEXT, t, RAX, t);
 	x_shift_ri(&j->c, 4, 0, t, 27);
@@ -583,17 +603,24 @@ static void flags_bits(struct jit *j, u32 f, unsigned dst)
 	x_vrr(&j->c, X_PEXT, t, RAX, t);
 	x_shift_ri(&j->c, 4, 0, t, 26);
 	x_rr(&j->c, X_ALU(X_OR), dst, t);
+	if (kind == FK_SUB)
+		x_alu_ri(&j->c, X_XOR, 0, dst, FL_C | FL_A);
 	j->lock_gpr &= ~(BIT(t) | BIT(RAX));
+	return dst;
 }
 
 static void merge_flags(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	unsigned a = temp_gpr(j), b = temp_gpr(j);
-	int frame = frame_take(j);
-	flags_bits(j, in->a, a);
+	int frame = frame_new(j);
+	u32 last = j->val[in->b].last; /* the same flags may be on both sides */
+	j->val[in->b].last = j->now + 1;
+	unsigned a = flags_bits(j, in->a);
+	j->val[in->b].last = last;
 	x_rm(&j->c, X_MOV_STORE, a, frame_mem(frame));
-	flags_bits(j, in->b, b);
+	j->lock_gpr &= ~BIT(a);
+	unsigned b = flags_bits(j, in->b);
 	flags_clobber(j);
+	a = temp_gpr(j);
 	x_mov_ri(&j->c, a, ~(u32)in->imm);
 	x_rm(&j->c, X_ALU(X_AND), a, frame_mem(frame));
 	x_prefix(&j->c, 0x81, 0, 0, b);
@@ -601,38 +628,63 @@ static void merge_flags(struct jit *j, const struct ir_insn *in, u32 v)
 	x_32(&j->c, in->imm);
 	x_rr(&j->c, X_ALU(X_OR), a, b);
 	x_rm(&j->c, X_MOV_STORE, a, frame_mem(frame));
-	enter(j, v, AT_FLMEM);
+	put_at(j, v, AT_FLMEM);
 	j->val[v].frame = frame;
 }
 
-void lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
+void flags_in_frame(struct jit *j, u32 v, int frame)
+{
+	put_at(j, v, AT_FLMEM);
+	j->val[v].frame = frame;
+}
+
+/* Flags of integers that are in no general register: not made here. */
+static bool wide_flags(const struct jit *j, const struct ir_insn *in)
+{
+	enum ir_type type = j->r->insn[in->a].type;
+	if (in->op == IR_FLFCMP)
+		return type != TY_F32 && type != TY_F64;
+	return in->op <= IR_FLLOGIC && in->op >= IR_FLADD && !is_gpr(type);
+}
+
+bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct val *x = &j->val[v];
+	if (wide_flags(j, in))
+		return false;
 	switch (in->op) {
 	case IR_FLBITS: {
-		unsigned t = temp_gpr(j);
-		flags_bits(j, in->a, t);
+		unsigned t = flags_bits(j, in->a);
 		own_gpr(j, v, t);
 		x->flags |= VF_ZERO_UPPER;
-		return;
+		return true;
 	}
 	case IR_FLPACK:
-		enter(j, v, AT_USE);
-		return;
+		put_at(j, v, AT_USE);
+		return true;
 	case IR_SELECT:
 		select_flags(j, in, v);
-		return;
+		return true;
 	case IR_FLMERGE:
 		merge_flags(j, in, v);
-		return;
+		return true;
 	}
+	if (in->op == IR_COPY) {
+		int frame = frame_new(j);
+		flags_store(j, in->a, frame_mem(frame));
+		flags_in_frame(j, v, frame);
+		return true;
+	}
+	if (in->op < IR_FLADD || in->op > IR_FLMERGE)
+		return false;
 	if (x->flags & VF_LATER) {
-		enter(j, v, AT_USE);
-		return;
+		put_at(j, v, AT_USE);
+		return true;
 	}
 	for (u32 i = 0; i < j->n_ef; i++) /* the arithmetic with the same operands left them */
 		if (j->ef[i] == v)
-			return;
+			return true;
 	flags_clobber(j);
 	make_flags(j, v);
+	return true;
 }

@@ -313,34 +313,25 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 	if (type != TY_I64)
 		return false;
 	take_gpr(j, RDX);
-	unsigned lo = RAX;
-	if (sign || wide)
-		take_gpr(j, RAX);
+	take_gpr(j, RAX);
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	if (sign) {
 		flags_clobber(j);
 		x_mov_rr(&j->c, OPW, RAX, a);
 		x_group3(&j->c, 5, OPW, b);
+	} else {
+		x_mov_rr(&j->c, OPW, RDX, a);
+		x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
 	}
 	if (wide) {
 		unsigned d = def_xmm(j, v);
-		if (!sign) {
-			x_mov_rr(&j->c, OPW, RDX, a);
-			x_vrr(&j->c, OPW | X_MULX, RDX, RAX, b);
-		}
 		x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, RAX);
 		x_vrr(&j->c, OPW | V_PINSRD, d, d, RDX);
 		x_byte(&j->c, 1);
 		return true;
 	}
-	unsigned d = def_gpr_apart(j, v);
-	if (sign) {
-		x_mov_rr(&j->c, OPW, d, RDX);
-	} else {
-		lo = temp_gpr(j);
-		x_mov_rr(&j->c, OPW, RDX, a);
-		x_vrr(&j->c, OPW | X_MULX, d, lo, b);
-	}
+	own_gpr(j, v, RDX);
+	zero_upper(j, v, TY_I64);
 	return true;
 }
 
@@ -353,7 +344,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	flags_clobber(j);
 	take_gpr(j, RAX);
 	take_gpr(j, RDX);
-	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b);
 	u8 *zero, *minus = NULL, *done[2] = { 0 };
 	x_mov_rr(&j->c, w, RAX, a);
 	x_rr(&j->c, w | X_TEST, b, b);
@@ -382,7 +373,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	x_patch8(&j->c, done[0]);
 	if (done[1])
 		x_patch8(&j->c, done[1]);
-	x_mov_rr(&j->c, w, d, rem ? RDX : RAX);
+	own_gpr(j, v, rem ? RDX : RAX);
 	zero_upper(j, v, in->type);
 	return true;
 }
@@ -576,7 +567,7 @@ static void select_xmm(struct jit *j, const struct ir_insn *in, u32 v)
 static bool select_op(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	if (!is_gpr(in->type))
 		return select_xmm(j, in, v), true;
 	u32 w = width_of(in->type);
@@ -754,7 +745,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0, [TY_I16] = PF2 | MAP38 | 0xf1, [TY_I32] = PF2 | MAP38 | 0xf1,
 				  [TY_I64] = OPW | PF2 | MAP38 | 0xf1 };
 	enum ir_type type = j->r->insn[in->b].type;
-	if (!in->imm)
+	if (!in->imm || !is_gpr(type))
 		return false;
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
 	x_mov_rr(&j->c, 0, d, a);
@@ -768,7 +759,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->type == TY_FLAGS || in->op == IR_FLBITS)
-		return lower_flags(j, in, v), true;
+		return lower_flags(j, in, v);
 	switch (in->op) {
 	case IR_COND:
 		if (j->val[v].flags & VF_LATER)
@@ -800,9 +791,13 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_COPY:
 		if (alias(j, v, in->a))
 			return true;
-		if (!is_gpr(in->type))
-			return false;
-		x_mov_rr(&j->c, OPW, def_gpr(j, v), use_gpr(j, in->a));
+		if (is_gpr(in->type)) {
+			unsigned a = use_gpr(j, in->a);
+			x_mov_rr(&j->c, OPW, def_gpr(j, v), a);
+		} else {
+			unsigned a = use_xmm(j, in->a);
+			x_vrr(&j->c, V_MOVAPS, def_xmm(j, v), 0, a);
+		}
 		return true;
 	}
 	if (!is_gpr(in->type))

@@ -49,6 +49,7 @@ struct val {
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
 	i16 frame; /* -1: none */
 	u8 at, reg, type, flags, fkind;
+	bool listed; /* in jit->live */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
@@ -150,7 +151,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);
-void unplace(struct jit *j, u32 v); /* v leaves its register or slot, to be put elsewhere at once */
+void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
@@ -173,8 +174,10 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form
 struct cc cc_not(struct cc cc);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
+void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
+int frame_new(struct jit *j); /* a frame slot; the region does not fit when there is none */
 void carry_in(struct jit *j, u32 c, bool inverted);
-void lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
 /* Moves a flags or condition value out of the host's flags. */
 void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
 
@@ -199,6 +202,10 @@ void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
+void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
+/* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
+void call_c(struct jit *j, u64 fn);
+void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void poll(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
@@ -211,7 +218,8 @@ void prepass(struct jit *j);
 
 /* ---- fields of the CPU state as memory operands ---- */
 #define CPU(field) x_mem(RBP, (i32)offsetof(struct cpu, field))
-/* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, 0xff none. */
+/* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
+enum { SLOW_FRAME = 64 };
 struct slow_desc {
 	u64 imm;
 	u16 op;

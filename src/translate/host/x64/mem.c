@@ -34,7 +34,25 @@ static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 	}
 	m.base = use_gpr(j, addr);
 	m.disp = disp;
+	if (j->r->insn[addr].type == TY_I32 && (disp || !(j->val[addr].flags & VF_ZERO_UPPER))) {
+		unsigned t = temp_gpr(j);
+		x_lea(&j->c, 0, t, m);
+		return x_mem(t, 0);
+	}
 	return m;
+}
+
+/* The same in at most one register: base and displacement. Guest addresses of 32 bits wrap. */
+static struct x64_mem guest_mem1(struct jit *j, u32 addr, i64 disp)
+{
+	struct x64_mem m = guest_mem(j, addr, disp);
+	if (m.index == NOREG)
+		return m;
+	unsigned t = temp_gpr(j);
+	x_lea(&j->c, OPW, t, m);
+	j->lock_gpr &= ~(BIT(m.base) | BIT(m.index));
+	j->lock_gpr |= BIT(t);
+	return x_mem(t, 0);
 }
 
 /* An address that must be aligned: raises EV_ALIGN out of line. */
@@ -51,7 +69,38 @@ static void check_align(struct jit *j, const struct ir_insn *in, struct x64_mem 
 	c->event = EV_ALIGN;
 	c->pc = j->insn_pc;
 	c->a = t;
+	c->b = in->op != IR_LD;
 	*m = x_mem(t, 0);
+}
+
+/* The integer type of a size: how values of other types travel. */
+static enum ir_type int_of(unsigned size)
+{
+	return size == 1 ? TY_I8 : size == 2 ? TY_I16 : size == 4 ? TY_I32 : size == 8 ? TY_I64 : TY_I128;
+}
+
+/* What has no form of its own here: by the functions that interpreter and helpers use. */
+static bool odd(struct jit *j, const struct ir_insn *in)
+{
+	struct ir_mem mem = in->mem;
+	enum ir_type value = in->op == IR_LD ? (enum ir_type)in->type : j->r->insn[in->b].type;
+	unsigned size = ir_type_size(mem.type);
+	bool fast = is_gpr(value);
+	if (size > 16 || size == 10)
+		return true;
+	switch (in->op) {
+	case IR_LD:
+		return !fast && ((mem.big_endian && size > 1) || mem.sign);
+	case IR_ST:
+		return !fast && mem.big_endian && size > 1;
+	case IR_CAS:
+		return (mem.big_endian && size > 1) ||
+		       (size == 16 ? mem.align < 4 || in->type != TY_I128
+				   : !fast || !is_gpr(in->type) || !is_gpr(j->r->insn[in->c].type));
+	default:
+		return (mem.big_endian && size > 1) || !fast || size == 16 || !is_gpr(in->type) ||
+		       (mem.rmw >= RMW_MAXS && size < 4);
+	}
 }
 
 static bool load(struct jit *j, const struct ir_insn *in, u32 v)
@@ -59,18 +108,16 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 	struct ir_mem mem = in->mem;
 	struct x64_mem m = guest_mem(j, in->a, mem.disp);
 	check_align(j, in, &m);
+	mem.type = int_of(ir_type_size(mem.type));
 	if (!is_gpr(in->type)) {
-		static const u32 op[TY_COUNT] = { [TY_F32] = V_MOVD_LOAD, [TY_F64] = V_MOVQ_LOAD, [TY_I32] = V_MOVD_LOAD,
-						  [TY_I64] = V_MOVQ_LOAD, [TY_V128] = V_MOVDQU_LOAD, [TY_I128] = V_MOVDQU_LOAD,
-						  [TY_F128] = V_MOVDQU_LOAD };
-		if (mem.big_endian || ir_type_size(in->type) > 16)
-			return false;
+		static const u32 op[TY_COUNT] = {
+			[TY_I32] = V_MOVD_LOAD, [TY_I64] = V_MOVQ_LOAD, [TY_I128] = V_MOVDQU_LOAD
+		};
 		if (ir_type_size(mem.type) <= 2) {
-			unsigned d = def_xmm_apart(j, v);
-			x_vrr(&j->c, V_PXOR, d, d, d);
+			unsigned t = temp_gpr(j), d = def_xmm(j, v);
 			site(j);
-			x_vrm(&j->c, ir_type_size(mem.type) == 1 ? V_PINSRB : V_PINSRW, d, d, m);
-			x_byte(&j->c, 0);
+			x_rm(&j->c, mem.type == TY_I8 ? X_MOVZX8 : X_MOVZX16, t, m);
+			x_vrr(&j->c, V_MOVD_LOAD, d, 0, t);
 		} else {
 			unsigned d = def_xmm(j, v);
 			site(j);
@@ -83,7 +130,12 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 	u32 w = in->type == TY_I64 ? OPW : 0;
 	if (mem.big_endian && mem.type != TY_I8) {
 		site(j);
-		x_rm(&j->c, (mem.type == TY_I64 ? OPW : mem.type == TY_I16 ? P66 : 0) | MAP38 | 0xf0, d, m); /* movbe */
+		x_rm(&j->c,
+		     (mem.type == TY_I64   ? OPW
+		      : mem.type == TY_I16 ? P66
+					   : 0) |
+			 MAP38 | 0xf0,
+		     d, m); /* movbe */
 		if (mem.type == TY_I16)
 			x_rr(&j->c, (mem.sign ? w | X_MOVSX16 : X_MOVZX16), d, d);
 		else if (mem.type == TY_I32 && mem.sign && w)
@@ -113,8 +165,6 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 static bool store_xmm(struct jit *j, const struct ir_insn *in, struct x64_mem m)
 {
 	unsigned r = use_xmm(j, in->b);
-	if (in->mem.big_endian)
-		return false;
 	site(j);
 	switch (ir_type_size(in->mem.type)) {
 	case 1:
@@ -155,15 +205,21 @@ static bool store(struct jit *j, const struct ir_insn *in)
 	enum ir_type type = j->r->insn[in->b].type;
 	u64 k;
 	check_align(j, in, &m);
+	mem.type = int_of(ir_type_size(mem.type));
 	if (!is_gpr(type)) {
 		bool ok = store_xmm(j, in, m);
 		if (mem.order & ORD_RELEASE)
 			fence(j);
 		return ok;
 	}
-	static const u32 plain[] = { [TY_I8] = OPB | 0x88, [TY_I16] = P66 | 0x89, [TY_I32] = 0x89, [TY_I64] = OPW | 0x89 };
-	static const u32 swap[] = { [TY_I8] = OPB | 0x86, [TY_I16] = P66 | 0x87, [TY_I32] = 0x87, [TY_I64] = OPW | 0x87 };
-	if (mem.order & ORD_RELEASE && mem.order != ORD_TSO && !mem.big_endian) { /* also before later acquiring loads */
+	static const u32 plain[] = {
+		[TY_I8] = OPB | 0x88, [TY_I16] = P66 | 0x89, [TY_I32] = 0x89, [TY_I64] = OPW | 0x89
+	};
+	static const u32 swap[] = {
+		[TY_I8] = OPB | 0x86, [TY_I16] = P66 | 0x87, [TY_I32] = 0x87, [TY_I64] = OPW | 0x87
+	};
+	if (mem.order & ORD_RELEASE && mem.order != ORD_TSO &&
+	    !mem.big_endian) { /* also before later acquiring loads */
 		unsigned r = use_gpr(j, in->b), t = temp_gpr(j);
 		x_mov_rr(&j->c, OPW, t, r);
 		site(j);
@@ -216,10 +272,11 @@ static bool cas16(struct jit *j, const struct ir_insn *in, u32 v, struct x64_mem
 	flags_clobber(j);
 	unsigned b = use_xmm(j, in->b), c = use_xmm(j, in->c);
 	unsigned d = def_xmm_apart(j, v);
-	take_gpr(j, RAX);
-	take_gpr(j, RDX);
-	take_gpr(j, RCX);
-	m = guest_mem(j, in->a, in->mem.disp);
+	j->lock_gpr |= BIT(m.base);
+	if (m.base == RAX || m.base == RDX || m.base == RCX) {
+		x_mov_rr(&j->c, OPW, R11, m.base);
+		m.base = R11;
+	}
 	lock(j);
 	site(j);
 	j->job->site[j->job->n_site - 1].at--; /* the prefix belongs to it */
@@ -253,15 +310,18 @@ static void site_locked(struct jit *j)
 static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	enum ir_type type = in->mem.type;
-	if (in->mem.big_endian)
-		return false;
-	struct x64_mem m = guest_mem(j, in->a, in->mem.disp);
-	check_align(j, in, &m);
-	if (type == TY_I128)
+	if (type == TY_I128) { /* all of the scratch registers at once */
+		for (unsigned r = 0; r < 4; r++)
+			take_gpr(j, (const u8[]){ RAX, RDX, RCX, R11 }[r]);
+		j->lock_gpr = 0;
+		struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
+		check_align(j, in, &m);
 		return cas16(j, in, v, m);
+	}
 	flags_clobber(j);
 	take_gpr(j, RAX);
-	m = in->mem.align ? m : guest_mem(j, in->a, in->mem.disp);
+	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
+	check_align(j, in, &m);
 	unsigned b = use_gpr(j, in->b), c = use_gpr(j, in->c);
 	x_mov_rr(&j->c, OPW, RAX, b);
 	site_locked(j);
@@ -281,21 +341,24 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	enum ir_type type = in->mem.type;
-	bool minmax = in->mem.rmw >= RMW_MAXS;
 	u32 w = type == TY_I64 ? OPW : 0;
 	take_gpr(j, RAX);
-	struct x64_mem m = guest_mem(j, in->a, in->mem.disp);
+	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
 	unsigned b = use_gpr(j, in->b), t = temp_gpr(j);
-	if (minmax && type < TY_I32)
-		return false;
 	site(j);
 	x_rm(&j->c, type == TY_I8 ? X_MOVZX8 : type == TY_I16 ? X_MOVZX16 : w | X_MOV_LOAD, RAX, m);
 	u8 *again = j->c.p;
 	switch (in->mem.rmw) {
-	case RMW_AND: case RMW_OR: case RMW_XOR:
+	case RMW_AND:
+	case RMW_OR:
+	case RMW_XOR:
 		x_mov_rr(&j->c, w, t, RAX);
-		x_rr(&j->c, w | X_ALU(in->mem.rmw == RMW_AND ? X_AND : in->mem.rmw == RMW_OR ? X_OR : X_XOR), t, b);
+		x_rr(&j->c,
+		     w | X_ALU(in->mem.rmw == RMW_AND  ? X_AND
+			       : in->mem.rmw == RMW_OR ? X_OR
+						       : X_XOR),
+		     t, b);
 		break;
 	case RMW_ANDN:
 		x_vrr(&j->c, w | X_ANDN, t, b, RAX);
@@ -319,16 +382,16 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 
 static bool rmw(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u8 direct[] = { [RMW_ADD] = X_ADD, [RMW_AND] = X_AND, [RMW_OR] = X_OR, [RMW_XOR] = X_XOR };
+	static const u8 direct[] = {
+		[RMW_ADD] = X_ADD, [RMW_AND] = X_AND, [RMW_OR] = X_OR, [RMW_XOR] = X_XOR
+	};
 	enum ir_type type = in->mem.type;
 	unsigned kind = in->mem.rmw;
-	if (in->mem.big_endian)
-		return false;
 	flags_clobber(j);
 	bool add_or_xchg = kind == RMW_ADD || kind == RMW_XCHG;
 	if (!add_or_xchg && (j->val[v].uses || kind == RMW_ANDN || kind >= RMW_MAXS))
 		return rmw_loop(j, in, v);
-	struct x64_mem m = guest_mem(j, in->a, in->mem.disp);
+	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
 	unsigned b = use_gpr(j, in->b);
 	if (!j->val[v].uses && kind != RMW_XCHG) {
@@ -352,8 +415,81 @@ static bool rmw(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* Called by generated code: arguments address, value, value, struct ir_mem, IR operation. */
+static u128 low_part(const union ir_val *v, unsigned size)
+{
+	u128 n = 0;
+	memcpy(&n, v, size);
+	return n;
+}
+
+static void access(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
+{
+	struct ir_mem mem;
+	memcpy(&mem, &arg[3].u, sizeof(mem));
+	u64 addr = arg[0].u;
+	unsigned size = ir_type_size(mem.type);
+	u8 buf[16] = { 0 }, swapped[16];
+	ret->q = 0;
+	switch (arg[4].u) {
+	case IR_CAS:
+		ret->q = cpu_cas(cpu, addr, size, low_part(&arg[1], size), low_part(&arg[2], size), mem);
+		return;
+	case IR_RMW:
+		ret->q = cpu_rmw(cpu, addr, size, low_part(&arg[1], size), mem);
+		return;
+	case IR_LD:
+		cpu_read(cpu, addr, buf, size, mem);
+		for (unsigned i = 0; i < size; i++)
+			swapped[i] = buf[mem.big_endian ? size - 1 - i : i];
+		memcpy(ret->b, swapped, size);
+		if (mem.sign)
+			ret->q = (u128)((i128)(ret->q << (128 - size * 8)) >> (128 - size * 8));
+		return;
+	default:
+		memcpy(buf, arg[1].b, size);
+		for (unsigned i = 0; i < size; i++)
+			swapped[i] = buf[mem.big_endian ? size - 1 - i : i];
+		cpu_write(cpu, addr, swapped, size, mem);
+	}
+}
+
+static void by_call(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	struct ir_mem mem = in->mem;
+	i32 disp = mem.disp;
+	mem.disp = 0;
+	struct x64_mem m = guest_mem(j, in->a, disp), to = CPU(call_arg);
+	unsigned t = temp_gpr(j);
+	u64 bits;
+	memcpy(&bits, &mem, sizeof(bits));
+	x_lea(&j->c, OPW, t, m);
+	x_rm(&j->c, OPW | X_MOV_STORE, t, to);
+	x_mov_ri(&j->c, t, bits);
+	to.disp += 3 * sizeof(union ir_val);
+	x_rm(&j->c, OPW | X_MOV_STORE, t, to);
+	x_mov_ri(&j->c, t, in->op);
+	to.disp += sizeof(union ir_val);
+	x_rm(&j->c, OPW | X_MOV_STORE, t, to);
+	j->lock_gpr = 0;
+	if (in->op != IR_LD)
+		put_arg(j, 1, in->b);
+	j->lock_gpr = j->lock_xmm = 0;
+	if (in->op == IR_CAS)
+		put_arg(j, 2, in->c);
+	call_c(j, (u64)(uintptr_t)access);
+	if (in->op != IR_ST)
+		call_result(j, in, v);
+}
+
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v)
 {
+	if (in->op >= IR_LD && in->op <= IR_RMW && odd(j, in)) {
+		if (ir_type_size(in->mem.type) > 16)
+			return false;
+		by_call(j, in, v);
+		return true;
+	}
 	switch (in->op) {
 	case IR_LD:
 		return load(j, in, v);

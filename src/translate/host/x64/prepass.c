@@ -169,6 +169,8 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 {
 	struct val *x = &j->val[f];
 	const struct ir_insn *in = &j->r->insn[f];
+	if (in->op != IR_FLPACK && in->op != IR_FLMERGE && !is_gpr(j->r->insn[in->a].type))
+		return; /* made by a call, or of floating point */
 	u32 partner = find_partner(j, f);
 	if (partner) {
 		x->partner = partner;
@@ -209,7 +211,7 @@ static void plan_later(struct jit *j, const struct plan *p)
 			if (!x->uses)
 				continue;
 			if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
-				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE))
+				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) && (!in->a || j->r->insn[in->a].type <= TY_I64))
 					x->flags |= VF_LATER;
 				else
 					plan_flags(j, p, i);
@@ -227,7 +229,7 @@ static void plan_later(struct jit *j, const struct plan *p)
 				    r->insn[shift->b].imm <= 3 && !(s->flags & VF_MERGE))
 					s->flags |= VF_LATER;
 			}
-			if (x->flags & VF_LATER) {
+			if (x->flags & VF_LATER || in->op == IR_FLPACK) { /* FLPACK always is */
 				const char *kinds = ir_op_info[in->op].operands;
 				u32 operand[3] = { in->a, in->b, in->c };
 				for (unsigned k = 0; k < 3; k++)

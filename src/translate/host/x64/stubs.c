@@ -10,9 +10,9 @@ static u32 settle(u32 stored)
 		return stored;
 	if (kind == FK_FCMP)
 		return ah & 0x40 ? (ah & 4 ? FL_C | FL_V : FL_Z | FL_C) : ah & 1 ? FL_N : FL_C;
-	bool carry = (ah & 1) ^ (kind == FK_SUB);
+	bool carry = (ah & 1) ^ (kind == FK_SUB), half = (ah >> 4 & 1) ^ (kind == FK_SUB);
 	return (ah & 0x80 ? FL_N : 0) | (ah & 0x40 ? FL_Z : 0) | (carry ? FL_C : 0) | (stored & 1 ? FL_V : 0) |
-	       (ah & 4 ? FL_P : 0) | (ah & 0x10 ? FL_A : 0);
+	       (ah & 4 ? FL_P : 0) | (half ? FL_A : 0);
 }
 
 void host_settle(struct cpu *cpu, const struct ir_slot *slot)
@@ -70,7 +70,9 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 			val[i].u &= 1;
 	}
 	ir_eval(&like, &in, &val[0], &val[1], &val[2], &ret, &cpu->fp_flags);
-	if (d->dst < 16) {
+	if (d->dst >= SLOW_FRAME) {
+		memcpy(cpu->frame[d->dst - SLOW_FRAME], &ret.w, 4);
+	} else if (d->dst < 16) {
 		unsigned size = ir_type_size(d->type);
 		u64 v = ret.u;
 		gpr[d->dst] = size < 8 ? v & ((1ull << size * 8) - 1) : v;
@@ -165,7 +167,7 @@ static void make_flags_stub(struct x64_code *c)
 	u8 *fcmp = x_jcc(c, XC_NE);
 	BYTES(c, "\x04\x7f\x9e\xc3"); /* add al, 0x7f; sahf; ret */
 	x_patch(sub, c->p);
-	BYTES(c, "\x04\x7f\x9e\xf5\xc3"); /* the same with cmc */
+	BYTES(c, "\x80\xf4\x10\x04\x7f\x9e\xf5\xc3"); /* the same with AF and CF inverted: xor ah, 0x10; cmc */
 	x_patch(fcmp, c->p); /* N = CF & !ZF, Z = ZF & !PF, C = !CF | ZF, V = PF: by a table of the four outcomes */
 	BYTES(c, "\xf6\xc4\x40"); /* test ah, 0x40 */
 	u8 *zf = x_jcc8(c, XC_NE);
