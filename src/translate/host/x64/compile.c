@@ -117,7 +117,7 @@ static void emit_block(struct jit *j, u32 number)
 	if (first->op == IR_NOP && b->count > 1)
 		first++;
 	if (x->loop_head && first->op == IR_INSN)
-		poll(j, first->imm);
+		poll_stop(j, first->imm);
 	for (u32 i = b->first; i < b->first + b->count && !j->c.full && !j->job->unsupported; i++) {
 		j->cur = i;
 		j->now = j->pos[i];

@@ -246,7 +246,7 @@ static void branch(struct jit *j, const struct ir_insn *in)
 }
 
 /* A jump that never comes out otherwise asks whether it shall. */
-void poll(struct jit *j, u64 pc)
+void poll_stop(struct jit *j, u64 pc)
 {
 	flags_clobber(j);
 	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
@@ -258,7 +258,7 @@ void poll(struct jit *j, u64 pc)
 static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
-		poll(j, pc);
+		poll_stop(j, pc);
 	x_room(&j->c);
 	while (((uintptr_t)j->c.p + 1) % 8 > 4) /* the displacement must not straddle: it is patched while others run */
 		x_byte(&j->c, 0x90);

@@ -207,7 +207,7 @@ void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the c
 void call_c(struct jit *j, u64 fn);
 void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
 void lower_clean(struct jit *j, const struct ir_insn *in);
-void poll(struct jit *j, u64 pc);
+void poll_stop(struct jit *j, u64 pc);
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
