@@ -166,6 +166,7 @@ static struct err *begin(const struct nbd_target *t, struct nbd_link *l, bool *r
 		return io_error(r, "server flags");
 	u16 server = ld_be16(h + 16);
 	*ret_fixed = server & NBD_FIXED_NEWSTYLE;
+	l->options = *ret_fixed;
 	st_be32(flags, server & (NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES));
 	if ((r = chan_write(&l->chan, flags, 4, (struct iovs){ 0 })))
 		return err_errno(-r, "Failed to send clientflags field");
@@ -176,7 +177,11 @@ static struct err *begin(const struct nbd_target *t, struct nbd_link *l, bool *r
 	bool granted;
 	if ((e = ask(l, NBD_OPT_STARTTLS, true, &granted)))
 		return e;
-	return chan_start_tls(&l->chan, t->creds, t->tls_hostname ? t->tls_hostname : t->addr.host);
+	l->options = false;
+	if ((e = chan_start_tls(&l->chan, t->creds, t->tls_hostname ? t->tls_hostname : t->addr.host)))
+		return e;
+	l->options = true;
+	return NULL;
 }
 
 /* ---- INFO and GO ---- */
@@ -375,11 +380,19 @@ static struct err *negotiate(const struct nbd_target *t, struct nbd_link *l)
 	return e;
 }
 
+/* No export is chosen: says so where the server understands it. */
+static void give_up(struct nbd_link *l)
+{
+	struct err *e = l->options ? send_option(l, NBD_OPT_ABORT, NULL, 0) : NULL;
+	err_free(e);
+}
+
 struct err *nbd_link_open(const struct nbd_target *t, struct nbd_link *ret)
 {
 	struct nbd_link l = { .chan.fd = -1 };
 	struct err *e = negotiate(t, &l);
 	if (e) {
+		give_up(&l);
 		nbd_link_close(&l);
 		return e;
 	}
@@ -449,10 +462,6 @@ static struct err *list_all(const struct nbd_target *t, struct nbd_link *l, stru
 		if (!e && known && l->structured)
 			e = contexts(l, NBD_OPT_LIST_META, i->name, NULL, i);
 	}
-	if (!e) {
-		struct err *bye = send_option(l, NBD_OPT_ABORT, NULL, 0);
-		err_free(bye);
-	}
 	return e;
 }
 
@@ -462,6 +471,7 @@ struct err *nbd_link_list(const struct nbd_target *t, struct nbd_info **ret, siz
 	struct nbd_info *list = NULL;
 	size_t n = 0;
 	struct err *e = list_all(t, &l, &list, &n);
+	give_up(&l);
 	nbd_link_close(&l);
 	if (!e) {
 		*ret = list;

@@ -31,6 +31,7 @@ struct nbd_link {
 	struct chan chan;
 	struct nbd_info info;
 	bool structured, has_context;
+	bool options; /* the server takes options: no export is chosen yet, or one was by GO */
 	u32 context_id;
 };
 

@@ -514,9 +514,8 @@ static struct err *take_tls(struct blk_node *node, struct json *opts)
 {
 	struct nbd_target *t = &((struct nbd *)node->state)->target;
 	AUTO(free_ptr)
-	char *id = blk_take_str(opts, "tls-creds"),
-	     *dir = blk_take_str(opts, "tls-certificates"), *psk = blk_take_str(opts, "tls-psk-file"),
-	     *user = blk_take_str(opts, "tls-username");
+	char *id = blk_take_str(opts, "tls-creds"), *dir = blk_take_str(opts, "tls-certificates"),
+	     *psk = blk_take_str(opts, "tls-psk-file"), *user = blk_take_str(opts, "tls-username");
 	bool tls = false;
 	struct err *e = blk_take_bool(opts, "tls", &tls);
 	t->tls_hostname = blk_take_str(opts, "tls-hostname");
