@@ -183,7 +183,7 @@ struct err *blk_tls_creds(struct blk_graph *graph, const char *id, bool server, 
 	if (!o->tls)
 		return err_new(ERR_INVALID, "Object with id '%s' is not TLS credentials", id);
 	if (tls_creds_for_server(o->tls) != server)
-		return err_new(ERR_INVALID, "Expecting TLS credentials with a %s endpoint",
+		return err_new(ERR_INVALID, "Expected TLS credentials for a %s endpoint",
 			       server ? "server" : "client");
 	*ret = o->tls;
 	return NULL;

@@ -36,8 +36,8 @@ struct nbd_server {
 	const char *identity; /* set: the name a client's certificate must bear */
 	unsigned max_clients, clients; /* 0: no limit */
 	bool ended; /* no new clients */
-	/* A client came or went; after a client went, `clients` is without it. */
-	void (*changed)(void *user, bool came);
+	/* A client went, `clients` is without it; served: it had chosen an export. May be NULL. */
+	void (*left)(void *user, bool served);
 	/* What went wrong with a client. May be NULL. */
 	void (*say)(void *user, const char *line);
 	void *user;

@@ -89,7 +89,7 @@ static int read_sparse(struct nbd_request *q)
 	for (u64 at = q->from, end = q->from + q->len; at < end;) {
 		u8 extra[12];
 		struct iovec v;
-		bool zero;
+		bool zero = false;
 		u64 len;
 		int r = span_of(q, at, end, &zero, &len);
 		u8 *buf = q->data + (at - q->from);

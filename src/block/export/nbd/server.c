@@ -152,8 +152,8 @@ static void end(struct nbd_client *c)
 		co_wake_all(&x->idle);
 	if (!s->clients)
 		co_wake_all(&s->idle);
-	if (s->changed)
-		s->changed(s->user, false);
+	if (s->left)
+		s->left(s->user, x);
 }
 
 struct deadline {
@@ -201,8 +201,6 @@ static void client_new(struct nbd_server *s, int fd, struct nbd_export *x)
 	c->next = s->list;
 	s->list = c;
 	s->clients++;
-	if (s->changed)
-		s->changed(s->user, true);
 	co_enter(co_new(serve, c));
 }
 
