@@ -35,14 +35,13 @@ struct nbd_server {
 	struct tls_creds *creds; /* set: TLS is a must */
 	const char *identity; /* set: the name a client's certificate must bear */
 	unsigned max_clients, clients; /* 0: no limit */
-	bool ended; /* no new clients */
 	/* A client went, `clients` is without it; served: it had chosen an export. May be NULL. */
 	void (*left)(void *user, bool served);
 	/* What went wrong with a client. May be NULL. */
 	void (*say)(void *user, const char *line);
 	void *user;
 	/* The rest is the server's. */
-	struct co_wait room, idle;
+	struct co_wait idle;
 	struct nbd_client *list;
 	struct nbd_listener *listeners;
 };
@@ -51,7 +50,7 @@ struct nbd_server {
 struct nbd_export *nbd_export_new(struct nbd_server *s, const char *name, struct blk_node *node);
 /* Ends the export's connections, waits for requests under way, and frees it. */
 void nbd_export_free(struct nbd_server *s, struct nbd_export *x);
-/* Starts a coroutine that accepts clients on the descriptor and takes the descriptor over. */
+/* Accepts clients on the listening descriptor from now on, and takes the descriptor over. */
 void nbd_server_listen(struct nbd_server *s, int fd);
 /* Serves the export on a connected descriptor at once, without negotiation: for the kernel's client. */
 void nbd_server_attach(struct nbd_server *s, int fd, struct nbd_export *x);

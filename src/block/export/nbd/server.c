@@ -3,6 +3,7 @@
 #include "base/loop/loop.h"
 #include "base/sock.h"
 #include <errno.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,7 +11,13 @@ struct nbd_listener {
 	struct nbd_listener *next;
 	struct nbd_server *server;
 	int fd;
+	struct loop_fd *watch; /* NULL: waits for room */
+	struct loop_timer *timer; /* looks again; NULL: not needed */
 };
+
+static const i64 RETRY = 100000000;
+
+static void update_listeners(struct nbd_server *s);
 
 static void say(struct nbd_server *s, const char *front, struct err *e)
 {
@@ -147,7 +154,7 @@ static void end(struct nbd_client *c)
 	free(c->bitmap);
 	free(c);
 	s->clients--;
-	co_wake(&s->room);
+	update_listeners(s);
 	if (x && !--x->users)
 		co_wake_all(&x->idle);
 	if (!s->clients)
@@ -201,34 +208,57 @@ static void client_new(struct nbd_server *s, int fd, struct nbd_export *x)
 	c->next = s->list;
 	s->list = c;
 	s->clients++;
+	update_listeners(s);
 	co_enter(co_new(serve, c));
 }
 
 /* ---- listening ---- */
 
-static void accept_all(void *arg)
+static bool has_room(const struct nbd_server *s)
+{
+	return !s->max_clients || s->clients < s->max_clients;
+}
+
+static void pause_listening(struct nbd_listener *l)
+{
+	if (l->watch)
+		loop_unwatch(l->watch);
+	l->watch = NULL;
+}
+
+static void arrived(void *arg, u32 events);
+
+static void resume_listening(void *arg)
 {
 	struct nbd_listener *l = arg;
-	struct nbd_server *s = l->server;
-	while (!s->ended) {
-		while (s->max_clients && s->clients >= s->max_clients && !s->ended)
-			co_wait(&s->room);
-		int fd = s->ended ? -1 : sock_accept(l->fd);
-		if (fd >= 0)
-			client_new(s, fd, NULL);
-		else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
-			co_sleep(100000000); /* until somebody leaves */
-		else
-			break;
+	l->timer = NULL;
+	if (!l->watch && has_room(l->server))
+		l->watch = loop_watch(loop_here(), l->fd, EPOLLIN, arrived, l);
+}
+
+/* One client a turn, as long as there is room; else the queue of the socket keeps them. */
+static void arrived(void *arg, u32 events UNUSED)
+{
+	struct nbd_listener *l = arg;
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		sock_prepare(fd);
+		client_new(l->server, fd, NULL);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		pause_listening(l); /* until somebody leaves */
+		l->timer = loop_timer(loop_here(), loop_now() + RETRY, resume_listening, l);
 	}
-	struct nbd_listener **at = &s->listeners;
-	while (*at != l)
-		at = &(*at)->next;
-	*at = l->next;
-	close(l->fd);
-	free(l);
-	if (!s->listeners)
-		co_wake_all(&s->idle);
+}
+
+/* The number of clients changed. */
+static void update_listeners(struct nbd_server *s)
+{
+	for (struct nbd_listener *l = s->listeners; l; l = l->next) {
+		if (!has_room(s))
+			pause_listening(l);
+		else if (!l->timer)
+			resume_listening(l);
+	}
 }
 
 void nbd_server_listen(struct nbd_server *s, int fd)
@@ -239,7 +269,7 @@ void nbd_server_listen(struct nbd_server *s, int fd)
 	l->fd = fd;
 	l->next = s->listeners;
 	s->listeners = l;
-	co_enter(co_new(accept_all, l));
+	resume_listening(l);
 }
 
 void nbd_server_attach(struct nbd_server *s, int fd, struct nbd_export *x)
@@ -257,10 +287,14 @@ static void drop_client(struct nbd_client *c)
 
 void nbd_server_stop(struct nbd_server *s)
 {
-	s->ended = true;
-	for (struct nbd_listener *l = s->listeners; l; l = l->next)
-		shutdown(l->fd, SHUT_RDWR); /* ends the wait in accept */
-	co_wake_all(&s->room);
+	for (struct nbd_listener *l; (l = s->listeners);) {
+		s->listeners = l->next;
+		pause_listening(l);
+		if (l->timer)
+			loop_timer_cancel(l->timer);
+		close(l->fd);
+		free(l);
+	}
 	/* Waking may end clients: look again from the start. */
 again:
 	for (struct nbd_client *c = s->list; c; c = c->next)
@@ -268,7 +302,7 @@ again:
 			drop_client(c);
 			goto again;
 		}
-	while (s->clients || s->listeners)
+	while (s->clients)
 		co_wait(&s->idle);
 }
 
