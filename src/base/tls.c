@@ -105,7 +105,7 @@ static struct err *find_key(const char *path, const char *user, char **ret)
 		explicit_bzero(line, cap);
 	free(line);
 	fclose(f);
-	return *ret ? NULL : err_new(ERR_NOT_FOUND, "Username %s not found in %s", user, path);
+	return *ret ? NULL : err_new(ERR_NOT_FOUND, "Username %s not found in PSK file %s", user, path);
 }
 
 static struct err *load_psk(struct tls_creds *c, const struct tls_describe *d)

@@ -137,7 +137,8 @@ static struct err *check_members(const struct json *props, const char *const *kn
 static struct err *get_bool(const struct json *props, const char *name, bool *ret)
 {
 	AUTO(json_freep) struct json *one = json_dict();
-	json_set(one, name, json_copy(json_get(props, name)));
+	if (json_get(props, name))
+		json_set(one, name, json_copy(json_get(props, name)));
 	return blk_take_bool(one, name, ret);
 }
 
