@@ -8,7 +8,7 @@ src/linux/syscalls/*.tbl, a row:   NAME: KIND, KIND ... -> RESULT [= FUNCTION | 
   A kind says how an argument is converted and printed by -strace: a word of KINDS below, or "in|out struct NAME" for a
   structure of layouts.tbl. Without a function the call goes to the host's kernel under the same name.
 src/linux/abi/layouts.tbl          structures whose layout differs; see there
-src/linux/abi/ARCH.tbl             NUMBER NAME
+src/linux/abi/ARCH.tbl             NUMBER NAME, or: include FILE (of the same folder)
 src/linux/syscalls/ioctl.tbl       see there
 """
 import glob
@@ -33,7 +33,9 @@ TYPES = {'u8': 'F_U8', 'u16': 'F_U16', 'u32': 'F_U32', 'i32': 'F_I32', 'u64': 'F
 def lines(path):
     for number, line in enumerate(open(path), 1):
         line = line.split('#')[0].rstrip()
-        if line.strip():
+        if line.startswith('include '):
+            yield from lines(os.path.join(os.path.dirname(path), line.split()[1]))
+        elif line.strip():
             yield f'{os.path.relpath(path, ROOT)}:{number}', line
 
 
@@ -181,7 +183,7 @@ def main(header, code, ioctl_header):
 if __name__ == '__main__':
     if sys.argv[1] == 'list':
         call_paths, abi_paths, layout_path = tables()
-        print('\n'.join(os.path.relpath(p, ROOT) for p in call_paths + abi_paths + [layout_path, ROOT + '/src/linux/syscalls/ioctl.tbl']))
+        print('\n'.join(os.path.relpath(p, ROOT) for p in call_paths + abi_paths + sorted(glob.glob(ROOT + '/src/linux/abi/*.inc')) + [layout_path, ROOT + '/src/linux/syscalls/ioctl.tbl']))
     else:
         ioctls(ROOT + '/src/linux/syscalls/ioctl.tbl', sys.argv[4])
         main(*sys.argv[2:5])

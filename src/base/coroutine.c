@@ -28,6 +28,7 @@ static __thread struct context main_context;
 static void run(void *arg)
 {
 	struct co *co = arg;
+	context_arrived();
 	for (;;) {
 		co->fn(co->arg);
 		co->done = true;

@@ -91,7 +91,9 @@ enum blk_req_flags {
 	BLK_REQ_NO_FALLBACK = BIT(2), /* zeros: -ENOTSUP rather than writing zero bytes */
 	BLK_REQ_COMPRESSED = BIT(3),
 	BLK_REQ_FULL_ZERO = BIT(4), /* zeros: the core's own: aligned to the node's granularity */
-	BLK_REQ_VM_STATE = BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
+	BLK_REQ_VM_STATE =
+	    BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
+	BLK_REQ_DETECTED = BIT(7), /* zeros: found by detect-zeroes */
 	BLK_REQ_UNCHANGED = BIT(5), /* the visible contents stay the same (copy-on-read, stream) */
 };
 
@@ -180,6 +182,7 @@ struct blk_opt { /* ends with name == NULL; the order is the one in which "Forma
 	const char *help;
 	const char *otherwise; /* printed and used when not given; NULL: none */
 	bool amend; /* may be changed by amend */
+	bool amend_only; /* and by nothing else: not an option of creation */
 };
 
 /* Typed access to creation options (an object of strings, checked against the table by the core). */
@@ -234,6 +237,7 @@ struct blk_measure {
 /* ---- drivers ---- */
 
 enum blk_kind { BLK_FORMAT, BLK_TRANSPORT, BLK_FILTER };
+enum blk_debug_op { BLK_DEBUG_BREAK, BLK_DEBUG_REMOVE, BLK_DEBUG_RESUME, BLK_DEBUG_WAIT };
 
 struct blk_create {
 	struct blk_graph *graph;
@@ -310,6 +314,9 @@ struct blk_driver {
 				       const struct blk_snapshot *meta);
 	struct err *(*snapshot_apply)(struct blk_node *node, const char *id_or_name);
 	struct err *(*snapshot_delete)(struct blk_node *node, const char *id_or_name);
+	/* Filters for tests: something of this name is about to be done to the node; breakpoints. */
+	void (*event)(struct blk_node *node, const char *name);
+	int (*debug)(struct blk_node *node, enum blk_debug_op op, const char *event, const char *tag);
 	/* Reads from a snapshot from now on; the node is read-only. */
 	struct err *(*snapshot_load_tmp)(struct blk_node *node, const char *id, const char *name);
 };
@@ -368,6 +375,13 @@ struct blk_node {
 	struct blk_node *next_node; /* all nodes of the graph */
 	struct blk_graph *graph;
 };
+
+/* Tells a filter for tests what a format is about to do to its file ("l2_load", "cluster_alloc"). */
+static inline void blk_event(struct blk_node *file, const char *name)
+{
+	if (UNLIKELY(file->driver->event))
+		file->driver->event(file, name);
+}
 
 /*
  * For a format's open: opens child `name` from the options below `name.` (or a node-name, or filename). Transport

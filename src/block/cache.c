@@ -12,7 +12,7 @@ struct slice {
 
 struct cache {
 	struct blk_node *file;
-	const char *what;
+	const char *what, *load_event, *update_event;
 	u32 unit;
 	size_t n, max, dirty, buckets;
 	struct slice **table, *hand, *last; /* last: the slice found last */
@@ -28,11 +28,18 @@ struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *
 	c->file = file;
 	c->unit = unit;
 	c->what = what;
+	cache_events(c, "table_load", "table_update");
 	c->max = MAX(bytes / unit, 4ull);
 	c->buckets = 64;
 	c->table = alloc(c->buckets * sizeof(*c->table));
 	c->bounce = alloc(unit);
 	return c;
+}
+
+void cache_events(struct cache *c, const char *load, const char *update)
+{
+	c->load_event = load;
+	c->update_event = update;
 }
 
 static struct slice **bucket(struct cache *c, u64 offset)
@@ -112,6 +119,7 @@ static int write_slice(struct cache *c, struct slice *s)
 	s->dirty_from = s->dirty_to = 0;
 	c->dirty--;
 	s->pins++;
+	blk_event(c->file, c->update_event);
 	int r = blk_pwrite(c->file, s->offset + from, c->bounce, to - from);
 	if (r && !s->dead)
 		cache_dirty(c, s->data, from, to);
@@ -247,6 +255,7 @@ again:
 		return -ENOMEM;
 	s->loading = true;
 	s->pins = 1;
+	blk_event(c->file, c->load_event);
 	int r = blk_pread(c->file, offset, s->data, c->unit);
 	s->loading = false;
 	struct co_wait waiting = s->loaded;

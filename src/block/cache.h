@@ -13,8 +13,10 @@
 
 struct cache;
 
-/* unit: bytes of a slice, a power of two; bytes: the bound for all slices together (at least 4 slices are kept). */
+/* unit: bytes of a slice, a power of two; bytes: the bound for all slices together (at least 4 slices are kept). what: names the tables in messages. */
 struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what);
+/* Names of the events that a load and a write-back report (blk_event), in place of "table_load" and "table_update". */
+void cache_events(struct cache *c, const char *load, const char *update);
 /* Drops everything; what is dirty is lost (call cache_flush before). NULL is ignored. */
 void cache_free(struct cache *c);
 

@@ -11,7 +11,8 @@ static bool has(const struct blk_opt *table, const char *name)
 }
 
 /* The transport's part of the options: what the format has itself is the format's, but for raw, which has nothing. */
-static void split_opts(struct json *all, const struct blk_opt *table, const struct blk_opt *format, struct json *out)
+static void split_opts(struct json *all, const struct blk_opt *table, const struct blk_opt *format,
+		       struct json *out)
 {
 	for (; table && table->name; table++) {
 		struct json *v = json_get(all, table->name);
@@ -80,6 +81,9 @@ struct err *blk_create_image(struct blk_graph *graph, const char *filename, cons
 		return err_new(ERR_UNSUPPORTED, "Format driver '%s' does not support image creation", fmt);
 	if ((e = blk_opts_check(opts, d->create_opts, t->create_opts)))
 		return e;
+	for (const struct blk_opt *o = d->create_opts; o->name; o++)
+		if (o->amend_only && json_get(opts, o->name))
+			return err_new(ERR_INVALID, "Invalid parameter '%s'", o->name);
 	u64 size = blk_opt_num(opts, "size", 0);
 	bool raw = strcmp(fmt, "raw") == 0;
 	if (t->create)

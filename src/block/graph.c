@@ -165,7 +165,8 @@ struct err *blk_reopen(struct blk_node *node, u32 flags)
 		if (c->node == node->backing)
 			continue;
 		if (c->node->driver->kind == BLK_TRANSPORT && (c->node->flags & BLK_KEEP_WRITERS_OUT))
-			c->node->flags = flags & BLK_RDWR ? c->node->flags | BLK_RESIZE : c->node->flags & ~(u32)BLK_RESIZE;
+			c->node->flags = flags & BLK_RDWR ? c->node->flags | BLK_RESIZE
+							  : c->node->flags & ~(u32)BLK_RESIZE;
 		e = blk_reopen(c->node, below | BLK_UNMAP);
 	}
 	if (!e && node->driver->reopen)

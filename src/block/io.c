@@ -137,6 +137,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		struct iovs part = len == iov.len ? iov : iovs_cut(iov, done, len);
 		switch (x.where) {
 		case BLK_DATA:
+			blk_event(x.file, "read_aio");
 			r = node->driver->decode ? read_decoded(node, at, &x, part)
 						 : blk_preadv(x.file, x.offset, part, 0);
 			break;
@@ -155,6 +156,26 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		done += len;
 	}
 	return 0;
+}
+
+/* copy-on-read: what came from the backing file is written into this layer, whole clusters of it. */
+static int keep_copy(struct blk_node *node, u64 offset, u64 len)
+{
+	u64 unit = MAX(node->cluster, node->granularity), end = MIN(ROUND_UP(offset + len, unit), node->size);
+	int r = 0;
+	for (u64 at = ROUND_DOWN(offset, unit); at < end && !r;) {
+		struct blk_extent x;
+		r = blk_map(node, at, MIN(end - at, (u64)BOUNCE), &x);
+		if (!r && x.where == BLK_HOLE) {
+			AUTO(free_ptr) u8 *buf = try_alloc(x.len);
+			struct iovec v;
+			r = buf ? read_backing(node, at, iovs_one(&v, buf, x.len)) : -ENOMEM;
+			if (!r)
+				r = blk_pwritev(node, at, iovs_one(&v, buf, x.len), BLK_REQ_UNCHANGED);
+		}
+		at += x.len;
+	}
+	return r;
 }
 
 int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
@@ -181,6 +202,8 @@ int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	blk_req_begin(node, &req, REQ_READ, offset, iov.len);
 	int r = blk_format_read(node, offset, iov, flags);
 	blk_req_end(node, &req);
+	if (UNLIKELY(node->flags & BLK_COPY_ON_READ) && !r && node->backing && (node->flags & BLK_RDWR))
+		r = keep_copy(node, offset, iov.len);
 	return r;
 }
 
@@ -205,9 +228,14 @@ int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 			return node->file ? blk_pwritev(node->file, offset, iov, flags) : -ENOTSUP;
 		return blk_format_write(node, offset + node->vm_state, iov, 0);
 	}
-	/* Only transports grow by writing. */
-	if (node->driver->kind != BLK_TRANSPORT && offset + iov.len > node->size)
+	/* Only transports grow by writing, seen through filters as well. */
+	if (node->driver->kind == BLK_FORMAT && offset + iov.len > node->size)
 		return -EIO;
+	if (UNLIKELY(node->flags & BLK_DETECT_ZEROES) && !(flags & BLK_REQ_COMPRESSED) && iovs_is_zero(iov))
+		return blk_zero(node, offset, iov.len,
+				(flags & BLK_REQ_FUA) |
+				    (node->flags & BLK_DETECT_UNMAP ? BLK_REQ_MAY_UNMAP : 0) |
+				    BLK_REQ_DETECTED);
 	int r;
 	if (flags & BLK_REQ_COMPRESSED)
 		r = blk_write_compressed(node, offset, iov);
@@ -239,7 +267,13 @@ int blk_flush(struct blk_node *node)
 {
 	if (!(node->flags & BLK_RDWR))
 		return 0;
-	int r = node->driver->flush ? node->driver->flush(node) : 0;
+	int r = 0;
+	for (struct blk_child *c = node->children; c; c = c->next)
+		blk_event(c->node, "flush_to_os");
+	if (node->driver->flush)
+		r = node->driver->flush(node);
+	for (struct blk_child *c = node->children; c; c = c->next)
+		blk_event(c->node, "flush_to_disk");
 	if (node->driver->kind == BLK_TRANSPORT)
 		return r;
 	for (struct blk_child *c = node->children; c && !r; c = c->next)
@@ -257,7 +291,9 @@ int blk_barrier(struct blk_node *node)
 static int write_zeros(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
 	struct iovec v[16];
-	flags &= ~(u32)(BLK_REQ_MAY_UNMAP | BLK_REQ_NO_FALLBACK | BLK_REQ_FULL_ZERO);
+	/* Not through blk_pwritev: it might find the zeros and come back here. */
+	u32 keep = node->flags & BLK_DETECT_ZEROES;
+	flags &= ~(u32)(BLK_REQ_MAY_UNMAP | BLK_REQ_NO_FALLBACK | BLK_REQ_FULL_ZERO | BLK_REQ_DETECTED);
 	while (len) {
 		struct iovs iov = { v, 0, 0, 0 };
 		while (iov.n < LEN(v) && iov.len < len) {
@@ -265,7 +301,9 @@ static int write_zeros(struct blk_node *node, u64 offset, u64 len, u32 flags)
 			v[iov.n++] = (struct iovec){ (void *)zeros, part };
 			iov.len += part;
 		}
+		node->flags &= ~keep;
 		int r = blk_pwritev(node, offset, iov, flags);
+		node->flags |= keep;
 		if (r)
 			return r;
 		offset += iov.len;
@@ -338,7 +376,7 @@ int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		return -EPERM;
 	if (!len)
 		return 0;
-	if (offset + len < offset || (node->driver->kind != BLK_TRANSPORT && offset + len > node->size))
+	if (offset + len < offset || (node->driver->kind == BLK_FORMAT && offset + len > node->size))
 		return -EIO;
 	if (!(node->flags & BLK_UNMAP))
 		flags &= ~(u32)BLK_REQ_MAY_UNMAP;

@@ -299,9 +299,12 @@ static void make_filename(struct blk_node *node, const char *filename)
 		return;
 	/* A transport other than a file knows best how it is named: nbd:unix:... is nbd+unix://... */
 	const char *below = node->driver->kind == BLK_FORMAT && node->file ? node->file->filename : NULL;
-	if (below && blk_path_has_protocol(below) && strncmp(below, "json:", 5) != 0 && same_name(o, filename))
+	if (below && blk_path_has_protocol(below) && strncmp(below, "json:", 5) != 0 && same_name(o, filename)) {
 		node->filename = str_dup(below);
-	else if (filename && strncmp(filename, "json:", 5) != 0) {
+	} else if (filename && strncmp(filename, "file:", 5) == 0) {
+		/* Without the prefix, but never so that the rest looks like one. */
+		node->filename = strf("%s%s", blk_path_has_protocol(filename + 5) ? "./" : "", filename + 5);
+	} else if (filename && strncmp(filename, "json:", 5) != 0) {
 		node->filename = str_dup(filename);
 	} else if (plain && node->driver->kind == BLK_FORMAT && node->file && node->file->filename &&
 		   strncmp(node->file->filename, "json:", 5) != 0) {

@@ -47,6 +47,7 @@ static int old_bytes(struct blk_node *node, u64 offset, size_t len, bool room_is
 static int write_pieces(struct blk_node *node, const struct blk_place *p, const struct around *a,
 			struct iovs mid)
 {
+	blk_event(p->file, "write_aio");
 	u64 file_offset = p->file_offset + (a->head_skip ? a->head_len : 0);
 	size_t head = a->head_skip ? 0 : a->head_len, tail = a->tail_skip ? 0 : a->tail_len;
 	size_t total = head + mid.len + tail;
@@ -82,6 +83,8 @@ static int write_fresh(struct blk_node *node, const struct blk_place *p, u64 off
 			    .tail_len = p->offset + p->len - (offset + part.len) };
 	/* Encoded rooms hold no plain zeros. */
 	bool room_is_zero = p->reads_zero && !node->driver->encode;
+	if (a.head_len || a.tail_len)
+		blk_event(p->file, "cow_read");
 	int r = old_bytes(node, p->offset, a.head_len, room_is_zero, &a.head, &a.head_skip);
 	if (!r)
 		r = old_bytes(node, offset + part.len, a.tail_len, room_is_zero, &a.tail, &a.tail_skip);

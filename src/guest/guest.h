@@ -46,7 +46,7 @@ struct guest {
 	void (*begin)(struct tr *t);
 	/*
 	 * Translates the instruction at t->pc: sets t->len and emits, INSN first. An instruction that is undefined in this mode and model emits
-	 * RAISE EV_UNDEFINED and gives INSN_UNDEFINED. t->avail < length: raises EV_FETCH for the missing part.
+	 * RAISE EV_UNDEFINED and gives INSN_UNDEFINED. t->avail < length: raises EV_FETCH with the address of the first byte that is missing.
 	 */
 	enum guest_sense (*insn)(struct tr *t);
 	/* Assembly text of the instruction at code; its length in ret_len. Never fails: ".inst 0x..." for what is undefined. */

@@ -88,7 +88,8 @@ static void field_to_guest(void *user, const struct field *f, u32 at, unsigned s
 	if (f->type == F_BYTES && f->host_size)
 		memcpy(c->guest + at, c->host + f->host_at, MIN(size, f->host_size));
 	if (f->type != F_BYTES)
-		store(c->guest + at, size, c->big, f->host_size ? load(c->host + f->host_at, f->host_size, false, f->is_signed) : 0);
+		store(c->guest + at, size, c->big,
+		      f->host_size ? load(c->host + f->host_at, f->host_size, false, f->is_signed) : 0);
 }
 
 static void field_to_host(void *user, const struct field *f, u32 at, unsigned size)
@@ -99,7 +100,8 @@ static void field_to_host(void *user, const struct field *f, u32 at, unsigned si
 	if (f->type == F_BYTES)
 		memcpy(c->host + f->host_at, c->guest + at, MIN(size, f->host_size));
 	else
-		store(c->host + f->host_at, f->host_size, false, load(c->guest + at, size, c->big, f->is_signed));
+		store(c->host + f->host_at, f->host_size, false,
+		      load(c->guest + at, size, c->big, f->is_signed));
 }
 
 u32 layout_size(const struct linux_abi *abi, unsigned id)

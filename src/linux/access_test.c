@@ -18,7 +18,10 @@ static bool ask_compiler(const char *source, u32 *ret_facts, unsigned n)
 	bool ok = f && fputs(source, f) >= 0;
 	if (f)
 		fclose(f);
-	snprintf(cmd, sizeof(cmd), "cd %s && aarch64-linux-gnu-gcc -w -c a.c -o a.o 2>/dev/null && aarch64-linux-gnu-objcopy -O binary -j .facts a.o a.bin", dir);
+	snprintf(cmd, sizeof(cmd),
+		 "cd %s && aarch64-linux-gnu-gcc -w -c a.c -o a.o 2>/dev/null && aarch64-linux-gnu-objcopy "
+		 "-O binary -j .facts a.o a.bin",
+		 dir);
 	ok = ok && system(cmd) == 0;
 	snprintf(path, sizeof(path), "%s/a.bin", dir);
 	f = ok ? fopen(path, "r") : NULL;
@@ -36,17 +39,31 @@ static const struct linux_abi *arm64(void)
 
 TEST(layout, stat_is_laid_out_as_the_guests_compiler_does)
 {
-	static const char source[] = "#include <sys/stat.h>\n#include <stddef.h>\n#define O(f) offsetof(struct stat, f)\n"
-				     "unsigned facts[] __attribute__((section(\".facts\"))) = { sizeof(struct stat), O(st_dev), O(st_ino), O(st_mode), "
-				     "O(st_nlink), O(st_uid), O(st_gid), O(st_rdev), O(st_size), O(st_blksize), O(st_blocks), O(st_atim), O(st_mtim), "
-				     "O(st_ctim) };\n";
+	static const char source[] =
+	    "#include <sys/stat.h>\n#include <stddef.h>\n#define O(f) offsetof(struct stat, f)\n"
+	    "unsigned facts[] __attribute__((section(\".facts\"))) = { sizeof(struct stat), O(st_dev), "
+	    "O(st_ino), O(st_mode), "
+	    "O(st_nlink), O(st_uid), O(st_gid), O(st_rdev), O(st_size), O(st_blksize), O(st_blocks), "
+	    "O(st_atim), O(st_mtim), "
+	    "O(st_ctim) };\n";
 	u32 fact[14];
 	if (!ask_compiler(source, fact, LEN(fact))) {
 		test_skip("aarch64-linux-gnu-gcc is not there");
 		return;
 	}
-	struct stat st = { .st_dev = 0x1122334455667788, .st_ino = 2, .st_mode = 3, .st_nlink = 4, .st_uid = 5, .st_gid = 6, .st_rdev = 7,
-		.st_size = 8, .st_blksize = 9, .st_blocks = 10, .st_atim.tv_sec = 11, .st_mtim.tv_sec = 12, .st_ctim.tv_sec = 13 };
+	struct stat st = { .st_dev = 0x1122334455667788,
+			   .st_ino = 2,
+			   .st_mode = 3,
+			   .st_nlink = 4,
+			   .st_uid = 5,
+			   .st_gid = 6,
+			   .st_rdev = 7,
+			   .st_size = 8,
+			   .st_blksize = 9,
+			   .st_blocks = 10,
+			   .st_atim.tv_sec = 11,
+			   .st_mtim.tv_sec = 12,
+			   .st_ctim.tv_sec = 13 };
 	u8 g[256];
 	memset(g, 0xee, sizeof(g));
 	layout_to_guest(arm64(), LAYOUT_stat, g, &st);
@@ -82,4 +99,3 @@ TEST(layout, other_word_sizes_and_byte_orders)
 	layout_to_host(&big, LAYOUT_timespec, &back, g);
 	CHECK(back.tv_sec == ts.tv_sec && back.tv_nsec == -2);
 }
-

@@ -53,8 +53,13 @@ static void add_note(struct notes *n, u32 type, const void *data, size_t len)
 static void thread_notes(struct notes *n, struct thread *t, int sig)
 {
 	u8 buf[1024] = { 0 };
-	struct prstatus s = { .signo = sig, .cursig = (i16)sig, .sighold = t->mask, .pid = t->tid, .ppid = getppid(), .pgrp = getpgrp(),
-		.sid = getsid(0) };
+	struct prstatus s = { .signo = sig,
+			      .cursig = (i16)sig,
+			      .sighold = t->mask,
+			      .pid = t->tid,
+			      .ppid = getppid(),
+			      .pgrp = getpgrp(),
+			      .sid = getsid(0) };
 	memcpy(buf, &s, sizeof(s));
 	unsigned len = t->abi->core_regs(t->cpu, buf + sizeof(s));
 	add_note(n, NT_PRSTATUS, buf, ROUND_UP(sizeof(s) + len + 4, 8));
@@ -68,8 +73,13 @@ static void thread_notes(struct notes *n, struct thread *t, int sig)
 static void process_notes(struct notes *n, struct thread *t)
 {
 	struct vm *vm = t->vm;
-	struct prpsinfo p = { .sname = 'R', .uid = getuid(), .gid = getgid(), .pid = getpid(), .ppid = getppid(), .pgrp = getpgrp(),
-		.sid = getsid(0) };
+	struct prpsinfo p = { .sname = 'R',
+			      .uid = getuid(),
+			      .gid = getgid(),
+			      .pid = getpid(),
+			      .ppid = getppid(),
+			      .pgrp = getpgrp(),
+			      .sid = getsid(0) };
 	const char *base = strrchr(vm->exe, '/');
 	snprintf(p.fname, sizeof(p.fname), "%s", base ? base + 1 : vm->exe);
 	size_t len = MIN(vm->arg_end - vm->arg_start, sizeof(p.psargs) - 1);
@@ -126,14 +136,21 @@ bool core_dump(struct thread *t, const siginfo_t *info)
 	struct map_range r;
 	for (u64 at = 0; vm_find(vm, at, &r); at = r.end) {
 		ph = grow(ph, &cap, n + 1, sizeof(*ph));
-		ph[n++] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_vaddr = r.start, .p_memsz = r.end - r.start, .p_align = 4096,
-			.p_filesz = r.prot & PROT_READ ? r.end - r.start : 0,
-			.p_flags = (r.prot & PROT_READ ? PF_R : 0u) | (r.prot & PROT_WRITE ? PF_W : 0u) | (r.prot & PROT_EXEC ? PF_X : 0u) };
+		ph[n++] = (Elf64_Phdr){ .p_type = PT_LOAD,
+					.p_vaddr = r.start,
+					.p_memsz = r.end - r.start,
+					.p_align = 4096,
+					.p_filesz = r.prot & PROT_READ ? r.end - r.start : 0,
+					.p_flags = (r.prot & PROT_READ ? PF_R : 0u) |
+						   (r.prot & PROT_WRITE ? PF_W : 0u) |
+						   (r.prot & PROT_EXEC ? PF_X : 0u) };
 	}
 	bool ok = ph && n < 65535;
 	u64 offset = sizeof(Elf64_Ehdr) + n * sizeof(*ph);
 	if (ok)
-		ph[0] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = offset, .p_filesz = notes.len, .p_align = 4 };
+		ph[0] = (Elf64_Phdr){
+			.p_type = PT_NOTE, .p_offset = offset, .p_filesz = notes.len, .p_align = 4
+		};
 	offset = ROUND_UP(offset + notes.len, 4096);
 	for (size_t i = 1; ok && i < n; i++) {
 		ph[i].p_offset = offset;
@@ -141,13 +158,20 @@ bool core_dump(struct thread *t, const siginfo_t *info)
 	}
 	ok = ok && offset <= lim.rlim_cur;
 	int fd = ok ? open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_CORE, .e_machine = vm->abi->machine,
-		.e_version = EV_CURRENT, .e_phoff = sizeof(eh), .e_ehsize = sizeof(eh), .e_phentsize = sizeof(*ph), .e_phnum = (u16)n };
+	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			  .e_type = ET_CORE,
+			  .e_machine = vm->abi->machine,
+			  .e_version = EV_CURRENT,
+			  .e_phoff = sizeof(eh),
+			  .e_ehsize = sizeof(eh),
+			  .e_phentsize = sizeof(*ph),
+			  .e_phnum = (u16)n };
 	ok = fd >= 0 && pwrite(fd, &eh, sizeof(eh), 0) == sizeof(eh) &&
 	     pwrite(fd, ph, n * sizeof(*ph), sizeof(eh)) == (ssize_t)(n * sizeof(*ph)) &&
 	     pwrite(fd, notes.data, notes.len, (off_t)ph[0].p_offset) == (ssize_t)notes.len;
 	for (size_t i = 1; ok && i < n; i++)
-		ok = write_range(vm, fd, ph[i].p_vaddr, ph[i].p_vaddr + ph[i].p_filesz, (off_t)ph[i].p_offset);
+		ok =
+		    write_range(vm, fd, ph[i].p_vaddr, ph[i].p_vaddr + ph[i].p_filesz, (off_t)ph[i].p_offset);
 	if (fd >= 0) {
 		ok = ok && ftruncate(fd, (off_t)offset) == 0;
 		close(fd);

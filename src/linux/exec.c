@@ -19,7 +19,19 @@
 enum { SCRIPT_LINE = 256, SCRIPT_DEPTH = 5, ARGS_MAX = 1 << 20 };
 
 /* ---- the state that travels ---- */
-enum { S_MARK = 1, S_NUMBERS, S_EXECFN, S_PATH, S_PREFIX, S_CPU, S_RELEASE, S_LOGFILE, S_PROG, S_KEEP, S_ARGV };
+enum {
+	S_MARK = 1,
+	S_NUMBERS,
+	S_EXECFN,
+	S_PATH,
+	S_PREFIX,
+	S_CPU,
+	S_RELEASE,
+	S_LOGFILE,
+	S_PROG,
+	S_KEEP,
+	S_ARGV
+};
 
 static char *null_if_empty(char *s)
 {
@@ -28,12 +40,12 @@ static char *null_if_empty(char *s)
 
 bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 {
-	unsigned long long size, base, reserved, page, log, mask, seed;
+	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max;
 	int self_fd, fd, flags;
 	if (argc < S_ARGV || strcmp(argv[S_MARK], EXEC_MARK) != 0)
 		return false;
-	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags, &size, &base, &reserved, &page, &log,
-		   &mask, &seed) != 10)
+	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
+		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max) != 14)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
@@ -57,7 +69,9 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
 	o->argv = argv + S_ARGV;
-	o->restore_mask = true;
+	o->restore_mask = o->has_limits = true;
+	o->limit_as = (struct linux_limit){ as, as_max };
+	o->limit_data = (struct linux_limit){ data, data_max };
 	o->signal_mask = mask;
 	return true;
 }
@@ -67,15 +81,19 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-/* Fills the arguments before the guest's; numbers: a buffer of 256. */
-static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd, u64 mask, const char *execfn, const char *path, char *numbers,
-			const char **argv)
+/* Fills the arguments before the guest's; numbers: a buffer of 400. */
+static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd, u64 mask,
+			const char *execfn, const char *path, char *numbers, const char **argv)
 {
 	const struct linux_options *o = vm->opt;
-	int flags = (o->strace ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) | (o->stats ? 8 : 0) | (o->seeded ? 16 : 0);
-	snprintf(numbers, 256, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags, (unsigned long long)o->stack_size,
-		 (unsigned long long)o->base, (unsigned long long)o->reserved, (unsigned long long)o->page_size, (unsigned long long)o->log,
-		 (unsigned long long)mask, (unsigned long long)o->seed);
+	int flags = (o->strace ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0);
+	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
+		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
+		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
+		 (unsigned long long)o->log, (unsigned long long)mask, (unsigned long long)o->seed,
+		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
+		 (unsigned long long)vm->limit_data.max);
 	bool same = abi == vm->abi;
 	argv[0] = o->prog_name;
 	argv[S_MARK] = EXEC_MARK;
@@ -116,7 +134,8 @@ static i64 open_target(struct thread *t, int dirfd, const char *path, int flags)
 		}
 		return fd;
 	}
-	return RAW4(SYS_openat, dirfd, path, O_RDONLY | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0);
+	return RAW4(SYS_openat, dirfd, path,
+		    O_RDONLY | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0);
 }
 
 /* Takes "#! interpreter [argument]" apart; false: no such line. */
@@ -218,11 +237,11 @@ static void copy_list(struct vm *vm, const char **out, u64 addr, i64 n)
 	out[n] = NULL;
 }
 
-static i64 run_self(struct thread *t, struct target *x, const char *execfn, const char **argv, const char **guest_argv, i64 argc,
-		    const char **envp)
+static i64 run_self(struct thread *t, struct target *x, const char *execfn, const char **argv,
+		    const char **guest_argv, i64 argc, const char **envp)
 {
 	struct vm *vm = t->vm;
-	char numbers[256], path[PATH_MAX];
+	char numbers[400], path[PATH_MAX];
 	if (procfs_is_exe(x->path))
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else
@@ -241,7 +260,8 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	return r;
 }
 
-static i64 run_host(struct thread *t, int dirfd, const char *path, int flags, const char **argv, const char **envp)
+static i64 run_host(struct thread *t, int dirfd, const char *path, int flags, const char **argv,
+		    const char **envp)
 {
 	char buf[PATH_MAX];
 	u64 mask = t->mask;
@@ -267,14 +287,16 @@ i64 exec_call(struct thread *t, int dirfd, u64 path_at, u64 argv_at, u64 envp_at
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
 	/* Freed with the thread: after a vfork this is the parent's memory. */
-	size_t words = (size_t)(argc + envc) + 2, total = sizeof(struct target) + (2 * words + S_ARGV + 3 * SCRIPT_DEPTH + 2) * sizeof(char *);
+	size_t words = (size_t)(argc + envc) + 2,
+	       total = sizeof(struct target) + (2 * words + S_ARGV + 3 * SCRIPT_DEPTH + 2) * sizeof(char *);
 	free(t->exec_memory);
 	struct target *x = t->exec_memory = try_alloc(total);
 	if (!x) {
 		signal_set_mask(t, t->mask);
 		return -ENOMEM;
 	}
-	const char **guest_argv = (const char **)(x + 1), **envp = guest_argv + argc + 2, **argv = envp + envc + 1;
+	const char **guest_argv = (const char **)(x + 1), **envp = guest_argv + argc + 2,
+		   **argv = envp + envc + 1;
 	copy_list(vm, guest_argv, argv_at, argc);
 	if (!argc) { /* as Linux since 5.18 */
 		guest_argv[0] = "";
@@ -289,7 +311,8 @@ i64 exec_call(struct thread *t, int dirfd, u64 path_at, u64 argv_at, u64 envp_at
 	x->fd = -1;
 	r = !path[0] && !(flags & AT_EMPTY_PATH) ? -ENOENT : identify(t, dirfd, path, flags, x);
 	if (!r)
-		r = x->abi ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp) : run_host(t, dirfd, path, flags, guest_argv, envp);
+		r = x->abi ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp)
+			   : run_host(t, dirfd, path, flags, guest_argv, envp);
 	if (x->fd >= 0)
 		RAW1(SYS_close, x->fd);
 	signal_before_exec(t, true);

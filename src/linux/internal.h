@@ -35,6 +35,7 @@ struct vm {
 	pthread_rwlock_t lock; /* of the map: read to look, write to change */
 	struct map_node *root GUARDED_BY(lock);
 	u64 brk_start, brk, brk_limit;
+	u64 bytes; /* of the guest's ranges, for RLIMIT_AS */
 	u64 va_limit; /* one behind the highest guest address */
 	u64 page_size; /* the guest's, at least the host's */
 	u8 *mem_base; /* guest address 0 */
@@ -51,6 +52,8 @@ struct vm {
 	int prefix_fd; /* -1: no prefix */
 	int log_fd; /* -1: none of ours */
 	u64 personality;
+	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
+	struct linux_limit limit_as, limit_data;
 	pthread_mutex_t threads_lock;
 	struct thread *threads GUARDED_BY(threads_lock); /* a ring through next */
 	u32 n_threads;
@@ -136,7 +139,8 @@ struct thread {
 	volatile u32 pending; /* a signal waits in queued or held; set by the handler */
 	volatile u32 has_queued;
 	siginfo_t queued; /* the one the handler took; its number in si_signo */
-	volatile u64 held_set; /* signals that faults can raise, sent by somebody while the guest blocks them */
+	volatile u64
+	    held_set; /* signals that faults can raise, sent by somebody while the guest blocks them */
 	siginfo_t held[32];
 	u64 alt_base, alt_size;
 	u32 alt_flags;
@@ -145,7 +149,8 @@ struct thread {
 	u64 clear_tid; /* guest address, 0: none */
 	u64 robust_head, robust_len;
 	u64 fault_esr, fault_addr;
-	bool borrowed; /* runs in a process of its own in its parent's memory (CLONE_VM without CLONE_THREAD) */
+	bool
+	    borrowed; /* runs in a process of its own in its parent's memory (CLONE_VM without CLONE_THREAD) */
 	bool leave; /* the host thread ends */
 	void *exec_memory; /* what a failed or successful exec needs until the thread is gone */
 	struct strace_line *line;
@@ -155,7 +160,9 @@ struct thread {
 struct thread *thread_self(void);
 void thread_set_self(struct thread *t);
 
-void signal_init(struct thread *t); /* host handlers for a program that starts */
+/* The first handlers, as the host's dispositions ask; from then on guest memory that is not there can be met (get_mem, put_mem). */
+struct sighand *signal_begin(void);
+void signal_init(struct thread *t); /* the first thread's mask */
 /* Delivers what waits, if anything; changes the CPU's state. */
 void signal_deliver(struct thread *t);
 /* A fault of the guest's own at its pc. code: si_code. */
@@ -174,7 +181,8 @@ void signal_before_exec(struct thread *t, bool undo);
 /* Blocks everything on the host; true if a signal came before that and has to be delivered first (say -EINTR_AGAIN). */
 bool signal_gate(struct thread *t);
 /* Makes a host call that waits with a signal mask of its own. call gets the mask the host shall use. */
-i64 signal_wait_with(struct thread *t, u64 mask, i64 (*call)(struct thread *t, const u64 *a, const u64 *host_mask), const u64 *a);
+i64 signal_wait_with(struct thread *t, u64 mask,
+		     i64 (*call)(struct thread *t, const u64 *a, const u64 *host_mask), const u64 *a);
 extern const char *const signal_names[NSIG_GUEST + 1];
 
 /* ---- threads ---- */
@@ -191,7 +199,8 @@ struct image {
 };
 struct err *load_program(struct vm *vm, int fd, const char *path, struct image *ret_image) MUST_CHECK;
 /* Makes the stack with arguments and auxv. */
-struct err *stack_build(struct vm *vm, const struct image *image, char **argv, char **envp, const char *execfn, u64 *ret_sp) MUST_CHECK;
+struct err *stack_build(struct vm *vm, const struct image *image, char **argv, char **envp,
+			const char *execfn, u64 *ret_sp) MUST_CHECK;
 /* Maps the vDSO; 0 when there is none. */
 u64 vdso_map(struct vm *vm);
 u64 vdso_sigreturn(const struct vm *vm); /* address of the trampoline */
@@ -212,9 +221,41 @@ bool core_dump(struct thread *t, const siginfo_t *info);
 #define CALL_ARGS struct thread *t UNUSED, const u64 *a UNUSED
 typedef i64 call_fn(CALL_ARGS);
 enum call_kind {
-	K_NONE, K_INT, K_UINT, K_LONG, K_HEX, K_OCTAL, K_SIZE, K_FD, K_DIRFD, K_PATH, K_STR, K_OUTSTR, K_PTR, K_BUF, K_SIGNAL, K_PID,
-	K_OFLAGS, K_MODE, K_PROT, K_MMAP, K_CLONE, K_ATFLAGS, K_CLOCK, K_FCNTL, K_IOCTL, K_WHENCE, K_ACCESS, K_STRV, K_FUTEX, K_DOMAIN,
-	K_SOCKTYPE, K_ACTION, K_TIMESPEC, K_SIGSET, K_SIGHOW,
+	K_NONE,
+	K_INT,
+	K_UINT,
+	K_LONG,
+	K_HEX,
+	K_OCTAL,
+	K_SIZE,
+	K_FD,
+	K_DIRFD,
+	K_PATH,
+	K_STR,
+	K_OUTSTR,
+	K_PTR,
+	K_BUF,
+	K_SIGNAL,
+	K_PID,
+	K_OFLAGS,
+	K_MODE,
+	K_PROT,
+	K_MMAP,
+	K_CLONE,
+	K_ATFLAGS,
+	K_CLOCK,
+	K_FCNTL,
+	K_IOCTL,
+	K_WHENCE,
+	K_ACCESS,
+	K_STRV,
+	K_FUTEX,
+	K_DOMAIN,
+	K_SOCKTYPE,
+	K_ACTION,
+	K_TIMESPEC,
+	K_SIGSET,
+	K_SIGHOW,
 };
 struct call {
 	const char *name;
@@ -237,7 +278,8 @@ i64 raw_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define HOST3(nr, a, b, c) host_call(t, nr, (u64)(a), (u64)(b), (u64)(c), 0, 0, 0)
 #define HOST4(nr, a, b, c, d) host_call(t, nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), 0, 0)
 #define HOST5(nr, a, b, c, d, e) host_call(t, nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), 0)
-#define HOST6(nr, a, b, c, d, e, f) host_call(t, nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
+#define HOST6(nr, a, b, c, d, e, f) \
+	host_call(t, nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 #define RAW1(nr, a) raw_call(nr, (u64)(a), 0, 0, 0, 0, 0)
 #define RAW2(nr, a, b) raw_call(nr, (u64)(a), (u64)(b), 0, 0, 0, 0)
 #define RAW3(nr, a, b, c) raw_call(nr, (u64)(a), (u64)(b), (u64)(c), 0, 0, 0)
@@ -316,7 +358,8 @@ struct linux_abi {
 	u64 (*sp)(const struct cpu *cpu);
 	void (*set_sp)(struct cpu *cpu, u64 sp);
 	void (*set_tls)(struct cpu *cpu, u64 tls);
-	bool (*frame_setup)(struct thread *t, const struct sigframe_info *f); /* false: the stack cannot take it */
+	bool (*frame_setup)(struct thread *t,
+			    const struct sigframe_info *f); /* false: the stack cannot take it */
 	bool (*frame_return)(struct thread *t, u64 *ret_mask); /* false: a bad frame */
 	unsigned (*core_regs)(const struct cpu *cpu, u8 *buf); /* elf_gregset_t; its length */
 	unsigned (*core_fpregs)(const struct cpu *cpu, u8 *buf);

@@ -10,6 +10,11 @@
 struct err;
 struct linux_abi;
 
+/* A resource limit of the guest's that the host does not keep. */
+struct linux_limit {
+	u64 cur, max; /* ~0: none */
+};
+
 /* How to run a program. Strings belong to the caller and stay for the life of the process. */
 struct linux_options {
 	const struct linux_abi *abi; /* NULL: by the ELF header */
@@ -20,7 +25,8 @@ struct linux_options {
 	char **argv, **envp; /* of the guest, NULL-terminated */
 	const char *prefix; /* -L, NULL: none */
 	const char *cpu; /* -cpu MODEL[,option=value...], NULL: the default */
-	const char *release; /* uname -r, NULL: the host's, but never older than the guest's libraries ask for */
+	const char
+	    *release; /* uname -r, NULL: the host's, but never older than the guest's libraries ask for */
 	u64 stack_size; /* 0: RLIMIT_STACK, at most 8 MiB when that is unlimited */
 	u64 base, reserved; /* -B, -R; 0: ours to choose */
 	u64 page_size; /* -p, 0: the architecture's */
@@ -32,6 +38,8 @@ struct linux_options {
 	const char *keep_dir;
 	bool restore_mask; /* signal_mask is the guest's first signal mask; otherwise it is the host's */
 	u64 signal_mask;
+	bool has_limits; /* limit_as and limit_data are those of the program that executed this one */
+	struct linux_limit limit_as, limit_data;
 	int self_fd; /* this program's own file when it is open already (after an exec by ourselves), -1 otherwise */
 };
 

@@ -47,7 +47,8 @@ const struct linux_abi *linux_identify(const u8 *h, size_t len)
 		return NULL;
 	for (const struct linux_abi *const *a = linux_abis; *a; a++)
 		if (h[EI_CLASS] == ((*a)->word == 8 ? ELFCLASS64 : ELFCLASS32) &&
-		    h[EI_DATA] == ((*a)->big_endian ? ELFDATA2MSB : ELFDATA2LSB) && rd16(*a, h + 18) == (*a)->machine)
+		    h[EI_DATA] == ((*a)->big_endian ? ELFDATA2MSB : ELFDATA2LSB) &&
+		    rd16(*a, h + 18) == (*a)->machine)
 			return *a;
 	return NULL;
 }
@@ -79,12 +80,15 @@ static struct err *read_headers(const struct linux_abi *abi, struct elf_file *f)
 {
 	u8 h[64] = { 0 };
 	bool wide = abi->word == 8;
-	size_t ehsize = wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr), phsize = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	size_t ehsize = wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr),
+	       phsize = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 	ssize_t got = pread(f->fd, h, ehsize, 0);
 	if (got < 0)
 		return err_errno(errno, "%s: cannot read", f->path);
 	if ((size_t)got < ehsize)
-		return err_new(ERR_CORRUPT, "%s: %s", f->path, got >= 4 && !memcmp(h, ELFMAG, 4) ? "the ELF header is cut off" : "not an ELF file");
+		return err_new(ERR_CORRUPT, "%s: %s", f->path,
+			       got >= 4 && !memcmp(h, ELFMAG, 4) ? "the ELF header is cut off"
+								 : "not an ELF file");
 	if (memcmp(h, ELFMAG, SELFMAG) != 0)
 		return err_new(ERR_CORRUPT, "%s: not an ELF file", f->path);
 	if (linux_identify(h, (size_t)got) != abi)
@@ -101,7 +105,8 @@ static struct err *read_headers(const struct linux_abi *abi, struct elf_file *f)
 		return bad(f, "wrong number of program headers");
 	u8 *raw = alloc(f->n * phsize);
 	f->ph = alloc(f->n * sizeof(*f->ph));
-	if (f->phoff > LLONG_MAX - 65536 || pread(f->fd, raw, f->n * phsize, (off_t)f->phoff) != (ssize_t)(f->n * phsize)) {
+	if (f->phoff > LLONG_MAX - 65536 ||
+	    pread(f->fd, raw, f->n * phsize, (off_t)f->phoff) != (ssize_t)(f->n * phsize)) {
 		free(raw);
 		return bad(f, "program headers lie behind the end of the file");
 	}
@@ -134,9 +139,11 @@ static struct err *measure(struct vm *vm, const struct elf_file *f, struct span 
 		const Elf64_Phdr *p = &f->ph[i];
 		if (p->p_type != PT_LOAD)
 			continue;
-		if (p->p_filesz > p->p_memsz || p->p_memsz > vm->va_limit || p->p_vaddr > vm->va_limit - p->p_memsz)
+		if (p->p_filesz > p->p_memsz || p->p_memsz > vm->va_limit ||
+		    p->p_vaddr > vm->va_limit - p->p_memsz)
 			return bad(f, "a segment has an impossible size or address");
-		if (p->p_filesz && (p->p_offset > LLONG_MAX - p->p_filesz - page || ((p->p_vaddr ^ p->p_offset) & (page - 1))))
+		if (p->p_filesz && (p->p_offset > LLONG_MAX - p->p_filesz - page ||
+				    ((p->p_vaddr ^ p->p_offset) & (page - 1))))
 			return bad(f, "a segment's file offset does not fit its address");
 		if (!p->p_memsz)
 			continue;
@@ -152,11 +159,14 @@ static struct err *map_segment(struct vm *vm, const struct elf_file *f, const El
 {
 	u64 page = vm->page_size, start = p->p_vaddr + bias, low = ROUND_DOWN(start, page);
 	u64 file_end = start + p->p_filesz, end = start + p->p_memsz, zero = ROUND_UP(file_end, page);
-	int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) | (p->p_flags & PF_X ? PROT_EXEC : 0);
+	int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
+		   (p->p_flags & PF_X ? PROT_EXEC : 0);
 	if (p->p_filesz) {
-		i64 got = vm_mmap(vm, low, file_end - low, prot, MAP_PRIVATE | MAP_FIXED, f->fd, p->p_offset - (start - low));
+		i64 got = vm_mmap(vm, low, file_end - low, prot, MAP_PRIVATE | MAP_FIXED, f->fd,
+				  p->p_offset - (start - low));
 		if (got < 0)
-			return err_errno((int)-got, "%s: cannot map a segment at %#llx", f->path, (unsigned long long)low);
+			return err_errno((int)-got, "%s: cannot map a segment at %#llx", f->path,
+					 (unsigned long long)low);
 	} else {
 		zero = low;
 	}
@@ -174,7 +184,8 @@ static struct err *map_segment(struct vm *vm, const struct elf_file *f, const El
 	if (end > zero) {
 		i64 got = vm_mmap(vm, zero, end - zero, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		if (got < 0)
-			return err_errno((int)-got, "%s: no memory for %llu bytes of zeros", f->path, (unsigned long long)(end - zero));
+			return err_errno((int)-got, "%s: no memory for %llu bytes of zeros", f->path,
+					 (unsigned long long)(end - zero));
 	}
 	return NULL;
 }
@@ -189,7 +200,8 @@ static u64 pie_base(struct vm *vm)
 	return base + (vm->va_limit > 4 * GiB ? (r & 0xfffffff) << 12 : 0);
 }
 
-static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_interp, struct span *s, u64 *ret_bias)
+static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_interp, struct span *s,
+			     u64 *ret_bias)
 {
 	struct err *e = measure(vm, f, s);
 	if (e)
@@ -205,7 +217,8 @@ static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_in
 		if (got < 0)
 			got = vm_mmap(vm, 0, len + s->align, PROT_NONE, flags, -1, 0);
 		if (got < 0)
-			return err_errno((int)-got, "%s: no room for %llu bytes", f->path, (unsigned long long)len);
+			return err_errno((int)-got, "%s: no room for %llu bytes", f->path,
+					 (unsigned long long)len);
 		u64 at = ROUND_UP((u64)got, s->align);
 		if (at != (u64)got)
 			vm_munmap(vm, (u64)got, at - (u64)got);
@@ -213,8 +226,8 @@ static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_in
 	} else {
 		i64 got = vm_mmap(vm, s->low, len, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
 		if (got < 0)
-			return err_errno((int)-got, "%s: its addresses %#llx to %#llx are not free", f->path, (unsigned long long)s->low,
-					 (unsigned long long)s->high);
+			return err_errno((int)-got, "%s: its addresses %#llx to %#llx are not free", f->path,
+					 (unsigned long long)s->low, (unsigned long long)s->high);
 	}
 	for (unsigned i = 0; i < f->n && !e; i++)
 		if (f->ph[i].p_type == PT_LOAD && f->ph[i].p_memsz)
@@ -230,7 +243,8 @@ static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_in
 			const Elf64_Phdr *p = &f->ph[i];
 			if (p->p_type != PT_LOAD || !p->p_memsz)
 				continue;
-			u64 low = ROUND_DOWN(p->p_vaddr, vm->page_size), high = ROUND_UP(p->p_vaddr + p->p_memsz, vm->page_size);
+			u64 low = ROUND_DOWN(p->p_vaddr, vm->page_size),
+			    high = ROUND_UP(p->p_vaddr + p->p_memsz, vm->page_size);
 			if (low <= at && at < high) {
 				at = high;
 				covered = true;
@@ -264,17 +278,20 @@ static struct err *open_interp(struct vm *vm, const char *path, int *ret_fd)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		struct err *e = err_errno(errno, "Could not open '%s'", path);
-		return err_hint(e, "the program's interpreter is not on this system: -L DIR (or QEMU_LD_PREFIX) names the folder of the guest's root");
+		return err_hint(e, "the program's interpreter is not on this system: -L DIR (or "
+				   "QEMU_LD_PREFIX) names the folder of the guest's root");
 	}
 	*ret_fd = fd;
 	return NULL;
 }
 
-static struct err *load_interp(struct vm *vm, const struct elf_file *prog, const Elf64_Phdr *p, struct image *im)
+static struct err *load_interp(struct vm *vm, const struct elf_file *prog, const Elf64_Phdr *p,
+			       struct image *im)
 {
 	char path[PATH_MAX];
 	if (p->p_filesz < 2 || p->p_filesz > sizeof(path) || p->p_offset > LLONG_MAX ||
-	    pread(prog->fd, path, p->p_filesz, (off_t)p->p_offset) != (ssize_t)p->p_filesz || path[p->p_filesz - 1])
+	    pread(prog->fd, path, p->p_filesz, (off_t)p->p_offset) != (ssize_t)p->p_filesz ||
+	    path[p->p_filesz - 1])
 		return bad(prog, "the name of its interpreter is damaged");
 	struct elf_file f = { .path = path, .fd = -1 };
 	struct span s;

@@ -21,13 +21,29 @@ struct sample {
 
 static void sample_make(struct sample *s, u16 type)
 {
-	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = type, .e_machine = EM_AARCH64,
-		.e_version = EV_CURRENT, .e_phoff = sizeof(eh), .e_ehsize = sizeof(eh), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 3 };
+	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			  .e_type = type,
+			  .e_machine = EM_AARCH64,
+			  .e_version = EV_CURRENT,
+			  .e_phoff = sizeof(eh),
+			  .e_ehsize = sizeof(eh),
+			  .e_phentsize = sizeof(Elf64_Phdr),
+			  .e_phnum = 3 };
 	u64 base = type == ET_EXEC ? 0x10000000 : 0;
 	eh.e_entry = base + 0x400;
 	Elf64_Phdr ph[3] = {
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = base, .p_filesz = 0x800, .p_memsz = 0x800, .p_align = PAGE },
-		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = PAGE, .p_vaddr = base + 4 * PAGE, .p_filesz = 0x100, .p_memsz = 5 * PAGE,
+		{ .p_type = PT_LOAD,
+		  .p_flags = PF_R | PF_X,
+		  .p_vaddr = base,
+		  .p_filesz = 0x800,
+		  .p_memsz = 0x800,
+		  .p_align = PAGE },
+		{ .p_type = PT_LOAD,
+		  .p_flags = PF_R | PF_W,
+		  .p_offset = PAGE,
+		  .p_vaddr = base + 4 * PAGE,
+		  .p_filesz = 0x100,
+		  .p_memsz = 5 * PAGE,
 		  .p_align = PAGE },
 		{ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W },
 	};
@@ -92,7 +108,8 @@ TEST(loader, maps_segments_zeros_and_holes)
 	CHECK_EQ(vm.brk_start, 0x10000000 + 9 * PAGE);
 	struct map_range r;
 	CHECK(vm_find(&vm, 0x10000000, &r) && r.prot == (PROT_READ | PROT_EXEC) && r.end == 0x10001000);
-	CHECK(vm_find(&vm, r.end, &r) && r.start == 0x10004000 && r.prot == (PROT_READ | PROT_WRITE) && r.end == 0x10009000);
+	CHECK(vm_find(&vm, r.end, &r) && r.start == 0x10004000 && r.prot == (PROT_READ | PROT_WRITE) &&
+	      r.end == 0x10009000);
 	u8 b[2];
 	CHECK(get_mem(&vm, b, 0x100040ff, 2) && b[0] == 0x5a && b[1] == 0);
 	CHECK(!get_mem(&vm, b, 0x10002000, 1));
@@ -173,7 +190,8 @@ TEST(loader, survives_random_headers)
 			sample_make(&s, i & 1 ? ET_EXEC : ET_DYN);
 			for (unsigned n = 1 + (i >> 1) % 4; n--;) {
 				x = x * 1664525u + 1013904223u;
-				unsigned at = 16 + (x >> 8) % (sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr) - 16);
+				unsigned at =
+				    16 + (x >> 8) % (sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr) - 16);
 				x = x * 1664525u + 1013904223u;
 				s.bytes[at] = (u8)(x >> 24);
 			}

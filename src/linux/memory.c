@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
@@ -70,16 +69,19 @@ static void split(struct map_node *n, u64 addr, struct map_node **ret_low, struc
 	}
 }
 
-static void free_tree(struct map_node *n)
+/* Gives the bytes of the guest that were in it. */
+static u64 free_tree(struct map_node *n)
 {
 	if (!n)
-		return;
-	free_tree(n->left);
-	free_tree(n->right);
+		return 0;
+	u64 bytes = n->r.kind == MAP_NODE_GUEST ? n->r.end - n->r.start : 0;
+	bytes += free_tree(n->left) + free_tree(n->right);
 	free(n);
+	return bytes;
 }
 
-static const struct map_node *lookup(const struct map_node *n, u64 addr) /* the range that holds addr or the next one above */
+static const struct map_node *lookup(const struct map_node *n,
+				     u64 addr) /* the range that holds addr or the next one above */
 {
 	const struct map_node *best = NULL;
 	while (n) {
@@ -117,12 +119,13 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 	struct map_node *low, *mid, *high;
 	split(vm->root, start, &low, &mid);
 	split(mid, end, &mid, &high);
-	free_tree(mid);
+	vm->bytes -= free_tree(mid);
 	if (!r) {
 		vm->root = join(low, high);
 		return;
 	}
 	struct map_range whole = *r;
+	vm->bytes += r->kind == MAP_NODE_GUEST ? end - start : 0;
 	whole.start = start;
 	whole.end = end;
 	struct map_node *n = pop_edge(&low, true);
@@ -144,7 +147,9 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 
 static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared)
 {
-	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC), .kind = MAP_NODE_GUEST, .shared = shared };
+	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+			       .kind = MAP_NODE_GUEST,
+			       .shared = shared };
 	set_range(vm, start, end, &r);
 }
 
@@ -188,15 +193,23 @@ bool vm_owns(struct vm *vm, u64 addr, u64 len)
 
 static bool has_exec(const struct vm *vm, u64 start, u64 end)
 {
-	for (const struct map_node *n = lookup(vm->root, start); n && n->r.start < end; n = lookup(vm->root, n->r.end))
+	for (const struct map_node *n = lookup(vm->root, start); n && n->r.start < end;
+	     n = lookup(vm->root, n->r.end))
 		if (n->r.prot & PROT_EXEC)
 			return true;
 	return false;
 }
 
+/* Whether RLIMIT_AS lets the guest have len bytes more. */
+static bool may_grow(const struct vm *vm, u64 len)
+{
+	return vm->limit_as.cur == ~0ull || (len <= vm->limit_as.cur && vm->bytes <= vm->limit_as.cur - len);
+}
+
 static int host_prot(u32 prot)
 {
-	return (int)((prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) | (prot & PROT_EXEC ? PROT_READ : 0));
+	return (int)((prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) |
+		     (prot & PROT_EXEC ? PROT_READ : 0));
 }
 
 static i64 host_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
@@ -216,7 +229,8 @@ static i64 claim(struct vm *vm, u64 start, u64 end)
 		u64 stop = n && n->r.start < end ? n->r.start : end;
 		if (stop > at) {
 			i64 got = host_mmap(vm, at, stop - at, PROT_NONE,
-					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+					    -1, 0);
 			if (got < 0 || (u64)got != at) {
 				if (got >= 0)
 					RAW2(SYS_munmap, g2h(vm, (u64)got), stop - at);
@@ -249,7 +263,8 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	if (got < 0 || !((u64)got & (page - 1)))
 		return got;
 	RAW2(SYS_munmap, g2h(vm, (u64)got), len);
-	i64 room = host_mmap(vm, 0, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	i64 room =
+	    host_mmap(vm, 0, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room < 0)
 		return room;
 	u64 at = ROUND_UP((u64)room, page);
@@ -264,19 +279,22 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	return got;
 }
 
-static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset, bool no_replace)
+static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset,
+		     bool no_replace)
 {
 	u64 end = addr + len;
 	const struct map_node *n = lookup(vm->root, addr);
 	if (!n || n->r.start >= end) { /* nothing there: the kernel says whether it is ours */
-		i64 got = host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE, fd, offset);
+		i64 got =
+		    host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE, fd, offset);
 		if (got >= 0 && (u64)got != addr) {
 			RAW2(SYS_munmap, g2h(vm, (u64)got), len);
 			got = -EEXIST;
 		}
 		return got == -EEXIST && !no_replace ? -ENOMEM : got;
 	}
-	for (const struct map_node *m = n; no_replace && m && m->r.start < end; m = lookup(vm->root, m->r.end))
+	for (const struct map_node *m = n; no_replace && m && m->r.start < end;
+	     m = lookup(vm->root, m->r.end))
 		if (m->r.kind == MAP_NODE_GUEST)
 			return -EEXIST;
 	i64 ret = claim(vm, addr, end);
@@ -301,8 +319,12 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 	flags &= ~(MAP_32BIT | 0x80 | MAP_GROWSDOWN); /* x86's own bits; a stack that grows by itself */
 	int hprot = host_prot((u32)prot);
 	pthread_rwlock_wrlock(&vm->lock);
-	i64 got;
+	i64 got = -ENOMEM;
 	bool code = false;
+	if (!may_grow(vm, len)) {
+		pthread_rwlock_unlock(&vm->lock);
+		return got;
+	}
 	if (fixed) {
 		code = has_exec(vm, addr, addr + len);
 		got = map_fixed(vm, addr, len, hprot, flags, fd, offset, !!(flags & MAP_FIXED_NOREPLACE));
@@ -346,7 +368,8 @@ i64 vm_munmap(struct vm *vm, u64 addr, u64 len)
 
 i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 {
-	if (addr & (vm->page_size - 1) || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
+	if (addr & (vm->page_size - 1) ||
+	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(len, vm->page_size);
 	if (end < addr)
@@ -387,8 +410,9 @@ i64 vm_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 		return -EFAULT;
 	if (new_len > vm->va_limit)
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED && (new_addr & (page - 1) || new_addr > vm->va_limit - new_len || !(flags & MREMAP_MAYMOVE) ||
-				     (new_addr < old + old_len && old < new_addr + new_len)))
+	if (flags & MREMAP_FIXED &&
+	    (new_addr & (page - 1) || new_addr > vm->va_limit - new_len || !(flags & MREMAP_MAYMOVE) ||
+	     (new_addr < old + old_len && old < new_addr + new_len)))
 		return -EINVAL;
 	pthread_rwlock_wrlock(&vm->lock);
 	i64 got = -EFAULT;
@@ -397,6 +421,9 @@ i64 vm_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 	if (!n || n->r.start > old || !owns(vm, old, old + MAX(old_len, page)))
 		goto out;
 	struct map_range was = n->r;
+	got = -ENOMEM;
+	if (new_len > old_len && !may_grow(vm, new_len - old_len))
+		goto out;
 	if (flags & MREMAP_FIXED) {
 		got = claim(vm, new_addr, new_addr + new_len);
 		if (got < 0)
@@ -448,7 +475,7 @@ i64 vm_madvise(struct vm *vm, u64 addr, u64 len, int advice)
 /* ---- brk ---- */
 void vm_brk_init(struct vm *vm, u64 addr)
 {
-	static const u64 sizes[] = { 64 * GiB, 4 * GiB, 512 * MiB, 64 * MiB, 8 * MiB, 1 * MiB };
+	static const u64 sizes[] = { 4 * GiB, 512 * MiB, 64 * MiB, 8 * MiB, 1 * MiB };
 	addr = ROUND_UP(addr, vm->page_size);
 	vm->brk_start = vm->brk = vm->brk_limit = addr;
 	pthread_rwlock_wrlock(&vm->lock);
@@ -471,15 +498,16 @@ void vm_brk_init(struct vm *vm, u64 addr)
 
 static bool brk_grow(struct vm *vm, u64 from, u64 to)
 {
-	for (const struct map_node *n = lookup(vm->root, from); n && n->r.start < to; n = lookup(vm->root, n->r.end))
+	for (const struct map_node *n = lookup(vm->root, from); n && n->r.start < to;
+	     n = lookup(vm->root, n->r.end))
 		if (n->r.kind != MAP_NODE_RESERVED)
 			return false;
-	struct rlimit lim;
-	if (!getrlimit(RLIMIT_DATA, &lim) && lim.rlim_cur != RLIM_INFINITY && to - vm->brk_start > lim.rlim_cur)
+	if (to - vm->brk_start > vm->limit_data.cur || !may_grow(vm, to - from))
 		return false;
 	if (claim(vm, from, to) < 0)
 		return false;
-	i64 got = host_mmap(vm, from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	i64 got = host_mmap(vm, from, to - from, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (got < 0)
 		return false;
 	set_guest(vm, from, to, PROT_READ | PROT_WRITE, false);
@@ -493,8 +521,9 @@ u64 vm_brk(struct vm *vm, u64 to)
 	if (to < vm->brk_start || to > vm->va_limit)
 		;
 	else if (new > old ? brk_grow(vm, old, new) : true) {
-		if (new < old && host_mmap(vm, new, old - new, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-					   -1, 0) >= 0) {
+		if (new < old &&
+		    host_mmap(vm, new, old - new, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) >= 0) {
 			struct map_range r = { .kind = MAP_NODE_RESERVED };
 			set_range(vm, new, old, &r);
 		}
@@ -538,7 +567,8 @@ i64 vm_shmat(struct vm *vm, int id, u64 addr, int flags)
 	got = RAW3(SYS_shmat, id, addr ? g2h(vm, addr) : NULL, flags & ~SHM_EXEC);
 	if (got >= 0 || got < -4095) {
 		got = (i64)h2g(vm, (void *)got);
-		u32 prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
+		u32 prot =
+		    PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
 		set_guest(vm, (u64)got, (u64)got + len, prot, true);
 	}
 	pthread_rwlock_unlock(&vm->lock);
@@ -582,9 +612,15 @@ struct err *vm_init(struct vm *vm)
 	vm->va_limit = MIN(BIT(vm->abi->va_bits), BIT(47) - 4096);
 	vm->mem_base = NULL;
 	vm->mem_mask = ~0ull;
+	vm->limit_as = vm->limit_data = (struct linux_limit){ ~0ull, ~0ull };
+	if (vm->opt->has_limits) {
+		vm->limit_as = vm->opt->limit_as;
+		vm->limit_data = vm->opt->limit_data;
+	}
 	vm->self_fd = vm->prefix_fd = vm->log_fd = -1;
 	if (vm->opt->base || (vm->opt->reserved && vm->opt->reserved < vm->va_limit))
-		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own", vm->abi->name);
+		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own",
+			       vm->abi->name);
 	return NULL;
 }
 

@@ -56,17 +56,23 @@ TEST(memory, fixed_mappings_never_hit_what_is_not_the_guests)
 	u8 *ours = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(ours, PAGE); /* a hole in front */
 	ours[PAGE] = 7;
-	CHECK_EQ(vm_mmap(&vm, (u64)ours + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), -ENOMEM);
-	CHECK_EQ(vm_mmap(&vm, (u64)ours, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), -ENOMEM);
+	CHECK_EQ(
+	    vm_mmap(&vm, (u64)ours + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+	    -ENOMEM);
+	CHECK_EQ(vm_mmap(&vm, (u64)ours, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		 -ENOMEM);
 	CHECK_EQ(vm_mprotect(&vm, (u64)ours + PAGE, PAGE, PROT_NONE), -ENOMEM);
 	CHECK_EQ(vm_munmap(&vm, (u64)ours + PAGE, PAGE), 0);
 	CHECK_EQ(vm_madvise(&vm, (u64)ours + PAGE, PAGE, MADV_DONTNEED), -ENOMEM);
 	CHECK_EQ(vm_mremap(&vm, (u64)ours + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0), -EFAULT);
 	CHECK_EQ(ours[PAGE], 7);
 	/* the guest's own range with a hole that we keep: the whole is refused, and nothing of it is lost */
-	CHECK_EQ(vm_mmap(&vm, (u64)ours, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), (u64)ours);
+	CHECK_EQ(vm_mmap(&vm, (u64)ours, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		 (u64)ours);
 	ours[0] = 9;
-	CHECK_EQ(vm_mmap(&vm, (u64)ours, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), -ENOMEM);
+	CHECK_EQ(vm_mmap(&vm, (u64)ours, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		 -ENOMEM);
 	CHECK_EQ(ours[0], 9);
 	CHECK_EQ(vm_munmap(&vm, (u64)ours, 3 * PAGE), 0);
 	CHECK_EQ(ours[PAGE], 7);
@@ -103,7 +109,9 @@ TEST(memory, brk_keeps_its_place)
 	CHECK_EQ(vm_brk(&vm, base + 4 * PAGE), base + 4 * PAGE);
 	CHECK_EQ(*(u8 *)(base + 3 * PAGE), 0);
 	/* what the guest maps into the way stops it */
-	CHECK_EQ(vm_mmap(&vm, base + 8 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), base + 8 * PAGE);
+	CHECK_EQ(
+	    vm_mmap(&vm, base + 8 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+	    base + 8 * PAGE);
 	CHECK_EQ(vm_brk(&vm, base + 9 * PAGE), base + 4 * PAGE);
 	munmap((void *)base, vm.brk_limit - base);
 	free_tree(vm.root);

@@ -77,18 +77,20 @@ static const char *range_name(const struct vm *vm, u64 start, u64 end, const cha
 }
 
 /* One line of the host's map, cut to what of it is the guest's. What it printed: false if nothing. */
-static bool print_range(struct thread *t, FILE *out, u64 start, u64 end, char share, u64 offset, const char *dev_inode, const char *name,
-			const char *rest)
+static bool print_range(struct thread *t, FILE *out, u64 start, u64 end, char share, u64 offset,
+			const char *dev_inode, const char *name, const char *rest)
 {
 	struct vm *vm = t->vm;
 	bool any = false;
 	bool is_file = name[0] == '/';
-	for (struct map_range r = { 0 }; vm_find(vm, start, &r) && r.start < end;) {
+	for (struct map_range r = { 0 }; start < end && vm_find(vm, start, &r) && r.start < end;) {
 		u64 lo = MAX(r.start, start), hi = MIN(r.end, end);
 		const char *label = range_name(vm, lo, hi, name);
-		int width = fprintf(out, "%08llx-%08llx %c%c%c%c %08llx %s", (unsigned long long)lo, (unsigned long long)hi,
-				    r.prot & PROT_READ ? 'r' : '-', r.prot & PROT_WRITE ? 'w' : '-', r.prot & PROT_EXEC ? 'x' : '-', share,
-				    (unsigned long long)(is_file ? offset + (lo - start) : offset), dev_inode);
+		int width =
+		    fprintf(out, "%08llx-%08llx %c%c%c%c %08llx %s", (unsigned long long)lo,
+			    (unsigned long long)hi, r.prot & PROT_READ ? 'r' : '-',
+			    r.prot & PROT_WRITE ? 'w' : '-', r.prot & PROT_EXEC ? 'x' : '-', share,
+			    (unsigned long long)(is_file ? offset + (lo - start) : offset), dev_inode);
 		if (label[0])
 			fprintf(out, "%*s%s\n", width < 73 ? 73 - width : 1, "", label);
 		else
@@ -112,9 +114,12 @@ static bool parse_line(const char *line, struct host_line *h)
 	char dev[32];
 	unsigned long inode;
 	int at = 0;
-	if (sscanf(line, "%llx-%llx %7s %llx %31s %lu%n", &start, &end, h->perms, &offset, dev, &inode, &at) != 6)
+	if (sscanf(line, "%llx-%llx %7s %llx %31s %lu%n", &start, &end, h->perms, &offset, dev, &inode,
+		   &at) != 6)
 		return false;
-	*h = (struct host_line){ .start = start, .end = end, .offset = offset, .perms = { 0, 0, 0, h->perms[3] } };
+	*h = (struct host_line){
+		.start = start, .end = end, .offset = offset, .perms = { 0, 0, 0, h->perms[3] }
+	};
 	snprintf(h->dev_inode, sizeof(h->dev_inode), "%s %lu", dev, inode);
 	while (line[at] == ' ')
 		at++;
@@ -141,7 +146,8 @@ static void make_maps(struct thread *t, int fd, const char *file)
 			if (mem)
 				fclose(mem);
 			if (have)
-				print_range(t, out, h.start, h.end, h.perms[3], h.offset, h.dev_inode, h.name, rest);
+				print_range(t, out, h.start, h.end, h.perms[3], h.offset, h.dev_inode, h.name,
+					    rest);
 			free(rest);
 			rest = NULL;
 			mem = details ? open_memstream(&rest, &rest_len) : NULL;
@@ -169,8 +175,10 @@ static void make_stat(struct thread *t, int fd, const char *path)
 	const struct {
 		unsigned field;
 		u64 value;
-	} own[] = { { 26, vm->code_start }, { 27, vm->code_end }, { 28, vm->start_stack }, { 45, vm->data_start }, { 46, vm->data_end },
-		{ 47, vm->brk_start }, { 48, vm->arg_start }, { 49, vm->arg_end }, { 50, vm->env_start }, { 51, vm->env_end } };
+	} own[] = { { 26, vm->code_start }, { 27, vm->code_end }, { 28, vm->start_stack },
+		    { 45, vm->data_start }, { 46, vm->data_end }, { 47, vm->brk_start },
+		    { 48, vm->arg_start },  { 49, vm->arg_end },  { 50, vm->env_start },
+		    { 51, vm->env_end } };
 	char line[2048];
 	int in = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = in < 0 ? -1 : read(in, line, sizeof(line) - 1);

@@ -57,8 +57,8 @@ static struct err *find_model(const struct guest *g, const char *spec, const voi
 		void *changed = NULL;
 		if (eq)
 			*eq++ = 0;
-		e = g->model_option ? g->model_option(model, opt, eq ? eq : "on", &changed) :
-				      err_new(ERR_INVALID, "CPU model '%s' has no option '%s'", m->name, opt);
+		e = g->model_option ? g->model_option(model, opt, eq ? eq : "on", &changed)
+				    : err_new(ERR_INVALID, "CPU model '%s' has no option '%s'", m->name, opt);
 		if (changed)
 			model = changed; /* lives as long as the process */
 	}
@@ -145,10 +145,20 @@ static void show_guest(struct vm *vm, const char *name)
 {
 	prctl(PR_SET_NAME, name, 0, 0, 0);
 	u64 now = (u64)sbrk(0);
-	struct prctl_mm_map map = { .start_code = vm->code_start, .end_code = vm->code_end, .start_data = vm->data_start, .end_data = vm->data_end,
-		.start_brk = now, .brk = now, .start_stack = vm->start_stack, .arg_start = vm->arg_start, .arg_end = vm->arg_end,
-		.env_start = vm->env_start, .env_end = vm->env_end, .auxv = g2h(vm, vm->auxv_addr), .auxv_size = (u32)vm->auxv_len,
-		.exe_fd = ~0u };
+	struct prctl_mm_map map = { .start_code = vm->code_start,
+				    .end_code = vm->code_end,
+				    .start_data = vm->data_start,
+				    .end_data = vm->data_end,
+				    .start_brk = now,
+				    .brk = now,
+				    .start_stack = vm->start_stack,
+				    .arg_start = vm->arg_start,
+				    .arg_end = vm->arg_end,
+				    .env_start = vm->env_start,
+				    .env_end = vm->env_end,
+				    .auxv = g2h(vm, vm->auxv_addr),
+				    .auxv_size = (u32)vm->auxv_len,
+				    .exe_fd = ~0u };
 	if (vm->mem_base == NULL && vm->auxv_len <= 44 * sizeof(u64))
 		prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
 }
@@ -172,7 +182,8 @@ static struct err *identify_program(struct vm *vm, int fd, const char *path)
 	const struct linux_abi *found = linux_identify(head, n > 0 ? (size_t)n : 0);
 	vm->abi = vm->opt->abi ? vm->opt->abi : found;
 	if (n < 4 || memcmp(head, "\177ELF", 4) != 0)
-		return err_new(ERR_CORRUPT, "Error while loading %s: Exec format error (not an ELF file)", path);
+		return err_new(ERR_CORRUPT, "Error while loading %s: Exec format error (not an ELF file)",
+			       path);
 	if (n < 52)
 		return err_new(ERR_CORRUPT, "Error while loading %s: the ELF header is cut off", path);
 	if (!found || found != vm->abi)
@@ -182,7 +193,8 @@ static struct err *identify_program(struct vm *vm, int fd, const char *path)
 
 bool linux_err_is_foreign(const struct err *e)
 {
-	return err_code(e) == ERR_UNSUPPORTED && strstr(err_text(e), "Invalid ELF image for this architecture");
+	return err_code(e) == ERR_UNSUPPORTED &&
+	       strstr(err_text(e), "Invalid ELF image for this architecture");
 }
 
 struct err *linux_run(const struct linux_options *o)
@@ -205,8 +217,16 @@ struct err *linux_run(const struct linux_options *o)
 	vm->exe = file_path(fd, o->path);
 	long was = syscall(SYS_personality, 0xffffffff);
 	vm->personality = was < 0 ? 0 : (u64)was;
-	const struct engine_config config = { .guest = vm->abi->guest, .model = vm->model, .interpret = o->interpret, .one_insn = o->one_insn,
-		.keep_dir = o->keep_dir, .log = o->log, .fetch = fetch, .user = vm };
+	const struct engine_config config = { .guest = vm->abi->guest,
+					      .model = vm->model,
+					      .interpret = o->interpret,
+					      .one_insn = o->one_insn,
+					      .stats = o->stats,
+					      .keep_dir = o->keep_dir,
+					      .log = o->log,
+					      .fetch = fetch,
+					      .user = vm };
+	struct sighand *sighand = signal_begin();
 	e = engine_new(&config, &vm->engine);
 	if (!e)
 		e = load_program(vm, fd, o->path, &im);
@@ -220,7 +240,7 @@ struct err *linux_run(const struct linux_options *o)
 	close(fd);
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
-	t->sighand = sighand_copy(NULL);
+	t->sighand = sighand;
 	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
 	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
 	show_guest(vm, name ? name + 1 : o->path);

@@ -19,11 +19,15 @@ typedef void host_handler_fn(int, void *, void *);
 #define HOST_IGNORE ((host_handler_fn *)(uintptr_t)SIG_IGN)
 /* Signals a fault can raise: never blocked on the host. */
 #define FAULTS (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGFPE) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP))
-#define DUMPS (FAULTS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
+#define DUMPS \
+	(FAULTS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
 #define IGNORED (SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH))
 #define STOPS (SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
-enum { SA_KNOWN = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | (int)SA_RESETHAND | 0x800 | 0x04000000 };
+enum {
+	SA_KNOWN = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |
+		   (int)SA_RESETHAND | 0x800 | 0x04000000
+};
 #define SS_AUTODISARM_ (1u << 31)
 
 /* clang-format off */
@@ -119,22 +123,28 @@ static void install(int sig, const struct guest_action *act)
 	host_sigaction(sig, fn, flags, ~FAULTS);
 }
 
-void signal_init(struct thread *t)
+struct sighand *signal_begin(void)
 {
-	u64 mask = 0;
-	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask));
-	t->mask = (t->vm->opt->restore_mask ? t->vm->opt->signal_mask : mask) & ~UNBLOCKABLE;
+	struct sighand *sh = sighand_copy(NULL);
 	for (int sig = 1; sig <= NSIG_GUEST; sig++) {
 		struct {
 			u64 handler, flags, restorer, mask;
 		} was = { 0 };
-		struct guest_action *act = &t->sighand->action[sig];
+		struct guest_action *act = &sh->action[sig];
 		if (SIGBIT(sig) & UNBLOCKABLE || RAW4(SYS_rt_sigaction, sig, NULL, &was, 8) < 0)
 			continue;
 		act->handler = was.handler == (u64)SIG_IGN ? (u64)SIG_IGN : (u64)SIG_DFL;
 		if (DUMPS & SIGBIT(sig))
 			install(sig, act);
 	}
+	return sh;
+}
+
+void signal_init(struct thread *t)
+{
+	u64 mask = 0;
+	RAW4(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask));
+	t->mask = (t->vm->opt->restore_mask ? t->vm->opt->signal_mask : mask) & ~UNBLOCKABLE;
 	signal_host_mask(t->mask);
 }
 
@@ -177,12 +187,14 @@ void signal_before_exec(struct thread *t, bool undo)
 /* ---- delivery ---- */
 static bool on_altstack(const struct thread *t, u64 sp)
 {
-	return !(t->alt_flags & SS_AUTODISARM_) && t->alt_size && sp > t->alt_base && sp - t->alt_base <= t->alt_size;
+	return !(t->alt_flags & SS_AUTODISARM_) && t->alt_size && sp > t->alt_base &&
+	       sp - t->alt_base <= t->alt_size;
 }
 
 static u32 altstack_state(const struct thread *t, u64 sp)
 {
-	return (t->alt_size ? on_altstack(t, sp) ? SS_ONSTACK : 0 : SS_DISABLE) | (t->alt_flags & SS_AUTODISARM_);
+	return (t->alt_size ? on_altstack(t, sp) ? SS_ONSTACK : 0 : SS_DISABLE) |
+	       (t->alt_flags & SS_AUTODISARM_);
 }
 
 static NORETURN void die_by(int sig)
@@ -205,7 +217,8 @@ void signal_die(struct thread *t, const siginfo_t *info)
 		if (!getrlimit(RLIMIT_CORE, &none))
 			none.rlim_cur = 0;
 		setrlimit(RLIMIT_CORE, &none);
-		dprintf(2, "qemu: uncaught target signal %d (%s) - %s\n", sig, sigdescr_np(sig), dumped ? "core dumped" : "core not dumped");
+		dprintf(2, "qemu: uncaught target signal %d (%s) - %s\n", sig, sigdescr_np(sig),
+			dumped ? "core dumped" : "core not dumped");
 	}
 	die_by(sig);
 }
@@ -255,9 +268,15 @@ static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 	}
 	t->restart = false;
 	u64 sp = t->abi->sp(t->cpu);
-	struct sigframe_info f = { .sig = sig, .info = info, .action = &act, .old_mask = t->mask, .sp = sp,
-		.stack_base = t->alt_base, .stack_size = t->alt_size, .stack_flags = altstack_state(t, sp),
-		.trampoline = vdso_sigreturn(t->vm) };
+	struct sigframe_info f = { .sig = sig,
+				   .info = info,
+				   .action = &act,
+				   .old_mask = t->mask,
+				   .sp = sp,
+				   .stack_base = t->alt_base,
+				   .stack_size = t->alt_size,
+				   .stack_flags = altstack_state(t, sp),
+				   .trampoline = vdso_sigreturn(t->vm) };
 	if (is_fault) {
 		f.fault_addr = t->fault_addr;
 		f.fault_esr = t->fault_esr;
@@ -412,7 +431,8 @@ i64 sys_rt_sigpending(CALL_ARGS)
 	return put_set(t, a[0], (set | t->held_set) & t->mask, a[1]) ? 0 : -EFAULT;
 }
 
-i64 signal_wait_with(struct thread *t, u64 mask, i64 (*call)(struct thread *t, const u64 *a, const u64 *host_mask), const u64 *a)
+i64 signal_wait_with(struct thread *t, u64 mask,
+		     i64 (*call)(struct thread *t, const u64 *a, const u64 *host_mask), const u64 *a)
 {
 	u64 host_mask = mask & ~FAULTS;
 	if (t->held_set & ~mask) {
@@ -482,7 +502,9 @@ i64 sys_sigaltstack(CALL_ARGS)
 {
 	stack_t ss;
 	u64 sp = t->abi->sp(t->cpu);
-	stack_t old = { .ss_sp = (void *)t->alt_base, .ss_size = t->alt_size, .ss_flags = (int)altstack_state(t, sp) };
+	stack_t old = { .ss_sp = (void *)t->alt_base,
+			.ss_size = t->alt_size,
+			.ss_flags = (int)altstack_state(t, sp) };
 	if (a[0]) {
 		if (!get_struct(t->vm, LAYOUT_stack, &ss, a[0]))
 			return -EFAULT;

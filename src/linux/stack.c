@@ -80,7 +80,8 @@ static void random_bytes(const struct linux_options *opt, u8 out[16])
 	}
 }
 
-static void fill_auxv(struct auxv *v, struct vm *vm, const struct image *im, u64 random, u64 platform, u64 execfn)
+static void fill_auxv(struct auxv *v, struct vm *vm, const struct image *im, u64 random, u64 platform,
+		      u64 execfn)
 {
 	const struct linux_abi *abi = vm->abi;
 	if (vm->vdso)
@@ -109,13 +110,15 @@ static void fill_auxv(struct auxv *v, struct vm *vm, const struct image *im, u64
 	aux(v, AT_NULL, 0);
 }
 
-struct err *stack_build(struct vm *vm, const struct image *im, char **argv, char **envp, const char *execfn, u64 *ret_sp)
+struct err *stack_build(struct vm *vm, const struct image *im, char **argv, char **envp, const char *execfn,
+			u64 *ret_sp)
 {
 	unsigned argc, envc, word = vm->abi->word;
 	u64 strings = strings_size(argv, &argc) + strings_size(envp, &envc) + strlen(execfn) + 4096;
 	u64 size = stack_size(vm, strings);
 	int prot = PROT_READ | PROT_WRITE | (im->exec_stack ? PROT_EXEC : 0);
-	i64 low = vm_mmap(vm, 0, size + GUARD, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	i64 low = vm_mmap(vm, 0, size + GUARD, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+			  -1, 0);
 	if (low < 0)
 		return err_errno((int)-low, "no room for a stack of %llu bytes", (unsigned long long)size);
 	vm_mprotect(vm, (u64)low, GUARD, PROT_NONE);
@@ -159,7 +162,9 @@ struct err *stack_build(struct vm *vm, const struct image *im, char **argv, char
 	vm->auxv_len = p - vm->auxv_addr;
 	vm->start_stack = *ret_sp = b.sp;
 	free(at);
-	return ok ? NULL : err_new(ERR_IO, "the arguments do not fit the stack of %llu bytes", (unsigned long long)size);
+	return ok ? NULL
+		  : err_new(ERR_IO, "the arguments do not fit the stack of %llu bytes",
+			    (unsigned long long)size);
 }
 
 /* ---- vDSO ---- */
@@ -200,11 +205,15 @@ static void vdso_make(const struct linux_abi *abi, struct vdso_layout *v)
 {
 	enum { CODE = offsetof(struct vdso_layout, code) };
 	u32 len = 1, n = 1;
-	u32 soname = add_str(v->str, &len, "linux-vdso.so.1"), version = add_str(v->str, &len, abi->vdso_version);
+	u32 soname = add_str(v->str, &len, "linux-vdso.so.1"),
+	    version = add_str(v->str, &len, abi->vdso_version);
 	memcpy(v->code, abi->vdso_code, abi->vdso_words * 4);
 	for (const struct vdso_entry *e = abi->vdso_entries; e->name; e++, n++) {
-		v->sym[n] = (Elf64_Sym){ .st_name = add_str(v->str, &len, e->name), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1,
-			.st_value = CODE + e->at * 4u, .st_size = 12 };
+		v->sym[n] = (Elf64_Sym){ .st_name = add_str(v->str, &len, e->name),
+					 .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					 .st_shndx = 1,
+					 .st_value = CODE + e->at * 4u,
+					 .st_size = 12 };
 		v->versym[n] = 2;
 	}
 	v->hash[0] = 1;
@@ -212,23 +221,52 @@ static void vdso_make(const struct linux_abi *abi, struct vdso_layout *v)
 	v->hash[2] = n - 1;
 	for (u32 i = n - 1; i > 0; i--)
 		v->hash[3 + i] = i - 1;
-	v->def[0] = (Elf64_Verdef){ 1, VER_FLG_BASE, 1, 1, elf_hash("linux-vdso.so.1"), 2 * sizeof(Elf64_Verdef), sizeof(Elf64_Verdef) };
-	v->def[1] = (Elf64_Verdef){ 1, 0, 2, 1, elf_hash(abi->vdso_version), sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux), 0 };
+	v->def[0] = (Elf64_Verdef){ 1,
+				    VER_FLG_BASE,
+				    1,
+				    1,
+				    elf_hash("linux-vdso.so.1"),
+				    2 * sizeof(Elf64_Verdef),
+				    sizeof(Elf64_Verdef) };
+	v->def[1] = (Elf64_Verdef){
+		1, 0, 2, 1, elf_hash(abi->vdso_version), sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux), 0
+	};
 	v->aux[0] = (Elf64_Verdaux){ soname, 0 };
 	v->aux[1] = (Elf64_Verdaux){ version, 0 };
 	const Elf64_Dyn dyn[] = {
-		{ DT_HASH, { offsetof(struct vdso_layout, hash) } }, { DT_STRTAB, { offsetof(struct vdso_layout, str) } },
-		{ DT_SYMTAB, { offsetof(struct vdso_layout, sym) } }, { DT_STRSZ, { len } }, { DT_SYMENT, { sizeof(Elf64_Sym) } },
-		{ DT_SONAME, { soname } }, { DT_VERDEF, { offsetof(struct vdso_layout, def) } }, { DT_VERDEFNUM, { 2 } },
-		{ DT_VERSYM, { offsetof(struct vdso_layout, versym) } }, { DT_NULL, { 0 } },
+		{ DT_HASH, { offsetof(struct vdso_layout, hash) } },
+		{ DT_STRTAB, { offsetof(struct vdso_layout, str) } },
+		{ DT_SYMTAB, { offsetof(struct vdso_layout, sym) } },
+		{ DT_STRSZ, { len } },
+		{ DT_SYMENT, { sizeof(Elf64_Sym) } },
+		{ DT_SONAME, { soname } },
+		{ DT_VERDEF, { offsetof(struct vdso_layout, def) } },
+		{ DT_VERDEFNUM, { 2 } },
+		{ DT_VERSYM, { offsetof(struct vdso_layout, versym) } },
+		{ DT_NULL, { 0 } },
 	};
 	memcpy(v->dyn, dyn, sizeof(dyn));
-	v->load = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = sizeof(*v), .p_memsz = sizeof(*v), .p_align = 4096 };
-	v->dynamic = (Elf64_Phdr){ .p_type = PT_DYNAMIC, .p_flags = PF_R, .p_offset = offsetof(struct vdso_layout, dyn),
-		.p_vaddr = offsetof(struct vdso_layout, dyn), .p_filesz = sizeof(v->dyn), .p_memsz = sizeof(v->dyn), .p_align = 8 };
-	v->eh = (Elf64_Ehdr){ .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_DYN,
-		.e_machine = abi->machine, .e_version = EV_CURRENT, .e_phoff = offsetof(struct vdso_layout, load), .e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2, .e_shentsize = sizeof(Elf64_Shdr) };
+	v->load = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_filesz = sizeof(*v),
+				.p_memsz = sizeof(*v),
+				.p_align = 4096 };
+	v->dynamic = (Elf64_Phdr){ .p_type = PT_DYNAMIC,
+				   .p_flags = PF_R,
+				   .p_offset = offsetof(struct vdso_layout, dyn),
+				   .p_vaddr = offsetof(struct vdso_layout, dyn),
+				   .p_filesz = sizeof(v->dyn),
+				   .p_memsz = sizeof(v->dyn),
+				   .p_align = 8 };
+	v->eh = (Elf64_Ehdr){ .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			      .e_type = ET_DYN,
+			      .e_machine = abi->machine,
+			      .e_version = EV_CURRENT,
+			      .e_phoff = offsetof(struct vdso_layout, load),
+			      .e_ehsize = sizeof(Elf64_Ehdr),
+			      .e_phentsize = sizeof(Elf64_Phdr),
+			      .e_phnum = 2,
+			      .e_shentsize = sizeof(Elf64_Shdr) };
 }
 
 /* Placed where the guest's code may be: readable and executable. Other word sizes and byte orders have none yet and use sa_restorer. */
@@ -240,12 +278,14 @@ u64 vdso_map(struct vm *vm)
 		return 0;
 	vdso_make(abi, &v);
 	i64 at = vm_mmap(vm, 0, sizeof(v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at < 0 || !put_mem(vm, (u64)at, &v, sizeof(v)) || vm_mprotect(vm, (u64)at, sizeof(v), PROT_READ | PROT_EXEC) < 0)
+	if (at < 0 || !put_mem(vm, (u64)at, &v, sizeof(v)) ||
+	    vm_mprotect(vm, (u64)at, sizeof(v), PROT_READ | PROT_EXEC) < 0)
 		return 0;
 	return vm->vdso = (u64)at;
 }
 
 u64 vdso_sigreturn(const struct vm *vm)
 {
-	return vm->vdso ? vm->vdso + offsetof(struct vdso_layout, code) + vm->abi->vdso_entries[0].at * 4u : 0;
+	return vm->vdso ? vm->vdso + offsetof(struct vdso_layout, code) + vm->abi->vdso_entries[0].at * 4u
+			: 0;
 }

@@ -305,7 +305,8 @@ void strace_leave(struct thread *t, const struct call *call, i64 r)
 
 void strace_signal(struct thread *t, const siginfo_t *info)
 {
-	static const struct name codes[] = { N(SI_USER), N(SI_QUEUE), N(SI_TIMER), N(SI_TKILL), N(SI_KERNEL), { 0, NULL } };
+	static const struct name codes[] = { N(SI_USER),  N(SI_QUEUE),	N(SI_TIMER),
+					     N(SI_TKILL), N(SI_KERNEL), { 0, NULL } };
 	struct strace_line l = { .len = 0 };
 	add(&l, "--- ");
 	add_signal(&l, (u64)info->si_signo);
@@ -318,7 +319,8 @@ void strace_signal(struct thread *t, const siginfo_t *info)
 		add_name(&l, codes, (u64)info->si_code);
 	if (info->si_code <= 0)
 		add(&l, ", si_pid=%d, si_uid=%d", info->si_pid, info->si_uid);
-	else if (info->si_signo == SIGSEGV || info->si_signo == SIGBUS || info->si_signo == SIGILL || info->si_signo == SIGFPE)
+	else if (info->si_signo == SIGSEGV || info->si_signo == SIGBUS || info->si_signo == SIGILL ||
+		 info->si_signo == SIGFPE)
 		add(&l, ", si_addr=%p", info->si_addr);
 	add(&l, "} ---\n");
 	put_line(t, &l);

@@ -105,12 +105,14 @@ static void handle_event(struct thread *t, enum ir_event ev)
 		break;
 	case EV_FETCH:
 		if (cpu->pc & (t->vm->abi->guest->insn_min - 1u))
-			signal_fault(t, SIGBUS, BUS_ADRALN, cpu->pc, t->abi->fault_esr ? t->abi->fault_esr(cpu, ev) : 0);
+			signal_fault(t, SIGBUS, BUS_ADRALN, cpu->pc,
+				     t->abi->fault_esr ? t->abi->fault_esr(cpu, ev) : 0);
 		else
 			memory_fault(t, cpu->fault_addr, PROT_EXEC, ev);
 		break;
 	case EV_ALIGN:
-		signal_fault(t, SIGBUS, BUS_ADRALN, cpu->fault_addr, t->abi->fault_esr ? t->abi->fault_esr(cpu, ev) : 0);
+		signal_fault(t, SIGBUS, BUS_ADRALN, cpu->fault_addr,
+			     t->abi->fault_esr ? t->abi->fault_esr(cpu, ev) : 0);
 		break;
 	case EV_FLOAT:
 		signal_fault(t, SIGFPE, FPE_FLTINV, cpu->pc, 0);
@@ -153,19 +155,22 @@ static void robust_exit(struct thread *t)
 	u64 head = t->robust_head, entry, offset, pending;
 	unsigned word = vm->abi->word;
 	u32 tid = (u32)RAW1(SYS_gettid, 0);
-	if (!head || !get_word(vm, head, &entry) || !get_word(vm, head + word, &offset) || !get_word(vm, head + 2 * word, &pending))
+	if (!head || !get_word(vm, head, &entry) || !get_word(vm, head + word, &offset) ||
+	    !get_word(vm, head + 2 * word, &pending))
 		return;
 	for (unsigned n = 0; n < 2048 && (entry & ~1ull) != head; n++) {
 		u64 at = (entry & ~1ull) + offset, next;
 		u32 val;
 		bool more = get_word(vm, entry & ~1ull, &next);
-		if ((entry & ~1ull) != pending && !(entry & 1) && get_u32(vm, at, &val) && (val & FUTEX_TID_MASK) == tid) {
+		if ((entry & ~1ull) != pending && !(entry & 1) && get_u32(vm, at, &val) &&
+		    (val & FUTEX_TID_MASK) == tid) {
 			u32 *p = g2h(vm, at), new;
 			do {
 				val = __atomic_load_n(p, __ATOMIC_SEQ_CST);
 				new = (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 			} while ((val & FUTEX_TID_MASK) == tid &&
-				 !__atomic_compare_exchange_n(p, &val, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+				 !__atomic_compare_exchange_n(p, &val, new, false, __ATOMIC_SEQ_CST,
+							      __ATOMIC_SEQ_CST));
 			if (val & FUTEX_WAITERS)
 				futex_wake(p, 1);
 		}
@@ -235,7 +240,8 @@ static struct thread *child_new(struct clone_request *q)
 {
 	struct thread *t = q->parent, *c = thread_new(t->vm);
 	const struct guest *g = t->abi->guest;
-	memcpy((u8 *)c->cpu + sizeof(struct cpu), (u8 *)t->cpu + sizeof(struct cpu), g->state_size - sizeof(struct cpu));
+	memcpy((u8 *)c->cpu + sizeof(struct cpu), (u8 *)t->cpu + sizeof(struct cpu),
+	       g->state_size - sizeof(struct cpu));
 	c->cpu->pc = t->cpu->pc;
 	c->cpu->key = t->cpu->key;
 	c->cpu->fp_flags = t->cpu->fp_flags;
@@ -338,8 +344,10 @@ static int borrowed_main(void *arg)
 static i64 clone_borrowed(struct clone_request *q)
 {
 	struct thread *t = q->parent;
-	u64 flags = (q->flags & ~(u64)(CLONE_SETTLS | CLONE_VFORK | CLONE_CLEAR_SIGHAND)) | CLONE_VFORK | (u64)q->exit_signal;
-	void *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	u64 flags = (q->flags & ~(u64)(CLONE_SETTLS | CLONE_VFORK | CLONE_CLEAR_SIGHAND)) | CLONE_VFORK |
+		    (u64)q->exit_signal;
+	void *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
 	struct thread *before = thread_self();
@@ -397,7 +405,8 @@ static i64 fork_raw(struct clone_request *q)
 {
 	struct thread *t = q->parent;
 	struct clone_args args = q->host;
-	args.flags = q->flags & ~(u64)(CLONE_SETTLS | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID);
+	args.flags =
+	    q->flags & ~(u64)(CLONE_SETTLS | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID);
 	args.exit_signal = (u64)q->exit_signal;
 	args.stack = args.stack_size = args.tls = args.child_tid = args.parent_tid = 0;
 	args.pidfd = q->flags & CLONE_PIDFD ? (u64)ptr_arg(t, q->pidfd) : 0;
@@ -462,9 +471,11 @@ static i64 clone_fork(struct clone_request *q)
 
 static i64 do_clone(struct thread *t, struct clone_request *q)
 {
-	const u64 namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	const u64 namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+			       CLONE_NEWUTS | CLONE_NEWCGROUP;
 	q->parent = t;
-	if ((q->flags & CLONE_THREAD && !(q->flags & CLONE_SIGHAND)) || (q->flags & CLONE_SIGHAND && !(q->flags & CLONE_VM)) ||
+	if ((q->flags & CLONE_THREAD && !(q->flags & CLONE_SIGHAND)) ||
+	    (q->flags & CLONE_SIGHAND && !(q->flags & CLONE_VM)) ||
 	    (q->flags & CLONE_FS && q->flags & (CLONE_NEWNS | CLONE_NEWUSER)) ||
 	    (q->flags & CLONE_THREAD && q->flags & (namespaces | CLONE_PIDFD)) ||
 	    (q->flags & CLONE_PIDFD && q->flags & CLONE_PARENT_SETTID && !q->is_clone3))
@@ -482,8 +493,13 @@ static i64 do_clone(struct thread *t, struct clone_request *q)
 
 i64 sys_clone(CALL_ARGS)
 {
-	struct clone_request q = { .flags = a[0] & ~(u64)CSIGNAL & 0xffffffff, .exit_signal = (int)(a[0] & CSIGNAL), .sp = a[1],
-		.parent_tid = a[2], .tls = a[3], .child_tid = a[4], .pidfd = a[2] };
+	struct clone_request q = { .flags = a[0] & ~(u64)CSIGNAL & 0xffffffff,
+				   .exit_signal = (int)(a[0] & CSIGNAL),
+				   .sp = a[1],
+				   .parent_tid = a[2],
+				   .tls = a[3],
+				   .child_tid = a[4],
+				   .pidfd = a[2] };
 	q.flags &= ~(u64)CLONE_DETACHED;
 	return do_clone(t, &q);
 }
@@ -502,9 +518,16 @@ i64 sys_clone3(CALL_ARGS)
 	for (u64 at = sizeof(args); at < size; at++)
 		if (!get_mem(t->vm, rest, a[0] + at, 1) || rest[0])
 			return -E2BIG;
-	struct clone_request q = { .flags = args.flags, .exit_signal = (int)args.exit_signal, .parent_tid = args.parent_tid,
-		.child_tid = args.child_tid, .tls = args.tls, .pidfd = args.pidfd, .host = args, .is_clone3 = true };
-	if (args.flags & (CSIGNAL | CLONE_DETACHED) || args.exit_signal > NSIG_GUEST || !args.stack != !args.stack_size ||
+	struct clone_request q = { .flags = args.flags,
+				   .exit_signal = (int)args.exit_signal,
+				   .parent_tid = args.parent_tid,
+				   .child_tid = args.child_tid,
+				   .tls = args.tls,
+				   .pidfd = args.pidfd,
+				   .host = args,
+				   .is_clone3 = true };
+	if (args.flags & (CSIGNAL | CLONE_DETACHED) || args.exit_signal > NSIG_GUEST ||
+	    !args.stack != !args.stack_size ||
 	    (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal) ||
 	    (args.flags & CLONE_CLEAR_SIGHAND && args.flags & CLONE_SIGHAND))
 		return -EINVAL;

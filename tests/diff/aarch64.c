@@ -17,7 +17,7 @@ static const void *model(void)
 {
 	static struct arm64_model m;
 	m = *(const struct arm64_model *)arm64_models[0].data;
-	m.dczid = 7;
+	m.dczid = diff_option("zva") ? (u8)diff_option("zva") : m.dczid;
 	m.features &= ~(BIT(ARM64_WFXT) | BIT(ARM64_XS));
 	return &m;
 }

@@ -27,6 +27,9 @@ static inline bool one_in(struct rng *r, u64 n)
 }
 u64 rnd_value(struct rng *r); /* an integer, often one with an edge */
 
+/* A number given as --set NAME=N, 0 without: what the guest's part of the test must know of the other side. */
+u64 diff_option(const char *name);
+
 struct diff_guest {
 	const char *name;
 	const struct guest *guest;

@@ -7,6 +7,7 @@
  *     --count N     tests a pattern (50)      --seed N
  *     --only NAME   this group or pattern     --all      every mismatch, not one a pattern
  *     --untested    names what no test was made for
+ *     --set zva=7   AArch64: the other side's DC ZVA block, as in DCZID_EL0
  */
 #include "diff.h"
 #include "base/err.h"
@@ -19,6 +20,18 @@
 #include <unistd.h>
 
 static const struct diff_guest *const diff_guests[] = { &diff_aarch64, NULL };
+
+static const char *options[8]; /* NAME=N */
+static unsigned n_options;
+
+u64 diff_option(const char *name)
+{
+	size_t len = strlen(name);
+	for (unsigned i = 0; i < n_options; i++)
+		if (strncmp(options[i], name, len) == 0 && options[i][len] == '=')
+			return strtoull(options[i] + len + 1, NULL, 0);
+	return 0;
+}
 
 /* ---- random numbers and fields ---- */
 u64 rnd_value(struct rng *r)
@@ -457,6 +470,8 @@ int main(int argc, char **argv)
 			count = (unsigned)strtoul(argv[++i], NULL, 0);
 		else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0)
 			seed = strtoull(argv[++i], NULL, 0);
+		else if (i + 1 < argc && strcmp(argv[i], "--set") == 0 && n_options < LEN(options))
+			options[n_options++] = argv[++i];
 		else if (i + 1 < argc && strcmp(argv[i], "--only") == 0)
 			only = argv[++i];
 		else

@@ -1,7 +1,6 @@
 #include "base/loop/loop.h"
 #include "base/coroutine.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +18,7 @@ struct loop_fd {
 	u32 events;
 	void (*fn)(void *arg, u32 events);
 	void *arg;
-	bool dead, own; /* own: fd is a duplicate, closed with the watch */
+	bool dead;
 	struct loop_fd *next_dead;
 };
 
@@ -43,6 +42,8 @@ struct work {
 
 struct loop {
 	int epoll, event;
+	struct fd_wait **waits; /* by descriptor */
+	size_t n_waits;
 	struct loop_timer *timers; /* soonest first */
 	struct loop_fd *dead; /* unwatched; freed when no event can name them any more */
 	pthread_mutex_t lock;
@@ -102,6 +103,9 @@ void loop_done(void)
 		l->dead = w->next_dead;
 		free(w);
 	}
+	for (size_t i = 0; i < l->n_waits; i++)
+		free(l->waits[i]);
+	free(l->waits);
 	close(l->epoll);
 	close(l->event);
 	pthread_mutex_destroy(&l->lock);
@@ -194,13 +198,7 @@ struct loop_fd *loop_watch(struct loop *l, int fd, u32 events, void (*fn)(void *
 	struct loop_fd *w = alloc(sizeof(*w));
 	*w = (struct loop_fd){ .loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg };
 	struct epoll_event ev = { .events = events, .data.ptr = w };
-	int r = epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev);
-	if (r && errno == EEXIST) { /* one waits to read, another to write: epoll takes a number once only */
-		w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		w->own = w->fd >= 0;
-		r = epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev);
-	}
-	if (r)
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev))
 		perror("rhea: cannot watch a descriptor");
 	return w;
 }
@@ -217,8 +215,6 @@ void loop_watch_change(struct loop_fd *w, u32 events)
 void loop_unwatch(struct loop_fd *w)
 {
 	epoll_ctl(w->loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
-	if (w->own)
-		close(w->fd);
 	w->dead = true;
 	w->next_dead = w->loop->dead;
 	w->loop->dead = w;
@@ -313,27 +309,62 @@ int work_run(int (*fn)(void *), void *arg)
 
 /* ---- coroutines that wait ---- */
 
+/* Coroutines that wait for a descriptor: one to read, one to write; the kernel takes one watch a descriptor. */
 struct fd_wait {
-	struct co *co;
+	struct co *in, *out;
 	struct loop_fd *watch;
 };
 
-static void fd_ready(void *arg, u32 events UNUSED)
+static void watch_for(struct loop *l, int fd, struct fd_wait *w);
+
+static void fd_ready(void *arg, u32 events)
 {
-	struct fd_wait *w = arg;
-	loop_unwatch(w->watch);
-	co_enter(w->co);
+	struct loop *l = loop_here();
+	int fd = (intptr_t)arg;
+	struct fd_wait *w = l->waits[fd];
+	bool broken = events & (EPOLLERR | EPOLLHUP);
+	struct co *in = events & EPOLLIN || broken ? w->in : NULL,
+		  *out = events & EPOLLOUT || broken ? w->out : NULL;
+	if (in)
+		w->in = NULL;
+	if (out)
+		w->out = NULL;
+	watch_for(l, fd, w);
+	if (in)
+		co_enter(in);
+	if (out)
+		co_enter(out);
+}
+
+static void watch_for(struct loop *l, int fd, struct fd_wait *w)
+{
+	u32 events = (w->in ? EPOLLIN : 0) | (w->out ? EPOLLOUT : 0);
+	if (w->watch && events) {
+		loop_watch_change(w->watch, events);
+	} else if (events) {
+		w->watch = loop_watch(l, fd, events, fd_ready, (void *)(intptr_t)fd);
+	} else if (w->watch) {
+		loop_unwatch(w->watch);
+		w->watch = NULL;
+	}
 }
 
 void co_wait_fd(int fd, u32 events)
 {
 	if (!co_self()) {
 		struct pollfd p = { .fd = fd, .events = events };
-		poll(&p, 1, -1);
+		ppoll(&p, 1, NULL, NULL);
 		return;
 	}
-	struct fd_wait w = { .co = co_self() };
-	w.watch = loop_watch(loop_here(), fd, events, fd_ready, &w);
+	struct loop *l = loop_here();
+	size_t had = l->n_waits;
+	l->waits = grow(l->waits, &l->n_waits, (size_t)fd + 1, sizeof(*l->waits));
+	memset(l->waits + had, 0, (l->n_waits - had) * sizeof(*l->waits));
+	if (!l->waits[fd])
+		l->waits[fd] = alloc(sizeof(struct fd_wait));
+	struct fd_wait *w = l->waits[fd];
+	*(events & EPOLLOUT ? &w->out : &w->in) = co_self();
+	watch_for(l, fd, w);
 	co_yield ();
 }
 

@@ -24,7 +24,7 @@ struct loop_job {
 void loop_post(struct loop *l, struct loop_job *job);
 
 struct loop_fd;
-/* Calls fn(arg, events) when descriptor fd is ready; events: EPOLLIN, EPOLLOUT. A descriptor may be watched several times. */
+/* Calls fn(arg, events) when descriptor fd is ready; events: EPOLLIN, EPOLLOUT. */
 struct loop_fd *loop_watch(struct loop *l, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg);
 void loop_watch_change(struct loop_fd *w, u32 events);
 void loop_unwatch(struct loop_fd *w);
@@ -41,7 +41,7 @@ i64 loop_now(void); /* monotonic nanoseconds */
  * coroutine fn simply runs here.
  */
 int work_run(int (*fn)(void *arg), void *arg);
-/* Waits for the descriptor, as a coroutine or with poll(). */
+/* Waits for the descriptor, as a coroutine (one for EPOLLIN and one for EPOLLOUT at a time) or with poll(). */
 void co_wait_fd(int fd, u32 events);
 void co_sleep(i64 nanoseconds);
 /* Runs fn(arg) as a coroutine and the loop until it ended. */

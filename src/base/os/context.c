@@ -125,16 +125,39 @@ void context_free(struct context *ctx)
 	free(ctx->other);
 }
 
-void context_switch(struct context *from, struct context *to)
-{
 #if defined(__SANITIZE_ADDRESS__)
-	/* Main stacks have no bounds here; the runtime learns them when they are left. */
-	void *fake;
-	__sanitizer_start_switch_fiber(&fake, to->stack, to->stack_size);
-	swap(from, to);
+/* A thread's own stack has no bounds here until it is left for the first time: the runtime knows them. */
+static __thread struct context *leaving;
+
+static void arrive(void *fake)
+{
 	const void *bottom;
 	size_t size;
 	__sanitizer_finish_switch_fiber(fake, &bottom, &size);
+	if (!leaving->stack) {
+		leaving->stack = (void *)bottom;
+		leaving->stack_size = size;
+	}
+}
+
+void context_arrived(void)
+{
+	arrive(NULL);
+}
+#else
+void context_arrived(void)
+{
+}
+#endif
+
+void context_switch(struct context *from, struct context *to)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	void *fake;
+	leaving = from;
+	__sanitizer_start_switch_fiber(&fake, to->stack, to->stack_size);
+	swap(from, to);
+	arrive(fake);
 #elif defined(__SANITIZE_THREAD__)
 	if (!from->fiber)
 		from->fiber = __tsan_get_current_fiber();

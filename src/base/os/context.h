@@ -18,5 +18,7 @@ void context_make(struct context *ctx, size_t stack_size, void (*fn)(void *arg),
 /* Starts another function on the same stack; the earlier one must have left for good. */
 void context_again(struct context *ctx, void (*fn)(void *arg), void *arg);
 void context_free(struct context *ctx);
+/* The first thing that fn does: tells the sanitizers that the new stack is in use. */
+void context_arrived(void);
 /* Saves the running context into from and goes on with to. */
 void context_switch(struct context *from, struct context *to);

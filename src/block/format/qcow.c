@@ -387,6 +387,30 @@ static int write_compressed_qcow(struct blk_node *node, u64 offset, const void *
 	return r ? r : set_entries(node, offset, 1, at | COMPRESSED | (u64)size << shift, 0);
 }
 
+/* The directory is empty on disk before the room is given back. */
+static int make_empty_qcow(struct blk_node *node)
+{
+	struct qcow *s = node->state;
+	int r = cache_flush(s->l2);
+	if (r)
+		return r;
+	cache_drop(s->l2);
+	memset(s->l1.data, 0, s->l1.bytes);
+	if (s->l1.bytes)
+		blk_table_dirty(&s->l1, 0, s->l1.bytes);
+	s->unpacked_at = 0;
+	r = blk_table_flush(&s->l1);
+	if (!r)
+		r = blk_barrier(node->file);
+	if (r)
+		return r;
+	s->next = s->l1.at + s->l1.bytes;
+	struct err *e = blk_truncate(node->file, s->next, false, BLK_PREALLOC_OFF, false);
+	r = e ? -(err_errnum(e) ?: EIO) : 0;
+	err_free(e);
+	return r;
+}
+
 /* ---- info, making ---- */
 
 static struct err *info_qcow(struct blk_node *node, struct blk_info *ret)
@@ -461,6 +485,7 @@ BLK_DRIVER(qcow) = {
 	.zero = zero_qcow,
 	.write_compressed = write_compressed_qcow,
 	.flush = flush_qcow,
+	.make_empty = make_empty_qcow,
 	.info = info_qcow,
 	.create = create_qcow,
 	.create_opts = qcow_opts,

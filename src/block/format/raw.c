@@ -51,11 +51,13 @@ static u64 at(struct blk_node *node, u64 offset)
 
 static int preadv_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
+	blk_event(node->file, "read_aio");
 	return blk_preadv(node->file, at(node, offset), iov, flags);
 }
 
 static int pwritev_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
+	blk_event(node->file, "write_aio");
 	return blk_pwritev(node->file, at(node, offset), iov, flags);
 }
 

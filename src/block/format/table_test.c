@@ -3,187 +3,12 @@
  * broken at random, ends at any moment (kill) and ends that lose what was not flushed (power cut).
  */
 #include "table.c"
+#include "block/format/testmem.h"
 #include "base/test.h"
+#include "block/object.h"
 #include <stdio.h>
 
-/* ---- a transport in memory ---- */
-
-struct event {
-	struct mem *mem; /* NULL: a flush */
-	u64 offset, len; /* len 0: truncation to offset */
-	u8 *data;
-};
-
-struct mem {
-	struct mem *next;
-	char *name;
-	u8 *data, *base; /* base: as it was when the log began */
-	u64 bytes, cap, base_bytes;
-};
-
-static struct mem *mems;
-static struct event *events;
-static size_t n_events, cap_events;
-static bool logging;
-
-static struct mem *mem_find(const char *name)
-{
-	struct mem *m = mems;
-	while (m && strcmp(m->name, name) != 0)
-		m = m->next;
-	return m;
-}
-
-static void mem_set_size(struct mem *m, u64 bytes)
-{
-	if (bytes > m->cap) {
-		u64 cap = MAX(bytes, m->cap * 2);
-		u8 *data = calloc(1, cap);
-		memcpy(data, m->data ? m->data : data, m->bytes);
-		free(m->data);
-		m->data = data;
-		m->cap = cap;
-	}
-	if (bytes < m->bytes)
-		memset(m->data + bytes, 0, m->bytes - bytes);
-	m->bytes = bytes;
-}
-
-static void log_event(struct mem *m, u64 offset, const u8 *data, u64 len)
-{
-	if (!logging)
-		return;
-	events = grow(events, &cap_events, n_events + 1, sizeof(*events));
-	events[n_events++] = (struct event){ m, offset, len, data ? memcpy(malloc(len), data, len) : NULL };
-}
-
-static void log_clear(void)
-{
-	for (size_t i = 0; i < n_events; i++)
-		free(events[i].data);
-	n_events = 0;
-}
-
-static void log_begin(void)
-{
-	log_clear();
-	for (struct mem *m = mems; m; m = m->next) {
-		free(m->base);
-		m->base = memcpy(malloc(m->bytes + 1), m->data, m->bytes);
-		m->base_bytes = m->bytes;
-	}
-	logging = true;
-}
-
-struct testmem {
-	struct mem *m;
-};
-
-static struct err *testmem_open(struct blk_node *node, struct json *opts, u32 flags)
-{
-	struct testmem *s = node->state;
-	AUTO(free_ptr) char *name = blk_take_str(opts, "filename");
-	s->m = name ? mem_find(name) : NULL;
-	if (!s->m)
-		return err_new(ERR_NOT_FOUND, "Could not open '%s': No such file or directory", name);
-	node->size = ROUND_UP(s->m->bytes, 512ull);
-	node->zero_init = true;
-	return NULL;
-}
-
-static int testmem_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
-{
-	struct mem *m = ((struct testmem *)node->state)->m;
-	size_t part = offset >= m->bytes ? 0 : MIN(iov.len, m->bytes - offset);
-	iovs_fill(iov, 0);
-	if (part)
-		iovs_from_buf(iovs_cut(iov, 0, part), m->data + offset);
-	return 0;
-}
-
-enum { MEM_MAX = 1 << 30 };
-
-static void testmem_grown(struct blk_node *node)
-{
-	node->size = ROUND_UP(((struct testmem *)node->state)->m->bytes, 512ull);
-}
-
-static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
-{
-	struct mem *m = ((struct testmem *)node->state)->m;
-	if (offset + iov.len > MEM_MAX)
-		return -ENOSPC;
-	if (offset + iov.len > m->bytes)
-		mem_set_size(m, offset + iov.len);
-	iovs_to_buf(iov, m->data + offset);
-	log_event(m, offset, m->data + offset, iov.len);
-	testmem_grown(node);
-	return 0;
-}
-
-static int testmem_flush(struct blk_node *node)
-{
-	log_event(NULL, 0, NULL, 0);
-	return 0;
-}
-
-static struct err *testmem_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc mode,
-				    bool zero)
-{
-	struct mem *m = ((struct testmem *)node->state)->m;
-	if (size > MEM_MAX)
-		return err_errno(ENOSPC, "Failed to resize the file");
-	mem_set_size(m, size);
-	log_event(m, size, NULL, 0);
-	testmem_grown(node);
-	return NULL;
-}
-
-static struct err *testmem_create(struct blk_create *c)
-{
-	struct mem *m = mem_find(c->filename);
-	if (!m) {
-		m = alloc(sizeof(*m));
-		m->name = str_dup(c->filename);
-		m->next = mems;
-		mems = m;
-	}
-	mem_set_size(m, 0);
-	mem_set_size(m, c->size);
-	return NULL;
-}
-
-static void mems_free(void)
-{
-	log_clear();
-	logging = false;
-	while (mems) {
-		struct mem *m = mems;
-		mems = m->next;
-		free(m->name);
-		free(m->data);
-		free(m->base);
-		free(m);
-	}
-}
-
-static const char *const testmem_prefixes[] = { "testmem", NULL };
-static const struct blk_opt testmem_opts[] = { { "size", BLK_OPT_SIZE, "" }, { NULL } };
-
-BLK_DRIVER(testmem) = {
-	.name = "testmem",
-	.summary = "a file in memory, for tests",
-	.kind = BLK_TRANSPORT,
-	.prefixes = testmem_prefixes,
-	.state_size = sizeof(struct testmem),
-	.open = testmem_open,
-	.preadv = testmem_preadv,
-	.pwritev = testmem_pwritev,
-	.flush = testmem_flush,
-	.truncate = testmem_truncate,
-	.create = testmem_create,
-	.create_opts = testmem_opts,
-};
+BLK_DRIVER(testmem) = TESTMEM_DRIVER;
 
 /* ---- the formats and how they are made ---- */
 
@@ -191,6 +16,7 @@ static const struct variant {
 	const char *fmt, *opts;
 	bool fixed; /* has no metadata that changes */
 	bool base; /* lies over another image, full of BASE_ID */
+	const char *open; /* options of opening */
 } variants[] = {
 	{ "vdi", "{}" },
 	{ "vdi", "{'static': 'on'}" },
@@ -207,6 +33,9 @@ static const struct variant {
 	{ "qed", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
+#ifdef HAVE_GNUTLS
+	{ "luks", "{'key-secret': 's', 'iter-time': '1'}", .open = "{'key-secret': 's'}" },
+#endif
 	{ "parallels", "{}" },
 	{ "parallels", "{'cluster_size': '32256'}" },
 	{ "vhdx", "{'block_size': '1M'}" },
@@ -251,6 +80,26 @@ static struct err *make_base(struct blk_graph *g, bool raw)
 	return NULL;
 }
 
+static struct err *open_image(struct blk_graph *g, const struct variant *v, u32 flags, struct blk_node **ret)
+{
+	struct json *opts = NULL;
+	struct err *e = v->open ? json_parse(v->open, strlen(v->open), &opts) : NULL;
+	return e ? e : blk_open(g, IMAGE, v->fmt, opts, flags, ret);
+}
+
+static struct blk_graph *new_graph(void)
+{
+	static const char secret[] = "{'qom-type': 'secret', 'id': 's', 'data': 'xyz'}";
+	struct blk_graph *g = blk_graph_new();
+	struct json *props;
+	struct err *e = json_parse(secret, strlen(secret), &props);
+	if (!e)
+		e = blk_object_add(g, props);
+	CHECK(!e);
+	err_free(e);
+	return g;
+}
+
 static bool make(struct blk_graph *g, const struct variant *v)
 {
 	struct json *opts;
@@ -261,6 +110,14 @@ static bool make(struct blk_graph *g, const struct variant *v)
 		json_set(opts, "size", json_strf("%d", DISK));
 		e = blk_create_image(g, IMAGE, v->fmt, opts);
 	}
+	if (!e && v->open) { /* a new image holds noise */
+		struct blk_node *node;
+		e = open_image(g, v, BLK_RDWR, &node);
+		if (!e) {
+			CHECK_EQ(blk_zero(node, 0, DISK, 0), 0);
+			blk_unref(node);
+		}
+	}
 	if (e)
 		fail(v, "create", e);
 	return !e;
@@ -269,7 +126,7 @@ static bool make(struct blk_graph *g, const struct variant *v)
 static struct blk_node *reopen_image(struct blk_graph *g, const struct variant *v, u32 flags)
 {
 	struct blk_node *node = NULL;
-	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, flags, &node);
+	struct err *e = open_image(g, v, flags, &node);
 	if (e)
 		fail(v, "open", e);
 	return node;
@@ -329,7 +186,7 @@ static u64 check_errors(struct blk_node *node)
 TEST(formats, hold_what_random_writes_put_there)
 {
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
-		struct blk_graph *g = blk_graph_new();
+		struct blk_graph *g = new_graph();
 		u32 *ids = calloc(DISK / UNIT, 4);
 		struct blk_node *node = NULL;
 		for (u32 s = 0; s < DISK / UNIT && v->base; s++)
@@ -445,7 +302,9 @@ static void use_broken(struct blk_graph *g, const struct variant *v, u8 *buf)
 	static const u32 modes[] = { 0, BLK_RDWR | BLK_UNMAP, BLK_FOR_CHECK,
 				     BLK_RDWR | BLK_FOR_CHECK | BLK_UNMAP, BLK_NO_IO };
 	u32 mode = modes[any(LEN(modes))] | (any(2) ? BLK_NO_BACKING : 0);
-	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, mode, &node);
+	if (v->open) /* a changed count of iterations would take minutes */
+		mode = BLK_NO_IO;
+	struct err *e = open_image(g, v, mode, &node);
 	err_free(e);
 	if (e)
 		return;
@@ -478,7 +337,7 @@ TEST(formats, broken_images_do_no_harm)
 	u8 *buf = malloc(1 << 20);
 	const char *times = getenv("RHEA_TEST_MUTATIONS");
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
-		struct blk_graph *g = blk_graph_new();
+		struct blk_graph *g = new_graph();
 		struct saved s = { 0 };
 		struct blk_node *node = make(g, v) ? reopen_image(g, v, BLK_RDWR) : NULL;
 		memset(buf, 0xdd, 1 << 20);
@@ -498,6 +357,8 @@ TEST(formats, broken_images_do_no_harm)
 			if (any(2))
 				m = mem_find(IMAGE);
 			mutate(m);
+			if (any(2))
+				mend(m);
 			use_broken(g, v, buf);
 		}
 		saved_free(&s);
@@ -567,7 +428,7 @@ static bool survives(struct blk_graph *g, const struct variant *v, const struct 
 		     size_t at, bool cut)
 {
 	struct blk_node *node = NULL;
-	struct err *e = blk_open(g, IMAGE, v->fmt, NULL, BLK_RDWR | BLK_UNMAP, &node);
+	struct err *e = open_image(g, v, BLK_RDWR | BLK_UNMAP, &node);
 	if (e) {
 		fail(v, cut ? "open after a cut" : "open after a kill", e);
 		return false;
@@ -604,7 +465,7 @@ TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 {
 	const char *times = getenv("RHEA_TEST_CRASHES");
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
-		struct blk_graph *g = blk_graph_new();
+		struct blk_graph *g = new_graph();
 		struct step_log log[120];
 		unsigned n = 0;
 		struct blk_node *node = NULL;

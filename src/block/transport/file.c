@@ -4,7 +4,7 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
- * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
+ * Options    filename, locking (on, off, auto), aio (threads; native and io_uring name the same workers for now).
  */
 #include "block/blk.h"
 #include "block/transport/lock.h"
@@ -596,6 +596,10 @@ static struct err *create(struct blk_create *c)
 	}
 	if (!e)
 		e = set_length(fd, 0, c->size, mode);
+	/* The first block is written, so that whoever opens the file can find the unit of direct reads. */
+	static const u8 zeros[4096];
+	if (!e && c->size && mode == BLK_PREALLOC_OFF && pwrite(fd, zeros, MIN(c->size, sizeof(zeros)), 0) < 0)
+		e = err_errno(errno, "Could not write to '%s'", name);
 	close(fd);
 	return e;
 }

@@ -68,7 +68,7 @@ static void pair(struct tr *t, bool is_load, unsigned rn, i32 disp, i32 step, un
 		set_xsp(t, rn, next);
 }
 #define PAIR_SIZE (2u + a->opc)
-#define PAIR_OFFSET (a->imm << PAIR_SIZE)
+#define PAIR_OFFSET (a->imm * (1 << PAIR_SIZE))
 #define PAIR(disp, step) pair(t, a->L, a->Rn, disp, step, PAIR_SIZE, a->Rt, a->Rt2)
 
 /* clang-format off */

@@ -91,7 +91,9 @@ struct frame {
 	u64 fault_address, x[31], sp, pc, pstate, pad3;
 	u8 reserved[4096];
 };
-_Static_assert(offsetof(struct frame, fault_address) == 128 + 176 && offsetof(struct frame, reserved) == 128 + 464, "as the kernel's");
+_Static_assert(offsetof(struct frame, fault_address) == 128 + 176 &&
+		   offsetof(struct frame, reserved) == 128 + 464,
+	       "as the kernel's");
 enum { FRAME_RECORD = 16, PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 #define PSTATE_NZCV 0xf0000000u
 
@@ -130,7 +132,8 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	memset(p, 0, sizeof(struct record));
 	p += sizeof(struct record);
 	u64 frame_record[2] = { r->x[29], r->x[30] };
-	if (!put_mem(t->vm, at, &fr, (size_t)(p - (u8 *)&fr)) || !put_mem(t->vm, link, frame_record, sizeof(frame_record)))
+	if (!put_mem(t->vm, at, &fr, (size_t)(p - (u8 *)&fr)) ||
+	    !put_mem(t->vm, link, frame_record, sizeof(frame_record)))
 		return false;
 	r->x[0] = (u64)f->sig;
 	if (f->action->flags & SA_SIGINFO) {
@@ -186,7 +189,16 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 /* The syndrome of a data or instruction abort from EL0: class, 32-bit instruction, write, fault status (DDI 0487 D17.2.37). */
 static u64 fault_esr(const struct cpu *cpu, enum ir_event ev)
 {
-	enum { DATA_ABORT = 0x24, FETCH_ABORT = 0x20, PC_ALIGN = 0x22, IL = 1 << 25, WNR = 1 << 6, TRANSLATION3 = 7, PERMISSION3 = 15, ALIGN = 0x21 };
+	enum {
+		DATA_ABORT = 0x24,
+		FETCH_ABORT = 0x20,
+		PC_ALIGN = 0x22,
+		IL = 1 << 25,
+		WNR = 1 << 6,
+		TRANSLATION3 = 7,
+		PERMISSION3 = 15,
+		ALIGN = 0x21
+	};
 	u64 status = ev == EV_ALIGN ? ALIGN : cpu->fault_code == SEGV_ACCERR ? PERMISSION3 : TRANSLATION3;
 	if (ev == EV_FETCH)
 		return (u64)(cpu->pc & 3 ? PC_ALIGN : FETCH_ABORT) << 26 | IL | (cpu->pc & 3 ? 0 : status);
@@ -219,12 +231,19 @@ static unsigned core_fpregs(const struct cpu *cpu, u8 *buf)
 static void cpuinfo(const void *vmodel, int fd, unsigned cpus)
 {
 	/* Names of HWCAP and HWCAP2 bits, as the kernel prints them. */
-	static const char *const names[] = { "fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp",
-		"cpuid", "asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm", "dit",
-		"uscat", "ilrcpc", "flagm", "ssbs", "sb", "paca", "pacg" };
-	static const char *const names2[] = { "dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint",
-		"svei8mm", "svef32mm", "svef64mm", "svebf16", "i8mm", "bf16", "dgh", "rng", "bti", "mte", "ecv", "afp", "rpres", "mte3",
-		"sme", "smei16i64", "smef64f64", "smei8i32", "smef16f32", "smeb16f32", "smef32f32", "smefa64", "wfxt", "ebf16" };
+	static const char *const names[] = { "fp",	 "asimd", "evtstrm", "aes",    "pmull",	  "sha1",
+					     "sha2",	 "crc32", "atomics", "fphp",   "asimdhp", "cpuid",
+					     "asimdrdm", "jscvt", "fcma",    "lrcpc",  "dcpop",	  "sha3",
+					     "sm3",	 "sm4",	  "asimddp", "sha512", "sve",	  "asimdfhm",
+					     "dit",	 "uscat", "ilrcpc",  "flagm",  "ssbs",	  "sb",
+					     "paca",	 "pacg" };
+	static const char *const names2[] = { "dcpodp",	   "sve2",     "sveaes",    "svepmull",	 "svebitperm",
+					      "svesha3",   "svesm4",   "flagm2",    "frint",	 "svei8mm",
+					      "svef32mm",  "svef64mm", "svebf16",   "i8mm",	 "bf16",
+					      "dgh",	   "rng",      "bti",	    "mte",	 "ecv",
+					      "afp",	   "rpres",    "mte3",	    "sme",	 "smei16i64",
+					      "smef64f64", "smei8i32", "smef16f32", "smeb16f32", "smef32f32",
+					      "smefa64",   "wfxt",     "ebf16" };
 	const struct arm64_model *m = vmodel;
 	u64 hwcap2 = 0, cap = arm64_hwcap(m, &hwcap2);
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
@@ -235,9 +254,11 @@ static void cpuinfo(const void *vmodel, int fd, unsigned cpus)
 		for (unsigned i = 0; i < LEN(names2); i++)
 			if (hwcap2 >> i & 1)
 				dprintf(fd, " %s", names2[i]);
-		dprintf(fd, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
-			(unsigned)(m->midr >> 24 & 0xff), (unsigned)(m->midr >> 20 & 15), (unsigned)(m->midr >> 4 & 0xfff),
-			(unsigned)(m->midr & 15));
+		dprintf(fd,
+			"\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: "
+			"0x%03x\nCPU revision\t: %u\n\n",
+			(unsigned)(m->midr >> 24 & 0xff), (unsigned)(m->midr >> 20 & 15),
+			(unsigned)(m->midr >> 4 & 0xfff), (unsigned)(m->midr & 15));
 	}
 }
 
@@ -289,7 +310,11 @@ static const struct vdso_entry vdso_entries[] = {
 
 /* O_DIRECTORY, O_NOFOLLOW, O_DIRECT, O_LARGEFILE: arm64's beside those of x86 and the generic header. */
 static const struct flag_pair oflags[] = {
-	{ 040000, O_DIRECTORY }, { 0100000, O_NOFOLLOW }, { 0200000, O_DIRECT }, { 0400000, 0100000 }, { 0, 0 },
+	{ 040000, O_DIRECTORY },
+	{ 0100000, O_NOFOLLOW },
+	{ 0200000, O_DIRECT },
+	{ 0400000, 0100000 },
+	{ 0, 0 },
 };
 
 LINUX_ABI(arm64) = {

@@ -32,7 +32,8 @@ const char *path_arg(struct thread *t, u64 addr, char *buf)
 		return NULL;
 	if (!get_mem(vm, first, addr, 1) || first[0] != '/')
 		return g2h(vm, addr);
-	if (vm->prefix_fd < 0 && (get_str(vm, first, addr, 7) != -ENAMETOOLONG || memcmp(first, "/proc/", 6) != 0))
+	if (vm->prefix_fd < 0 &&
+	    (get_str(vm, first, addr, 7) != -ENAMETOOLONG || memcmp(first, "/proc/", 6) != 0))
 		return g2h(vm, addr);
 	char path[PATH_MAX];
 	i64 n = get_str(vm, path, addr, sizeof(path));
@@ -237,8 +238,7 @@ i64 sys_fcntl(CALL_ARGS)
 }
 
 /* ---- waiting with a signal mask ---- */
-#define MASKED(name) \
-	static i64 name(struct thread *t, const u64 *a, const u64 *host_mask)
+#define MASKED(name) static i64 name(struct thread *t, const u64 *a, const u64 *host_mask)
 
 static bool get_mask(struct thread *t, u64 addr, u64 *ret)
 {
@@ -270,7 +270,8 @@ MASKED(pselect6)
 		const u64 *mask;
 		u64 size;
 	} arg = { host_mask, 8 };
-	return HOST6(SYS_pselect6, a[0], ptr_arg(t, a[1]), ptr_arg(t, a[2]), ptr_arg(t, a[3]), ptr_arg(t, a[4]), host_mask ? &arg : NULL);
+	return HOST6(SYS_pselect6, a[0], ptr_arg(t, a[1]), ptr_arg(t, a[2]), ptr_arg(t, a[3]),
+		     ptr_arg(t, a[4]), host_mask ? &arg : NULL);
 }
 
 i64 sys_pselect6(CALL_ARGS)

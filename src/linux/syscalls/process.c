@@ -25,7 +25,8 @@ i64 sys_uname(CALL_ARGS)
 		return r;
 	bool narrow = t->abi->word == 8 && t->vm->personality == PER_LINUX32;
 	memset(u.machine, 0, sizeof(u.machine));
-	snprintf(u.machine, sizeof(u.machine), "%s", narrow && t->abi->uts_machine32 ? t->abi->uts_machine32 : t->abi->uts_machine);
+	snprintf(u.machine, sizeof(u.machine), "%s",
+		 narrow && t->abi->uts_machine32 ? t->abi->uts_machine32 : t->abi->uts_machine);
 	if (t->vm->opt->release) {
 		memset(u.release, 0, sizeof(u.release));
 		snprintf(u.release, sizeof(u.release), "%s", t->vm->opt->release);
@@ -98,14 +99,50 @@ i64 sys_membarrier(CALL_ARGS)
 
 /* ---- limits ---- */
 
+/* The guest's own limit, or NULL when the host keeps it. */
+static struct linux_limit *own_limit(struct thread *t, u32 resource)
+{
+	return resource == RLIMIT_AS ? &t->vm->limit_as : resource == RLIMIT_DATA ? &t->vm->limit_data : NULL;
+}
+
+static i64 set_own_limit(struct thread *t, struct linux_limit *own, u64 addr)
+{
+	u64 cur, max;
+	if (!get_word(t->vm, addr, &cur) || !get_word(t->vm, addr + t->abi->word, &max))
+		return -EFAULT;
+	if (cur > max)
+		return -EINVAL;
+	if (max > own->max && geteuid() != 0)
+		return -EPERM;
+	*own = (struct linux_limit){ cur, max };
+	return 0;
+}
+
+static i64 get_own_limit(struct thread *t, const struct linux_limit *own, u64 addr)
+{
+	return put_word(t->vm, addr, own->cur) && put_word(t->vm, addr + t->abi->word, own->max) ? 0 : -EFAULT;
+}
+
+i64 sys_getrlimit(CALL_ARGS)
+{
+	struct linux_limit *own = own_limit(t, (u32)a[0]);
+	return own ? get_own_limit(t, own, a[1]) : HOST2(SYS_getrlimit, a[0], ptr_arg(t, a[1]));
+}
+
 i64 sys_setrlimit(CALL_ARGS)
 {
-	return HOST2(SYS_setrlimit, a[0], ptr_arg(t, a[1]));
+	struct linux_limit *own = own_limit(t, (u32)a[0]);
+	return own ? set_own_limit(t, own, a[1]) : HOST2(SYS_setrlimit, a[0], ptr_arg(t, a[1]));
 }
 
 i64 sys_prlimit64(CALL_ARGS)
 {
-	return HOST4(SYS_prlimit64, a[0], a[1], ptr_arg(t, a[2]), ptr_arg(t, a[3]));
+	struct linux_limit *own = !(u32)a[0] || (pid_t)a[0] == getpid() ? own_limit(t, (u32)a[1]) : NULL;
+	if (!own)
+		return HOST4(SYS_prlimit64, a[0], a[1], ptr_arg(t, a[2]), ptr_arg(t, a[3]));
+	struct linux_limit old = *own;
+	i64 r = a[2] ? set_own_limit(t, own, a[2]) : 0;
+	return r || !a[3] ? r : get_own_limit(t, &old, a[3]);
 }
 
 /* ---- time: through the host's vDSO ---- */
@@ -122,7 +159,8 @@ i64 sys_gettimeofday(CALL_ARGS)
 	struct timeval tv;
 	if (a[0]) {
 		gettimeofday(&tv, NULL);
-		if (!put_word(t->vm, a[0], (u64)tv.tv_sec) || !put_word(t->vm, a[0] + t->abi->word, (u64)tv.tv_usec))
+		if (!put_word(t->vm, a[0], (u64)tv.tv_sec) ||
+		    !put_word(t->vm, a[0] + t->abi->word, (u64)tv.tv_usec))
 			return -EFAULT;
 	}
 	return a[1] ? HOST2(SYS_gettimeofday, NULL, ptr_arg(t, a[1])) : 0;

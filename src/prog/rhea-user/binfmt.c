@@ -78,11 +78,12 @@ static struct err *need_kernel(const struct places *p)
 	AUTO(free_ptr) char *path = strf("%s/register", p->kernel);
 	if (access(path, F_OK) == 0)
 		return NULL;
-	if (strcmp(p->kernel, "/proc/sys/fs/binfmt_misc") == 0 && mount("binfmt_misc", p->kernel, "binfmt_misc", 0, NULL) == 0 &&
-	    access(path, F_OK) == 0)
+	if (strcmp(p->kernel, "/proc/sys/fs/binfmt_misc") == 0 &&
+	    mount("binfmt_misc", p->kernel, "binfmt_misc", 0, NULL) == 0 && access(path, F_OK) == 0)
 		return NULL;
 	return err_hint(err_errno(errno, "%s is not there", path),
-			"the kernel needs binfmt_misc (modprobe binfmt_misc) and we need to be root; without it: rhea-user exec ROOT COMMAND");
+			"the kernel needs binfmt_misc (modprobe binfmt_misc) and we need to be root; without "
+			"it: rhea-user exec ROOT COMMAND");
 }
 
 static struct err *live_install(const struct places *p, const struct linux_abi *abi)
@@ -126,16 +127,19 @@ static void make_folders(const char *path)
 }
 
 /* The two files: path and text, owned by the caller. */
-static void describe(const struct places *p, const struct linux_abi *abi, bool debian, char **ret_path, char **ret_text)
+static void describe(const struct places *p, const struct linux_abi *abi, bool debian, char **ret_path,
+		     char **ret_text)
 {
 	const char *name = linux_abi_name(abi);
 	char magic[81], mask[81];
 	AUTO(free_ptr) char *line = registration(p, abi);
 	magic_text(abi, magic, mask);
-	*ret_path = strf(debian ? "%s/usr/share/binfmts/qemu-%s" : "%s/usr/lib/binfmt.d/qemu-%s.conf", p->root, name);
-	*ret_text = debian ? strf("package rhea\ninterpreter %s\nmagic %s\nmask %s\ncredentials yes\nfix_binary yes\npreserve yes\n", p->program,
-				  magic, mask) :
-			     strf("%s\n", line);
+	*ret_path =
+	    strf(debian ? "%s/usr/share/binfmts/qemu-%s" : "%s/usr/lib/binfmt.d/qemu-%s.conf", p->root, name);
+	*ret_text = debian ? strf("package rhea\ninterpreter %s\nmagic %s\nmask %s\ncredentials "
+				  "yes\nfix_binary yes\npreserve yes\n",
+				  p->program, magic, mask)
+			   : strf("%s\n", line);
 }
 
 static struct err *file_change(const struct places *p, const struct linux_abi *abi, bool debian, bool install)
@@ -159,14 +163,18 @@ static void print_status(const struct places *p, const struct linux_abi *abi)
 {
 	bool enabled = false;
 	AUTO(free_ptr) char *who = entry_interpreter(p, abi, &enabled);
-	const char *state = !who ? "not registered" : !enabled ? "disabled" : strcmp(who, p->program) == 0 ? "ours" : "another program's";
+	const char *state = !who			   ? "not registered"
+			    : !enabled			   ? "disabled"
+			    : strcmp(who, p->program) == 0 ? "ours"
+							   : "another program's";
 	printf("qemu-%s: %s%s%s\n", linux_abi_name(abi), state, who && *who ? ", " : "", who ? who : "");
 	for (int debian = 0; debian < 2; debian++) {
 		char *path, *text;
 		describe(p, abi, debian, &path, &text);
 		AUTO(free_ptr) char *now = read_file(path);
 		if (now)
-			printf("qemu-%s: file %s%s\n", linux_abi_name(abi), path, strcmp(now, text) == 0 ? "" : ", not as we would write it");
+			printf("qemu-%s: file %s%s\n", linux_abi_name(abi), path,
+			       strcmp(now, text) == 0 ? "" : ", not as we would write it");
 		free(path);
 		free(text);
 	}
@@ -174,7 +182,8 @@ static void print_status(const struct places *p, const struct linux_abi *abi)
 
 static int usage(void)
 {
-	fputs("usage: rhea-user binfmt status|install|remove [--systemd] [--debian] [--no-kernel] [--root DIR] [--kernel DIR] [GUEST...]\n"
+	fputs("usage: rhea-user binfmt status|install|remove [--systemd] [--debian] [--no-kernel] [--root "
+	      "DIR] [--kernel DIR] [GUEST...]\n"
 	      "  --systemd    also the file for systemd-binfmt, /usr/lib/binfmt.d/qemu-GUEST.conf\n"
 	      "  --debian     also the file for update-binfmts, /usr/share/binfmts/qemu-GUEST\n"
 	      "  --no-kernel  the files alone; the running kernel stays as it is\n"
@@ -215,7 +224,8 @@ int user_binfmt(int argc, char **argv)
 	}
 	for (int k = i; k < argc; k++)
 		if (!linux_abi_find(argv[k])) {
-			fprintf(stderr, "rhea-user: there is no guest '%s' (rhea-user --names lists them)\n", argv[k]);
+			fprintf(stderr, "rhea-user: there is no guest '%s' (rhea-user --names lists them)\n",
+				argv[k]);
 			return 1;
 		}
 	for (const struct linux_abi *const *a = linux_abis; *a; a++) {

@@ -34,7 +34,8 @@ static struct err *enter_namespaces(bool keep_user)
 		return NULL;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return err_hint(err_errno(errno, "cannot make a user namespace"),
-				"the system forbids them (kernel.unprivileged_userns_clone, user.max_user_namespaces, a container's rules); "
+				"the system forbids them (kernel.unprivileged_userns_clone, "
+				"user.max_user_namespaces, a container's rules); "
 				"a single program runs with: rhea-user -L ROOT ROOT/usr/bin/PROGRAM");
 	AUTO(free_ptr) char *uids = strf("%u %u 1", keep_user ? uid : 0, uid);
 	AUTO(free_ptr) char *gids = strf("%u %u 1", keep_user ? gid : 0, gid);
@@ -48,14 +49,17 @@ static void bind_into(const char *root, const char *what, unsigned long flags)
 {
 	char at[PATH_MAX];
 	struct stat st;
-	if ((size_t)snprintf(at, sizeof(at), "%s%s", root, what) < sizeof(at) && stat(what, &st) == 0 && stat(at, &st) == 0)
+	if ((size_t)snprintf(at, sizeof(at), "%s%s", root, what) < sizeof(at) && stat(what, &st) == 0 &&
+	    stat(at, &st) == 0)
 		if (mount(what, at, NULL, MS_BIND | flags, NULL) < 0 && flags & MS_REC)
-			fprintf(stderr, "rhea-user: %s is not to be had in %s: %s\n", what, root, strerror(errno));
+			fprintf(stderr, "rhea-user: %s is not to be had in %s: %s\n", what, root,
+				strerror(errno));
 }
 
 static struct err *enter_root(const char *root, bool with_host)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(root, root, NULL, MS_BIND | MS_REC, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(root, root, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return err_errno(errno, "cannot make %s a mount point", root);
 	if (with_host) {
 		bind_into(root, "/proc", MS_REC);
@@ -71,17 +75,19 @@ static struct err *enter_root(const char *root, bool with_host)
 
 static int usage(void)
 {
-	fputs("usage: rhea-user exec [--keep-user] [--bare] [-cpu MODEL] [-strace] ROOT COMMAND [ARGUMENT...]\n"
-	      "  --keep-user  keep the user id; otherwise the program sees itself as root of its namespace\n"
-	      "  --bare       without the host's /proc, /sys, /dev and resolv.conf\n",
-	      stderr);
+	fputs(
+	    "usage: rhea-user exec [--keep-user] [--bare] [-cpu MODEL] [-strace] ROOT COMMAND [ARGUMENT...]\n"
+	    "  --keep-user  keep the user id; otherwise the program sees itself as root of its namespace\n"
+	    "  --bare       without the host's /proc, /sys, /dev and resolv.conf\n",
+	    stderr);
 	return 1;
 }
 
 /* The command's file, by the root's own PATH. Owned by the caller; NULL if there is none. */
 static char *find_command(const char *name)
 {
-	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					    "/usr/bin",	       "/sbin",		 "/bin" };
 	if (strchr(name, '/'))
 		return str_dup(name);
 	for (unsigned i = 0; i < LEN(dirs); i++) {

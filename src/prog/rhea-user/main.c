@@ -55,9 +55,18 @@ static int run_for_binfmt(const char *name, const struct linux_abi *abi, int arg
 {
 	char none[] = "";
 	char *args[] = { none, NULL };
-	struct linux_options o = { .abi = abi, .prog_name = name, .path = argv[1], .fd = -1, .self_fd = -1, .preserve_argv0 = true,
-		.prefix = getenv("QEMU_LD_PREFIX"), .cpu = getenv("QEMU_CPU"), .release = getenv("QEMU_UNAME"), .strace = getenv("QEMU_STRACE"),
-		.argv = argc > 2 ? argv + 2 : args, .envp = environ };
+	struct linux_options o = { .abi = abi,
+				   .prog_name = name,
+				   .path = argv[1],
+				   .fd = -1,
+				   .self_fd = -1,
+				   .preserve_argv0 = true,
+				   .prefix = getenv("QEMU_LD_PREFIX"),
+				   .cpu = getenv("QEMU_CPU"),
+				   .release = getenv("QEMU_UNAME"),
+				   .strace = getenv("QEMU_STRACE"),
+				   .argv = argc > 2 ? argv + 2 : args,
+				   .envp = environ };
 	unsigned long fd = getauxval(AT_EXECFD);
 	if (fd)
 		o.fd = (int)fd;

@@ -43,7 +43,8 @@ static void env_add(struct settings *s, char *var)
 }
 
 /* "a=1,b=2": the words of a list, each in its own memory. */
-static struct err *each_word(struct settings *s, const char *list, struct err *(*fn)(struct settings *s, char *word))
+static struct err *each_word(struct settings *s, const char *list,
+			     struct err *(*fn)(struct settings *s, char *word))
 {
 	struct err *e = NULL;
 	while (!e && *list) {
@@ -91,7 +92,9 @@ static struct err *number(const char *option, const char *arg, u64 *ret)
 		shift = 30;
 	end += shift != 0;
 	if (errno || end == arg || *end || arg[0] == '-' || v > ~0ull >> shift)
-		return err_new(ERR_INVALID, "%s: '%s' is not a number (decimal or 0x..., K, M or G behind it)", option, arg);
+		return err_new(ERR_INVALID,
+			       "%s: '%s' is not a number (decimal or 0x..., K, M or G behind it)", option,
+			       arg);
 	*ret = (u64)v << shift;
 	return NULL;
 }
@@ -177,7 +180,8 @@ static struct err *opt_pagesize(struct settings *s, const char *arg)
 {
 	struct err *e = number("-p", arg, &s->o.page_size);
 	if (!e && (s->o.page_size < 4096 || s->o.page_size > 65536 || s->o.page_size & (s->o.page_size - 1)))
-		e = err_new(ERR_INVALID, "-p: the page size must be a power of two from 4096 to 65536, not %s", arg);
+		e = err_new(ERR_INVALID,
+			    "-p: the page size must be a power of two from 4096 to 65536, not %s", arg);
 	return e;
 }
 
@@ -231,7 +235,8 @@ static struct err *opt_not_built(struct settings *s UNUSED, const char *arg UNUS
 
 static struct err *opt_help(struct settings *s, const char *arg UNUSED)
 {
-	printf("usage: %s [options] program [arguments...]\nLinux programs of other CPUs (%s)\n\nArgument             Env-variable      "
+	printf("usage: %s [options] program [arguments...]\nLinux programs of other CPUs (%s)\n\nArgument    "
+	       "         Env-variable      "
 	       "Description\n",
 	       s->name, s->o.abi ? linux_abi_name(s->o.abi) : "the program's ELF header says which");
 	for (const struct option *o = options; o->name; o++) {

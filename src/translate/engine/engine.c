@@ -226,6 +226,8 @@ static enum ir_event loop(struct priv *p)
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
 		} else if (ev != HOST_MISS && ev != EV_NONE) {
+			if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
+				cpu->fault_addr = cpu->event_arg;
 			return ev;
 		}
 	}

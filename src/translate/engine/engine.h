@@ -15,6 +15,7 @@ struct engine_config {
 	const void *model; /* the guest's CPU model data */
 	bool interpret; /* run everything in the interpreter */
 	bool one_insn; /* one guest instruction a region */
+	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 log; /* LOG_* of log.h */

@@ -21,6 +21,7 @@ struct former {
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
 	u64 page, end;
+	u8 across[32]; /* an instruction that lies in two pages */
 };
 
 struct former *former_new(void)
@@ -93,6 +94,12 @@ static bool cut(struct former *f, u64 pc)
 	return false;
 }
 
+/* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. */
+static bool known(struct former *f, u64 pc)
+{
+	return pc != f->t.ir->pc && tb_find(f->p->e, pc, f->t.key);
+}
+
 static u32 block_of(struct tr *t, u64 pc)
 {
 	struct former *f = t->former;
@@ -101,7 +108,7 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	if (f->n_place + 1 < MAX_PLACES && !cut(f, pc)) {
 		p = add(f, pc);
-		if (pc >> PAGE_BITS == f->page)
+		if (pc >> PAGE_BITS == f->page && !known(f, pc))
 			f->todo[f->n_todo++] = p - f->place;
 		return p->block;
 	}
@@ -110,6 +117,22 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	/* no room: a block that only leaves, filled when this one has ended */
 	return add(f, pc)->block;
+}
+
+/* Where the rest of its page may be too little for an instruction: what is there, and what follows in the next page, if that can be fetched. */
+static void fetch_across(struct former *f, u64 pc)
+{
+	struct tr *t = &f->t;
+	const struct engine_config *config = &f->p->e->config;
+	u32 more, code, have = t->avail, max = f->p->e->guest->insn_max;
+	const u8 *rest = config->fetch(config->user, f->p->cpu, pc + have, &more, &code);
+	if (!rest || max > sizeof(f->across))
+		return;
+	memcpy(f->across, t->code, have);
+	more = MIN(more, max - have);
+	memcpy(f->across + have, rest, more);
+	t->code = f->across;
+	t->avail = have + more;
 }
 
 /* Translates straight on from a place until a block ends. */
@@ -135,6 +158,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
+		if (t->avail < priv->e->guest->insn_max)
+			fetch_across(f, pc);
 		u32 at = ir_emit(t->ir, &(struct ir_insn){ .op = IR_NOP });
 		u32 *mark = mark_of(f, pc);
 		if (!*mark && f->mark_n < HASH / 2) {
@@ -154,7 +179,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 || t->len == 0) {
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 || t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}

@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ARENA = 256 << 10, TIER1_INSNS = 160 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ARENA = 256 << 10, TIER1_INSNS = 96 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {

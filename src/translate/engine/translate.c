@@ -49,7 +49,7 @@ static bool peek_flags(struct priv *p, u64 pc)
 		bool set = false;
 		for (u32 n = from; n < r->n_insn; n++) {
 			const struct ir_insn *in = &r->insn[n];
-			bool flags = (in->op == IR_GET || in->op == IR_SET) && r->slot[in->imm].type == TY_FLAGS;
+			bool flags = (in->op == IR_GET || in->op == IR_SET) && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS;
 			if (in->op == IR_CALL || (flags && in->op == IR_GET))
 				return false;
 			set |= flags;
@@ -71,10 +71,18 @@ static bool flags_dead_at(void *user, u64 pc)
 	return known->dead;
 }
 
+static bool has_flags(const struct guest *g)
+{
+	for (const struct ir_slot *s = g->slots; s->name; s++)
+		if (s->type == TY_FLAGS)
+			return true;
+	return false;
+}
+
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	ir_pass_dead(p->region, flags_dead_at, p);
+	ir_pass_dead(p->region, has_flags(p->e->guest) ? flags_dead_at : NULL, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
@@ -120,7 +128,7 @@ static bool compile(struct priv *p, struct tb *tb)
 struct tb *translate(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u64 end, start = now_ns();
+	u64 end, start = e->config.stats ? now_ns() : 0;
 	u32 n;
 	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &end, &n))
@@ -142,6 +150,7 @@ struct tb *translate(struct priv *p, u64 pc)
 		__atomic_fetch_add(&e->n_interpreted, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&e->n_insn, n, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
+	if (e->config.stats)
+		__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
 	return tb_insert(e, tb);
 }

@@ -70,11 +70,6 @@ static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
 bool host_supported(const char **ret_why);
-/*
- * Sets the host's floating-point control, cpu->host_fp, to what code for regions with these rules expects. To be called when a CPU is
- * made and whenever the rules in its key change, not from inside generated code but by helpers and between regions. Sticky flags stay.
- */
-void host_fp_mode(struct cpu *cpu, const struct fp_ctl *fp);
 /* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);

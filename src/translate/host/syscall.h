@@ -11,7 +11,10 @@
  * Makes a host system call unless *stop is set. Gives its result (-errno), or one of these when a signal handler that called
  * host_signal_fix came between. A handler sets *stop first.
  */
-enum { HOST_CALL_AGAIN = -513 /* the call did not begin */, HOST_CALL_RESTART = -512 /* the kernel would restart it (SA_RESTART) */ };
+enum {
+	HOST_CALL_AGAIN = -513 /* the call did not begin */,
+	HOST_CALL_RESTART = -512 /* the kernel would restart it (SA_RESTART) */
+};
 i64 host_safe_syscall(const volatile u32 *stop, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 /* A system call as it is: -errno. */
 i64 host_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -128,6 +129,10 @@ int main(void)
 	CHECK("EFAULT from a bad pointer", read(0, (void *)8, 0) == 0 && syscall(SYS_uname, (void *)8) < 0 && errno == EFAULT &&
 					       open((char *)8, O_RDONLY) < 0 && errno == EFAULT && syscall(SYS_fstat, 0, (void *)8) < 0 && errno == EFAULT);
 	CHECK("the vDSO is there", getauxval(AT_SYSINFO_EHDR) && *(unsigned *)getauxval(AT_SYSINFO_EHDR) == 0x464c457f);
+	struct rlimit lim = { 256 << 20, 512 << 20 }, got;
+	CHECK("RLIMIT_AS bounds the guest", setrlimit(RLIMIT_AS, &lim) == 0 && getrlimit(RLIMIT_AS, &got) == 0 && got.rlim_cur == lim.rlim_cur &&
+						mmap(NULL, 300 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM &&
+						mmap(NULL, 100 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 	code();
 	return check_failed;
 }

@@ -451,8 +451,6 @@ static int check_copied(struct check *c)
 {
 	struct qcow2 *s = c->node->state;
 	bool repair = c->fix & BLK_FIX_ERRORS;
-	if (c->rebuild && !repair)
-		return 0; /* with counts like these the flags mean nothing */
 	for (u32 i = 0; i < s->l1_size; i++) {
 		u64 entry = s->l1[i], l2 = entry & OFFSET_MASK, have;
 		if (!l2 || in_cluster(s, l2) || l2 >= c->node->file->size)
@@ -656,13 +654,27 @@ static int clear_bits(struct blk_node *node, u64 bits)
 	return r;
 }
 
+/* First what is wrong, then, where it can be put right one by one, that. */
+static int compare_and_fix(struct check *c, u64 *ret_highest)
+{
+	struct blk_check before = *c->res;
+	int r = compare(c, 0, ret_highest);
+	if (r || !c->fix || c->rebuild ||
+	    (c->res->corruptions == before.corruptions && c->res->leaks == before.leaks))
+		return r;
+	c->res->corruptions = before.corruptions;
+	c->res->leaks = before.leaks;
+	c->res->check_errors = before.check_errors;
+	return compare(c, c->fix, ret_highest);
+}
+
 static int run(struct check *c)
 {
 	u64 highest = 0;
 	struct qcow2 *s = c->node->state;
 	int r = count_all(c);
 	if (!r)
-		r = compare(c, c->fix, &highest);
+		r = compare_and_fix(c, &highest);
 	if (!r && c->rebuild && (c->fix & BLK_FIX_ERRORS)) {
 		r = rebuild_and_settle(c);
 		c->rebuild = false;

@@ -410,6 +410,7 @@ struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, e
 int qcow2_make_empty(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
+	blk_event(node->file, "empty_image_prepare");
 	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true);
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);

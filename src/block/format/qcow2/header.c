@@ -239,7 +239,9 @@ static struct err *read_ext(struct blk_node *node, u32 type, const u8 *data, u32
 
 static struct err *read_extensions(struct blk_node *node, const u8 *h, u64 from, u64 end)
 {
-	while (from + 8 <= end) {
+	while (from < end) {
+		if (end - from < 8)
+			return err_new(ERR_CORRUPT, "Header extension too large");
 		u32 type = ld_be32(h + from), len = ld_be32(h + from + 4);
 		from += 8;
 		if (type == EXT_END)
@@ -273,12 +275,21 @@ static struct err *unknown_features(const u8 *h, u64 from, u64 end, u64 bits)
 	for (unsigned bit = 0; bit < 64; bit++) {
 		if (!(bits >> bit & 1))
 			continue;
-		char name[64];
-		snprintf(name, sizeof(name), "Unknown incompatible feature: %llx", BIT(bit));
-		for (u32 i = 0; i + FEATURE_LEN <= table_len; i += FEATURE_LEN)
-			if (table[i] == 0 && table[i + 1] == bit)
-				snprintf(name, sizeof(name), "%.46s", (const char *)table + i + 2);
-		char *more = strf("%s%s%s", list, *list ? ", " : "", name);
+		for (u32 i = 0; i + 2 < table_len; i += FEATURE_LEN) {
+			if (table[i] != 0 || table[i + 1] != bit)
+				continue;
+			char *more =
+			    strf("%s%s%.*s", list, *list ? ", " : "",
+				 (int)MIN(table_len - i - 2, FEATURE_LEN - 2u), (const char *)table + i + 2);
+			free(list);
+			list = more;
+			bits &= ~BIT(bit);
+			break;
+		}
+	}
+	if (bits) {
+		char *more = strf("%s%sUnknown incompatible feature: %llx", list, *list ? ", " : "",
+				  (unsigned long long)bits);
 		free(list);
 		list = more;
 	}
@@ -446,8 +457,7 @@ static const char *const overlap_parts[PARTS] = {
 static struct err *take_overlap(struct qcow2 *s, struct json *opts)
 {
 	AUTO(free_ptr)
-	char *a = blk_take_str(opts, "overlap-check"),
-	     *b = blk_take_str(opts, "overlap-check.template");
+	char *a = blk_take_str(opts, "overlap-check"), *b = blk_take_str(opts, "overlap-check.template");
 	if (a && b && strcmp(a, b) != 0)
 		return err_new(ERR_INVALID,
 			       "Conflicting values for qcow2 options 'overlap-check' ('%s') and "
@@ -499,7 +509,7 @@ static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, st
 		e = blk_take_size(opts, "cache-clean-interval", &c->clean);
 	if (e)
 		return e;
-	if (has_total && has_l2 && has_refs && c->total)
+	if (has_total && has_l2 && has_refs)
 		return err_new(ERR_INVALID,
 			       "cache-size, l2-cache-size and refcount-cache-size may not be set at the same "
 			       "time");
@@ -535,7 +545,9 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 		return e;
 	u32 unit = MIN(s->cluster_size, (u64)4096);
 	s->l2 = cache_new(node->file, unit, c.l2, "L2 table");
+	cache_events(s->l2, "l2_load", "l2_update");
 	s->refs = cache_new(node->file, unit, c.refs, "refcount block");
+	cache_events(s->refs, "refblock_load", "refblock_update");
 	s->lazy = s->compatible & COMPAT_LAZY;
 	s->discard_passes = flags & BLK_UNMAP;
 	bool request = s->discard_passes, snapshot = true, other = false;
@@ -585,11 +597,16 @@ static struct err *open_data_file(struct blk_node *node, struct json *opts, u32 
 	return NULL;
 }
 
+static void pass_on(void *user, const char *line)
+{
+	blk_say(user, "%s", line);
+}
+
 /* What may be cleaned up when the image is opened for writing. */
 static struct err *settle(struct blk_node *node, u32 flags)
 {
 	struct qcow2 *s = node->state;
-	if (!(flags & BLK_RDWR) || (flags & (BLK_FOR_CHECK | BLK_INACTIVE)))
+	if (!(flags & BLK_RDWR) || (flags & BLK_INACTIVE))
 		return NULL;
 	if (s->autoclear & ~(u64)AUTOCLEAR_ALL) {
 		s->autoclear &= AUTOCLEAR_ALL;
@@ -597,8 +614,8 @@ static struct err *settle(struct blk_node *node, u32 flags)
 		if (r)
 			return err_errno(-r, "Could not update qcow2 header");
 	}
-	if (s->incompatible & INCOMPAT_DIRTY) {
-		struct blk_check res = { .image_end = 0 };
+	if ((s->incompatible & INCOMPAT_DIRTY) && !(flags & BLK_FOR_CHECK)) {
+		struct blk_check res = { .say = pass_on, .user = node };
 		struct err *e = qcow2_check(node, &res, BLK_FIX_ERRORS | BLK_FIX_LEAKS);
 		if (e)
 			return err_in(e, "Could not repair dirty image");
@@ -709,7 +726,10 @@ static unsigned probe(const u8 *head, size_t len, const char *filename UNUSED)
 static int flush(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
-	return s->dead ? -ENOMEDIUM : qcow2_flush_meta(node);
+	if (s->dead)
+		return -ENOMEDIUM;
+	/* An image that is marked dirty has its counts made anew: they need not be stable now. */
+	return s->lazy && (s->incompatible & INCOMPAT_DIRTY) ? cache_flush(s->l2) : qcow2_flush_meta(node);
 }
 
 BLK_DRIVER(qcow2) = {

@@ -67,6 +67,7 @@ int qcow2_write_l1(struct blk_node *node, u32 index)
 	int r = qcow2_check_overlap(node, s->l1_offset + index * 8ull, 8, BIT(PART_ACTIVE_L1));
 	if (r)
 		return r;
+	blk_event(node->file, "l1_update");
 	st_be64(be, s->l1[index]);
 	return blk_pwrite(node->file, s->l1_offset + index * 8ull, be, 8);
 }
@@ -80,6 +81,7 @@ int qcow2_grow_l1(struct blk_node *node, u64 entries, bool exact)
 		entries = MAX(entries, (u64)s->l1_size * 3 / 2);
 	if (entries > MAX_L1_BYTES / 8)
 		return -EFBIG;
+	blk_event(node->file, "l1_grow_alloc_table");
 	u64 bytes = entries * 8, at, old = s->l1_offset, old_bytes = (u64)s->l1_size * 8;
 	u64 *l1 = try_alloc(bytes);
 	u8 *be = try_alloc(bytes);
@@ -123,6 +125,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 {
 	struct qcow2 *s = node->state;
 	u64 old = s->l1[l1_index], from = old & OFFSET_MASK, at;
+	blk_event(node->file, "l2_alloc_write");
 	int r = qcow2_alloc(node, 1, &at);
 	if (r)
 		return r;
@@ -141,7 +144,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 		}
 		cache_put(s->l2, to);
 	}
-	if (!r && !s->lazy)
+	if (!r)
 		r = cache_after(s->l2, s->refs);
 	if (!r)
 		r = cache_flush(s->l2);
@@ -632,7 +635,7 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		r = zero_subs(node, offset, part);
 		offset += part;
 	}
-	u64 stop = end >= node->size ? ROUND_UP(end, cs) : ROUND_DOWN(end, cs);
+	u64 stop = end >= node->size && s->subs == 1 ? ROUND_UP(end, cs) : ROUND_DOWN(end, cs);
 	struct change c = { .zero = true, .unmap = flags & BLK_REQ_MAY_UNMAP };
 	if (s->version < 3)
 		c = (struct change){ .discard = true };

@@ -337,6 +337,7 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, bo
 int qcow2_free(struct blk_node *node, u64 offset, u64 len, bool discard)
 {
 	struct qcow2 *s = node->state;
+	blk_event(node->file, "cluster_free");
 	/* Whatever referred to it is stable before it may be used for something else. */
 	int r = s->lazy ? 0 : cache_after(s->refs, s->l2);
 	if (!r)
@@ -356,6 +357,7 @@ static int grow_reftable(struct blk_node *node, u64 want)
 {
 	struct qcow2 *s = node->state;
 	u64 cs = s->cluster_size, per_cluster = cs / 8;
+	blk_event(node->file, "reftable_grow");
 	/* Behind everything: old table's reach, and the end of the file. */
 	u64 start = MAX(s->reftable_size * s->block_entries, (node->file->size + cs - 1) >> s->cluster_bits);
 	start = ROUND_UP(start, s->block_entries); /* a power of two */
@@ -425,6 +427,7 @@ static int alloc_block(struct blk_node *node, u64 cluster)
 		return r;
 	if (s->reftable[index] & ~0x1ffull)
 		return 0; /* growing made it */
+	blk_event(node->file, "refblock_alloc");
 	u64 first = index * s->block_entries, offset = cluster << s->cluster_bits;
 	/* The cluster asked for is free, or the caller would not ask; nothing in this range was counted so far. */
 	if (!offset)
@@ -449,6 +452,7 @@ static int alloc_block(struct blk_node *node, u64 cluster)
 		r = blk_barrier(node->file);
 	if (r)
 		return r;
+	blk_event(node->file, "refblock_alloc_hookup");
 	s->reftable[index] = offset;
 	qcow2_meta_set(s, offset, s->cluster_size);
 	r = write_reftable_entry(node, index);
@@ -492,6 +496,7 @@ static int free_run(struct blk_node *node, u64 cluster, u64 max, u64 *ret)
 static int take(struct blk_node *node, u64 cluster, u64 n)
 {
 	struct qcow2 *s = node->state;
+	blk_event(node->file, "cluster_alloc");
 	int r = s->lazy ? qcow2_mark_dirty(node) : 0;
 	return r ? r : qcow2_refcount_add(node, cluster << s->cluster_bits, n << s->cluster_bits, 1, false);
 }

@@ -19,12 +19,6 @@ void qcow2_free_snapshots(struct qcow2 *s)
 
 /* ---- the table ---- */
 
-static struct err *short_table(struct blk_node *node, u64 at)
-{
-	return err_new(ERR_CORRUPT, "Snapshot table ends at offset %#llx, beyond what the image holds",
-		       (unsigned long long)at);
-}
-
 static struct err *read_one(struct blk_node *node, struct qcow2_snapshot *sn, u32 index, u64 *at, bool repair)
 {
 	struct qcow2 *s = node->state;
@@ -94,8 +88,6 @@ struct err *qcow2_load_snapshots(struct blk_node *node)
 			    err_new(ERR_CORRUPT, "Snapshot table is too big"),
 			    "You can force-remove all %u overhanging snapshots with qemu-img check -r all\n",
 			    n - i);
-		if (at > node->file->size + s->cluster_size)
-			return short_table(node, at);
 	}
 	s->snapshots_size = at - s->snapshots_offset;
 	return NULL;

@@ -225,29 +225,6 @@ static int map_qed(struct blk_node *node, u64 offset, u64 len, struct blk_extent
 	return 0;
 }
 
-static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret)
-{
-	struct qed *s = node->state;
-	struct blk_extent x;
-	int r = map_qed(node, offset, len, &x);
-	if (r)
-		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
-	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
-	*ret = (struct blk_place){
-		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = s->next
-	};
-	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
-	s->next += bytes;
-	return 0;
-}
-
 static int extend(struct blk_node *file, u64 end)
 {
 	if (file->size >= end)
@@ -269,6 +246,29 @@ static int new_table(struct blk_node *node, u64 i)
 	if (!r && !blk_table_le64(&s->l1, i))
 		blk_table_set_le64(&s->l1, i, at);
 	return r;
+}
+
+static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret)
+{
+	struct qed *s = node->state;
+	struct blk_extent x;
+	int r = map_qed(node, offset, len, &x);
+	if (r)
+		return r;
+	if (x.where == BLK_DATA) {
+		*ret = (struct blk_place){
+			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
+		};
+		return 0;
+	}
+	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
+	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
+	*ret = (struct blk_place){
+		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = s->next
+	};
+	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
+	s->next += bytes;
+	return 0;
 }
 
 /* count entries from guest offset on: val, val + step, ... */

@@ -20,15 +20,13 @@ struct plan {
 static struct err *check_plan(struct blk_create *c, struct plan *p)
 {
 	const char *sub = blk_opt_str(c->opts, "subformat");
-	*p = (struct plan){ .size = c->size,
+	*p = (struct plan){ .size = ROUND_UP(c->size, 512ull),
 			    .log = blk_opt_num(c->opts, "log_size", VHDX_MB),
 			    .block = blk_opt_num(c->opts, "block_size", 0),
 			    .zero = blk_opt_bool(c->opts, "block_state_zero", true),
 			    .fixed = sub && strcmp(sub, "fixed") == 0 };
 	if (sub && !p->fixed && strcmp(sub, "dynamic") != 0)
 		return err_new(ERR_INVALID, "Invalid parameter '%s'", sub);
-	if (p->size % 512)
-		return err_new(ERR_INVALID, "Image size must be a multiple of 512 bytes");
 	if (p->size > VHDX_MAX_SIZE)
 		return err_new(ERR_INVALID, "Image size too large; max of 64TB");
 	if (!p->log)

@@ -61,11 +61,11 @@ static void print_json(const struct sums *s)
 	set_if(j, "allocated-clusters", s->c.allocated_clusters);
 	set_if(j, "fragmented-clusters", s->c.fragmented_clusters);
 	set_if(j, "compressed-clusters", s->c.compressed_clusters);
+	set_if(j, "corruptions-fixed", s->c.corruptions_fixed);
+	set_if(j, "leaks-fixed", s->c.leaks_fixed);
+	set_if(j, "leaks", s->c.leaks);
 	json_set(j, "filename", json_str(s->filename));
 	json_set(j, "format", json_str(s->format));
-	set_if(j, "leaks", s->c.leaks);
-	set_if(j, "leaks-fixed", s->c.leaks_fixed);
-	set_if(j, "corruptions-fixed", s->c.corruptions_fixed);
 	AUTO(free_ptr) char *text = json_text(j, true);
 	puts(text);
 }

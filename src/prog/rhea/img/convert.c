@@ -58,10 +58,7 @@ static int status_at(struct convert *c, u64 at, u64 *ret_len, enum kind *ret)
 	left = c->src_size[i] - offset;
 	if (c->target_has_backing) {
 		/* What the target's backing file shows anyway is not copied. */
-		struct blk_node *end = c->src[i];
-		while (end && end != c->base)
-			end = end->backing;
-		int r = blk_status(c->src[i], end ? end : NULL, offset, left, &s);
+		int r = blk_status(c->src[i], c->src[i]->backing, offset, left, &s);
 		if (r)
 			return r;
 		*ret_len = s.len;
@@ -77,7 +74,8 @@ static int status_at(struct convert *c, u64 at, u64 *ret_len, enum kind *ret)
 	if (r)
 		return r;
 	*ret_len = s.len;
-	*ret = s.zero ? K_ZERO : K_DATA;
+	/* Without sparse detection zeros are written like any bytes. */
+	*ret = s.zero && (c->min_sparse || c->compressed) ? K_ZERO : K_DATA;
 	return 0;
 }
 
@@ -492,9 +490,6 @@ static bool open_sources(struct img *m, struct args *a, struct convert *c, struc
 	return true;
 }
 
-/* Reads "img_load_snapshot" of map.c. */
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param);
-
 static int create_target(struct img *m, struct args *a, struct convert *c)
 {
 	const struct blk_driver *d = blk_driver_find(a->out_fmt);
@@ -568,8 +563,7 @@ static int check_target(struct img *m, struct args *a, struct convert *c)
 			return 1;
 		}
 		if (!a->out_base_fmt) {
-			img_error("backing format not specified");
-			fprintf(stderr, "Detected format of %s.\n", node->driver->name);
+			img_error("Use of backing file requires explicit backing format");
 			blk_unref(node);
 			return 1;
 		}
@@ -647,7 +641,7 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		img_error("Format driver '%s' does not support bitmaps", c->src[0]->driver->name);
 		return 1;
 	}
-	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot, true))
+	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot))
 		return 1;
 	if (a->snapshot) {
 		c->src_size[0] = c->total = blk_size(c->src[0]);

@@ -12,10 +12,11 @@ static const struct blk_opt *find(const struct blk_opt *table, const char *name)
 
 static void print_value(const char *text)
 {
-	bool plain = true;
-	for (const char *p = text; *p; p++)
-		plain &= *p != ' ';
-	printf(plain ? "%s" : "'%s'", text);
+	for (; *text; text++) { /* as it would be written in an option list */
+		if (*text == ',')
+			putchar(',');
+		putchar(*text);
+	}
 }
 
 /* Sizes print as bytes, whatever the user wrote. */
@@ -208,7 +209,7 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 		return 1;
 	}
 	for (const struct blk_opt *o = d->create_opts; o->name; o++)
-		if (!amend || o->amend)
+		if (amend ? o->amend : !o->amend_only)
 			all[n++] = o;
 	for (const struct blk_opt *o = filename && !amend ? t->create_opts : NULL; o && o->name; o++)
 		if (!find(d->create_opts, o->name))

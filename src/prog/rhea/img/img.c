@@ -14,7 +14,6 @@
 
 static void vsay(const char *fmt, va_list args)
 {
-	fflush(stdout);
 	fputs("qemu-img: ", stderr);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
@@ -55,7 +54,6 @@ void img_usage_error(const char *fmt, ...)
 
 static void said(void *user UNUSED, const char *line)
 {
-	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 }
 

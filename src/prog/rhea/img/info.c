@@ -228,13 +228,27 @@ static int info(struct img *m, int argc, char **argv)
 	if (!img_make_objects(m))
 		return 1;
 	AUTO(json_freep) struct json *list = json_list();
-	u32 flags = BLK_NO_IO | (chain ? 0 : BLK_NO_BACKING);
-	struct blk_node *node = img_open(m, argv[optind], fmt, flags);
-	if (!node)
-		return 1;
-	for (struct blk_node *n = node; n; n = chain ? n->backing : NULL)
-		json_add(list, img_image_info(n));
-	blk_unref(node);
+	AUTO(free_ptr) char *name = str_dup(argv[optind]);
+	AUTO(free_ptr) char *next_fmt = fmt ? str_dup(fmt) : NULL;
+	/* One by one: a chain that leads back to itself is told from a long one by the names. */
+	for (bool first = true; name; first = false) {
+		for (size_t i = 0; i < list->n; i++)
+			if (strcmp(json_get_str(list->items[i], "filename"), name) == 0) {
+				img_error("Backing file '%s' creates an infinite loop.", name);
+				return 1;
+			}
+		struct blk_node *node = img_open_as(m, m->image_opts && first, name, next_fmt, BLK_NO_IO | BLK_NO_BACKING);
+		if (!node)
+			return 1;
+		struct json *j = img_image_info(node);
+		json_add(list, j);
+		const char *next = json_get_str(j, "full-backing-filename");
+		free(name);
+		free(next_fmt);
+		name = chain && next ? str_dup(next) : NULL;
+		next_fmt = node->backing_format ? str_dup(node->backing_format) : NULL;
+		blk_unref(node);
+	}
 	if (as_json) {
 		AUTO(free_ptr) char *text = json_text(chain ? list : list->items[0], true);
 		puts(text);

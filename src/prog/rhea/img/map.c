@@ -126,16 +126,13 @@ IMG_VERB(map) = {
 
 /* ---- measure ---- */
 
-/* "-l snapshot.id=1,snapshot.name=x" or an id or name. Reports and gives false. */
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param);
-
 static int do_measure(struct img *m, const char *filename, const char *fmt, const char *out_fmt,
 		      struct json *opts, bool has_size, u64 size, const char *snapshot, bool as_json)
 {
 	struct blk_node *node = NULL;
 	if (filename && !(node = img_open(m, filename, fmt, BLK_UNMAP)))
 		return 1;
-	if (snapshot && !img_load_snapshot(node, snapshot, true)) {
+	if (snapshot && !img_load_snapshot(node, snapshot)) {
 		blk_unref(node);
 		return 1;
 	}
@@ -155,7 +152,8 @@ static int do_measure(struct img *m, const char *filename, const char *fmt, cons
 		img_report(e, "%s", "");
 	else
 		status = 0;
-	if (!status && node && strcmp(out_fmt, "qcow2") == 0 && strcmp(node->driver->name, "qcow2") == 0) {
+	if (!status && node && strcmp(out_fmt, "qcow2") == 0 && strcmp(node->driver->name, "qcow2") == 0 &&
+	    strcmp(blk_opt_str(opts, "compat") ? blk_opt_str(opts, "compat") : "", "0.10") != 0) {
 		res.has_bitmaps = true;
 		u64 cs = blk_opt_num(opts, "cluster_size", 65536), dir = 0;
 		for (struct blk_dirty *b = node->dirty; b; b = b->next) {
@@ -278,7 +276,7 @@ IMG_VERB(measure) = {
 	.run = measure,
 };
 
-bool img_load_snapshot(struct blk_node *node, const char *spec, bool quiet_param UNUSED)
+bool img_load_snapshot(struct blk_node *node, const char *spec)
 {
 	const char *id = NULL, *name = NULL;
 	AUTO(free_ptr) char *copy = str_dup(spec);

@@ -54,11 +54,8 @@ static void do_rebase(void *arg)
 				u64 part = MIN(unit - (at + n) % unit, len - n);
 				if (memcmp(old + n, now + n, part) != 0) {
 					struct iovec v;
-					if (is_zero(old + n, part))
-						r = blk_zero(b->top, at + n, part, 0);
-					else
-						r = blk_pwritev(b->top, at + n, iovs_one(&v, old + n, part),
-								b->compress ? BLK_REQ_COMPRESSED : 0);
+					r = blk_pwritev(b->top, at + n, iovs_one(&v, old + n, part),
+							b->compress ? BLK_REQ_COMPRESSED : 0);
 					if (r) {
 						img_error("Error while writing to COW image: %s",
 							  strerror(-r));
@@ -119,7 +116,8 @@ static int rebase_image(struct img *m, struct blk_node *top, const char *base, c
 		co_run(do_rebase, &b);
 	} else if (has_base && !base_fmt) {
 		/* Nobody looks at the file, but its format must be said. */
-		img_error("Backing file specified without backing format");
+		img_error("Could not change the backing file to '%s': backing format must be specified",
+			  base);
 		return 1;
 	}
 	if (!b.status) {
@@ -273,10 +271,13 @@ static struct blk_node *find_base(struct blk_node *top, const char *name)
 	if (!name)
 		return top->backing;
 	AUTO(free_ptr) char *full = blk_path_join(top->filename, name);
-	for (struct blk_node *n = top; n->backing; n = n->backing)
-		if (strcmp(n->backing->filename, full) == 0 || strcmp(n->backing->filename, name) == 0 ||
+	AUTO(free_ptr) char *real = realpath(full, NULL);
+	for (struct blk_node *n = top; n->backing; n = n->backing) {
+		AUTO(free_ptr) char *has = realpath(n->backing->filename, NULL);
+		if (strcmp(n->backing->filename, full) == 0 || (real && has && strcmp(real, has) == 0) ||
 		    (n->backing_file && strcmp(n->backing_file, name) == 0))
 			return n->backing;
+	}
 	return NULL;
 }
 
@@ -327,7 +328,7 @@ static int commit_image(struct blk_node *top, const char *base_name, u64 rate, b
 		if (r == -95)
 			r = 0;
 		if (r) {
-			img_error("Could not empty %s: %s", top->filename, strerror(-r));
+			img_error("Failed to empty %s: %s", top->filename, strerror(-r));
 			return 1;
 		}
 	}

@@ -315,6 +315,30 @@ static int open_cmd(struct io *io, int argc, char **argv)
 	return r;
 }
 
+/* Options that cannot change may be given as they are: "file.node-name" of the child's name. */
+static struct err *same_value(struct blk_node *node, const char *key, const struct json *val)
+{
+	const char *dot, *now = NULL;
+	while (node && (dot = strchr(key, '.'))) {
+		struct blk_child *c = node->children;
+		while (c && (strncmp(c->name, key, dot - key) != 0 || strlen(c->name) != (size_t)(dot - key)))
+			c = c->next;
+		if (!c)
+			break;
+		node = c->node;
+		key = dot + 1;
+	}
+	if (strcmp(key, "node-name") == 0)
+		now = node->node_name;
+	else if (strcmp(key, "driver") == 0)
+		now = node->driver->name;
+	else
+		now = json_get_str(node->options, key);
+	if (now && val->kind == JSON_STR && strcmp(now, val->s) == 0)
+		return NULL;
+	return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", key);
+}
+
 static int reopen(struct io *io, int argc, char **argv)
 {
 	u32 flags = io->node->flags;
@@ -366,8 +390,8 @@ static int reopen(struct io *io, int argc, char **argv)
 		e = blk_take_bool(opts, table[i].name, &on);
 		flags = on != table[i].invert ? flags | table[i].flag : flags & ~table[i].flag;
 	}
-	if (!e && opts && opts->n)
-		e = err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", opts->keys[0]);
+	for (size_t i = 0; i < (opts ? opts->n : 0) && !e; i++)
+		e = same_value(io->node, opts->keys[i], opts->items[i]);
 	if (!e)
 		e = blk_reopen(io->node, flags);
 out:

@@ -247,8 +247,6 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : 1;
 }
 
-
-
 static int run(int argc, char **argv)
 {
 	enum { OBJECT = 256, IMAGE_OPTS };
@@ -331,7 +329,8 @@ static int run(int argc, char **argv)
 			}
 			break;
 		case 'T':
-			break;
+			fprintf(stderr, "qemu-io: tracing is not supported\n");
+			return 1;
 		case 'V':
 			puts("qemu-io version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
 			return 0;

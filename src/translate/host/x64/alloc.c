@@ -209,9 +209,57 @@ static int pick(struct jit *j, const u32 *owner, u32 locked, unsigned n, unsigne
 	return worst;
 }
 
+/*
+ * Nothing is free: a slot's home that this instruction does not touch is put aside until its end. Only where nothing can fault or leave.
+ */
+static int lend(struct jit *j, bool xmm)
+{
+	const struct ir_insn *in = &j->r->insn[j->cur];
+	const u32 *owner = xmm ? j->xmm : j->gpr, locked = xmm ? j->lock_xmm : j->lock_gpr;
+	bool straight = strpbrk(ir_op_info[in->op].flags, "PF") || in->op == IR_SET || in->op == IR_GET;
+	for (unsigned r = 0; straight && r < 16; r++) {
+		unsigned slot = j->home[xmm][r];
+		if (owner[r] != HOME || slot == NO_SLOT || locked & BIT(r) || j->slot_vals[slot] ||
+		    j->val[j->cur].hint == slot || (in->op == IR_SET && in->imm == slot))
+			continue;
+		unsigned frame = frame_new(j);
+		if (xmm)
+			x_vrm(&j->c, V_MOVAPS_STORE, r, 0, frame_mem(frame));
+		else
+			x_rm(&j->c, OPW | X_MOV_STORE, r, frame_mem(frame));
+		j->lent[xmm] |= BIT(r);
+		j->lent_frame[xmm][r] = frame;
+		(xmm ? j->xmm : j->gpr)[r] = 0;
+		return r;
+	}
+	return -1;
+}
+
+/* What was lent goes back; a result that lies there goes to the frame. */
+static void take_back(struct jit *j, bool xmm)
+{
+	u32 *owner = xmm ? j->xmm : j->gpr;
+	for (unsigned r = 0; r < 16; r++) {
+		if (!(j->lent[xmm] & BIT(r)))
+			continue;
+		if (owner[r])
+			spill(j, owner[r]);
+		unsigned frame = j->lent_frame[xmm][r];
+		if (xmm)
+			x_vrm(&j->c, V_MOVAPS, r, 0, frame_mem(frame));
+		else
+			x_rm(&j->c, OPW | X_MOV_LOAD, r, frame_mem(frame));
+		j->frame_used &= ~BIT(frame);
+		owner[r] = HOME;
+	}
+	j->lent[xmm] = 0;
+}
+
 unsigned temp_gpr(struct jit *j)
 {
 	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
+	if (r < 0)
+		r = lend(j, false);
 	if (r < 0) {
 		give_up(j);
 		return RAX;
@@ -225,6 +273,8 @@ unsigned temp_gpr(struct jit *j)
 unsigned temp_xmm(struct jit *j)
 {
 	int r = pick(j, j->xmm, j->lock_xmm, 16, XMM_TEMP0);
+	if (r < 0)
+		r = lend(j, true);
 	if (r < 0) {
 		give_up(j);
 		return 15;
@@ -328,7 +378,8 @@ unsigned use_gpr(struct jit *j, u32 v)
 			x->flags |= VF_ZERO_UPPER;
 		put_gpr(j, v, r);
 	} else {
-		give_up(j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
+		give_up(
+		    j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
 	}
 	return r;
 }
@@ -349,11 +400,13 @@ unsigned use_xmm(struct jit *j, u32 v)
 	}
 	r = temp_xmm(j);
 	if (in->op == IR_CONST) {
-		if (!in->imm) {
+		unsigned size = ir_type_size(in->type);
+		u64 k = size < 8 ? in->imm & BITS(size * 8) : in->imm; /* bits above do not count */
+		if (!k) {
 			x_vrr(&j->c, V_PXOR, r, r, r);
 		} else {
 			unsigned g = temp_gpr(j);
-			x_mov_ri(&j->c, g, in->imm);
+			x_mov_ri(&j->c, g, k);
 			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
 			j->lock_gpr &= ~BIT(g);
 		}
@@ -369,17 +422,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 		} else if (lo == ~0ull && hi == ~0ull) {
 			x_vrr(&j->c, P66 | MAP0F | 0x76, r, r, r);
 		} else {
-			unsigned g = temp_gpr(j);
-			x_mov_ri(&j->c, g, lo);
-			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
-			if (hi == lo) {
-				x_vrr(&j->c, P66 | MAP0F | 0x6c, r, r, r); /* punpcklqdq */
-			} else if (hi) {
-				x_mov_ri(&j->c, g, hi);
-				x_vrr(&j->c, OPW | V_PINSRD, r, r, g);
-				x_byte(&j->c, 1);
-			}
-			j->lock_gpr &= ~BIT(g);
+			v_const(j, V_MOVAPS, r, 0, k, 0);
 		}
 		put_xmm(j, v, r);
 		return r;
@@ -392,7 +435,8 @@ unsigned use_xmm(struct jit *j, u32 v)
 			x_vrm(&j->c, V_MOVQ_LOAD, r, 0, m);
 			x->flags |= VF_ZERO_UPPER;
 		} else {
-			x_vrm(&j->c, V_MOVD_LOAD, r, 0, m); /* f16: the upper bits of the slot come along and do no harm */
+			x_vrm(&j->c, V_MOVD_LOAD, r, 0,
+			      m); /* f16: the upper bits of the slot come along and do no harm */
 		}
 		put_xmm(j, v, r);
 	} else {
@@ -561,13 +605,15 @@ static void store_slot(struct jit *j, unsigned slot, u32 v)
 	u64 k;
 	if (is_gpr(type)) {
 		u32 w = size == 8 ? OPW : 0;
-		if (const_of(j, v, &k) && j->val[v].at != AT_GPR && size >= 4 && (size == 4 || (i64)k == (i32)k)) {
+		if (const_of(j, v, &k) && j->val[v].at != AT_GPR && size >= 4 &&
+		    (size == 4 || (i64)k == (i32)k)) {
 			x_rm(&j->c, w | 0xc7, 0, m);
 			x_32(&j->c, k);
 			return;
 		}
 		unsigned r = use_gpr(j, v);
-		if (type == TY_I1 && !(j->val[v].flags & VF_ZERO_UPPER)) { /* bit 0 alone, without touching the flags */
+		if (type == TY_I1 &&
+		    !(j->val[v].flags & VF_ZERO_UPPER)) { /* bit 0 alone, without touching the flags */
 			unsigned t = temp_gpr(j);
 			x_mov_ri(&j->c, t, 1);
 			x_vrr(&j->c, X_PEXT, t, r, t);
@@ -629,9 +675,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			next = j->val[u].next;
 			forget(j, u);
 		}
-		x->flags &= ~VF_PLACED;
-		x->at = AT_NONE;
-		put_slot(j, v, slot);
+		u32 n = j->n_live;
+		for (u32 i = 0; i < n; i++) { /* it, and what it was extended from or to: all in the slot now */
+			struct val *u = &j->val[j->live[i]];
+			if (!(u->flags & VF_PLACED) || u->hint != slot || (u->at != AT_GPR && u->at != AT_XMM))
+				continue;
+			u->flags &= ~VF_PLACED;
+			put_slot(j, j->live[i], slot);
+		}
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
@@ -661,7 +712,7 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	}
 	/* from now on it lives in the home: its own register is free */
-	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & VF_MERGE))
+	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & (VF_MERGE | VF_PLACED)))
 		put_slot(j, v, slot);
 }
 
@@ -688,6 +739,10 @@ void kill_dead(struct jit *j)
 	}
 	j->n_live = n;
 	j->lock_gpr = j->lock_xmm = 0;
+	if (j->lent[0])
+		take_back(j, false);
+	if (j->lent[1])
+		take_back(j, true);
 }
 
 void spill_all(struct jit *j)
@@ -734,7 +789,8 @@ void snap_take(struct jit *j, struct blk *b)
 		struct val *x = &j->val[j->live[i]];
 		if (x->at == AT_NONE)
 			continue;
-		__typeof__(*s->val) e = { j->live[i], x->slot, x->frame, x->at, x->reg, x->flags, x->fkind, x->cc };
+		__typeof__(*s->val) e = { j->live[i], x->slot,	x->frame, x->at,
+					  x->reg,     x->flags, x->fkind, x->cc };
 		s->val[s->n++] = e;
 	}
 }

@@ -18,6 +18,64 @@ static unsigned slot_of(const struct jit *j, u64 imm)
 	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
 }
 
+/* Between the home of a slot, if it has one, and where it lies in the CPU state. */
+static void home_to_state(struct jit *j, unsigned slot, bool store)
+{
+	unsigned home = j->slot_home[slot];
+	bool wide = ir_type_size(j->r->slot[slot].type) == 8;
+	if (home && home <= 16)
+		x_rm(&j->c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), home - 1,
+		     slot_mem(j, slot));
+	else if (home)
+		x_vrm(&j->c, xmm_move(j->r->slot[slot].type, store), home - 17, 0, slot_mem(j, slot));
+}
+
+/* An element of an array of slots: by way of the CPU state  */
+static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	const struct ir_slot *slot = &j->r->slot[in->imm];
+	unsigned n = slot->array, stride = n > 1 ? slot[1].offset - slot->offset : 0,
+		 size = ir_type_size(slot->type);
+	bool set = in->op == IR_SETX;
+	if (slot->type == TY_FLAGS || slot->type == TY_I1 || size > 16 || size == 10 || slot->type == TY_F16)
+		return false;
+	bool xmm = !is_gpr(slot->type);
+	for (unsigned i = 0; i < n; i++)
+		if (slot[i].offset != slot->offset + i * stride || slot[i].type != slot->type)
+			return false;
+	flags_clobber(j);
+	unsigned index = use_gpr(j, in->a), t = temp_gpr(j);
+	unsigned r = set ? (xmm ? use_xmm(j, in->b) : use_gpr(j, in->b)) : 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (set)
+			slot_changed(j, in->imm + i);
+		home_to_state(j, in->imm + i, true);
+	}
+	x_rr(&j->c, 0x69, t, index); /* imul t, index, stride */
+	x_32(&j->c, stride);
+	struct x64_mem m = { RBP, t, 0, slot->offset };
+	if (!set)
+		r = xmm ? def_xmm(j, v) : def_gpr(j, v);
+	if (!xmm) {
+		u32 store = size == 1	? 0x88 | OPB
+			    : size == 2 ? P66 | 0x89
+			    : size == 8 ? OPW | X_MOV_STORE
+					: X_MOV_STORE;
+		u32 load = size == 1   ? X_MOVZX8
+			   : size == 2 ? X_MOVZX16
+			   : size == 8 ? OPW | X_MOV_LOAD
+				       : X_MOV_LOAD;
+		x_rm(&j->c, set ? store : load, r, m);
+	} else {
+		u32 store = size == 16 ? V_MOVDQU_STORE : size == 8 ? V_MOVQ_STORE : V_MOVD_STORE;
+		u32 load = size == 16 ? V_MOVDQU_LOAD : size == 8 ? V_MOVQ_LOAD : V_MOVD_LOAD;
+		x_vrm(&j->c, set ? store : load, r, 0, m);
+	}
+	for (unsigned i = 0; set && i < n; i++)
+		home_to_state(j, in->imm + i, false);
+	return true;
+}
+
 static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned slot = slot_of(j, in->imm);
@@ -25,8 +83,8 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 		get_slot(j, v, slot);
 	} else if (in->op == IR_SET) {
 		set_slot(j, slot, in->a);
-	} else {
-		j->job->unsupported = true; /* GETX, SETX: no guest uses them yet */
+	} else if (!indexed(j, in, v)) {
+		j->job->unsupported = true;
 	}
 }
 
@@ -57,15 +115,20 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	const char *flags = ir_op_info[in->op].flags;
 	switch (in->op) {
-	case IR_NOP: case IR_ARGS:
+	case IR_NOP:
+	case IR_ARGS:
 		return;
 	case IR_INSN:
 		j->insn_pc = in->imm;
 		return;
-	case IR_GET: case IR_SET: case IR_GETX: case IR_SETX:
+	case IR_GET:
+	case IR_SET:
+	case IR_GETX:
+	case IR_SETX:
 		lower_slots(j, in, v);
 		return;
-	case IR_FPFLAGS: case IR_SETFPFLAGS:
+	case IR_FPFLAGS:
+	case IR_SETFPFLAGS:
 		lower_fpflags(j, in, v);
 		return;
 	case IR_CALL:
@@ -74,7 +137,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_CLEAN:
 		lower_clean(j, in);
 		return;
-	case IR_CONST: case IR_VCONST:
+	case IR_CONST:
+	case IR_VCONST:
 		return; /* where it is used */
 	case IR_PHI:
 		j->job->unsupported = true;
@@ -96,6 +160,10 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		use_later(j, v);
 		return;
 	}
+	bool reads_flags = in->op == IR_ZEXT || in->op == IR_SELECT || in->op == IR_ADC || in->op == IR_SBC ||
+			   in->type == TY_FLAGS;
+	if (!reads_flags && !(j->val[v].flags & VF_LATER))
+		conditions_to_gpr(j, in);
 	if (!lower_int(j, in, v) && !lower_vec(j, in, v) && !lower_fp(j, in, v))
 		lower_slow(j, in, v);
 }
@@ -117,7 +185,7 @@ static void emit_block(struct jit *j, u32 number)
 	if (first->op == IR_NOP && b->count > 1)
 		first++;
 	if (x->loop_head && first->op == IR_INSN)
-		poll_stop(j, first->imm);
+		emit_poll(j, first->imm);
 	for (u32 i = b->first; i < b->first + b->count && !j->c.full && !j->job->unsupported; i++) {
 		j->cur = i;
 		j->now = j->pos[i];
@@ -128,12 +196,38 @@ static void emit_block(struct jit *j, u32 number)
 	}
 }
 
+/*
+ * The stub that enters generated code sets MXCSR's rounding to nearest. All regions that can follow one another without it have the same
+ * rules: one with another rounding that computes sets it where that was not done yet.
+ */
+static void set_rounding(struct jit *j)
+{
+	static const u8 rc[] = { [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
+	u8 round = j->r->fp.round;
+	bool computes = false;
+	for (u32 i = 1; i < j->r->n_insn; i++)
+		computes |= ir_has(j->r->insn[i].op, 'F');
+	if (round >= LEN(rc) || !rc[round] || !computes)
+		return;
+	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
+	x_rm(&j->c, X_MOV_LOAD, RAX, CPU(host_fp));
+	x_mov_rr(&j->c, 0, RCX, RAX);
+	x_alu_ri(&j->c, X_AND, 0, RAX, ~0x6000);
+	x_alu_ri(&j->c, X_OR, 0, RAX, rc[round] << 13);
+	x_rr(&j->c, X_ALU(X_CMP), RAX, RCX);
+	u8 *same = x_jcc8(&j->c, XC_E);
+	x_rm(&j->c, X_MOV_STORE, RAX, CPU(host_fp));
+	x_rm(&j->c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
+	x_patch8(&j->c, same);
+}
+
 static void set_up(struct jit *j, struct host_job *job)
 {
 	const struct ir_region *r = job->region;
 	j->job = job;
 	j->r = r;
-	j->c = (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
+	j->c =
+	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
 	j->val = alloc((r->n_insn + 2) * sizeof(*j->val));
 	j->blk = alloc((r->n_block + 1) * sizeof(*j->blk));
@@ -181,6 +275,8 @@ static void tear_down(struct jit *j)
 	free(j->live);
 	free(j->cold);
 	free(j->fix);
+	free(j->pool);
+	free(j->pool_fix);
 }
 
 void host_compile(struct host_job *job)
@@ -193,12 +289,15 @@ void host_compile(struct host_job *job)
 	set_up(&j, job);
 	prepass(&j);
 	mark_loops(&j);
+	set_rounding(&j);
 	for (u32 o = 0; o < j.n_order && !j.c.full && !job->unsupported; o++) {
 		j.next_block = o + 1 < j.n_order ? j.order[o + 1] : ~0u;
 		emit_block(&j, j.order[o]);
 	}
 	if (!j.c.full && !job->unsupported)
 		emit_cold(&j);
+	if (!j.c.full && !job->unsupported)
+		emit_pool(&j);
 	if (!j.c.full && !job->unsupported)
 		job->size = j.c.p - j.c.start;
 	job->stopped = j.cur;

@@ -311,9 +311,29 @@ static inline void x_patch8(struct x64_code *c, u8 *rel)
 #define V_PAND (P66 | MAP0F | 0xdb)
 #define V_PANDN (P66 | MAP0F | 0xdf) /* ~v & rm */
 #define V_POR (P66 | MAP0F | 0xeb)
+#define V_OP(n) (P66 | MAP0F | (n)) /* most of SSE2 */
+#define V_OP38(n) (P66 | MAP38 | (n))
+#define V_OP3A(n) (P66 | MAP3A | (n))
+#define V_PSHUFB V_OP38(0x00)
+#define V_PSHUFD V_OP(0x70)
+#define V_ONES V_OP(0x76) /* pcmpeqd r, r, r */
+#define V_UNPCKLQ V_OP(0x6c)
+#define V_UNPCKHQ V_OP(0x6d)
 #define V_PINSRB (P66 | MAP3A | 0x20)
 #define V_PINSRW (P66 | MAP0F | 0xc4)
 #define V_PINSRD (P66 | MAP3A | 0x22) /* OPW: 64 bits */
 #define V_PEXTRB (P66 | MAP3A | 0x14)
 #define V_PEXTRW (P66 | MAP3A | 0x15)
+/* Shifts by an immediate: the opcode, and what stands in the place of a register (ext). */
+static inline void x_vshift(struct x64_code *c, u32 op, unsigned ext, unsigned dst, unsigned src, unsigned n)
+{
+	x_vex(c, op, 0, dst, 0, src);
+	x_byte(c, 0xc0 | ext << 3 | (src & 7));
+	x_byte(c, n);
+}
+static inline void x_vrri(struct x64_code *c, u32 op, unsigned reg, unsigned v, unsigned rm, unsigned imm)
+{
+	x_vrr(c, op, reg, v, rm);
+	x_byte(c, imm);
+}
 #define V_PEXTRD (P66 | MAP3A | 0x16) /* OPW: 64 bits */

@@ -9,7 +9,8 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from)
 	return c;
 }
 
-void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c)
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b,
+	       unsigned c)
 {
 	struct cold *k = cold_new(j, COLD_SLOW, from);
 	k->insn = v;
@@ -31,7 +32,14 @@ static void jump_stub(struct jit *j, const u8 *run)
 static void put_desc(struct jit *j, u32 insn, unsigned dst, unsigned a, unsigned b, unsigned c)
 {
 	const struct ir_insn *in = &j->r->insn[insn];
-	struct slow_desc d = { .imm = in->imm, .op = in->op, .type = in->type, .lane = in->lane, .dst = dst, .a = a, .b = b, .c = c,
+	struct slow_desc d = { .imm = in->imm,
+			       .op = in->op,
+			       .type = in->type,
+			       .lane = in->lane,
+			       .dst = dst,
+			       .a = a,
+			       .b = b,
+			       .c = c,
 			       .fp = j->r->fp };
 	const char *kinds = ir_op_info[in->op].operands;
 	d.atype = kinds[0] == 'v' ? j->r->insn[in->a].type : 0;
@@ -246,7 +254,7 @@ static void branch(struct jit *j, const struct ir_insn *in)
 }
 
 /* A jump that never comes out otherwise asks whether it shall. */
-void poll_stop(struct jit *j, u64 pc)
+void emit_poll(struct jit *j, u64 pc)
 {
 	flags_clobber(j);
 	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
@@ -258,9 +266,10 @@ void poll_stop(struct jit *j, u64 pc)
 static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
-		poll_stop(j, pc);
+		emit_poll(j, pc);
 	x_room(&j->c);
-	while (((uintptr_t)j->c.p + 1) % 8 > 4) /* the displacement must not straddle: it is patched while others run */
+	while (((uintptr_t)j->c.p + 1) % 8 >
+	       4) /* the displacement must not straddle: it is patched while others run */
 		x_byte(&j->c, 0x90);
 	struct cold *c = cold_new(j, COLD_LINK, x_jmp(&j->c));
 	c->pc = pc;
@@ -310,10 +319,13 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 	case IR_BRC:
 		branch(j, in);
 		break;
-	case IR_JUMP: case IR_GOSUB:
+	case IR_JUMP:
+	case IR_GOSUB:
 		direct(j, in->imm);
 		break;
-	case IR_JUMPI: case IR_GOSUBI: case IR_RETURN:
+	case IR_JUMPI:
+	case IR_GOSUBI:
+	case IR_RETURN:
 		indirect(j, in->a);
 		break;
 	case IR_RAISE:

@@ -1,8 +1,8 @@
 /*
- * What this processor has, and its floating-point control. The base is x86-64-v3 (AVX2, FMA, BMI, F16C, MOVBE) with PCLMULQDQ, AES and
- * CMPXCHG16B; SHA extensions are used where they are.
+ * What this processor has. The base is x86-64-v3 (AVX2, FMA, BMI, F16C, MOVBE) with PCLMULQDQ, AES and
+ * CMPXCHG16B.
  *
- * Source: Intel SDM volume 2, CPUID; volume 1, 10.2.3 (MXCSR).
+ * Source: Intel SDM volume 2, CPUID.
  */
 #include "translate/host/x64/jit.h"
 #include <cpuid.h>
@@ -49,16 +49,4 @@ bool host_supported(const char **ret_why)
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	*ret_why = "the system does not save AVX registers";
 	return (low & 6) == 6;
-}
-
-bool has_sha(void)
-{
-	return leaf_bit(7, 1, 29);
-}
-
-void host_fp_mode(struct cpu *cpu, const struct fp_ctl *fp)
-{
-	static const u8 rc[] = { [FP_NEAREST_EVEN] = 0, [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
-	u32 round = fp->round < LEN(rc) ? rc[fp->round] : 0;
-	cpu->host_fp = 0x1f80 | round << 13 | (cpu->host_fp & 0x3f);
 }

@@ -258,7 +258,10 @@ static bool imm32(struct jit *j, u32 v, u32 w, i32 *ret_imm)
 /* An ALU operation of registers (reg = reg op rm) at a type's own width. */
 static u32 sized_alu(enum ir_type type, unsigned op)
 {
-	return type == TY_I8 ? OPB | (op << 3 | 2) : type == TY_I16 ? P66 | X_ALU(op) : type == TY_I64 ? OPW | X_ALU(op) : X_ALU(op);
+	return type == TY_I8	? OPB | (op << 3 | 2)
+	       : type == TY_I16 ? P66 | X_ALU(op)
+	       : type == TY_I64 ? OPW | X_ALU(op)
+				: X_ALU(op);
 }
 
 /* cmp a, b at a's width */
@@ -269,8 +272,11 @@ static void compare(struct jit *j, u32 a, u32 b)
 	struct x64_mem m;
 	u32 w = width(j, a);
 	if (type == TY_I1) { /* in the top bits of two scratch registers */
-		unsigned ra = temp_gpr(j), rb = temp_gpr(j);
+		u32 locked = j->lock_gpr;
+		unsigned ra = temp_gpr(j), rb;
 		x_mov_rr(&j->c, 0, ra, use_gpr(j, a));
+		j->lock_gpr = locked | BIT(ra);
+		rb = temp_gpr(j);
 		x_mov_rr(&j->c, 0, rb, use_gpr(j, b));
 		x_shift_ri(&j->c, 4, 0, ra, 31);
 		x_shift_ri(&j->c, 4, 0, rb, 31);
@@ -440,13 +446,27 @@ static struct cc compare_cc(struct jit *j, u32 v)
 		unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b);
 		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
 		x_vrr(&j->c, op, b, 0, a);
-		return in->op == IR_FEQ ? both(XC_E, XC_NP) :
-		       in->op == IR_FLT ? one(XC_A) :
-		       in->op == IR_FLE ? one(XC_AE) :
-					  one(XC_P);
+		return in->op == IR_FEQ	  ? both(XC_E, XC_NP)
+		       : in->op == IR_FLT ? one(XC_A)
+		       : in->op == IR_FLE ? one(XC_AE)
+					  : one(XC_P);
 	}
 	compare(j, in->a, in->b);
 	return one(cc[in->op - IR_EQ]);
+}
+
+void conditions_to_gpr(struct jit *j, const struct ir_insn *in)
+{
+	u32 operand[3] = { in->a, in->b, in->c };
+	const char *kinds = ir_op_info[in->op].operands;
+	u32 locked = j->lock_gpr;
+	for (unsigned i = 0; i < 3; i++) {
+		const struct val *x = &j->val[operand[i]];
+		if (kinds[i] == 'v' && operand[i] && j->r->insn[operand[i]].type == TY_I1 &&
+		    (x->at == AT_CC || x->at == AT_USE))
+			use_gpr(j, operand[i]);
+	}
+	j->lock_gpr = locked;
 }
 
 struct cc cc_of(struct jit *j, u32 v)
@@ -460,6 +480,7 @@ struct cc cc_of(struct jit *j, u32 v)
 		return map_cc(j->val[in->a].fkind & 3, in->imm);
 	}
 	if (x->at == AT_USE) {
+		conditions_to_gpr(j, in);
 		flags_clobber(j);
 		return compare_cc(j, v);
 	}
@@ -496,17 +517,21 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 	if (yes->op != IR_FLSUB && yes->op != IR_FLADD)
 		return false;
 	enum fkind kind = yes->op == IR_FLSUB && !yes->imm ? FK_SUB : FK_ADD;
+	bool b_in_register = !const_of(j, yes->b, &c) || (i64)c != (i32)c;
+	take_gpr(j, RAX); /* first, lest it drive out what the comparison reads */
 	use_gpr(j, yes->a);
-	if (!const_of(j, yes->b, &c) || (i64)c != (i32)c)
+	if (b_in_register)
 		use_gpr(j, yes->b);
 	struct cc cc = cc_of(j, in->a);
-	take_gpr(j, RAX); /* moves, so far: the flags are whole */
 	bool narrow = j->r->insn[yes->a].type < TY_I32 || yes->op == IR_FLADD;
 	if (narrow) { /* the comparison takes a scratch register: let nobody be spilled on one way only */
 		unsigned t = temp_gpr(j), t2 = temp_gpr(j);
 		j->lock_gpr &= ~(BIT(t) | BIT(t2));
 		cc = cc_of(j, in->a);
 	}
+	use_gpr(j, yes->a); /* moves, if anything: the flags are whole, and from the jump on nothing may move */
+	if (b_in_register)
+		use_gpr(j, yes->b);
 	flags_clobber(j);
 	u8 *away[2];
 	jump_if(j, cc_not(cc), away);
@@ -518,7 +543,8 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 		if (away[i])
 			x_patch(away[i], j->c.p);
 	bool carry = (bool)(k & FL_C) != (kind == FK_SUB), half = (bool)(k & FL_A) != (kind == FK_SUB);
-	u32 lahf = (k & FL_N ? 0x80 : 0) | (k & FL_Z ? 0x40 : 0) | (half ? 0x10 : 0) | (k & FL_P ? 4 : 0) | 2 | carry;
+	u32 lahf = (k & FL_N ? 0x80 : 0) | (k & FL_Z ? 0x40 : 0) | (half ? 0x10 : 0) | (k & FL_P ? 4 : 0) |
+		   2 | carry;
 	x_mov_ri(&j->c, RAX, lahf << 8 | (k & FL_V ? 1 : 0));
 	x_room(&j->c);
 	x_byte(&j->c, 0x04); /* add al, 0x7f: makes OF, then sahf the others */
@@ -638,12 +664,15 @@ void flags_in_frame(struct jit *j, u32 v, int frame)
 	j->val[v].frame = frame;
 }
 
-/* Flags of integers that are in no general register: not made here. */
+/*
+ * Flags that are not made here: of integers that are in no general register, of comparisons that flush operands (the host would
+ * not tell that it did).
+ */
 static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
 	if (in->op == IR_FLFCMP)
-		return type != TY_F32 && type != TY_F64;
+		return (type != TY_F32 && type != TY_F64) || !fp_host_rules(j);
 	return in->op <= IR_FLLOGIC && in->op >= IR_FLADD && !is_gpr(type);
 }
 

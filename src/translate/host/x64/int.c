@@ -27,7 +27,8 @@ static bool imm_of(struct jit *j, u32 v, u32 w, i32 *ret_imm)
 static bool flags_needed(const struct jit *j)
 {
 	for (u32 i = 0; i < j->n_ef; i++)
-		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) && j->val[j->ef[i]].last > j->now)
+		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) &&
+		    j->val[j->ef[i]].last > j->now)
 			return true;
 	return false;
 }
@@ -300,7 +301,8 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 	enum ir_type type = j->r->insn[in->a].type;
 	if (type == TY_I32) { /* one 64-bit product */
 		flags_clobber(j);
-		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v), t = temp_gpr(j);
+		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v),
+			 t = temp_gpr(j);
 		widen_in_place(j, TY_I32, t, b, sign);
 		widen_in_place(j, TY_I32, d, a, sign);
 		x_rr(&j->c, OPW | X_IMUL, d, t);
@@ -380,7 +382,8 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 
 static bool minmax(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u8 keep[] = { XC_BE, XC_LE, XC_AE, XC_GE }; /* MINU MINS MAXU MAXS: a stays when a cc b */
+	static const u8 keep[] = { XC_BE, XC_LE, XC_AE,
+				   XC_GE }; /* MINU MINS MAXU MAXS: a stays when a cc b */
 	u32 w = width_of(in->type);
 	if (in->type < TY_I32)
 		return false;
@@ -420,7 +423,9 @@ static bool bit_count(struct jit *j, const struct ir_insn *in, u32 v)
 	if (j->val[v].flags & VF_LATER)
 		return use_later(j, v), true;
 	switch (in->op) {
-	case IR_CLZ: case IR_CTZ: case IR_POPCNT: {
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_POPCNT: {
 		flags_clobber(j);
 		unsigned a = use_gpr(j, operand), d = def_gpr(j, v);
 		x_rr(&j->c, w | op, d, a);
@@ -684,7 +689,8 @@ static bool pair_ops(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (in->op == IR_PAIR && in->type == TY_I64) {
 		flags_clobber(j);
-		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v), t = temp_gpr(j);
+		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v),
+			 t = temp_gpr(j);
 		x_mov_rr(&j->c, OPW, d, b);
 		x_shift_ri(&j->c, 4, OPW, d, 32);
 		x_mov_rr(&j->c, 0, t, a);
@@ -742,7 +748,9 @@ static bool unary(struct jit *j, const struct ir_insn *in, u32 v)
 
 static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0, [TY_I16] = PF2 | MAP38 | 0xf1, [TY_I32] = PF2 | MAP38 | 0xf1,
+	static const u32 op[] = { [TY_I8] = OPB | PF2 | MAP38 | 0xf0,
+				  [TY_I16] = PF2 | MAP38 | 0xf1,
+				  [TY_I32] = PF2 | MAP38 | 0xf1,
 				  [TY_I64] = OPW | PF2 | MAP38 | 0xf1 };
 	enum ir_type type = j->r->insn[in->b].type;
 	if (!in->imm || !is_gpr(type))
@@ -767,11 +775,21 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		else
 			cc_now(j, v, (use_later(j, v), cc_of(j, v)));
 		return true;
-	case IR_EQ: case IR_NE: case IR_LTU: case IR_LTS: case IR_LEU: case IR_LES:
+	case IR_EQ:
+	case IR_NE:
+	case IR_LTU:
+	case IR_LTS:
+	case IR_LEU:
+	case IR_LES:
 		if (!is_gpr(j->r->insn[in->a].type))
 			return false;
 		/* fall through */
-	case IR_FEQ: case IR_FLT: case IR_FLE: case IR_FUNORD:
+	case IR_FEQ:
+	case IR_FLT:
+	case IR_FLE:
+	case IR_FUNORD:
+		if (in->op >= IR_FEQ && !fp_host_rules(j))
+			return false;
 		if (in->op >= IR_FEQ && j->r->insn[in->a].type != TY_F32 && j->r->insn[in->a].type != TY_F64)
 			return false;
 		use_later(j, v);
@@ -782,11 +800,18 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return true;
 	case IR_SELECT:
 		return select_op(j, in, v);
-	case IR_ZEXT: case IR_SEXT: case IR_TRUNC:
+	case IR_ZEXT:
+	case IR_SEXT:
+	case IR_TRUNC:
 		return convert(j, in, v);
-	case IR_PAIR: case IR_LO: case IR_HI:
+	case IR_PAIR:
+	case IR_LO:
+	case IR_HI:
 		return pair_ops(j, in, v);
-	case IR_MULWU: case IR_MULWS: case IR_MULHU: case IR_MULHS:
+	case IR_MULWU:
+	case IR_MULWS:
+	case IR_MULHU:
+	case IR_MULHS:
 		return !ir_is_vector(in->type) && multiply_high(j, in, v);
 	case IR_COPY:
 		if (alias(j, v, in->a))
@@ -811,7 +836,8 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		if (!by_lea(j, in, v))
 			alu(j, in, v, X_SUB, false);
 		return true;
-	case IR_ADC: case IR_SBC:
+	case IR_ADC:
+	case IR_SBC:
 		return in->type >= TY_I32 && (carry_op(j, in, v), true);
 	case IR_AND:
 		return and_op(j, in, v), true;
@@ -828,9 +854,13 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 			flags_left(j, v, true, FK_ADD);
 		return true;
 	}
-	case IR_NOT: case IR_NEG: case IR_ABS:
+	case IR_NOT:
+	case IR_NEG:
+	case IR_ABS:
 		return unary(j, in, v);
-	case IR_SHL: case IR_SHR: case IR_SAR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
 		return shift(j, in, v);
 	case IR_ROTR:
 		return rotate(j, in, v);
@@ -838,19 +868,32 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return in->type >= TY_I32 && (funnel(j, in, v), true);
 	case IR_MUL:
 		return multiply(j, in, v);
-	case IR_DIVU: case IR_DIVS: case IR_REMU: case IR_REMS:
+	case IR_DIVU:
+	case IR_DIVS:
+	case IR_REMU:
+	case IR_REMS:
 		return divide(j, in, v);
-	case IR_MINU: case IR_MINS: case IR_MAXU: case IR_MAXS:
+	case IR_MINU:
+	case IR_MINS:
+	case IR_MAXU:
+	case IR_MAXS:
 		return minmax(j, in, v);
-	case IR_CLZ: case IR_CTZ: case IR_CLS: case IR_POPCNT: case IR_BSWAP: case IR_BITREV:
+	case IR_CLZ:
+	case IR_CTZ:
+	case IR_CLS:
+	case IR_POPCNT:
+	case IR_BSWAP:
+	case IR_BITREV:
 		return bit_count(j, in, v);
-	case IR_EXTRACTU: case IR_EXTRACTS:
+	case IR_EXTRACTU:
+	case IR_EXTRACTS:
 		extract(j, in, v);
 		return true;
 	case IR_DEPOSIT:
 		deposit(j, in, v);
 		return true;
-	case IR_PDEP: case IR_PEXT: {
+	case IR_PDEP:
+	case IR_PEXT: {
 		if (in->type < TY_I32)
 			return false;
 		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr(j, v);

@@ -90,8 +90,18 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 };
 
+struct pool_fix { /* an instruction that reads a constant */
+	u8 *disp; /* its displacement, relative to the end of the instruction */
+	u32 index;
+	u8 behind; /* bytes of the instruction behind the displacement */
+};
+
 struct jit {
 	struct x64_code c;
+	u8 (*pool)[16]; /* constants, laid behind the region's code */
+	u32 n_pool, n_pool_fix;
+	size_t pool_cap, pool_fix_cap;
+	struct pool_fix *pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
 	struct val *val;
@@ -106,6 +116,8 @@ struct jit {
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u16 n_slot; /* incl. locals */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
+	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
+	u8 lent_frame[2][16]; /* where their contents are */
 	u64 frame_used, frame_kept;
 	u32 *live; /* values that have a place */
 	u32 n_live;
@@ -172,6 +184,8 @@ struct cc cc_of(struct jit *j, u32 v);
 void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
+/* Brings operands that are conditions in the host's flags into registers: before those are clobbered for the instruction's own sake. */
+void conditions_to_gpr(struct jit *j, const struct ir_insn *in);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
 void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
@@ -185,6 +199,7 @@ void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host fla
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -201,13 +216,36 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 void site(struct jit *j); /* the next host instruction may fault */
 u32 helper_index(const struct ir_helper *helper);
 
-bool has_sha(void); /* are the SHA extensions there? */
 void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the call to come */
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);
 void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
+/* ---- vec.c: constants and building blocks ---- */
+/* op reg, v, [constant]: behind: how many bytes of immediate the caller puts behind. */
+void v_const(struct jit *j, u32 op, unsigned reg, unsigned v, const u8 bytes[16], unsigned behind);
+/* The same with a constant that has n in every lane of size bytes. */
+void v_splat(struct jit *j, u32 op, unsigned reg, unsigned v, unsigned size, u64 n, unsigned behind);
+void emit_pool(struct jit *j);
+/* Bytes of an XMM value above which all is known to be zero; 16: nothing is known. */
+unsigned zero_above(const struct jit *j, u32 v);
+/* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
+void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_clean(struct jit *j, const struct ir_insn *in);
-void poll_stop(struct jit *j, u64 pc);
+void emit_poll(struct jit *j, u64 pc);
+/* The move between an XMM register and a slot of this type. */
+static inline u32 xmm_move(enum ir_type type, bool store)
+{
+	switch (ir_type_size(type)) {
+	case 4: return store ? V_MOVD_STORE : V_MOVD_LOAD;
+	case 8: return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
+	default: return store ? V_MOVAPS_STORE : V_MOVAPS;
+	}
+}
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 

@@ -44,7 +44,8 @@ static void lay_out(struct jit *j)
 			for (unsigned i = 0; i < n; i++) {
 				j->blk[to[i]].preds++;
 				j->blk[to[i]].pred = b;
-				if (j->blk[to[i]].order == ~0u && next == ~0u && !(r->block[to[i]].cold && i == 0 && n == 2))
+				if (j->blk[to[i]].order == ~0u && next == ~0u &&
+				    !(r->block[to[i]].cold && i == 0 && n == 2))
 					next = to[i];
 				else
 					todo[n_todo++] = to[i];
@@ -60,19 +61,59 @@ static void lay_out(struct jit *j)
 static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 {
 	switch (in->op) {
-	case IR_NOP: case IR_CONST: case IR_VCONST: case IR_GET: case IR_SET: case IR_INSN: case IR_COPY: case IR_NOT:
-	case IR_ZEXT: case IR_SEXT: case IR_TRUNC: case IR_LO: case IR_HI: case IR_PAIR: case IR_CAST: case IR_COND:
-	case IR_LD: case IR_ST: case IR_PREFETCH: case IR_DUP: case IR_VGET: case IR_VGETS: case IR_VSET: case IR_VLOW:
-	case IR_VZEXT: case IR_VTRUNC: case IR_SHUFFLE: case IR_TBL: case IR_BSL: case IR_BR: case IR_FLPACK:
-	case IR_JUMP: case IR_GOSUB: case IR_JUMPI: case IR_RETURN: case IR_GOSUBI: case IR_BSWAP:
+	case IR_NOP:
+	case IR_CONST:
+	case IR_VCONST:
+	case IR_GET:
+	case IR_SET:
+	case IR_INSN:
+	case IR_COPY:
+	case IR_NOT:
+	case IR_ZEXT:
+	case IR_SEXT:
+	case IR_TRUNC:
+	case IR_LO:
+	case IR_HI:
+	case IR_PAIR:
+	case IR_CAST:
+	case IR_COND:
+	case IR_LD:
+	case IR_ST:
+	case IR_PREFETCH:
+	case IR_DUP:
+	case IR_VGET:
+	case IR_VGETS:
+	case IR_VSET:
+	case IR_VLOW:
+	case IR_VZEXT:
+	case IR_VTRUNC:
+	case IR_SHUFFLE:
+	case IR_TBL:
+	case IR_BSL:
+	case IR_BR:
+	case IR_FLPACK:
+	case IR_JUMP:
+	case IR_GOSUB:
+	case IR_JUMPI:
+	case IR_RETURN:
+	case IR_GOSUBI:
+	case IR_BSWAP:
 		return false;
-	case IR_ADD: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTR:
+	case IR_ADD:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
+	case IR_ROTR:
 		return !(in->type >= TY_I32);
 	case IR_SUB:
 		return !(ir_is_vector(in->type) || r->insn[in->b].op == IR_CONST);
-	case IR_AND: case IR_OR: case IR_XOR: case IR_ANDN:
+	case IR_AND:
+	case IR_OR:
+	case IR_XOR:
+	case IR_ANDN:
 		return !ir_is_vector(in->type);
-	case IR_SELECT: case IR_BRC:
+	case IR_SELECT:
+	case IR_BRC:
 		return r->insn[in->a].op != IR_COND;
 	}
 	return !(ir_is_vector(in->type) && strchr(ir_op_info[in->op].flags, 'P'));
@@ -102,7 +143,7 @@ static void note_use(struct jit *j, u32 v, u32 pos, u32 root, const u32 *root_of
 
 static bool is_compare(enum ir_op op)
 {
-	return (op >= IR_EQ && op <= IR_LES) || op == IR_FEQ || op == IR_FLT || op == IR_FLE || op == IR_FUNORD;
+	return op >= IR_EQ && op <= IR_LES; /* not of floats: they raise flags, read or not */
 }
 
 struct plan { /* scratch of this pass, by value */
@@ -141,7 +182,8 @@ static void count_uses(struct jit *j, struct plan *p)
 			if (in->op == IR_ARGS) { /* read by the CALL behind it */
 				for (unsigned k = 0; k < 3; k++)
 					if (operand[k])
-						j->val[operand[k]].last = MAX(j->val[operand[k]].last, pos + 1);
+						j->val[operand[k]].last =
+						    MAX(j->val[operand[k]].last, pos + 1);
 			}
 		}
 	}
@@ -150,19 +192,39 @@ static void count_uses(struct jit *j, struct plan *p)
 /* The arithmetic whose host instruction makes these flags: just before or behind, with the same operands. */
 static u32 find_partner(const struct jit *j, u32 f)
 {
-	static const u8 twin[][2] = { { IR_FLADD, IR_ADD }, { IR_FLSUB, IR_SUB }, { IR_FLADC, IR_ADC }, { IR_FLSBC, IR_SBC } };
+	static const u8 twin[][2] = {
+		{ IR_FLADD, IR_ADD }, { IR_FLSUB, IR_SUB }, { IR_FLADC, IR_ADC }, { IR_FLSBC, IR_SBC }
+	};
 	const struct ir_region *r = j->r;
 	const struct ir_insn *in = &r->insn[f];
 	for (unsigned t = 0; t < LEN(twin); t++) {
 		if (in->op != twin[t][0])
 			continue;
 		for (u32 i = f - MIN(f - 1, 4u); i < f + 4 && i < r->n_insn; i++)
-			if (r->insn[i].op == twin[t][1] && r->insn[i].a == in->a && r->insn[i].b == in->b && r->insn[i].c == in->c)
+			if (r->insn[i].op == twin[t][1] && r->insn[i].a == in->a && r->insn[i].b == in->b &&
+			    r->insn[i].c == in->c)
 				return i;
 	}
-	if (in->op == IR_FLLOGIC && (r->insn[in->a].op == IR_AND || r->insn[in->a].op == IR_ANDN) && f - in->a < 4)
+	if (in->op == IR_FLLOGIC && (r->insn[in->a].op == IR_AND || r->insn[in->a].op == IR_ANDN) &&
+	    f - in->a < 4)
 		return in->a;
 	return 0;
+}
+
+/*
+ * Flags right behind the arithmetic that makes them do not read the operands: those may die there. (Flags that are made again later say
+ * so themselves.)
+ */
+static void spare_operands(struct jit *j, u32 f)
+{
+	const struct ir_insn *in = &j->r->insn[f];
+	u32 twin = j->val[f].partner, operand[2] = { in->a, in->b };
+	if (twin + 1 != f || !j->val[twin].uses || j->r->insn[twin].type < TY_I32 || in->op == IR_FLLOGIC ||
+	    j->pos[twin] + 1 != j->pos[f])
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (j->val[operand[i]].last == j->pos[f])
+			j->val[operand[i]].last = j->pos[twin];
 }
 
 static void plan_flags(struct jit *j, const struct plan *p, u32 f)
@@ -176,10 +238,12 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 		x->partner = partner;
 		j->val[partner].partner = f;
 		j->val[partner].flags |= VF_SETFL;
+		spare_operands(j, f);
 	}
 	if (x->last <= j->pos[f] || p->clobbers[x->last - 1] == p->clobbers[j->pos[f]])
 		return; /* they stay in the host's flags until they are read */
-	if (partner && in->op != IR_FLLOGIC && !(p->cc_uses[f] & ~(BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
+	if (partner && in->op != IR_FLLOGIC &&
+	    !(p->cc_uses[f] & ~(BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
 		x->flags |= VF_RESULT;
 		j->val[partner].last = MAX(j->val[partner].last, x->last);
 		if (p->root[partner] != p->root[f])
@@ -196,14 +260,15 @@ static bool address_part(const struct jit *j, const struct plan *p, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
 	const struct val *x = &j->val[v];
-	return in->op == IR_ADD && in->type == TY_I64 && x->uses && p->addr_uses[v] == x->uses && !(x->flags & VF_MERGE) &&
-	       in->b != in->a;
+	return in->op == IR_ADD && in->type == TY_I64 && x->uses && p->addr_uses[v] == x->uses &&
+	       !(x->flags & VF_MERGE) && in->b != in->a;
 }
 
 static void plan_later(struct jit *j, const struct plan *p)
 {
 	const struct ir_region *r = j->r;
-	for (u32 o = j->n_order; o-- > 0;) { /* backwards, so that lengthened lives reach operands of operands */
+	for (u32 o = j->n_order;
+	     o-- > 0;) { /* backwards, so that lengthened lives reach operands of operands */
 		const struct ir_block *b = &r->block[j->order[o]];
 		for (u32 i = b->first + b->count; i-- > b->first;) {
 			const struct ir_insn *in = &r->insn[i];
@@ -211,15 +276,17 @@ static void plan_later(struct jit *j, const struct plan *p)
 			if (!x->uses)
 				continue;
 			if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
-				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) && (!in->a || j->r->insn[in->a].type <= TY_I64))
+				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) &&
+				    (!in->a || j->r->insn[in->a].type <= TY_I64))
 					x->flags |= VF_LATER;
 				else
 					plan_flags(j, p, i);
 			} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
 				if (!(x->flags & VF_MERGE))
 					x->flags |= VF_LATER;
-			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
-				   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 &&
+				   i + 1 < r->n_insn && r->insn[i + 1].op == IR_CLZ &&
+				   r->insn[i + 1].a == i) {
 				x->flags |= VF_LATER;
 			} else if (address_part(j, p, i)) {
 				x->flags |= VF_LATER;
@@ -234,7 +301,8 @@ static void plan_later(struct jit *j, const struct plan *p)
 				u32 operand[3] = { in->a, in->b, in->c };
 				for (unsigned k = 0; k < 3; k++)
 					if (kinds[k] == 'v' && operand[k])
-						j->val[operand[k]].last = MAX(j->val[operand[k]].last, x->last);
+						j->val[operand[k]].last =
+						    MAX(j->val[operand[k]].last, x->last);
 			}
 		}
 	}
@@ -246,32 +314,36 @@ static void plan_hints(struct jit *j)
 	const struct ir_region *r = j->r;
 	u32 *touched = alloc(j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
 	memset(touched, 0xff, j->n_slot * sizeof(*touched));
-	for (u32 o = j->n_order; o-- > 0;) { /* backwards: a SET in another block than its value gives no hint */
+	for (u32 o = j->n_order;
+	     o-- > 0;) { /* backwards: a SET in another block than its value gives no hint */
 		const struct ir_block *b = &r->block[j->order[o]];
 		u32 barrier = ~0u, end = j->pos[b->first + b->count - 1];
 		for (u32 i = b->first + b->count; i-- > b->first;) {
 			const struct ir_insn *in = &r->insn[i];
 			struct val *x = &j->val[i];
 			u32 pos = j->pos[i];
-			if (x->hint != NO_SLOT && (x->hint_pos > end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
+			if (x->hint != NO_SLOT &&
+			    (x->hint_pos > end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
 				x->hint = NO_SLOT;
 			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
-			    (in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_VLOW || in->op == IR_CAST ||
-			     in->op == IR_TRUNC)) {
+			    (in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY ||
+			     in->op == IR_VLOW || in->op == IR_CAST || in->op == IR_TRUNC)) {
 				j->val[in->a].hint = x->hint;
 				j->val[in->a].hint_pos = x->hint_pos;
 			}
 			if (in->op == IR_SET) {
 				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
 				touched[s] = pos;
-				if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT && !(j->val[in->a].flags & VF_LATER)) {
+				if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT &&
+				    !(j->val[in->a].flags & VF_LATER)) {
 					j->val[in->a].hint = s;
 					j->val[in->a].hint_pos = pos;
 				}
 			} else if (in->op == IR_GET) {
 				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
 				touched[s] = pos;
-			} else if (strpbrk(ir_op_info[in->op].flags, "MEX") || in->op == IR_CALL || in->op == IR_GETX || in->op == IR_SETX) {
+			} else if (strpbrk(ir_op_info[in->op].flags, "MEX") || in->op == IR_CALL ||
+				   in->op == IR_GETX || in->op == IR_SETX) {
 				barrier = pos;
 			}
 		}
@@ -286,7 +358,8 @@ void prepass(struct jit *j)
 	u32 n = r->n_insn + 1;
 	lay_out(j);
 	u32 *space = alloc(5 * (size_t)(n + 2) * sizeof(*space));
-	struct plan p = { space, space + n + 2, space + 2 * (n + 2), space + 3 * (n + 2), space + 4 * (n + 2) };
+	struct plan p = { space, space + n + 2, space + 2 * (n + 2), space + 3 * (n + 2),
+			  space + 4 * (n + 2) };
 	for (u32 i = 0; i < n; i++) {
 		j->val[i].hint = NO_SLOT;
 		j->val[i].frame = -1;

@@ -11,16 +11,17 @@ static u32 settle(u32 stored)
 	if (kind == FK_FCMP)
 		return ah & 0x40 ? (ah & 4 ? FL_C | FL_V : FL_Z | FL_C) : ah & 1 ? FL_N : FL_C;
 	bool carry = (ah & 1) ^ (kind == FK_SUB), half = (ah >> 4 & 1) ^ (kind == FK_SUB);
-	return (ah & 0x80 ? FL_N : 0) | (ah & 0x40 ? FL_Z : 0) | (carry ? FL_C : 0) | (stored & 1 ? FL_V : 0) |
-	       (ah & 4 ? FL_P : 0) | (half ? FL_A : 0);
+	return (ah & 0x80 ? FL_N : 0) | (ah & 0x40 ? FL_Z : 0) | (carry ? FL_C : 0) |
+	       (stored & 1 ? FL_V : 0) | (ah & 4 ? FL_P : 0) | (half ? FL_A : 0);
 }
 
 void host_settle(struct cpu *cpu, const struct ir_slot *slot)
 {
 	u32 m = cpu->host_fp;
 	if (m & 0x3f) {
-		cpu->fp_flags |= (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |
-				 (m & 16 ? FP_UNDERFLOW : 0) | (m & 32 ? FP_INEXACT : 0);
+		cpu->fp_flags |= (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) |
+				 (m & 8 ? FP_OVERFLOW : 0) | (m & 16 ? FP_UNDERFLOW : 0) |
+				 (m & 32 ? FP_INEXACT : 0);
 		cpu->host_fp = m & ~0x3fu;
 	}
 	for (; slot->name; slot++)
@@ -47,7 +48,9 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 	u8 konst[16];
 	like.consts = &konst;
 	like.n_consts = 1;
-	struct ir_insn in = { .op = d->op, .type = d->type, .lane = d->lane, .a = 1, .b = 2, .c = 3, .imm = d->imm };
+	struct ir_insn in = {
+		.op = d->op, .type = d->type, .lane = d->lane, .a = 1, .b = 2, .c = 3, .imm = d->imm
+	};
 	const char *kinds = ir_op_info[d->op].operands;
 	if (d->op == IR_SHUFFLE) {
 		memcpy(konst, d->konst, 16);
@@ -96,10 +99,12 @@ static void move_homes(struct x64_code *c, const struct ir_slot *slot, u16 home[
 	for (unsigned r = 0; r < 16; r++) {
 		if (home[0][r] != NO_SLOT) {
 			bool wide = slot[home[0][r]].type == TY_I64;
-			x_rm(c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), r, x_mem(RBP, slot[home[0][r]].offset));
+			x_rm(c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), r,
+			     x_mem(RBP, slot[home[0][r]].offset));
 		}
 		if (home[1][r] != NO_SLOT)
-			x_vrm(c, store ? V_MOVAPS_STORE : V_MOVAPS, r, 0, x_mem(RBP, slot[home[1][r]].offset));
+			x_vrm(c, xmm_move(slot[home[1][r]].type, store), r, 0,
+			      x_mem(RBP, slot[home[1][r]].offset));
 	}
 }
 
@@ -167,8 +172,10 @@ static void make_flags_stub(struct x64_code *c)
 	u8 *fcmp = x_jcc(c, XC_NE);
 	BYTES(c, "\x04\x7f\x9e\xc3"); /* add al, 0x7f; sahf; ret */
 	x_patch(sub, c->p);
-	BYTES(c, "\x80\xf4\x10\x04\x7f\x9e\xf5\xc3"); /* the same with AF and CF inverted: xor ah, 0x10; cmc */
-	x_patch(fcmp, c->p); /* N = CF & !ZF, Z = ZF & !PF, C = !CF | ZF, V = PF: by a table of the four outcomes */
+	BYTES(c,
+	      "\x80\xf4\x10\x04\x7f\x9e\xf5\xc3"); /* the same with AF and CF inverted: xor ah, 0x10; cmc */
+	x_patch(fcmp,
+		c->p); /* N = CF & !ZF, Z = ZF & !PF, C = !CF | ZF, V = PF: by a table of the four outcomes */
 	BYTES(c, "\xf6\xc4\x40"); /* test ah, 0x40 */
 	u8 *zf = x_jcc8(c, XC_NE);
 	BYTES(c, "\xf6\xc4\x01"); /* test ah, 1 */
@@ -216,6 +223,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_mov_rr(c, OPW, RBP, RDI);
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
+	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
 	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp));
 	move_homes(c, slot, home, false);
 	x_rr(c, 0xff, 4, RAX); /* jmp rax */
@@ -259,10 +267,13 @@ u64 host_context_pc(void *ucontext)
 	return ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
-void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext, u64 event)
+void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext,
+		u64 event)
 {
-	static const u8 place[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-				      REG_R8,  REG_R9,	REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+	static const u8 place[16] = {
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+		REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15
+	};
 	/* homes are where the exit stub expects them: let it do the storing */
 	(void)like, (void)cpu;
 	greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;

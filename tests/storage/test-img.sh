@@ -1,0 +1,47 @@
+#!/bin/bash
+# qemu-img's verbs on raw and qcow2, crossed with another implementation where one is installed.
+n=0 bad=0
+ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+peer=; [ -x /usr/bin/qemu-img ] && [ "$(readlink -f /usr/bin/qemu-img)" != "$(readlink -f "$(command -v qemu-img)")" ] && peer=/usr/bin/qemu-img
+head -c 5000000 /dev/urandom >src.raw; truncate -s 64M src.raw; printf 'tail' | dd of=src.raw bs=1 seek=60000000 conv=notrunc 2>/dev/null
+
+for how in "" "-o cluster_size=512" "-o compat=0.10" "-o extended_l2=on" "-o refcount_bits=1" "-c" "-c -o compression_type=zstd" "-o preallocation=metadata"; do
+	rm -f a.qcow2 b.raw
+	qemu-img convert -f raw -O qcow2 $how src.raw a.qcow2 && qemu-img check -q a.qcow2 && qemu-img convert -O raw a.qcow2 b.raw && cmp -s src.raw b.raw
+	ok $? "raw to qcow2 ($how) and back"
+	if [ -n "$peer" ]; then
+		"$peer" check -q a.qcow2 >/dev/null && "$peer" compare -q -f raw -F qcow2 src.raw a.qcow2
+		ok $? "the other program reads it ($how)"
+		rm -f p.qcow2; "$peer" convert -f raw -O qcow2 $how src.raw p.qcow2 && qemu-img check -q p.qcow2 && qemu-img compare -q -f raw -F qcow2 src.raw p.qcow2
+		ok $? "the other program's image is read ($how)"
+	fi
+done
+
+qemu-img convert -q -f raw -O qcow2 src.raw base.qcow2
+qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+qemu-io -c 'write -q -P 0x11 1M 3000' -c 'write -q -z 2M 1M' -c 'discard -q 4M 64k' top.qcow2
+cp base.qcow2 copy.qcow2; qemu-img convert -O raw top.qcow2 want.raw
+qemu-img commit -q top.qcow2 && qemu-img compare -q base.qcow2 want.raw && qemu-img check -q base.qcow2
+ok $? "commit moves the changes down"
+cp copy.qcow2 base.qcow2; qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2; qemu-io -c 'write -q -P 0x22 0 1M' top.qcow2
+qemu-img convert -O raw top.qcow2 want.raw; qemu-img rebase -b '' top.qcow2 && qemu-img compare -q top.qcow2 want.raw && qemu-img check -q top.qcow2
+ok $? "rebase to nothing keeps the contents"
+qemu-img snapshot -c s1 base.qcow2 && qemu-io -c 'write -q -P 0x33 0 2M' base.qcow2 && qemu-img check -q base.qcow2 &&
+	qemu-img convert -l s1 -O raw base.qcow2 s1.raw && cmp -s s1.raw src.raw && qemu-img snapshot -a s1 base.qcow2 && qemu-img compare -q base.qcow2 src.raw &&
+	qemu-img snapshot -d s1 base.qcow2 && qemu-img check -q base.qcow2
+ok $? "snapshots keep, give back and forget contents"
+qemu-img resize -q base.qcow2 +64M && qemu-img resize -q --shrink base.qcow2 8M && qemu-img check -q base.qcow2 && head -c 8M src.raw | cmp -s - <(qemu-img convert -O raw base.qcow2 o.raw; cat o.raw)
+ok $? "resize up and down"
+qemu-img bitmap --add base.qcow2 b0 && qemu-io -c 'write -q 0 64k' base.qcow2 && qemu-img info --output=json base.qcow2 | grep -q '"name": "b0"' && qemu-img check -q base.qcow2
+ok $? "bitmaps are kept"
+qemu-img create -q -f qcow2 l.qcow2 1M; (qemu-io -c 'sleep 3000' l.qcow2 & echo $! >pid; wait) 2>/dev/null &
+sleep 0.5; out=$(qemu-io -c quit l.qcow2 2>&1); kill "$(cat pid)" 2>/dev/null; wait
+case $out in *'Failed to get "write" lock'*"held by process"*) r=0 ;; *) r=1 ;; esac
+ok $r "a refused lock names its holder"
+qemu-nbd -k "$dir/s" -r -f raw -t src.raw --fork --pid-file "$dir/nbd.pid" && timeout 20 qemu-img compare -q -f raw -F raw src.raw "nbd+unix:///?socket=$dir/s"
+ok $? "an image served by NBD reads the same"
+kill "$(cat nbd.pid)" 2>/dev/null
+exit $bad
