@@ -105,6 +105,16 @@ static void whole_session(struct text *t)
 	add_command(t, NBD_CMD_DISC, 0, 0, 0);
 }
 
+static size_t drain(int fd, u8 *out, size_t room, size_t at)
+{
+	u8 buf[65536];
+	size_t got = 0;
+	for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0; got += n)
+		if (at + got < room)
+			memcpy(out + at + got, buf, MIN((size_t)n, room - at - got));
+	return got;
+}
+
 /* Says it all, hears the answers out, and gives their number of bytes; out holds the first of them. */
 static size_t converse(struct bench *b, const struct text *t, u8 *out, size_t room)
 {
@@ -115,19 +125,15 @@ static size_t converse(struct bench *b, const struct text *t, u8 *out, size_t ro
 	i64 until = loop_now() + 5000000000;
 	bool closed = false;
 	while (b->server.clients && loop_now() < until) {
-		u8 buf[65536];
 		ssize_t n = sent < t->n ? send(pair[1], t->b + sent, t->n - sent, MSG_NOSIGNAL) : 0;
 		sent += n > 0 ? n : 0;
 		if (sent == t->n && !closed)
 			closed = shutdown(pair[1], SHUT_WR) == 0;
-		while ((n = recv(pair[1], buf, sizeof(buf), 0)) > 0) {
-			if (got < room)
-				memcpy(out + got, buf, MIN((size_t)n, room - got));
-			got += n;
-		}
+		got += drain(pair[1], out, room, got);
 		loop_run_once(loop_here(), false);
 	}
 	CHECK_EQ(b->server.clients, 0);
+	got += drain(pair[1], out, room, got);
 	close(pair[1]);
 	return got;
 }

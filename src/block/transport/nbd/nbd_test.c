@@ -7,7 +7,8 @@ enum { SIZE = 1 << 20 };
 
 struct text {
 	u8 b[8192];
-	size_t n;
+	size_t n, cut[8]; /* cut: a new request is waited for before the bytes from there on */
+	unsigned cuts;
 };
 
 /* A server that says what it was told to, whatever it hears. */
@@ -69,29 +70,61 @@ static void whole_session(struct text *t)
 	st_be32(status, 7);
 	st_be32(status + 4, 65536);
 	st_be32(status + 8, NBD_STATE_ZERO | NBD_STATE_HOLE);
+	t->cuts = 0;
+	t->cut[t->cuts++] = t->n;
 	add_chunk(t, 1, NBD_CHUNK_DONE, NBD_CHUNK_STATUS, status, 12, 0);
+	t->cut[t->cuts++] = t->n;
 	add_chunk(t, 2, 0, NBD_CHUNK_DATA, data, 8, 2048);
 	st_be64(hole, 2048);
 	st_be32(hole + 8, 2048);
 	add_chunk(t, 2, 0, NBD_CHUNK_HOLE, hole, 12, 0);
 	add_chunk(t, 2, NBD_CHUNK_DONE, NBD_CHUNK_NONE, NULL, 0, 0);
+	t->cut[t->cuts++] = t->n;
 	add_chunk(t, 3, NBD_CHUNK_DONE, NBD_CHUNK_ERROR, "\0\0\0\34\0\0", 6, 0);
+	t->cut[t->cuts++] = t->n;
 	add_chunk(t, 4, NBD_CHUNK_DONE, NBD_CHUNK_NONE, NULL, 0, 0);
+}
+
+/* Until the client has chosen: then requests follow. */
+static bool hear_options(struct chan *c)
+{
+	u8 h[16];
+	if (chan_read(c, h, 4))
+		return false;
+	do {
+		if (chan_read(c, h, 16) || chan_skip(c, ld_be32(h + 12)))
+			return false;
+	} while (ld_be32(h + 8) != NBD_OPT_GO && ld_be32(h + 8) != NBD_OPT_EXPORT_NAME);
+	return true;
+}
+
+static bool hear_request(struct chan *c)
+{
+	u8 h[28];
+	return !chan_read(c, h, 28) && (ld_be16(h + 6) != NBD_CMD_WRITE || !chan_skip(c, ld_be32(h + 24)));
 }
 
 static void act(void *arg)
 {
 	struct actor *a = arg;
-	u8 buf[4096];
+	struct text *t = &a->says;
 	int fd = sock_accept(a->fd);
 	CHECK(fd >= 0);
+	close(a->fd); /* nobody comes back */
 	struct chan c;
 	chan_init(&c, fd);
-	if (chan_write(&c, a->says.b, a->says.n, (struct iovs){ 0 }) == 0) {
-		shutdown(fd, SHUT_WR);
-		while (chan_read(&c, buf, 1) == 0)
-			;
+	size_t at = 0;
+	bool on = true;
+	for (unsigned i = 0; on; i++) {
+		size_t to = i < t->cuts ? MIN(t->cut[i], t->n) : t->n;
+		on = chan_write(&c, t->b + at, to - at, (struct iovs){ 0 }) == 0 && to < t->n &&
+		     (i ? hear_request(&c) : hear_options(&c) && hear_request(&c));
+		at = to;
 	}
+	shutdown(fd, SHUT_WR);
+	u8 rest;
+	while (chan_read(&c, &rest, 1) == 0)
+		;
 	chan_close(&c);
 	a->done = true;
 	co_wake_all(&a->end);
@@ -138,7 +171,6 @@ static void play(struct actor *a, struct outcome *o)
 	a->done = false;
 	co_enter(co_new(act, a));
 	co_run(use, o);
-	close(a->fd);
 	unlink(a->path);
 }
 
