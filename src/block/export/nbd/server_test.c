@@ -221,7 +221,7 @@ TEST(nbd_server, broken_sessions_break_nothing_else)
 	u32 seed = 0x5eed;
 	set_up(&b);
 	whole_session(&good);
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < 1500; i++) {
 		t = good;
 		for (unsigned k = next(&seed) % 4; k < 4; k++) {
 			size_t at = next(&seed) % (t.n - 4);
