@@ -39,7 +39,8 @@ static int chunk(struct nbd_request *q, u16 flags, u16 type, const void *extra, 
 	st_be16(h + 6, type);
 	st_be64(h + 8, q->handle);
 	st_be32(h + 16, extra_len + body.len);
-	memcpy(h + 20, extra, extra_len);
+	if (extra_len)
+		memcpy(h + 20, extra, extra_len);
 	return send_reply(q, h, 20 + extra_len, body);
 }
 
