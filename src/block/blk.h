@@ -70,6 +70,9 @@ enum blk_open_flags {
  */
 struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
 		     u32 flags, struct blk_node **ret) MUST_CHECK;
+/* The same with an overlay in a temporary file above it, which takes the writes; nothing of them stays. */
+struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
+			     u32 flags, struct blk_node **ret) MUST_CHECK;
 struct blk_node *blk_ref(struct blk_node *node);
 /* Changes the flags of a node and what lies below it (not its backing file): BLK_RDWR, cache modes. */
 struct err *blk_reopen(struct blk_node *node, u32 flags) MUST_CHECK;

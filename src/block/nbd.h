@@ -35,7 +35,10 @@ enum {
 	NBD_ERR_INVALID,
 	NBD_ERR_PLATFORM,
 	NBD_ERR_TLS_REQD,
-	NBD_ERR_UNKNOWN
+	NBD_ERR_UNKNOWN,
+	NBD_ERR_SHUTDOWN,
+	NBD_ERR_BLOCK_SIZE,
+	NBD_ERR_TOO_BIG
 };
 enum { NBD_INFO_EXPORT, NBD_INFO_NAME, NBD_INFO_DESCRIPTION, NBD_INFO_BLOCK_SIZE };
 enum {
@@ -85,5 +88,11 @@ static inline u32 nbd_errno(int negative)
 	for (unsigned i = 0; i < LEN(known); i++)
 		if (negative == -known[i])
 			return known[i];
-	return negative == -30 || negative == -13 ? 1 : negative == -27 ? 28 : 22;
+	return negative == -30 || negative == -13 ? 1 : negative == -27 || negative == -122 ? 28 : 22;
+}
+
+/* Anything else a server says is taken for EINVAL. */
+static inline int nbd_from_errno(u32 error)
+{
+	return error ? -(int)nbd_errno(-(int)MIN(error, 1000u)) : 0;
 }

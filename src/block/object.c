@@ -18,6 +18,7 @@ static void drop(struct blk_object *o)
 	if (o->data)
 		explicit_bzero(o->data, o->len);
 	json_free(o->props);
+	tls_creds_unref(o->tls);
 	free(o->data);
 	free(o->id);
 	free(o->type);
@@ -119,6 +120,96 @@ static struct err *make_secret(struct blk_object *o)
 	return format && strcmp(format, "base64") == 0 ? decode_base64(o) : NULL;
 }
 
+/* ---- TLS ---- */
+
+static struct err *check_members(const struct json *props, const char *const *known)
+{
+	for (size_t i = 0; i < props->n; i++) {
+		const char *const *k = known;
+		while (*k && strcmp(*k, props->keys[i]) != 0)
+			k++;
+		if (!*k)
+			return err_new(ERR_INVALID, "Invalid parameter '%s'", props->keys[i]);
+	}
+	return NULL;
+}
+
+static struct err *get_bool(const struct json *props, const char *name, bool *ret)
+{
+	AUTO(json_freep) struct json *one = json_dict();
+	if (json_get(props, name))
+		json_set(one, name, json_copy(json_get(props, name)));
+	return blk_take_bool(one, name, ret);
+}
+
+static struct err *make_tls(struct blk_graph *graph, struct blk_object *o)
+{
+	static const char *const known[] = { "qom-type",     "id",	 "dir",	     "endpoint",
+					     "verify-peer",  "priority", "username", "passwordid",
+					     "sanity-check", NULL };
+	struct tls_describe d = { .verify_peer = true,
+				  .dir = json_get_str(o->props, "dir"),
+				  .username = json_get_str(o->props, "username"),
+				  .priority = json_get_str(o->props, "priority") };
+	const char *endpoint = json_get_str(o->props, "endpoint"),
+		   *pass = json_get_str(o->props, "passwordid"), *kind = o->type + strlen("tls-creds-");
+	d.kind = strcmp(kind, "x509") == 0 ? TLS_X509 : strcmp(kind, "psk") == 0 ? TLS_PSK : TLS_ANON;
+	d.server = endpoint && strcmp(endpoint, "server") == 0;
+	struct err *e = check_members(o->props, known);
+	if (!e && endpoint && !d.server && strcmp(endpoint, "client") != 0)
+		e = err_new(ERR_INVALID, "Parameter 'endpoint' does not accept value '%s'", endpoint);
+	if (!e && d.kind == TLS_X509 && !d.dir)
+		e = err_new(ERR_INVALID, "Missing 'dir' property value");
+	bool sane = true;
+	if (!e)
+		e = get_bool(o->props, "verify-peer", &d.verify_peer);
+	if (!e)
+		e = get_bool(o->props, "sanity-check", &sane);
+	AUTO(free_ptr) char *password = NULL;
+	if (!e && pass) {
+		const u8 *secret;
+		size_t len;
+		e = blk_secret(graph, pass, &secret, &len);
+		if (!e)
+			d.password = password = strf("%.*s", (int)len, (const char *)secret);
+	}
+	return e ? e : tls_creds_new(&d, &o->tls);
+}
+
+struct err *blk_tls_creds(struct blk_graph *graph, const char *id, bool server, struct tls_creds **ret)
+{
+	struct blk_object *o = blk_object_find(graph, id);
+	if (!o)
+		return err_new(ERR_NOT_FOUND, "No TLS credentials with id '%s'", id);
+	if (!o->tls)
+		return err_new(ERR_INVALID, "Object with id '%s' is not TLS credentials", id);
+	if (tls_creds_for_server(o->tls) != server)
+		return err_new(ERR_INVALID, "Expected TLS credentials for a %s endpoint",
+			       server ? "server" : "client");
+	*ret = o->tls;
+	return NULL;
+}
+
+static struct err *make_authz(struct blk_object *o)
+{
+	static const char *const known[] = { "qom-type", "id", "identity", NULL };
+	struct err *e = check_members(o->props, known);
+	return e || json_get_str(o->props, "identity")
+		   ? e
+		   : err_new(ERR_INVALID, "Parameter 'identity' is missing");
+}
+
+struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret)
+{
+	struct blk_object *o = blk_object_find(graph, id);
+	if (!o)
+		return err_new(ERR_NOT_FOUND, "No authorization object with id '%s'", id);
+	if (strcmp(o->type, "authz-simple") != 0)
+		return err_new(ERR_INVALID, "Object with id '%s' is not an authorization", id);
+	*ret = json_get_str(o->props, "identity");
+	return NULL;
+}
+
 struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 {
 	static const char *const known[] = { "secret",	       "tls-creds-x509", "tls-creds-psk",
@@ -144,6 +235,10 @@ struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 			    "attempt to add duplicate property '%s' to object (type 'container')", id);
 	else if (strcmp(type, "secret") == 0)
 		e = make_secret(o);
+	else if (strncmp(type, "tls-creds-", 10) == 0)
+		e = make_tls(graph, o);
+	else if (strcmp(type, "authz-simple") == 0)
+		e = make_authz(o);
 	if (e) {
 		drop(o);
 		return e;

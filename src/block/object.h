@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "block/blk.h"
+#include "base/tls.h"
 
 struct blk_object {
 	struct blk_object *next;
@@ -11,6 +12,7 @@ struct blk_object {
 	struct json *props;
 	u8 *data; /* secrets: the bytes */
 	size_t len;
+	struct tls_creds *tls; /* tls-creds-*: the files, read */
 };
 
 /* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */
@@ -20,3 +22,7 @@ struct err *blk_object_del(struct blk_graph *graph, const char *id) MUST_CHECK;
 void blk_objects_free(struct blk_graph *graph);
 /* A secret's bytes; they belong to the object. */
 struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, size_t *ret_len) MUST_CHECK;
+/* TLS credentials for one side; they belong to the object: take a reference to keep them. */
+struct err *blk_tls_creds(struct blk_graph *graph, const char *id, bool server, struct tls_creds **ret) MUST_CHECK;
+/* The identity that an authorization object (authz-simple) lets in; belongs to the object. */
+struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret) MUST_CHECK;

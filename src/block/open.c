@@ -267,6 +267,17 @@ static const char *kind_name(const struct blk_driver *d)
 	return d->kind == BLK_FORMAT ? "format" : "protocol";
 }
 
+/* A format node that is no more than what lies below its name. */
+static bool same_name(const struct json *o, const char *filename)
+{
+	if (filename)
+		return strncmp(filename, "json:", 5) != 0;
+	for (size_t i = 0; i < o->n; i++)
+		if (strcmp(o->keys[i], "driver") != 0 && strncmp(o->keys[i], "file", 4) != 0)
+			return false;
+	return true;
+}
+
 /* How this node can be named to open the same again. */
 static void make_filename(struct blk_node *node, const char *filename)
 {
@@ -286,7 +297,11 @@ static void make_filename(struct blk_node *node, const char *filename)
 	}
 	if (node->filename)
 		return;
-	if (filename && strncmp(filename, "file:", 5) == 0) {
+	/* A transport other than a file knows best how it is named: nbd:unix:... is nbd+unix://... */
+	const char *below = node->driver->kind == BLK_FORMAT && node->file ? node->file->filename : NULL;
+	if (below && blk_path_has_protocol(below) && strncmp(below, "json:", 5) != 0 && same_name(o, filename)) {
+		node->filename = str_dup(below);
+	} else if (filename && strncmp(filename, "file:", 5) == 0) {
 		/* Without the prefix, but never so that the rest looks like one. */
 		node->filename = strf("%s%s", blk_path_has_protocol(filename + 5) ? "./" : "", filename + 5);
 	} else if (filename && strncmp(filename, "json:", 5) != 0) {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds a fuzz target with clang (libFuzzer, address and undefined-behaviour sanitizers) and runs it.
-# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats
+# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats nbd
 # The corpus grows in build-fuzz/corpus.TARGET; tests/fuzz/seeds.TARGET holds the seeds of the tree, and what once failed.
 cd "$(dirname "$0")/../.." || exit 1
 target=${1:?target} seconds=${2:-60}
@@ -10,7 +10,7 @@ have=$(grep -o -- "-DHAVE_[A-Z0-9]*" build/build.ninja | sort -u | tr "\n" " ")
 names=$(sed 's/-DHAVE_//g' <<<"$have" | tr 'A-Z' 'a-z')
 sources=$(HAVE=$names tools/scan.py sources src/base src/block)
 HAVE=$names tools/scan.py registry "build-fuzz/registry_$target.c" src/base src/block tests/fuzz || exit 1
-libs=$(pkg-config --libs zlib jansson libzstd liburing gnutls libnbd libcurl fuse3 2>/dev/null)
+libs=$(pkg-config --libs zlib jansson libzstd liburing gnutls libcurl fuse3 2>/dev/null)
 # clang cannot read lock annotations within C structs: they are left out.
 flags="-U__clang__ -g -O1 -std=gnu17 -D_GNU_SOURCE -fno-strict-aliasing -fwrapv -Isrc $have $(pkg-config --cflags fuse3 gnutls 2>/dev/null)"
 # shellcheck disable=SC2086

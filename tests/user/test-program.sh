@@ -103,12 +103,12 @@ check "60 damaged program headers" [ $bad = 0 ]
 
 # binfmt: a folder stands for the kernel's
 mkdir k && : >k/register
-run rhea-user binfmt install --kernel k --systemd --debian --root root
+run rhea-user binfmt install --kernel k --systemd --debian --root root aarch64
 check "binfmt install" sh -c '[ $0 = 0 ] && grep -q "^:qemu-aarch64:M::.x7f.x45.*rhea-user:OPF" k/register && grep -q OPF root/usr/lib/binfmt.d/qemu-aarch64.conf && grep -q "^fix_binary yes" root/usr/share/binfmts/qemu-aarch64' $rc
 printf 'enabled\ninterpreter %s\nflags: OPF\n' "$(realpath "$(command -v rhea-user)")" >k/qemu-aarch64 && : >k/register
-run rhea-user binfmt install --kernel k; check "installing again changes nothing" [ ! -s k/register ]
+run rhea-user binfmt install --kernel k aarch64; check "installing again changes nothing" [ ! -s k/register ]
 run rhea-user binfmt status --kernel k; check "binfmt status" grep -q 'qemu-aarch64: ours' out
-run rhea-user binfmt remove --kernel k --root root; check "binfmt remove" sh -c '[ "$(cat k/qemu-aarch64)" = "-1" ] || grep -q "^-1" k/qemu-aarch64; [ ! -e root/usr/lib/binfmt.d/qemu-aarch64.conf ]'
+run rhea-user binfmt remove --kernel k --root root aarch64; check "binfmt remove" sh -c '[ "$(cat k/qemu-aarch64)" = "-1" ] || grep -q "^-1" k/qemu-aarch64; [ ! -e root/usr/lib/binfmt.d/qemu-aarch64.conf ]'
 
 # a root folder of its own, entered as an ordinary user
 mkdir -p root2/bin root2/proc root2/tmp && cp p root2/bin/p && printf '#!/bin/p env\n' >root2/bin/s && chmod 755 root2/bin/s

@@ -75,38 +75,6 @@ void io_close(struct io *io)
 
 /* ---- opening ---- */
 
-/* An overlay in a temporary file takes the writes; nothing of them stays. */
-static struct err *overlay(struct io *io, const char *name, const char *fmt, struct json *opts, u32 flags,
-			   struct blk_node **ret)
-{
-	const char *dir = getenv("TMPDIR");
-	AUTO(free_ptr) char *path = strf("%s/rhea-XXXXXX", dir && *dir ? dir : "/var/tmp");
-	struct blk_node *base;
-	struct err *e = blk_open(io->graph, name, fmt, opts, flags & ~(u32)BLK_RDWR, &base);
-	if (e)
-		return e;
-	int fd = mkstemp(path);
-	if (fd < 0) {
-		blk_unref(base);
-		return err_new(ERR_IO, "Could not get temporary filename in '%s'", path);
-	}
-	close(fd);
-	struct json *make = json_dict(), *how = json_dict();
-	AUTO(free_ptr) char *size = strf("%llu", (unsigned long long)blk_size(base));
-	json_set(make, "size", json_str(size));
-	e = blk_create_image(io->graph, path, "qcow2", make);
-	json_set(how, "backing", json_str(base->node_name));
-	json_set(how, "file.filename", json_str(path));
-	json_set(how, "file.driver", json_str("file"));
-	if (e)
-		json_free(how);
-	else
-		e = blk_open(io->graph, NULL, "qcow2", how, flags | BLK_RDWR | BLK_NO_FLUSH, ret);
-	unlink(path);
-	blk_unref(base);
-	return e;
-}
-
 int io_open(struct io *io, const char *name, const char *fmt, const char *options, u32 flags, bool snapshot)
 {
 	struct json *opts = NULL;
@@ -122,7 +90,7 @@ int io_open(struct io *io, const char *name, const char *fmt, const char *option
 	}
 	/* Relative names of blkdebug's rules and the like stay as given. */
 	if (snapshot)
-		e = overlay(io, name, fmt, opts, flags, &io->node);
+		e = blk_open_overlay(io->graph, name, fmt, opts, flags, &io->node);
 	else
 		e = blk_open(io->graph, name, fmt, opts, flags, &io->node);
 	if (e) {

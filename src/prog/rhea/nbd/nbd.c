@@ -1,464 +1,136 @@
-/* rhea nbd (qemu-nbd): serves an image to NBD clients; lists what a server exports. */
+/* rhea nbd (qemu-nbd): exports an image to NBD clients. */
+#include "prog/rhea/nbd/nbd.h"
 #include "prog/rhea/img/img.h"
 #include "prog/rhea/verb.h"
-#include "base/coroutine.h"
 #include "base/keyval.h"
 #include "base/loop/loop.h"
 #include "base/size.h"
 #include "base/sock.h"
-#include "block/export/nbd.h"
 #include "block/nbd.h"
 #include "block/object.h"
+#include "block/transport/nbd/client.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	OPT_CACHE = 256,
-	OPT_AIO,
-	OPT_DISCARD,
-	OPT_DETECT,
-	OPT_OBJ,
-	OPT_TLS_CREDS,
-	OPT_IMG_OPTS,
-	OPT_FORK,
-	OPT_TLS_AUTHZ,
-	OPT_PID_FILE,
-	OPT_SELINUX,
-	OPT_TLS_HOST
-};
+enum { FIRST_PASSED_FD = 3, MAX_PASSED = 64 };
 
-struct args {
-	const char *bind, *port, *socket, *fmt, *export, *description, *snapshot, *pid_file, *file;
-	const char *bitmaps[64];
-	unsigned n_bitmaps;
-	unsigned shared;
-	bool persistent, read_only, list, image_opts, fork, verbose, allocation_depth, snapshot_mode,
-	    has_offset, fd_given;
+struct nbd {
+	struct blk_graph *graph;
+	/* What was asked for. */
+	const char *bind, *port, *socket, *name, *description, *fmt, *snapshot_of, *pid_file, *device,
+	    *tls_creds, *tls_authz, *tls_hostname, *discard, *detect, *cache, *aio, **bitmaps;
+	unsigned n_bitmaps, shared, passed; /* passed: descriptors by systemd */
 	u64 offset;
 	u32 flags;
-};
-
-struct serve {
+	bool persistent, read_only, snapshot, list, disconnect, fork, image_opts, verbose, depth, has_name;
+	/* What runs. */
 	struct nbd_server server;
-	bool persistent, stop, seen;
+	struct blk_node *node;
+	struct nbd_export *export;
+	struct nbd_device *kernel;
+	struct loop_fd *signals;
+	int signal_fd, ready_fd; /* ready_fd: tells the parent that the server runs; -1: nobody waits */
+	bool end, own_socket, own_pid_file;
 };
 
-__attribute__((format(printf, 1, 2))) static int fail(const char *fmt, ...)
+void nbd_error(const char *fmt, ...)
 {
 	va_list args;
+	fflush(stdout);
+	fputs("qemu-nbd: ", stderr);
 	va_start(args, fmt);
-	fprintf(stderr, "qemu-nbd: ");
 	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
 	va_end(args);
-	return 1;
+	fputc('\n', stderr);
 }
 
-static int report(struct err *e, const char *front)
+void nbd_report(struct err *e, const char *front)
 {
-	fail("%s%s", front, err_text(e));
+	nbd_error("%s%s", front, err_text(e));
 	if (err_remedy(e))
 		fprintf(stderr, "%s\n", err_remedy(e));
 	err_free(e);
-	return 1;
 }
 
 static void said(void *user UNUSED, const char *line)
 {
+	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 }
 
-/* ---- listing ---- */
+/* ---- options ---- */
 
-struct lister {
-	int fd;
-	int result;
+static const char help_text[] =
+    "Usage: qemu-nbd [OPTIONS] FILE\n"
+    "  or:  qemu-nbd -L [OPTIONS]\n"
+    "  or:  qemu-nbd -d DEV\n"
+    "Exports a disk image to NBD clients.\n\n"
+    "  -h, --help                this text\n"
+    "  -V, --version             the version\n\n"
+    "Connection\n"
+    "  -p, --port=PORT           TCP port (10809)\n"
+    "  -b, --bind=IFACE          address to listen at, or to list from (0.0.0.0)\n"
+    "  -k, --socket=PATH         Unix socket instead of TCP\n"
+    "  -e, --shared=NUM          so many clients at once (1; 0: any number)\n"
+    "  -t, --persistent          goes on when the last client has left\n"
+    "  -v, --verbose             tells about clients after --fork, too\n"
+    "  -x, --export-name=NAME    name of the export (empty)\n"
+    "  -D, --description=TEXT    description of the export\n"
+    "  --tls-creds=ID            credentials made by --object: TLS is a must\n"
+    "  --tls-authz=ID            authz-simple object that names the client let in\n"
+    "  --tls-hostname=NAME       with -L: the name that the server's certificate must bear\n\n"
+    "What is served\n"
+    "  -f, --format=FORMAT       image format (probed)\n"
+    "  -o, --offset=OFFSET       skips the disk's first bytes\n"
+    "  -r, --read-only           refuses writes\n"
+    "  -s, --snapshot            writes go to a temporary overlay\n"
+    "  -l, --load-snapshot=NAME  serves an internal snapshot, read-only; also "
+    "snapshot.id=ID,snapshot.name=NAME\n"
+    "  -A, --allocation-depth    metadata context qemu:allocation-depth\n"
+    "  -B, --bitmap=NAME         metadata context qemu:dirty-bitmap:NAME; may be repeated\n"
+    "  --image-opts              FILE is a list of block options\n"
+    "  -n, --nocache             the same as --cache=none\n"
+    "  --cache=MODE              none, writeback, writethrough, directsync, unsafe\n"
+    "  --aio=MODE                threads, native, io_uring\n"
+    "  --discard=MODE            ignore, unmap\n"
+    "  --detect-zeroes=MODE      off, on, unmap\n"
+    "  --object TYPE,id=ID,...   a secret, TLS credentials, ...\n\n"
+    "Running\n"
+    "  -L, --list                lists the exports of another server\n"
+    "  --fork                    returns when the server is ready for clients\n"
+    "  --pid-file=PATH           file for the server's process number\n"
+    "  -c, --connect=DEV         connects the image to a device of the kernel's client (/dev/nbd0)\n"
+    "  -d, --disconnect          disconnects the device\n";
+
+enum {
+	O_CACHE = 256,
+	O_AIO,
+	O_DISCARD,
+	O_DETECT,
+	O_OBJECT,
+	O_TLS_CREDS,
+	O_TLS_AUTHZ,
+	O_TLS_HOSTNAME,
+	O_IMAGE_OPTS,
+	O_FORK,
+	O_PID_FILE,
+	O_SELINUX
 };
-
-static int ask(int fd, u32 opt, const void *data, u32 len)
-{
-	u8 h[16];
-	struct iovec v;
-	st_be64(h, NBD_OPT_MAGIC);
-	st_be32(h + 8, opt);
-	st_be32(h + 12, len);
-	return sock_write2(fd, h, 16, iovs_one(&v, data, len));
-}
-
-static int answer(int fd, u32 *ret_type, u8 **ret, u32 *ret_len)
-{
-	u8 h[20];
-	int r = sock_read(fd, h, 20, NULL);
-	if (r)
-		return r;
-	*ret_type = ld_be32(h + 12);
-	*ret_len = ld_be32(h + 16);
-	if (ld_be64(h) != NBD_REP_MAGIC || *ret_len > NBD_MAX_DATA)
-		return -EPROTO;
-	free(*ret);
-	*ret = alloc(*ret_len + 1);
-	return sock_read(fd, *ret, *ret_len, NULL);
-}
-
-static void print_flags(u16 f)
-{
-	static const struct {
-		u16 bit;
-		const char *name;
-	} names[] = { { NBD_READ_ONLY, "readonly" },
-		      { NBD_SEND_FLUSH, "flush" },
-		      { NBD_SEND_FUA, "fua" },
-		      { BIT(4), "rotational" },
-		      { NBD_SEND_TRIM, "trim" },
-		      { NBD_SEND_WRITE_ZEROES, "zeroes" },
-		      { NBD_SEND_DF, "df" },
-		      { NBD_MULTI_CONN, "multi" },
-		      { BIT(9), "resize" },
-		      { NBD_SEND_CACHE, "cache" },
-		      { NBD_SEND_FAST_ZERO, "fast-zero" } };
-	printf("  flags: 0x%x (", f);
-	for (unsigned i = 0; i < LEN(names); i++)
-		if (f & names[i].bit)
-			printf(" %s", names[i].name);
-	printf(" )\n");
-}
-
-static int describe(int fd, const char *name)
-{
-	size_t n = strlen(name);
-	AUTO(free_ptr) u8 *buf = alloc(n + 64), *data = NULL;
-	u32 type, len;
-	st_be32(buf, n);
-	memcpy(buf + 4, name, n);
-	st_be16(buf + 4 + n, 3);
-	st_be16(buf + 6 + n, NBD_INFO_NAME);
-	st_be16(buf + 8 + n, NBD_INFO_DESCRIPTION);
-	st_be16(buf + 10 + n, NBD_INFO_BLOCK_SIZE);
-	int r = ask(fd, NBD_OPT_INFO, buf, 12 + n);
-	AUTO(free_ptr) char *desc = NULL;
-	u32 sizes[3] = { 0 };
-	u64 size = 0;
-	u16 flags = 0;
-	while (!r && !(r = answer(fd, &type, &data, &len)) && type == NBD_REP_INFO && len >= 2) {
-		u16 what = ld_be16(data);
-		if (what == NBD_INFO_EXPORT && len == 12) {
-			size = ld_be64(data + 2);
-			flags = ld_be16(data + 10);
-		} else if (what == NBD_INFO_BLOCK_SIZE && len == 14) {
-			for (int i = 0; i < 3; i++)
-				sizes[i] = ld_be32(data + 2 + i * 4);
-		} else if (what == NBD_INFO_DESCRIPTION) {
-			free(desc);
-			desc = strf("%.*s", (int)len - 2, (char *)data + 2);
-		}
-	}
-	if (desc)
-		printf("  description: %s\n", desc);
-	printf("  size:  %llu\n", (unsigned long long)size);
-	print_flags(flags);
-	if (sizes[0])
-		printf("  min block: %u\n  opt block: %u\n  max block: %u\n", sizes[0], sizes[1], sizes[2]);
-	/* Contexts. */
-	st_be32(buf + 4 + n, 0);
-	r = r ? r : ask(fd, NBD_OPT_LIST_META, buf, 8 + n);
-	AUTO(free_ptr) char *list = str_dup("");
-	unsigned count = 0;
-	while (!r && !(r = answer(fd, &type, &data, &len)) && type == NBD_REP_META && len > 4) {
-		char *more = strf("%s   %.*s\n", list, (int)len - 4, (char *)data + 4);
-		free(list);
-		list = more;
-		count++;
-	}
-	if (count)
-		printf("  available meta contexts: %u\n%s", count, list);
-	return r;
-}
-
-static void list_exports(void *arg)
-{
-	struct lister *l = arg;
-	u8 h[18], flags[4];
-	AUTO(free_ptr) u8 *data = NULL;
-	u32 type, len;
-	char *names[1024];
-	unsigned n = 0;
-	int r = sock_read(l->fd, h, 18, NULL);
-	if (!r && (ld_be64(h) != NBD_MAGIC || ld_be64(h + 8) != NBD_OPT_MAGIC))
-		r = -EPROTO;
-	st_be32(flags, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
-	if (!r)
-		r = sock_write(l->fd, flags, 4);
-	if (!r)
-		r = ask(l->fd, NBD_OPT_STRUCTURED_REPLY, NULL, 0);
-	if (!r)
-		r = answer(l->fd, &type, &data, &len);
-	if (!r)
-		r = ask(l->fd, NBD_OPT_LIST, NULL, 0);
-	while (!r && !(r = answer(l->fd, &type, &data, &len)) && type == NBD_REP_SERVER && len >= 4 &&
-	       n < LEN(names)) {
-		u32 name_len = ld_be32(data);
-		names[n++] = strf("%.*s", (int)MIN(name_len, len - 4), (char *)data + 4);
-	}
-	printf("exports available: %u\n", n);
-	for (unsigned i = 0; i < n; i++) {
-		printf(" export: '%s'\n", names[i]);
-		if (!r)
-			r = describe(l->fd, names[i]);
-		free(names[i]);
-	}
-	ask(l->fd, NBD_OPT_ABORT, NULL, 0);
-	l->result = r;
-}
-
-static int list(const struct args *a)
-{
-	struct sock_addr addr = { (char *)a->socket, (char *)(a->bind ? a->bind : "0.0.0.0"),
-				  (char *)(a->port ? a->port : "10809") };
-	struct lister l;
-	struct err *e = sock_connect(&addr, &l.fd);
-	if (e)
-		return report(e, "");
-	co_run(list_exports, &l);
-	close(l.fd);
-	return l.result ? fail("Failed to read the list of exports: %s", strerror(-l.result)) : 0;
-}
-
-/* ---- serving ---- */
-
-static void changed(void *user, bool came)
-{
-	struct serve *s = user;
-	s->seen |= came;
-	if (!came && !s->server.clients && !s->persistent)
-		s->stop = true;
-}
-
-static void on_signal(void *arg, u32 events UNUSED)
-{
-	struct serve *s = arg;
-	s->stop = true;
-}
-
-/* The socket that systemd hands over, when it is for this process. */
-static int activation_fd(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	if (!pid || !fds || atoi(pid) != getpid())
-		return -1;
-	int n = atoi(fds);
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	if (n != 1)
-		exit(fail("qemu-nbd does not support socket activation with LISTEN_FDS > 1"));
-	sock_prepare(3);
-	return 3;
-}
-
-static struct err *write_pid(const char *path)
-{
-	FILE *f = fopen(path, "w");
-	if (!f)
-		return err_errno(errno, "failed to create pid file '%s'", path);
-	fprintf(f, "%d\n", getpid());
-	fclose(f);
-	return NULL;
-}
-
-/* The parent waits until the child serves, and passes its words on. */
-static int fork_away(int *ret_pipe)
-{
-	int p[2];
-	if (pipe2(p, O_CLOEXEC))
-		return fail("Failed to create a pipe: %s", strerror(errno));
-	pid_t pid = fork();
-	if (pid < 0)
-		return fail("Failed to fork: %s", strerror(errno));
-	if (pid == 0) {
-		close(p[0]);
-		*ret_pipe = p[1];
-		return -1;
-	}
-	close(p[1]);
-	char buf[1024];
-	ssize_t n = read(p[0], buf, sizeof(buf));
-	if (n == 1 && buf[0] == 0)
-		return 0;
-	int status;
-	waitpid(pid, &status, 0);
-	return 1;
-}
-
-static struct blk_node *open_image(struct blk_graph *g, struct args *a)
-{
-	struct json *opts = NULL;
-	struct blk_node *node = NULL;
-	struct err *e = NULL;
-	if (a->image_opts)
-		e = keyval_parse(a->file, NULL, &opts);
-	if (!e && !a->image_opts && a->has_offset) {
-		opts = json_dict();
-		json_set(opts, "driver", json_str("raw"));
-		json_set(opts, "offset", json_int(a->offset));
-		if (a->fmt)
-			json_set(opts, "file.driver", json_str(a->fmt));
-		if (a->fmt && blk_driver_find(a->fmt) && blk_driver_find(a->fmt)->kind == BLK_FORMAT) {
-			json_set(opts, "file.file.filename", json_str(a->file));
-			e = blk_open(g, NULL, "raw", opts, a->flags, &node);
-		} else {
-			e = blk_open(g, a->file, "raw", opts, a->flags, &node);
-		}
-	} else if (!e) {
-		e = blk_open(g, a->image_opts ? NULL : a->file, a->image_opts ? NULL : a->fmt, opts, a->flags,
-			     &node);
-	}
-	if (e) {
-		AUTO(free_ptr) char *front = strf("Failed to blk_new_open '%s': ", a->file);
-		report(e, front);
-		return NULL;
-	}
-	return node;
-}
-
-static int add_bitmaps(struct nbd_export *x, const struct args *a)
-{
-	x->bitmaps = alloc(a->n_bitmaps * sizeof(*x->bitmaps));
-	for (unsigned i = 0; i < a->n_bitmaps; i++) {
-		struct blk_dirty *b = NULL;
-		for (struct blk_node *n = x->node; n && !b; n = n->backing)
-			b = blk_dirty_find(n, a->bitmaps[i]);
-		if (!b)
-			return fail("Failed to blk_exp_add: Bitmap '%s' is not found", a->bitmaps[i]);
-		if (b->inconsistent)
-			return fail("Failed to blk_exp_add: Bitmap '%s' is inconsistent and cannot be used",
-				    a->bitmaps[i]);
-		if (!x->read_only && b->enabled)
-			return fail(
-			    "Failed to blk_exp_add: Enabled bitmap '%s' incompatible with readonly export",
-			    a->bitmaps[i]);
-		x->bitmaps[x->n_bitmaps++] = b;
-	}
-	return 0;
-}
-
-static int serve(struct blk_graph *g, struct args *a, int ready)
-{
-	struct serve s = { .persistent = a->persistent };
-	struct blk_node *node = open_image(g, a);
-	if (!node)
-		return 1;
-	int status = 1, fd = activation_fd();
-	s.server.max_clients = a->shared;
-	s.server.changed = changed;
-	s.server.user = &s;
-	struct nbd_export *x = nbd_export_new(&s.server, a->export, node);
-	x->read_only = !(node->flags & BLK_RDWR);
-	x->shared = a->shared != 1;
-	x->allocation_depth = a->allocation_depth;
-	x->description = a->description ? str_dup(a->description) : NULL;
-	struct err *e = NULL;
-	if (a->snapshot && !img_load_snapshot(node, a->snapshot))
-		goto out;
-	if (add_bitmaps(x, a))
-		goto out;
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	int sig = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct sock_addr addr = { (char *)a->socket, (char *)(a->bind ? a->bind : "0.0.0.0"),
-				  (char *)(a->port ? a->port : "10809") };
-	if (fd < 0 && (e = sock_listen(&addr, a->shared ? MAX(a->shared, 16u) : 128, &fd))) {
-		report(e, "");
-		goto out;
-	}
-	struct loop_fd *w = loop_watch(loop_here(), sig, 1, on_signal, &s);
-	nbd_server_listen(&s.server, fd);
-	if (a->pid_file && (e = write_pid(a->pid_file))) {
-		report(e, "");
-		goto out;
-	}
-	if (ready >= 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		dup2(null, 0);
-		dup2(null, 1);
-		if (!a->verbose)
-			dup2(null, 2);
-		if (chdir("/") || write(ready, "", 1) != 1)
-			goto out;
-		close(ready);
-	}
-	while (!s.stop)
-		loop_run_once(loop_here(), true);
-	loop_unwatch(w);
-	s.server.ended = true;
-	status = 0;
-	if (blk_flush(node))
-		status = fail("Failed to flush the image");
-	if (a->socket)
-		unlink(a->socket);
-	if (a->pid_file)
-		unlink(a->pid_file);
-out:
-	nbd_export_free(&s.server, x);
-	blk_unref(node);
-	return status;
-}
-
-/* ---- arguments ---- */
-
-static int usage(void)
-{
-	puts("Usage: qemu-nbd [OPTIONS] FILE\n  or:  qemu-nbd -L [OPTIONS]\nServes a disk image by the NBD "
-	     "protocol.\n\n"
-	     "  -h, --help                display this help and exit\n"
-	     "  -V, --version             output version information and exit\n\n"
-	     "Connection properties:\n"
-	     "  -p, --port=PORT           port to listen on (default `10809')\n"
-	     "  -b, --bind=IFACE          interface to bind to (default `0.0.0.0')\n"
-	     "  -k, --socket=PATH         path to the unix socket\n"
-	     "  -e, --shared=NUM          device can be shared by NUM clients (default '1')\n"
-	     "  -t, --persistent          don't exit on the last connection\n"
-	     "  -v, --verbose             display extra debugging information\n"
-	     "  -x, --export-name=NAME    expose export by name (default is empty string)\n"
-	     "  -D, --description=TEXT    export a human-readable description\n\n"
-	     "Exposing part of the image:\n"
-	     "  -o, --offset=OFFSET       offset into the image\n"
-	     "  -A, --allocation-depth    expose the allocation depth\n"
-	     "  -B, --bitmap=NAME         expose a persistent dirty bitmap\n\n"
-	     "General purpose options:\n"
-	     "  -L, --list                list exports available from another NBD server\n"
-	     "  --object type,id=ID,...   define an object such as 'secret'\n"
-	     "  --fork                    fork off the server process and exit the parent\n"
-	     "                            once the server is running\n"
-	     "  --pid-file=PATH           store the server's process ID in the given file\n\n"
-	     "Block device options:\n"
-	     "  -f, --format=FORMAT       set image format (raw, qcow2, ...)\n"
-	     "  -r, --read-only           export read-only\n"
-	     "  -l, --load-snapshot=SNAPSHOT_PARAM\n"
-	     "                            load an internal snapshot inside FILE and export it\n"
-	     "  -n, --nocache             disable host cache\n"
-	     "      --cache=MODE          set cache mode used to access the disk image\n"
-	     "      --aio=MODE            set AIO mode\n"
-	     "      --discard=MODE        set discard mode (ignore, unmap)\n"
-	     "      --detect-zeroes=MODE  set detect-zeroes mode (off, on, unmap)\n"
-	     "      --image-opts          treat FILE as a full set of image options");
-	return 0;
-}
 
 static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
-	{ "bind", required_argument, NULL, 'b' },
 	{ "port", required_argument, NULL, 'p' },
+	{ "bind", required_argument, NULL, 'b' },
 	{ "socket", required_argument, NULL, 'k' },
 	{ "offset", required_argument, NULL, 'o' },
 	{ "read-only", no_argument, NULL, 'r' },
@@ -470,204 +142,673 @@ static const struct option longs[] = {
 	{ "snapshot", no_argument, NULL, 's' },
 	{ "load-snapshot", required_argument, NULL, 'l' },
 	{ "nocache", no_argument, NULL, 'n' },
-	{ "cache", required_argument, NULL, OPT_CACHE },
-	{ "aio", required_argument, NULL, OPT_AIO },
-	{ "discard", required_argument, NULL, OPT_DISCARD },
-	{ "detect-zeroes", required_argument, NULL, OPT_DETECT },
+	{ "cache", required_argument, NULL, O_CACHE },
+	{ "aio", required_argument, NULL, O_AIO },
+	{ "discard", required_argument, NULL, O_DISCARD },
+	{ "detect-zeroes", required_argument, NULL, O_DETECT },
 	{ "shared", required_argument, NULL, 'e' },
 	{ "format", required_argument, NULL, 'f' },
 	{ "persistent", no_argument, NULL, 't' },
 	{ "verbose", no_argument, NULL, 'v' },
-	{ "object", required_argument, NULL, OPT_OBJ },
+	{ "object", required_argument, NULL, O_OBJECT },
 	{ "export-name", required_argument, NULL, 'x' },
 	{ "description", required_argument, NULL, 'D' },
-	{ "tls-creds", required_argument, NULL, OPT_TLS_CREDS },
-	{ "tls-hostname", required_argument, NULL, OPT_TLS_HOST },
-	{ "tls-authz", required_argument, NULL, OPT_TLS_AUTHZ },
-	{ "image-opts", no_argument, NULL, OPT_IMG_OPTS },
+	{ "tls-creds", required_argument, NULL, O_TLS_CREDS },
+	{ "tls-hostname", required_argument, NULL, O_TLS_HOSTNAME },
+	{ "tls-authz", required_argument, NULL, O_TLS_AUTHZ },
+	{ "image-opts", no_argument, NULL, O_IMAGE_OPTS },
 	{ "trace", required_argument, NULL, 'T' },
-	{ "fork", no_argument, NULL, OPT_FORK },
-	{ "pid-file", required_argument, NULL, OPT_PID_FILE },
-	{ "selinux-label", required_argument, NULL, OPT_SELINUX },
+	{ "fork", no_argument, NULL, O_FORK },
+	{ "pid-file", required_argument, NULL, O_PID_FILE },
+	{ "selinux-label", required_argument, NULL, O_SELINUX },
 	{ 0 },
 };
 
-static int take_mode(struct args *a, int c, const char *text)
+static bool add_object(struct nbd *n, const char *text)
 {
-	if (c == OPT_CACHE)
-		return img_cache_mode(text, &a->flags) ? 0 : fail("Invalid cache mode `%s'", text);
-	if (c == OPT_AIO)
-		return img_aio_mode(text, &a->flags) ? 0 : fail("Invalid aio mode '%s'", text);
-	if (c == OPT_DISCARD) {
-		bool on = strcmp(text, "unmap") == 0 || strcmp(text, "on") == 0;
-		if (!on && strcmp(text, "ignore") != 0 && strcmp(text, "off") != 0)
-			return fail("Invalid discard mode `%s'", text);
-		a->flags = on ? a->flags | BLK_UNMAP : a->flags & ~(u32)BLK_UNMAP;
-		return 0;
-	}
-	if (strcmp(text, "off") && strcmp(text, "on") && strcmp(text, "unmap"))
-		return fail("Failed to parse detect_zeroes mode: Invalid parameter '%s'", text);
-	a->flags |= strcmp(text, "off") ? BLK_DETECT_ZEROES : 0;
-	a->flags |= strcmp(text, "unmap") ? 0 : BLK_DETECT_UNMAP;
-	return 0;
+	struct json *props;
+	struct err *e = keyval_parse(text, "qom-type", &props);
+	if (!e)
+		e = blk_object_add(n->graph, props);
+	if (e)
+		nbd_report(e, "");
+	return !e;
 }
 
-/* -1: go on. */
-static int read_args(struct blk_graph *g, int argc, char **argv, struct args *a)
+static bool once(const char **to, const char *value, const char *text)
 {
-	int c;
-	while ((c = getopt_long(argc, argv, "hVb:o:p:rsnc:dvk:e:f:tl:x:T:D:AB:L", longs, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			return usage();
-		case 'V':
-			puts("qemu-nbd " PEER_VERSION " (Rhea " RHEA_VERSION ")");
-			return 0;
-		case 'b':
-			a->bind = optarg;
-			break;
-		case 'p':
-			a->port = optarg;
-			break;
-		case 'k':
-			a->socket = optarg;
-			if (optarg[0] != '/')
-				return fail("socket path must be absolute");
-			break;
-		case 'o':
-			if (size_parse(optarg, &a->offset))
-				return fail("Invalid offset '%s'", optarg);
-			a->has_offset = true;
-			break;
-		case 'r':
-			a->read_only = true;
-			break;
-		case 'A':
-			a->allocation_depth = true;
-			break;
-		case 'B':
-			if (a->n_bitmaps < LEN(a->bitmaps))
-				a->bitmaps[a->n_bitmaps++] = optarg;
-			break;
-		case 'c':
-		case 'd':
-			return fail(
-			    "The kernel's NBD device is not supported; use nbd-client with a served socket");
-		case 's':
-			return fail("-s is not supported; serve an overlay made with `qemu-img create -b'");
-		case 'l':
-			a->snapshot = optarg;
-			break;
-		case 'n':
-			a->flags |= BLK_DIRECT;
-			break;
-		case OPT_CACHE:
-		case OPT_AIO:
-		case OPT_DISCARD:
-		case OPT_DETECT:
-			if (take_mode(a, c, optarg))
-				return 1;
-			break;
-		case 'e': {
-			char *end;
-			long n = strtol(optarg, &end, 0);
-			if (*end || n < 0 || n > INT32_MAX)
-				return fail("Invalid shared device number '%s'", optarg);
-			a->shared = n;
-			break;
+	if (*to) {
+		nbd_error("%s can only be specified once", text);
+		return false;
+	}
+	*to = value;
+	return true;
+}
+
+static bool number(const char *text, unsigned *ret)
+{
+	char *end;
+	errno = 0;
+	unsigned long v = strtoul(text, &end, 0);
+	*ret = v;
+	return !errno && end != text && !*end && *text != '-' && v <= INT32_MAX;
+}
+
+static bool take_cache(struct nbd *n, const char *mode)
+{
+	if (!once(&n->cache, mode, "-n and --cache"))
+		return false;
+	if (img_cache_mode(mode, &n->flags))
+		return true;
+	nbd_error("Invalid cache mode `%s'", mode);
+	return false;
+}
+
+static bool take_aio(struct nbd *n, const char *mode)
+{
+	if (!once(&n->aio, mode, "--aio"))
+		return false;
+	if (strcmp(mode, "threads") == 0)
+		return true;
+	if (strcmp(mode, "native") == 0 || strcmp(mode, "io_uring") == 0) {
+		n->flags |= strcmp(mode, "native") == 0 ? BLK_IO_NATIVE : BLK_IO_URING;
+		return true;
+	}
+	nbd_error("Invalid aio mode '%s'", mode);
+	return false;
+}
+
+static bool take_discard(struct nbd *n, const char *mode)
+{
+	if (!once(&n->discard, mode, "--discard"))
+		return false;
+	if (strcmp(mode, "unmap") == 0 || strcmp(mode, "on") == 0)
+		n->flags |= BLK_UNMAP;
+	else if (strcmp(mode, "ignore") != 0 && strcmp(mode, "off") != 0) {
+		nbd_error("Invalid discard mode `%s'", mode);
+		return false;
+	}
+	return true;
+}
+
+static bool take_detect(struct nbd *n, const char *mode)
+{
+	n->detect = mode;
+	n->flags &= ~(u32)(BLK_DETECT_ZEROES | BLK_DETECT_UNMAP);
+	if (strcmp(mode, "on") == 0)
+		n->flags |= BLK_DETECT_ZEROES;
+	else if (strcmp(mode, "unmap") == 0)
+		n->flags |= BLK_DETECT_ZEROES | BLK_DETECT_UNMAP;
+	else if (strcmp(mode, "off") != 0) {
+		nbd_error("Failed to parse detect_zeroes mode: invalid parameter value: %s", mode);
+		return false;
+	}
+	return true;
+}
+
+static bool take_name(struct nbd *n, const char *name, bool description)
+{
+	if (strlen(name) > NBD_MAX_STRING) {
+		nbd_error("export %s '%s' too long", description ? "description" : "name", name);
+		return false;
+	}
+	if (description)
+		n->description = name;
+	else
+		n->name = name;
+	n->has_name |= !description;
+	return true;
+}
+
+static bool take_option(struct nbd *n, int c)
+{
+	switch (c) {
+	case 's':
+		return n->snapshot = true;
+	case 'n':
+		return take_cache(n, "none");
+	case O_CACHE:
+		return take_cache(n, optarg);
+	case O_AIO:
+		return take_aio(n, optarg);
+	case O_DISCARD:
+		return take_discard(n, optarg);
+	case O_DETECT:
+		return take_detect(n, optarg);
+	case 'b':
+		n->bind = optarg;
+		return true;
+	case 'p':
+		n->port = optarg;
+		return true;
+	case 'o':
+		if (size_parse(optarg, &n->offset) == 0 && n->offset <= INT64_MAX)
+			return true;
+		nbd_error("Invalid offset '%s'", optarg);
+		return false;
+	case 'l':
+		n->snapshot_of = optarg;
+		/* fall through */
+	case 'r':
+		return n->read_only = true;
+	case 'A':
+		return n->depth = true;
+	case 'B':
+		n->bitmaps[n->n_bitmaps++] = optarg;
+		return true;
+	case 'k':
+		n->socket = optarg;
+		if (*optarg == '/')
+			return true;
+		nbd_error("socket path must be absolute");
+		return false;
+	case 'd':
+		return n->disconnect = true;
+	case 'c':
+		n->device = optarg;
+		return true;
+	case 'e':
+		if (number(optarg, &n->shared))
+			return true;
+		nbd_error("Invalid shared device number '%s'", optarg);
+		return false;
+	case 'f':
+		n->fmt = optarg;
+		return true;
+	case 't':
+		return n->persistent = true;
+	case 'x':
+		return take_name(n, optarg, false);
+	case 'D':
+		return take_name(n, optarg, true);
+	case 'v':
+		return n->verbose = true;
+	case 'L':
+		return n->list = true;
+	case O_OBJECT:
+		return add_object(n, optarg);
+	case O_TLS_CREDS:
+		n->tls_creds = optarg;
+		return true;
+	case O_TLS_AUTHZ:
+		n->tls_authz = optarg;
+		return true;
+	case O_TLS_HOSTNAME:
+		n->tls_hostname = optarg;
+		return true;
+	case O_IMAGE_OPTS:
+		return n->image_opts = true;
+	case O_FORK:
+		return n->fork = true;
+	case O_PID_FILE:
+		n->pid_file = optarg;
+		return true;
+	case O_SELINUX:
+		nbd_error("SELinux labels are not supported");
+		return false;
+	case 'T':
+		nbd_error("this program has no trace events");
+		return false;
+	}
+	nbd_error("Try `qemu-nbd --help' for more information.");
+	return false;
+}
+
+/* What does not go together. */
+static bool check_options(struct nbd *n, int files)
+{
+	if (n->list && files) {
+		nbd_error("List mode is incompatible with a file name");
+		return false;
+	}
+	if (n->list && (n->has_name || n->description || n->offset || n->device || n->disconnect || n->fmt ||
+			n->snapshot_of || n->n_bitmaps || n->depth || n->detect || n->discard)) {
+		nbd_error("List mode is incompatible with per-device settings");
+		return false;
+	}
+	if (n->list && n->fork) {
+		nbd_error("List mode is incompatible with forking");
+		return false;
+	}
+	if (!n->list && files != 1) {
+		nbd_error("Invalid number of arguments");
+		fputs("Try `qemu-nbd --help' for more information.\n", stderr);
+		return false;
+	}
+	if (!n->tls_creds && (n->tls_authz || n->tls_hostname)) {
+		nbd_error("%s is not permitted without --tls-creds",
+			  n->tls_authz ? "--tls-authz" : "--tls-hostname");
+		return false;
+	}
+	if (n->tls_creds && n->socket && n->device) {
+		nbd_error("TLS is not supported with a host device");
+		return false;
+	}
+	if (n->tls_hostname && !n->list) {
+		nbd_error("TLS hostname is only supported in list mode");
+		return false;
+	}
+	if (n->list && n->tls_authz) {
+		nbd_error("TLS authorization is incompatible with export list");
+		return false;
+	}
+	if (n->tls_creds && n->device) {
+		nbd_error("TLS is not supported with a host device");
+		return false;
+	}
+	if (n->detect && strcmp(n->detect, "unmap") == 0 && !(n->flags & BLK_UNMAP)) {
+		nbd_error(
+		    "setting detect-zeroes to unmap is not allowed without setting discard operation to "
+		    "unmap");
+		return false;
+	}
+	if (n->image_opts && n->fmt) {
+		nbd_error("--image-opts and -f are mutually exclusive");
+		return false;
+	}
+	return true;
+}
+
+/* ---- the image ---- */
+
+/* NAME, or snapshot.id=ID,snapshot.name=NAME. */
+static struct err *load_snapshot(struct blk_node *node, const char *text)
+{
+	if (!node->driver->snapshot_load_tmp)
+		return err_new(
+		    ERR_UNSUPPORTED,
+		    "Block format '%s' used by device '' does not support temporarily loading internal "
+		    "snapshots",
+		    node->driver->name);
+	if (strncmp(text, "snapshot.", 9) != 0) {
+		struct err *e = node->driver->snapshot_load_tmp(node, text, NULL);
+		if (!e)
+			return NULL;
+		err_free(e);
+		return node->driver->snapshot_load_tmp(node, NULL, text);
+	}
+	struct json *how;
+	struct err *e = keyval_parse(text, NULL, &how);
+	if (!e)
+		e = node->driver->snapshot_load_tmp(node, json_get_str(how, "snapshot.id"),
+						    json_get_str(how, "snapshot.name"));
+	else
+		return e;
+	json_free(how);
+	return e;
+}
+
+static bool open_image(struct nbd *n, const char *file)
+{
+	struct json *opts = NULL;
+	struct err *e = n->image_opts ? keyval_parse(file, NULL, &opts) : NULL;
+	u32 flags = n->flags | (n->read_only ? 0 : BLK_RDWR);
+	const char *name = n->image_opts ? NULL : file;
+	if (!e)
+		e = n->snapshot ? blk_open_overlay(n->graph, name, n->fmt, opts, flags, &n->node)
+				: blk_open(n->graph, name, n->fmt, opts, flags, &n->node);
+	if (e) {
+		/* The peer's words for a name that does not open. */
+		AUTO(free_ptr) char *front = strf("Failed to blk_new_open '%s': ", file);
+		nbd_report(e, front);
+		return false;
+	}
+	if (n->node->probed && strcmp(n->node->driver->name, "raw") == 0 && !n->image_opts && !n->read_only)
+		fprintf(stderr,
+			"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
+			"         Automatically detecting the format is dangerous for raw images, write "
+			"operations on "
+			"block 0 will be restricted.\n"
+			"         Specify the 'raw' format explicitly to remove the restrictions.\n",
+			file);
+	if (n->snapshot_of && (e = load_snapshot(n->node, n->snapshot_of))) {
+		nbd_report(e, "Failed to load snapshot: ");
+		return false;
+	}
+	if (n->offset >= blk_size(n->node) && n->offset) {
+		nbd_error("Offset %llu has to be smaller than the image size %llu",
+			  (unsigned long long)n->offset, (unsigned long long)blk_size(n->node));
+		return false;
+	}
+	return true;
+}
+
+/* A bitmap of the node or, below layers that add none, of what lies under it. */
+static struct blk_dirty *find_bitmap(struct blk_node *node, const char *name)
+{
+	struct blk_dirty *d = NULL;
+	for (; node && !d;
+	     node = node->driver->kind == BLK_FORMAT && node->backing ? node->backing : node->file)
+		d = blk_dirty_find(node, name);
+	return d;
+}
+
+static bool make_export(struct nbd *n)
+{
+	struct nbd_export *x = n->export = nbd_export_new(&n->server, n->name, n->node);
+	x->read_only = n->read_only;
+	x->shared = n->shared != 1;
+	x->allocation_depth = n->depth;
+	x->offset = n->offset;
+	x->size = blk_size(n->node) - n->offset;
+	/* Block 0 of a disk whose format was guessed is looked at as a whole. */
+	x->min_block = n->node->probed && strcmp(n->node->driver->name, "raw") == 0 ? MAX(512u, x->min_block)
+										    : x->min_block;
+	if (n->description)
+		x->description = str_dup(n->description);
+	x->bitmaps = alloc((n->n_bitmaps + 1) * sizeof(*x->bitmaps));
+	for (unsigned i = 0; i < n->n_bitmaps; i++) {
+		struct blk_dirty *d = find_bitmap(n->node, n->bitmaps[i]);
+		if (!d) {
+			nbd_error("Bitmap '%s' is not found", n->bitmaps[i]);
+			return false;
 		}
-		case 'f':
-			a->fmt = optarg;
-			break;
-		case 't':
-			a->persistent = true;
-			break;
-		case 'v':
-			a->verbose = true;
-			break;
-		case 'x':
-			a->export = optarg;
-			if (strlen(optarg) > NBD_MAX_STRING)
-				return fail("export name '%s' too long", optarg);
-			break;
-		case 'D':
-			a->description = optarg;
-			if (strlen(optarg) > NBD_MAX_STRING)
-				return fail("export description '%s' too long", optarg);
-			break;
-		case 'L':
-			a->list = true;
-			break;
-		case 'T':
-			return fail("tracing is not supported");
-		case OPT_OBJ: {
-			struct json *props;
-			struct err *e = keyval_parse(optarg, "qom-type", &props);
-			if (!e)
-				e = blk_object_add(g, props);
-			if (e)
-				return report(e, "");
-			break;
+		if (d->inconsistent) {
+			nbd_error("Bitmap '%s' is inconsistent and cannot be used", n->bitmaps[i]);
+			return false;
 		}
-		case OPT_TLS_CREDS:
-		case OPT_TLS_AUTHZ:
-		case OPT_TLS_HOST:
-			return fail("TLS is not supported");
-		case OPT_SELINUX:
-			return fail("SELinux labels are not supported");
-		case OPT_IMG_OPTS:
-			a->image_opts = true;
-			break;
-		case OPT_FORK:
-			a->fork = true;
-			break;
-		case OPT_PID_FILE:
-			a->pid_file = optarg;
-			break;
-		default:
-			fprintf(stderr, "Try `qemu-nbd --help' for more information.\n");
-			return 1;
+		if (n->read_only && d->enabled && (n->node->flags & BLK_RDWR)) {
+			nbd_error("Enabled bitmap '%s' incompatible with readonly export", n->bitmaps[i]);
+			return false;
+		}
+		x->bitmaps[x->n_bitmaps++] = d;
+	}
+	return true;
+}
+
+static bool find_creds(struct nbd *n, bool server, struct tls_creds **ret)
+{
+	*ret = NULL;
+	struct err *e = n->tls_creds ? blk_tls_creds(n->graph, n->tls_creds, server, ret) : NULL;
+	if (e) {
+		nbd_report(e, "Failed to get TLS creds: ");
+		return false;
+	}
+	if (n->tls_authz && (e = blk_authz(n->graph, n->tls_authz, &n->server.identity))) {
+		nbd_report(e, "");
+		return false;
+	}
+	return true;
+}
+
+/* ---- running ---- */
+
+static void client_said(void *user UNUSED, const char *line)
+{
+	nbd_error("%s", line);
+}
+
+static void client_left(void *user, bool served)
+{
+	struct nbd *n = user;
+	if (served && !n->server.clients && !n->persistent)
+		n->end = true;
+}
+
+static void signalled(void *user, u32 events UNUSED)
+{
+	struct nbd *n = user;
+	struct signalfd_siginfo info;
+	if (read(n->signal_fd, &info, sizeof(info)) == sizeof(info))
+		n->end = true;
+}
+
+static bool listen_all(struct nbd *n)
+{
+	if (n->passed) {
+		for (unsigned i = 0; i < n->passed; i++)
+			nbd_server_listen(&n->server, FIRST_PASSED_FD + i);
+		return true;
+	}
+	struct sock_addr a = { 0 };
+	int fd;
+	if (n->socket) {
+		a.path = (char *)n->socket;
+	} else {
+		a.host = (char *)n->bind;
+		a.port = (char *)n->port;
+	}
+	struct err *e = sock_listen(&a, n->shared ? (int)MIN(n->shared, 1024u) : SOMAXCONN, &fd);
+	if (e) {
+		nbd_report(e, "");
+		return false;
+	}
+	n->own_socket = n->socket;
+	nbd_server_listen(&n->server, fd);
+	return true;
+}
+
+static bool connect_device(struct nbd *n)
+{
+	int fd;
+	struct err *e = nbd_device_connect(n->device, n->export, &n->kernel, &fd);
+	if (e) {
+		nbd_report(e, "");
+		return false;
+	}
+	nbd_server_attach(&n->server, fd, n->export);
+	if (n->verbose)
+		fprintf(stderr, "NBD device %s is now connected to %s\n", n->device, n->node->filename);
+	return true;
+}
+
+/* The number of a server that may still run is not overwritten while it does: the file stays locked. */
+static bool write_pid(struct nbd *n)
+{
+	if (!n->pid_file)
+		return true;
+	int fd = open(n->pid_file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fd < 0) {
+		nbd_error("Could not create '%s': %s", n->pid_file, strerror(errno));
+		return false;
+	}
+	if (fcntl(fd, F_SETLK, &lock)) {
+		nbd_error("cannot create PID file: Cannot lock pid file");
+		close(fd);
+		return false;
+	}
+	if (ftruncate(fd, 0) || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
+		nbd_error("Failed to write pid file '%s': %s", n->pid_file, strerror(errno));
+		close(fd);
+		return false;
+	}
+	return n->own_pid_file = true; /* open and locked until the process ends */
+}
+
+/* The parent goes; the server no longer needs a terminal. */
+static void tell_ready(struct nbd *n)
+{
+	if (n->ready_fd < 0)
+		return;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		if (!n->verbose)
+			dup2(null, 2);
+		close(null);
+	}
+	if (write(n->ready_fd, "", 1) < 0)
+		n->end = true; /* the parent was killed */
+	close(n->ready_fd);
+}
+
+static int serve(struct nbd *n, const char *file)
+{
+	sigset_t set;
+	struct tls_creds *creds;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	n->signals = loop_watch(loop_here(), n->signal_fd, EPOLLIN, signalled, n);
+	n->server.say = client_said;
+	n->server.left = client_left;
+	n->server.user = n;
+	n->server.max_clients = n->shared;
+	bool ok = find_creds(n, true, &creds);
+	n->server.creds = creds;
+	ok = ok && open_image(n, file) && make_export(n) && (n->device ? connect_device(n) : listen_all(n)) &&
+	     write_pid(n);
+	if (ok)
+		tell_ready(n);
+	while (ok && !n->end)
+		loop_run_once(loop_here(), true);
+	if (n->kernel)
+		nbd_device_end(n->kernel);
+	nbd_server_stop(&n->server);
+	if (n->own_socket)
+		unlink(n->socket);
+	if (n->own_pid_file)
+		unlink(n->pid_file);
+	int r = n->node && ok ? blk_flush(n->node) : 0;
+	if (r)
+		nbd_error("Error flushing drive: %s", strerror(-r));
+	if (n->export)
+		nbd_export_free(&n->server, n->export);
+	blk_unref(n->node);
+	return ok && !r ? 0 : 1;
+}
+
+/* ---- processes ---- */
+
+/* In the child: true. The parent waits until the server runs, and gives its status by *ret. */
+static bool go_behind(struct nbd *n, int *ret)
+{
+	int fds[2], status;
+	char c;
+	*ret = 1;
+	if (pipe2(fds, O_CLOEXEC)) {
+		nbd_error("Failed to make a pipe: %s", strerror(errno));
+		return false;
+	}
+	pid_t pid = fork();
+	if (pid < 0) {
+		nbd_error("Failed to fork: %s", strerror(errno));
+		return false;
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		n->ready_fd = fds[1];
+		setsid();
+		return true;
+	}
+	close(fds[1]);
+	ssize_t got;
+	while ((got = read(fds[0], &c, 1)) < 0 && errno == EINTR)
+		;
+	if (got == 1)
+		*ret = 0;
+	else if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status))
+		*ret = WEXITSTATUS(status);
+	return false;
+}
+
+/* sd_listen_fds(3): sockets that listen already. False: what is passed cannot be used. */
+static bool take_passed(struct nbd *n)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	unsigned count, owner;
+	if (!pid || !fds || !number(pid, &owner) || owner != (unsigned)getpid() || !number(fds, &count) ||
+	    !count)
+		return true;
+	if (count > MAX_PASSED) {
+		nbd_error("qemu-nbd does not support socket activation with LISTEN_FDS > %d", MAX_PASSED);
+		return false;
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	for (unsigned i = 0; i < count; i++) {
+		int fd = FIRST_PASSED_FD + i, listening = 0;
+		socklen_t len = sizeof(listening);
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening) {
+			nbd_error("Socket activation failed: invalid file descriptor fd = %d: %s", fd,
+				  errno ? strerror(errno) : "it does not listen");
+			return false;
 		}
 	}
-	return -1;
+	n->passed = count;
+	const char *both = n->bind || n->port ? "port or bind"
+			   : n->socket	      ? "a Unix socket"
+			   : n->device	      ? "a device"
+					      : NULL;
+	if (both)
+		nbd_error("Socket activation cannot be used together with %s", both);
+	return !both;
+}
+
+static int list(struct nbd *n)
+{
+	struct nbd_target t = { .tls_hostname = (char *)n->tls_hostname };
+	if (!find_creds(n, false, &t.creds))
+		return 1;
+	if (n->socket) {
+		t.addr.path = (char *)n->socket;
+	} else {
+		t.addr.host = (char *)n->bind;
+		t.addr.port = (char *)n->port;
+	}
+	return nbd_print_list(&t);
+}
+
+static int start(struct nbd *n, const char *file)
+{
+	int status;
+	if (n->disconnect) {
+		struct err *e = nbd_device_disconnect(file);
+		if (e)
+			nbd_report(e, "");
+		else
+			printf("%s disconnected\n", file);
+		return e ? 1 : 0;
+	}
+	if (!n->list && !take_passed(n))
+		return 1;
+	n->bind = n->bind ? n->bind : "0.0.0.0";
+	n->port = n->port ? n->port : "10809";
+	if (n->list)
+		return list(n);
+	/* The server of a device is left running, as mount is done by others. */
+	if ((n->fork || n->device) && !go_behind(n, &status))
+		return status;
+	return serve(n, file);
 }
 
 static int run(int argc, char **argv)
 {
-	struct blk_graph *g = blk_graph_new();
-	struct args a = { .shared = 1, .export = "", .flags = BLK_UNMAP };
-	/* Buffers of requests come and go: fresh pages for each would cost more than the copying. */
-	mallopt(M_MMAP_THRESHOLD, 64 << 20);
-	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	struct nbd n = { .graph = blk_graph_new(),
+			 .name = "",
+			 .shared = 1,
+			 .ready_fd = -1,
+			 .bitmaps = alloc(argc * sizeof(char *)) };
+	int c;
 	signal(SIGPIPE, SIG_IGN);
-	blk_graph_listen(g, said, NULL);
-	int status = read_args(g, argc, argv, &a), ready = -1;
-	if (status >= 0)
-		return status;
-	if (a.list) {
-		if (argc != optind)
-			return fail("List mode is incompatible with a file name");
-		if (a.export[0] || a.description || a.has_offset || a.fork || a.fmt || a.read_only ||
-		    a.n_bitmaps)
-			return fail("List mode is incompatible with per-device settings");
-		return list(&a);
+	blk_graph_listen(n.graph, said, NULL);
+	argv[0] = "qemu-nbd"; /* as getopt's messages name it */
+	while ((c = getopt_long(argc, argv, "hVb:o:p:rsnc:dvk:e:f:tl:x:T:D:AB:L", longs, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help_text, stdout);
+			return 0;
+		}
+		if (c == 'V') {
+			puts("qemu-nbd " PEER_VERSION " (Rhea " RHEA_VERSION ")");
+			return 0;
+		}
+		if (!take_option(&n, c))
+			return 1;
 	}
-	if (argc - optind != 1) {
-		fail("Invalid number of arguments");
-		fprintf(stderr, "Try `qemu-nbd --help' for more information.\n");
+	if (!check_options(&n, argc - optind))
 		return 1;
-	}
-	if (a.image_opts && a.fmt)
-		return fail("--image-opts and -f are mutually exclusive");
-	if (a.socket && (a.bind || a.port))
-		return fail("-b and -p cannot be used with -k");
-	a.file = argv[optind];
-	a.flags |= a.read_only || a.snapshot ? 0 : BLK_RDWR;
-	if (a.fork && (status = fork_away(&ready)) >= 0)
-		return status;
-	status = serve(g, &a, ready);
-	blk_graph_free(g);
+	int status = start(&n, argv[optind]);
+	blk_graph_free(n.graph);
+	free(n.bitmaps);
 	return status;
 }
 
-VERB(nbd) = { .name = "nbd", .peer = "qemu-nbd", .summary = "serves an image to NBD clients", .run = run };
+VERB(nbd) = {
+	.name = "nbd", .peer = "qemu-nbd", .summary = "exports disk images to NBD clients", .run = run
+};
