@@ -129,8 +129,10 @@ static bool sane(u64 offset)
 
 static int note_range(void *user, u64 offset, u64 len)
 {
-	if (offset < BIT(56) && len < BIT(40))
-		qcow2_meta_set(user, offset, len);
+	struct qcow2 *s = user;
+	u64 most = s->meta_clusters * 16 + BIT(20); /* a range far behind the end would make the map huge */
+	if (offset < BIT(56) && len < BIT(40) && (offset + len) >> s->cluster_bits < most)
+		qcow2_meta_set(s, offset, len);
 	return 0;
 }
 
@@ -143,7 +145,7 @@ static int make_map(struct blk_node *node)
 	if (!s->is_meta)
 		return -ENOMEM;
 	s->meta_clusters = n;
-	u64 end = MAX(node->file->size * 2, BIT(40)); /* entries that point nowhere would make the map huge */
+	u64 end = MAX(node->file->size * 2, BIT(32)); /* entries that point nowhere would make the map huge */
 	qcow2_meta_set(s, 0, 1);
 	qcow2_meta_set(s, s->l1_offset, (u64)s->l1_size * 8);
 	qcow2_meta_set(s, s->reftable_offset, (u64)s->reftable_clusters << s->cluster_bits);
