@@ -9,7 +9,7 @@ static unsigned ack(unsigned m, unsigned n)
 int main(void)
 {
 	unsigned sum = 0;
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 150; i++)
 		sum += ack(2, 1200) + ack(3, 7);
 	printf("%u\n", sum);
 }

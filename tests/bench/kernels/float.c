@@ -10,7 +10,7 @@ int main(void)
 	for (int i = 0; i < N; i++)
 		for (int k = 0; k < 3; k++)
 			p[i][k] = (i * 7 + k * 3) % 11;
-	for (int step = 0; step < 60000; step++) {
+	for (int step = 0; step < 300000; step++) {
 		for (int i = 0; i < N; i++)
 			for (int j = 0; j < N; j++) {
 				double d[3], r = 1;

@@ -5,7 +5,7 @@ int main(void)
 {
 	static const unsigned char program[] = { 0, 1, 2, 0, 3, 1, 4, 2, 5, 0, 1, 3, 6 };
 	static void *const go[] = { &&add, &&mul, &&shift, &&mix, &&sub, &&not, &&loop };
-	unsigned acc = 1, left = 6000000, pc = 0;
+	unsigned acc = 1, left = 30000000, pc = 0;
 	goto *go[program[pc++]];
 add:
 	acc += 0x9e3779b9u;
