@@ -178,6 +178,7 @@ GUEST(aarch64) = {
 	.hot_int = hot_int,
 	.hot_vec = hot_vec,
 	.models = arm64_models,
+	.model_size = sizeof(struct arm64_model),
 	.regs = regs,
 	.model_option = arm64_model_option,
 	.reset = reset,
