@@ -272,5 +272,5 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_FRINT:
 		return round_integral(j, in, v, &f);
 	}
-	return false;
+	return lower_fp_step(j, in, v, &f);
 }

@@ -10,7 +10,6 @@ struct form {
 	unsigned size;
 };
 
-
 /* ---- fp.c ---- */
 /* The form of operations on this type (v128: on these lanes); false for what is neither f32 nor f64. */
 bool fp_form(struct form *f, enum ir_type type, enum ir_type lane);
@@ -18,8 +17,8 @@ bool fp_form(struct form *f, enum ir_type type, enum ir_type lane);
  * To cold code if x or y is a NaN: it computes v into d (as in struct slow_desc) from the operands' registers. Flags are clobbered already.
  * Quiet compares: signalling NaNs raise invalid, as they do for the guest.
  */
-void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d, unsigned x,
-		  unsigned y, const unsigned operand[3]);
+void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		  unsigned x, unsigned y, const unsigned operand[3]);
 /* A scalar result's upper bits are those of the operand that the host took them from: clear: known to be zero. */
 void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear);
 /* The immediate of the rounding instructions; -1: there is none. */
@@ -29,8 +28,8 @@ void fp_round_to(struct jit *j, const struct form *f, unsigned d, unsigned a, un
  * t = a to the nearest whole number, halves away from zero, without raising inexact. Large numbers and NaNs go to cold code; the caller
  * says where that comes back: in this entry of j->cold and the next.
  */
-u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d, unsigned t,
-		  unsigned a);
+u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		  unsigned t, unsigned a);
 /* The bits of 2^n in the form's format, n in the range of normal numbers. */
 static inline u64 fp_power(const struct form *f, int n)
 {
@@ -45,3 +44,6 @@ bool lower_fp_javascript(struct jit *j, const struct ir_insn *in, u32 v);
 /* To cold code unless low < x < high in every lane: NaNs are not. Raises nothing that the guest does not. */
 void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned dst,
 		     unsigned a, u64 low, u64 high);
+
+/* ---- fp_step.c: FMULX, FRECPS, FRSQRTS, FCADD, FCMLA ---- */
+bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f);
