@@ -1,7 +1,7 @@
 /*
  * Floating point on the host's, with checks where its answer may not be the guest's: a result that is a NaN (a conversion that does not
  * fit, a minimum of NaNs) goes to cold code, which asks ir_eval with the operands still in their registers. What is not done here goes
- * to ir_eval altogether: f16 arithmetic, flushing modes, roundings that MXCSR does not have, Arm's FPCR.AH.
+ * to ir_eval altogether: flushing modes, roundings that MXCSR does not have, Arm's FPCR.AH.
  *
  * Sticky flags are the host's, collected when somebody reads them (stubs.c). Known difference: where the guest asks for tininess before
  * rounding (Arm, Power), an inexact result that was rounded up to the smallest normal number raises underflow there; the host, which
@@ -247,6 +247,9 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 		return lower_fp_javascript(j, in, v);
 	if (in->op == IR_ITOF || in->op == IR_UTOF)
 		return lower_fp_from_int(j, in, v);
+	bool half = in->type == TY_F16 || (in->type == TY_V128 && in->lane == TY_F16);
+	if (half || in->op == IR_FMLAL)
+		return (half || in->type == TY_V128) && lower_fp_half(j, in, v);
 	if (!fp_form(&f, in->type, in->lane) || (in->op != IR_FRINT && in->imm & 0xff))
 		return false;
 	switch (in->op) {

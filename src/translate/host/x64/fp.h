@@ -47,3 +47,7 @@ void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *
 
 /* ---- fp_step.c: FMULX, FRECPS, FRSQRTS, FCADD, FCMLA ---- */
 bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f);
+
+/* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
+bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
+bool fp_half_rules(const struct jit *j); /* may the host's conversions stand for the region's rules of f16? */

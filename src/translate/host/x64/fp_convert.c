@@ -115,11 +115,6 @@ static unsigned widened_half(struct jit *j, unsigned a)
 	return x;
 }
 
-static bool half_rules(const struct jit *j)
-{
-	return !j->r->fp.alt_half && !j->r->fp.flush_in_f16 && !j->r->fp.flush_out_f16;
-}
-
 bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
@@ -128,7 +123,7 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	if (in->type == TY_V128 && from == TY_V128)
 		return to_int_packed(j, in, v);
 	int imm = fp_round_imm(in->imm & 0xff);
-	if (half && !half_rules(j))
+	if (half && !fp_half_rules(j))
 		return false;
 	if (!fp_form(&f, half ? TY_F32 : from, 0) || f.packed || (in->type != TY_I32 && in->type != TY_I64))
 		return false;
@@ -245,6 +240,8 @@ static bool from_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	int fraction = in->imm >> 16 & 0xff;
 	u32 cold = j->n_cold;
 	struct form f;
+	if (in->lane == TY_I16)
+		return lower_fp_half(j, in, v);
 	if (in->lane != TY_I32 && in->lane != TY_I64)
 		return false;
 	fp_form(&f, TY_V128, in->lane == TY_I64 ? TY_F64 : TY_F32);
@@ -274,7 +271,7 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	if (in->type == TY_V128 && from == TY_V128)
 		return from_int_packed(j, in, v);
-	if (half && (fraction || !half_rules(j)))
+	if (half && (fraction || !fp_half_rules(j)))
 		return false; /* what f32 rounds is too large for f16 anyway, but not once it is scaled */
 	if (!fp_form(&f, half ? TY_F32 : in->type, 0) || f.packed || (from != TY_I32 && from != TY_I64))
 		return false;
