@@ -236,6 +236,9 @@ bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_crypto_more(struct jit *j, const struct ir_insn *in, u32 v);
+/* d = each 32-bit lane of a rotated left by n; t is scratch. Two of the three may be the same register: d and a, or a and t. */
+void v_rotate_left(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
 /* The move between an XMM register and a slot of this type. */
