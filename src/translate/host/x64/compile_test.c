@@ -725,7 +725,7 @@ TEST(x64, flags_and_carries_live_as_front_ends_need_them)
 TEST(x64, single_bits_are_tested_where_they_are)
 {
 	static const char *const from[] = { "x0", "x9", "x10", "w0", "w3" };
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	for (unsigned s = 0; s < LEN(from); s++)
 		for (unsigned bit = 0; bit < (from[s][0] == 'x' ? 64 : 32); bit += bit % 8 == 0 ? 7 : 1) {
 			int bits = from[s][0] == 'x' ? 64 : 32;
