@@ -1,6 +1,7 @@
 /*
  * The back end against the interpreter: regions are compiled, run on one copy of a CPU's state, interpreted on another, and everything a
- * guest can see is compared. RHEA_TEST_SEEDS=N runs that many random regions instead of some; RHEA_TEST_OP=NAME only that operation.
+ * guest can see is compared. RHEA_TEST_SEEDS=N runs that many random regions instead of some; RHEA_TEST_OP=NAME only that operation;
+ * RHEA_TEST_STATS=1 tells which operations go to ir_eval by a call, with the types of operand and result and the lanes.
  */
 #include "compile.c"
 #include "base/err.h"
