@@ -190,13 +190,17 @@ void fp_round_to(struct jit *j, const struct form *f, unsigned d, unsigned a, un
 u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
 		  unsigned t, unsigned a)
 {
-	u64 sign = 1ull << (f->size * 8 - 1);
+	u64 sign = 1ull << (f->size * 8 - 1), large = fp_power(f, f->wide ? 52 : 23);
+	u32 first = j->n_cold;
+	if (f->packed)
+		fp_need_between(j, f, in, v, d, a, large | sign, large);
 	unsigned x = temp_xmm(j), y = temp_xmm(j);
-	v_splat(j, V_PAND, x, a, f->size, sign - 1, 0);
-	v_splat(j, f->compare | 0x2e, x, 0, f->size, f->wide ? 0x4330000000000000 : 0x4b000000, 0);
-	cold_slow(j, x_jcc(&j->c, XC_AE), in, v, d, 16 + a, 0xff, 0xff);
-	u32 first = j->n_cold - 1;
-	cold_slow(j, x_jcc(&j->c, XC_P), in, v, d, 16 + a, 0xff, 0xff);
+	if (!f->packed) {
+		v_splat(j, V_PAND, x, a, f->size, sign - 1, 0);
+		v_splat(j, f->compare | 0x2e, x, 0, f->size, large, 0);
+		cold_slow(j, x_jcc(&j->c, XC_AE), in, v, d, 16 + a, 0xff, 0xff);
+		cold_slow(j, x_jcc(&j->c, XC_P), in, v, d, 16 + a, 0xff, 0xff);
+	}
 	fp_round_to(j, f, t, a, 3 | 8);
 	x_vrr(&j->c, f->prefix | 0x5c, x, a, t);
 	v_splat(j, V_PAND, x, x, f->size, sign - 1, 0);
@@ -213,7 +217,7 @@ u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in,
 static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
 {
 	int imm = fp_round_imm(in->imm & 0xff);
-	bool away = !f->packed && (in->imm & 0xff) == FP_NEAREST_AWAY && !(in->imm >> 8 & 1);
+	bool away = (in->imm & 0xff) == FP_NEAREST_AWAY && !(in->imm >> 8 & 1);
 	if ((imm < 0 && !away) || in->imm >> 9)
 		return false;
 	flags_clobber(j);
@@ -222,7 +226,7 @@ static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v, const
 	unsigned d = def_xmm_apart(j, v);
 	if (away) {
 		u32 first = fp_round_away(j, f, in, v, 16 + d, d, a);
-		j->cold[first].back = j->cold[first + 1].back = j->c.p;
+		fp_come_back(j, first);
 		fp_upper(j, f, v, clear);
 		return true;
 	}

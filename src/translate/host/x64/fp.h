@@ -26,7 +26,7 @@ int fp_round_imm(enum fp_round round);
 void fp_round_to(struct jit *j, const struct form *f, unsigned d, unsigned a, unsigned imm);
 /*
  * t = a to the nearest whole number, halves away from zero, without raising inexact. Large numbers and NaNs go to cold code; the caller
- * says where that comes back: in this entry of j->cold and the next.
+ * says where that comes back: fp_come_back with what this returns.
  */
 u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
 		  unsigned t, unsigned a);
@@ -41,6 +41,8 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_fp_javascript(struct jit *j, const struct ir_insn *in, u32 v);
+/* The entries of j->cold from this one on come back here: behind all that the inline path does. */
+void fp_come_back(struct jit *j, u32 first_cold);
 /* To cold code unless low < x < high in every lane: NaNs are not. Raises nothing that the guest does not. */
 void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned dst,
 		     unsigned a, u64 low, u64 high);

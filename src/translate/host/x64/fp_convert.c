@@ -27,8 +27,7 @@ void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *
 	j->lock_xmm &= ~(BIT(t) | BIT(u));
 }
 
-/* The cold paths from this one on come back here: behind all that the inline path does. */
-static void come_back(struct jit *j, u32 first_cold)
+void fp_come_back(struct jit *j, u32 first_cold)
 {
 	for (; first_cold < j->n_cold; first_cold++)
 		j->cold[first_cold].back = j->c.p;
@@ -65,7 +64,8 @@ static bool to_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	int fraction = in->imm >> 16 & 0xff, imm = fp_round_imm(round);
 	bool sign = in->op == IR_FTOI, truncates = round == FP_TO_ZERO;
 	struct form f;
-	if ((in->lane != TY_I32 && in->lane != TY_I64) || imm < 0)
+	bool away = round == FP_NEAREST_AWAY && !fraction;
+	if ((in->lane != TY_I32 && in->lane != TY_I64) || (imm < 0 && !away))
 		return false;
 	if (sign && in->lane == TY_I32 && !fraction && (truncates || round == FP_ROUND_CTL))
 		return to_i32_packed(j, in, v);
@@ -82,13 +82,15 @@ static bool to_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (!truncates) {
 		t = temp_xmm(j);
-		fp_round_to(j, &f, t, x, imm); /* raises inexact */
+		fp_round_to(j, &f, t, x, away ? 3 : imm); /* raises inexact */
 	}
+	if (away)
+		fp_round_away(j, &f, in, v, 16 + d, t, a);
 	if (f.wide)
 		lanes_to_i64(j, d, t);
 	else
 		x_vrr(&j->c, V_CVTTPS2DQ, d, 0, t);
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	return true;
 }
 
@@ -163,7 +165,7 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (!truncates)
 		fp_round_to(j, &f, t, x, imm); /* it fits: now raise inexact */
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	if (in->type == TY_I32)
 		j->val[v].flags |= VF_ZERO_UPPER;
@@ -192,7 +194,7 @@ bool lower_fp_javascript(struct jit *j, const struct ir_insn *in, u32 v)
 	x_rr(&j->c, X_SETCC(XC_E), 0, one);
 	x_shift_ri(&j->c, 4, OPW, one, 32);
 	x_rr(&j->c, OPW | X_ALU(X_OR), d, one);
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	return true;
 }
@@ -231,7 +233,7 @@ static bool from_64_packed(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, OPW | PF2 | MAP0F | 0x2a, to, to, r); /* cvtsi2sd */
 	}
 	x_vrr(&j->c, V_UNPCKLQ, d, d, t);
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	return true;
 }
 
@@ -257,7 +259,7 @@ static bool from_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned d = j->val[v].reg;
 	if (fraction)
 		v_splat(j, f.prefix | V_MULP, d, d, f.size, fp_power(&f, -fraction), 0);
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	return true;
 }
 
@@ -294,7 +296,7 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		v_splat(j, f.prefix | V_MULP, d, d, f.size, fp_power(&f, -fraction), 0);
 	if (half)
 		x_vrri(&j->c, V_OP3A(0x1d), d, 0, d, 4); /* vcvtps2ph by MXCSR's rounding */
-	come_back(j, cold);
+	fp_come_back(j, cold);
 	j->val[v].flags |= VF_ZERO_UPPER;
 	return true;
 }
