@@ -275,6 +275,7 @@ static void tear_down(struct jit *j)
 	free(j->order);
 	free(j->live);
 	free(j->cold);
+	free(j->aside);
 	free(j->fix);
 	free(j->pool);
 	free(j->pool_fix);

@@ -773,6 +773,30 @@ TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_wit
 	rig_free(rig);
 }
 
+TEST(x64, values_that_go_to_the_frame_behind_a_jump_to_cold_code_are_there_when_it_comes_back)
+{
+	static const u16 all_vec[] = {
+		31, 32, 33, 34, 35, 36, 25, 26, 27, 28, 29, 30, NO_SLOT
+	}; /* four registers are left */
+	static const char *const ops[] = { "ftoi.i64 v4, #0x5", "frint.f64 v4, #0x5", "fmax.f32 v4, v5",
+					   "frsqrts.f64 v4, v5" };
+	struct rig *rig = rig_of(hot_int, all_vec);
+	for (unsigned i = 0; i < LEN(ops); i++) {
+		AUTO(free_ptr)
+		char *text =
+		    strf("v1:v128 = get v0\nv2:v128 = get v1\nv3:v128 = get v2\nv4:v128 = get v3\nv5:v128 = "
+			 "get v4\n"
+			 "v6:v128 = add.i64 v1, v2\nv7:v128 = add.i64 v2, v3\nv8:v128 = add.i64 v3, v4\n"
+			 "v9:v128 = add.i64 v1, v3\nv10:v128 = %s\nv11:v128 = xor.i8 v6, v7\n"
+			 "v12:v128 = xor.i8 v8, v9\nv13:v128 = add.i8 v11, v12\nset v5, v13\nset v4, v10\n"
+			 "jump #0x2000\n",
+			 ops[i]);
+		if (!run_case(rig, text, 300))
+			break;
+	}
+	rig_free(rig);
+}
+
 TEST(x64, loads_and_stores_of_every_size_order_and_sign)
 {
 	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128", "f32", "f64", "v128" };
