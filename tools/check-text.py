@@ -4,8 +4,9 @@
   check-text.py [-v] GUEST-DIFF gas FOLDER    every .s of gas's test suite (gas/testsuite/gas/aarch64), with the options of its .d files
   check-text.py [-v] GUEST-DIFF random N      N random words inside the patterns, and N outside them
 
-Counts: matched; refused (we say .inst, the disassembler knows it: a feature we have not, counted by mnemonic); wrong (other text); extra (we know it alone).
--v shows every wrong and extra word; otherwise one a mnemonic. Exit status 1 if any is wrong. AArch64 only, for now.
+Counts: matched; refused (we say .inst, the disassembler knows it), by the architectural feature that it belongs to (REFUSED below); unnamed (refused
+and of no feature there: missing); wrong (other text); extra (we know it alone).
+-v shows every such word; otherwise one a mnemonic. Exit status 1 if any is wrong or unnamed. AArch64 only, for now.
 """
 import glob
 import os
@@ -18,6 +19,34 @@ from collections import Counter
 
 PREFIX = 'aarch64-linux-gnu-'
 LINE = re.compile(r'^\s*([0-9a-f]+):\t([0-9a-f]{8}) +\t?(.*)$')
+
+
+# What is refused on purpose: a feature that no CPU model here has, and the text of its instructions. First the ones that their place in
+# the encoding tells (DDI 0487 C4.1: op0, bits 25 to 28).
+SCALABLE = {0: 'SME', 2: 'SVE, SVE2'}
+REFUSED = [
+    ('SME', r'smstart|smstop|m(rs|sr) .*\b(svcr|tpidr2_el0)'),
+    ('MTE', r'irg|gmi|subps?|cmpp|addg|subg|ldg|st2?z?2?gm?|stgp|ldgm|m(rs|sr) .*\btco\b|dc (ci?g|gz?va|igd?(vac|sw)|ci?gd?)'),
+    ('MOPS', r'cpyf?[pme]|setg?[pme]'),
+    ('CSSC', r'(abs|cnt|ctz|[su]max|[su]min) [wx]'),
+    ('HBC', r'bc\.'),
+    ('LS64', r'ld64b|st64b'),
+    ('TME', r'tstart|tcommit|tcancel|ttest'),
+    ('SPECRES (off at EL0)', r'cfp|dvp|cpp'),
+    ('ECV', r'm(rs|sr) .*\bcnt[pv]ctss_el0'),
+    ('PMU, AMU (off at EL0)', r'm(rs|sr) .*\b(pm|am)\w+_el0'),
+    ('timers (off at EL0)', r'm(rs|sr) .*\bcnt\w+_el0'),
+    ('system (EL1 to EL3)', r'mrs|msr|tlbi|at |dc |ic |sysl? |dcps|drps|eret|hvc|smc|hlt'),
+    ('UNDEFINED with sz set (C7.2.98); the disassembler does not look', r'fml[as]l2?'),
+]
+
+
+def feature_of(word, text):
+    """The refused feature that this instruction belongs to, or None."""
+    place = word >> 25 & 15
+    if place in SCALABLE and (place or word >> 31):
+        return SCALABLE[place]
+    return next((name for name, pattern in REFUSED if re.match(pattern, text)), None)
 
 
 def normal(text):
@@ -56,12 +85,13 @@ def compare(linked, tool, theirs, counts, refused, verbose, shown):
                 'none' if unknown and a.startswith('.inst') else
                 'extra' if unknown else
                 'refused' if a.startswith('.inst') else 'wrong')
-        counts[kind] += 1
         if kind == 'refused':
-            scalable = int(word, 16) >> 25 & 13 == 0  # SVE and SME
-            refused['SVE/SME' if scalable else b.split()[0]] += 1
+            feature = feature_of(int(word, 16), b)
+            refused[feature] += 1
+            kind = 'refused' if feature else 'unnamed'
+        counts[kind] += 1
         name = (kind, (a if kind == 'extra' else b).split(' ')[0])
-        if kind in ('wrong', 'extra') and (verbose or name not in shown):
+        if kind in ('wrong', 'extra', 'unnamed') and (verbose or name not in shown):
             shown.add(name)
             print(f'{kind}: {word} "{a}", not "{b}"')
 
@@ -105,9 +135,10 @@ def main(args):
     tool, what, arg = [a for a in args if a != '-v']
     counts, refused = Counter(), Counter()
     {'gas': gas, 'random': rand}[what](tool, arg, counts, refused, verbose, set())
-    print(', '.join(f'{counts[k]} {k}' for k in ('matched', 'refused', 'wrong', 'extra')))
-    print('refused:', ' '.join(f'{k}:{v}' for k, v in refused.most_common()))
-    return counts['wrong'] != 0
+    print(', '.join(f'{counts[k]} {k}' for k in ('matched', 'refused', 'unnamed', 'wrong', 'extra')))
+    for name, n in refused.most_common():
+        print(f'{n:8} refused: {name}')
+    return counts['wrong'] != 0 or counts['unnamed'] != 0
 
 
 if __name__ == '__main__':

@@ -10,22 +10,22 @@ result() { # number, exit status, what
 
 # The peer is whatever qemu-aarch64 lies outside our own folder.
 peer=$(type -ap qemu-aarch64 | grep -v "^$(realpath "$BUILD")/" | grep -v "^$BUILD/" | head -1)
-compare() { # number, what, DC ZVA's block, program that runs A64 programs...
-	local number=$1 what=$2 zva=$3
+compare() { # number, what, options, program that runs A64 programs...
+	local number=$1 what=$2 set=$3
 	shift 3
 	if ! [ -x "$work/other" ]; then
 		echo "ok $number - $what # SKIP no aarch64-linux-gnu-gcc"
 	elif [ -z "$1" ]; then
 		echo "ok $number - $what # SKIP no other qemu-aarch64"
 	else
-		timeout 120 "$BUILD/guest-diff" run aarch64 --count 60 --set zva=$zva -- "$@" "$work/other" >"$work/log" 2>&1
+		timeout 120 "$BUILD/guest-diff" run aarch64 --count 60 $set -- "$@" "$work/other" >"$work/log" 2>&1
 		result "$number" $? "$what"
 	fi
 }
 command -v aarch64-linux-gnu-gcc >/dev/null && aarch64-linux-gnu-gcc -O2 -static -o "$work/other" tests/guests/diff-aarch64.c
 model=max,pauth-impdef=on,sve=off,sme=off
-compare 1 "random A64 instructions do what they do under the peer" 7 ${peer:+"$peer" -cpu $model}
-compare 2 "random A64 instructions do the same interpreted and translated" 4 "$BUILD/bin/qemu-aarch64" -cpu $model
+compare 1 "random A64 instructions do what they do under the peer" "--set zva=7" ${peer:+"$peer" -cpu $model}
+compare 2 "random A64 instructions do the same interpreted and translated" "--set zva=4 --set after-rounding=1" "$BUILD/bin/qemu-aarch64" -cpu $model
 
 what="A64 assembly text is GNU's"
 if command -v aarch64-linux-gnu-objdump >/dev/null; then

@@ -29,7 +29,7 @@ const struct fp_ctl fp_x86 = {
 	.nan_negative = true,
 };
 const struct fp_ctl fp_x87 = {
-	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL,
+	.sticky = FP_IEEE_FLAGS | FP_INPUT_DENORMAL | FP_ROUNDED_UP, /* the last for C1: cleared before each operation */
 	.nan_rule = FP_NAN_LARGER,
 	.nan_rule3 = FP_NAN_ABC, /* it has no fused multiply-add */
 	.inf_zero_nan = FP_IZN_SILENT,
@@ -44,7 +44,7 @@ const struct fp_ctl fp_riscv = {
 	.default_nan = true,
 };
 const struct fp_ctl fp_ppc = {
-	.sticky = FP_IEEE_FLAGS | FP_INVALID_CAUSES,
+	.sticky = FP_IEEE_FLAGS | FP_INVALID_CAUSES | FP_ROUNDED_UP, /* the last for FR: cleared before each operation */
 	.nan_rule = FP_NAN_AB,
 	.nan_rule3 = FP_NAN_ACB,
 	.inf_zero_nan = FP_IZN_INVALID,

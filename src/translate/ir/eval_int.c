@@ -215,7 +215,7 @@ void ir_eval_int(const struct ir_region *r, const struct ir_insn *in, const unio
 		val_put(ret, in->type, (u128)sext(val_num(a, ta), width(ta)));
 		return;
 	case IR_HI:
-		val_put(ret, in->type, val_num(a, ta) >> width(in->type));
+		val_put(ret, in->type, val_num(a, ta) >> (width(ta) - width(in->type)));
 		return;
 	case IR_PAIR:
 		val_put(ret, in->type, val_num(a, ta) | val_num(b, tb) << width(ta));

@@ -114,7 +114,7 @@ struct ir_block {
 	bool cold; /* expected to be rare: goes out of line */
 };
 
-/* A slot: a guest register. Tables end with name NULL. Slots do not overlap; parts of registers are made with DEPOSIT, EXTRACT, VSET. */
+/* A slot: a guest register. Tables end with name NULL. Slots do not overlap; one of f80 has 16 bytes, of which six do not count; parts of registers are made with DEPOSIT, EXTRACT, VSET. */
 struct ir_slot {
 	const char *name;
 	u16 offset; /* in the CPU state */

@@ -70,9 +70,9 @@
 	_(ZEXT,    "v--", 't', "P")  /* integer to a wider integer; i1 too */ \
 	_(SEXT,    "v--", 't', "P") \
 	_(TRUNC,   "v--", 't', "P")  /* integer to a narrower integer (i1: bit 0) */ \
-	_(PAIR,    "vv-", 't', "P")  /* low a, high b: i128 from i64s, i64 from i32s */ \
-	_(LO,      "v--", 't', "P")  /* low half: i64 of i128, i32 of i64 */ \
-	_(HI,      "v--", 't', "P") \
+	_(PAIR,    "vv-", 't', "P")  /* low a, high b: i128 from i64s, i64 from i32s; f80 from an i64, the significand, and an i16, sign and exponent */ \
+	_(LO,      "v--", 't', "P")  /* low half: i64 of i128, i32 of i64; i64 of f80 */ \
+	_(HI,      "v--", 't', "P")  /* likewise; i16 of f80 */ \
 	_(CAST,    "v--", 't', "P")  /* same bits, another type of the same size: i32/f32, i64/f64, i16/f16, i128/vector/f128 */ \
 	/* ---- comparison and choice ---- */ \
 	_(EQ,      "vv-", '1', "P")  /* scalars: i1. Vectors: VCMP* below */ \

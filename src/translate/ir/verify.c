@@ -13,7 +13,7 @@
  *   n  integer i8..i128, or a vector of integer lanes      s  integer i8..i128        i  i1 too
  *   b  i1..i128 or any vector                              v  vector of integer lanes w  any vector
  *   f  float, or a vector of float lanes                   g  float                   t  any type
- *   S I V W G H T  the same as s i v w g f t, without binding      X  integer (i1 too) or float
+ *   S I V W G H T  the same as s i v w g f t, without binding      X  integer (i1 too) or float      P  integer or f80
  *   C  a shift's count: i8, i32, i64 or what is shifted (a vector's: integer)         A  guest address: i32, i64
  *   4  i32      1  i1      F  flags      o  any value, or none (of a result: any type, or void)      0  void      -  not a value
  */
@@ -25,7 +25,7 @@ static const char signature[IR_OP_COUNT][5] = {
 	[IR_NEG ... IR_ABS] = "n--n", [IR_AND ... IR_ANDN] = "bb-b", [IR_NOT] = "b--b",
 	[IR_SHL ... IR_SAR] = "nC-n", [IR_ROTR] = "sC-s", [IR_FUNNEL] = "ss-s", [IR_MINU ... IR_MAXS] = "nn-n",
 	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT ... IR_PEXT] = "ss-s",
-	[IR_ZEXT ... IR_SEXT] = "I--S", [IR_TRUNC] = "S--I", [IR_PAIR] = "ss-S", [IR_LO ... IR_HI] = "S--S", [IR_CAST] = "T--T",
+	[IR_ZEXT ... IR_SEXT] = "I--S", [IR_TRUNC] = "S--I", [IR_PAIR] = "SS-P", [IR_LO ... IR_HI] = "P--S", [IR_CAST] = "T--T",
 	[IR_EQ ... IR_LES] = "ii-1", [IR_SELECT] = "1ttt",
 	[IR_FLADD] = "ss-F", [IR_FLADC] = "ss1F", [IR_FLSUB] = "ss-F", [IR_FLSBC] = "ss1F", [IR_FLLOGIC] = "s--F",
 	[IR_FLFCMP] = "gg-F", [IR_FLPACK] = "4--F", [IR_FLBITS] = "F--4", [IR_FLMERGE] = "FF-F", [IR_COND] = "F--1",
@@ -115,6 +115,7 @@ static bool belongs(char letter, enum ir_type t, const struct ir_insn *in)
 	case 'f': case 'H': return ir_is_float(t) || (vector && float_lane(lane));
 	case 'g': case 'G': return ir_is_float(t);
 	case 't': case 'T': return t != TY_VOID;
+	case 'P': return integer || t == TY_F80;
 	case 'X': return integer || t == TY_I1 || ir_is_float(t);
 	case 'C': return integer;
 	case 'A': return t == TY_I32 || t == TY_I64;
@@ -210,9 +211,17 @@ static bool check_cast(struct check *c, const struct ir_insn *in, enum ir_type f
 	return true;
 }
 
+/* Is a value of type part what LO or HI gives of a whole? */
+static bool is_part(bool high, enum ir_type part, enum ir_type whole)
+{
+	if (whole == TY_F80)
+		return part == (high ? TY_I16 : TY_I64);
+	return is_int(whole) && bits_of(part) * 2 == bits_of(whole);
+}
+
 static bool check_widths(struct check *c, const struct ir_insn *in)
 {
-	enum ir_type from = c->r->insn[in->a].type;
+	enum ir_type from = c->r->insn[in->a].type, high;
 	unsigned w = bits_of(from), to = bits_of(in->type);
 	switch (in->op) {
 	case IR_ZEXT:
@@ -224,9 +233,13 @@ static bool check_widths(struct check *c, const struct ir_insn *in)
 		       bad(c, "%s is not narrower than %s", ir_type_name(in->type), ir_type_name(from));
 	case IR_LO:
 	case IR_HI:
-		return to * 2 == w ||
+		return is_part(in->op == IR_HI, in->type, from) ||
 		       bad(c, "%s is not half of %s", ir_type_name(in->type), ir_type_name(from));
 	case IR_PAIR:
+		high = c->r->insn[in->b].type;
+		return (is_part(false, from, in->type) && is_part(true, high, in->type)) ||
+		       bad(c, "%s is not %s and %s", ir_type_name(in->type), ir_type_name(from),
+			   ir_type_name(high));
 	case IR_MULWU:
 	case IR_MULWS:
 		return to == w * 2 ||

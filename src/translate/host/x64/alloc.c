@@ -99,16 +99,32 @@ int frame_new(struct jit *j)
 	return f;
 }
 
+/* Stores a register into a frame slot; cold code that the instruction may be in instead does so as well. */
+static void put_aside(struct jit *j, bool xmm, unsigned reg, int frame)
+{
+	const struct cold *last = j->n_cold ? &j->cold[j->n_cold - 1] : NULL;
+	move_aside(j, xmm, reg, frame);
+	if (!last || last->kind != COLD_SLOW || last->insn != j->cur)
+		return;
+	j->aside = grow(j->aside, &j->aside_cap, j->n_aside + 1, sizeof(*j->aside));
+	j->aside[j->n_aside++] = (struct aside){ j->cur, j->n_cold, xmm, reg, frame };
+}
+
+void move_aside(struct jit *j, bool xmm, unsigned reg, int frame)
+{
+	if (xmm)
+		x_vrm(&j->c, V_MOVAPS_STORE, reg, 0, frame_mem(frame));
+	else
+		x_rm(&j->c, OPW | X_MOV_STORE, reg, frame_mem(frame));
+}
+
 /* Stores a register value into its frame slot (a new one if it has none). */
 static void to_frame(struct jit *j, u32 v)
 {
 	struct val *x = &j->val[v];
 	if (x->frame < 0) {
 		x->frame = frame_new(j);
-		if (x->at == AT_GPR)
-			x_rm(&j->c, OPW | X_MOV_STORE, x->reg, frame_mem(x->frame));
-		else
-			x_vrm(&j->c, V_MOVAPS_STORE, x->reg, 0, frame_mem(x->frame));
+		put_aside(j, x->at != AT_GPR, x->reg, x->frame);
 	}
 }
 
@@ -223,10 +239,7 @@ static int lend(struct jit *j, bool xmm)
 		    j->val[j->cur].hint == slot || (in->op == IR_SET && in->imm == slot))
 			continue;
 		unsigned frame = frame_new(j);
-		if (xmm)
-			x_vrm(&j->c, V_MOVAPS_STORE, r, 0, frame_mem(frame));
-		else
-			x_rm(&j->c, OPW | X_MOV_STORE, r, frame_mem(frame));
+		put_aside(j, xmm, r, (int)frame);
 		j->lent[xmm] |= BIT(r);
 		j->lent_frame[xmm][r] = frame;
 		(xmm ? j->xmm : j->gpr)[r] = 0;

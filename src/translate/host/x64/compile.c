@@ -37,7 +37,7 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned n = slot->array, stride = n > 1 ? slot[1].offset - slot->offset : 0,
 		 size = ir_type_size(slot->type);
 	bool set = in->op == IR_SETX;
-	if (slot->type == TY_FLAGS || slot->type == TY_I1 || size > 16 || size == 10 || slot->type == TY_F16)
+	if (slot->type == TY_FLAGS || slot->type == TY_I1 || size > 16 || slot->type == TY_F16)
 		return false;
 	bool xmm = !is_gpr(slot->type);
 	for (unsigned i = 0; i < n; i++)
@@ -67,8 +67,8 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 				       : X_MOV_LOAD;
 		x_rm(&j->c, set ? store : load, r, m);
 	} else {
-		u32 store = size == 16 ? V_MOVDQU_STORE : size == 8 ? V_MOVQ_STORE : V_MOVD_STORE;
-		u32 load = size == 16 ? V_MOVDQU_LOAD : size == 8 ? V_MOVQ_LOAD : V_MOVD_LOAD;
+		u32 store = size >= 10 ? V_MOVDQU_STORE : size == 8 ? V_MOVQ_STORE : V_MOVD_STORE;
+		u32 load = size >= 10 ? V_MOVDQU_LOAD : size == 8 ? V_MOVQ_LOAD : V_MOVD_LOAD;
 		x_vrm(&j->c, set ? store : load, r, 0, m);
 	}
 	for (unsigned i = 0; set && i < n; i++)
@@ -275,6 +275,7 @@ static void tear_down(struct jit *j)
 	free(j->order);
 	free(j->live);
 	free(j->cold);
+	free(j->aside);
 	free(j->fix);
 	free(j->pool);
 	free(j->pool_fix);

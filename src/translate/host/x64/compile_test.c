@@ -1,132 +1,28 @@
 /*
  * The back end against the interpreter: regions are compiled, run on one copy of a CPU's state, interpreted on another, and everything a
- * guest can see is compared. RHEA_TEST_SEEDS=N runs that many random regions instead of some; RHEA_TEST_OP=NAME only that operation.
+ * guest can see is compared. RHEA_TEST_SEEDS=N runs that many random regions instead of some; RHEA_TEST_OP=NAME only that operation;
+ * RHEA_TEST_STATS=1 tells which operations go to ir_eval by a call, with the types of operand and result and the lanes.
  */
 #include "compile.c"
 #include "base/err.h"
 #include "base/test.h"
+#include "translate/host/x64/rig.h"
 #include "translate/ir/random.h"
-#include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-#include <unistd.h>
 
-enum { CODE_SIZE = 8 << 20, PAGE = 4096 };
+enum { PAGE = RIG_PAGE };
 
 static const u16 hot_int[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 13, NO_SLOT }; /* mem x0..x7 w0 */
 static const u16 hot_vec[] = { 31, 32, 33, 34, NO_SLOT }; /* v0..v3 */
 
-/* Code memory in two views, a CPU, and a page of guest memory that ends where nothing is. */
-struct rig {
-	u8 *rw, *rx, *code;
-	intptr_t to_run;
-	struct host_stubs stubs;
-	struct host_jump *jumps;
-	u8 *mem;
-	struct random_cpu *cpu;
-	struct host_job job;
-	sigjmp_buf raise;
-	u32 unsupported, compiled, slow;
-};
-static struct rig *running; /* for the signal handler */
-
-static void on_fault(int sig, siginfo_t *info, void *context)
+static struct rig *rig_of(const u16 *ints, const u16 *vecs)
 {
-	struct rig *rig = running;
-	u64 pc = host_context_pc(context);
-	if (rig) {
-		struct cpu *cpu = &rig->cpu->cpu;
-		u64 at = pc - (u64)(uintptr_t)(rig->code + rig->to_run);
-		for (u32 i = 0; i < rig->job.n_site; i++)
-			if (rig->job.site[i].at == at) {
-				cpu->fault_addr = (uintptr_t)info->si_addr;
-				cpu->pc = rig->job.region->pc + rig->job.site[i].pc;
-				cpu->event = EV_MEMORY;
-				host_fault(cpu, &rig->job, &rig->stubs, context, EV_MEMORY);
-				return;
-			}
-		if (cpu_is_access(pc)) {
-			cpu->fault_addr = (uintptr_t)info->si_addr;
-			cpu_raise(cpu, EV_MEMORY, 0);
-		}
-	}
-	fprintf(stderr, "signal %d at %#llx, address %p, code at offset %#llx\n", sig, (unsigned long long)pc,
-		info->si_addr,
-		rig ? (unsigned long long)(pc - (u64)(uintptr_t)(rig->code + rig->to_run)) : 0);
-	signal(sig, SIG_DFL);
+	return rig_new(random_slots, sizeof(struct random_cpu), ints, vecs);
 }
 
-static struct rig *rig_new(const u16 *ints, const u16 *vecs)
+static struct random_cpu *state_of(struct rig *rig)
 {
-	struct rig *rig = alloc(sizeof(*rig));
-	int fd = memfd_create("code", 0);
-	if (fd < 0 || ftruncate(fd, CODE_SIZE) < 0)
-		abort();
-	rig->rw = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	rig->rx = mmap(NULL, CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-	close(fd);
-	rig->to_run = rig->rx - rig->rw;
-	rig->mem = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	mprotect(rig->mem += PAGE, PAGE, PROT_READ | PROT_WRITE);
-	size_t n =
-	    host_make_stubs(rig->rw, rig->rw + CODE_SIZE, rig->to_run, random_slots, ints, vecs, &rig->stubs);
-	if (!n)
-		abort();
-	rig->code = rig->rw + ROUND_UP(n, 4096u);
-	rig->job = (struct host_job){ .slot = random_slots,
-				      .hot_int = ints,
-				      .hot_vec = vecs,
-				      .out = rig->code,
-				      .out_end = rig->rw + CODE_SIZE,
-				      .to_run = rig->to_run,
-				      .stubs = &rig->stubs,
-				      .insn_shift = 2 };
-	rig->jumps = alloc(sizeof(*rig->jumps) << HOST_JUMP_BITS);
-	for (u32 i = 0; i < 1u << HOST_JUMP_BITS; i++)
-		rig->jumps[i].pc = 0x0123456789abcdef;
-	rig->cpu = aligned_alloc(64, ROUND_UP(sizeof(*rig->cpu), 64u));
-	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
-	sigaction(SIGSEGV, &act, NULL);
-	return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-	munmap(rig->rw, CODE_SIZE);
-	munmap(rig->rx, CODE_SIZE);
-	munmap(rig->mem - PAGE, 3 * PAGE);
-	free(rig->job.site);
-	free(rig->jumps);
-	free(rig->cpu);
-	free(rig);
-	signal(SIGSEGV, SIG_DFL);
-}
-
-/* Runs the compiled region until it leaves, as the engine would. */
-static enum ir_event run_code(struct rig *rig)
-{
-	struct cpu *cpu = &rig->cpu->cpu;
-	cpu->jump_table = cpu->no_table = rig->jumps;
-	cpu->raise = &rig->raise;
-	u64 event;
-	u32 mxcsr = __builtin_ia32_stmxcsr();
-	if (sigsetjmp(rig->raise, 0))
-		event = cpu->event;
-	else
-		event = rig->stubs.enter(cpu, rig->code + rig->to_run);
-	__builtin_ia32_ldmxcsr(mxcsr);
-	host_settle(cpu, &rig->stubs);
-	if (event == HOST_LINK) {
-		const struct host_link *link = (const void *)(uintptr_t)cpu->scratch[0];
-		cpu->pc = link->pc;
-		return EV_NONE;
-	}
-	if (event == HOST_MISS)
-		return EV_NONE;
-	if (event != EV_NONE)
-		cpu->event = event;
-	return event;
+	return (struct random_cpu *)rig->cpu;
 }
 
 static void dump(const struct rig *rig)
@@ -180,18 +76,14 @@ static void complain(const struct rig *rig, const struct ir_region *r, u64 seed,
 
 static bool compile(struct rig *rig, const struct ir_region *r)
 {
-	rig->job.region = r;
-	host_compile(&rig->job);
-	rig->compiled++;
-	rig->unsupported += rig->job.unsupported;
-	rig->slow += rig->job.n_slow;
+	bool done = rig_compile(rig, r);
 	if (rig->job.unsupported && getenv("RHEA_TEST_DUMP"))
 		fprintf(stderr, "unsupported: %s\n", ir_op_info[r->insn[rig->job.stopped].op].name);
-	if (!rig->job.size && !rig->job.unsupported && r->n_insn < 64) {
+	if (!done && !rig->job.unsupported && r->n_insn < 64) {
 		print_region(r);
 		test_fail(__FILE__, __LINE__, "a small region did not fit");
 	}
-	return rig->job.size;
+	return done;
 }
 
 static bool quiet; /* no complaints: a failing region is being made smaller */
@@ -204,22 +96,21 @@ static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, cons
 	static u8 mem_start[PAGE], mem_want[PAGE];
 	char text[200] = "";
 	memcpy(mem_start, rig->mem, PAGE);
-	*rig->cpu = *start;
-	running = rig;
-	enum ir_event wanted = ir_run(r, &rig->cpu->cpu);
-	want = *rig->cpu;
+	struct random_cpu *got = state_of(rig);
+	*got = *start;
+	enum ir_event wanted = rig_interpret(rig, r);
+	want = *got;
 	memcpy(mem_want, rig->mem, PAGE);
 	memcpy(rig->mem, mem_start, PAGE);
-	*rig->cpu = *start;
-	enum ir_event event = run_code(rig);
-	running = NULL;
+	*got = *start;
+	enum ir_event event = rig_run(rig);
 	want.cpu.fp_flags &= mask;
-	rig->cpu->cpu.fp_flags &= mask;
+	got->cpu.fp_flags &= mask;
 	if (event != EV_MEMORY && event != EV_ALIGN)
-		want.cpu.fault_addr = rig->cpu->cpu.fault_addr;
+		want.cpu.fault_addr = got->cpu.fault_addr;
 	if (event == EV_MEMORY) /* of an access over a page's end either part may fault first */
-		want.cpu.fault_addr &= -(u64)PAGE, rig->cpu->cpu.fault_addr &= -(u64)PAGE;
-	bool same = random_cpu_same(rig->cpu, &want, true, text, sizeof(text));
+		want.cpu.fault_addr &= -(u64)PAGE, got->cpu.fault_addr &= -(u64)PAGE;
+	bool same = random_cpu_same(got, &want, true, text, sizeof(text));
 	if (event != wanted) {
 		same = false;
 		snprintf(text, sizeof(text), "event %u, want %u", event, wanted);
@@ -232,7 +123,7 @@ static bool same_from(struct rig *rig, const struct ir_region *r, u64 seed, cons
 					 (int)(i - (PAGE - 400)), rig->mem[i], mem_want[i]);
 	}
 	if (!same && !quiet)
-		complain(rig, r, seed, start, &want, rig->cpu, text);
+		complain(rig, r, seed, start, &want, got, text);
 	return same;
 }
 
@@ -370,7 +261,7 @@ static u64 seeds(u64 usual)
 
 TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 {
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	random_seeds(rig, first_seed(0), seeds(4000),
 		     (struct ir_random_options){
 			 .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
@@ -380,7 +271,7 @@ TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 
 TEST(x64, random_regions_do_what_the_interpreter_does)
 {
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	random_seeds(rig, first_seed(0), seeds(4000), (struct ir_random_options){ .faults = false });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
@@ -389,10 +280,10 @@ TEST(x64, random_regions_do_what_the_interpreter_does)
 TEST(x64, random_regions_with_faults_and_without_homes_do_what_the_interpreter_does)
 {
 	static const u16 none[] = { NO_SLOT };
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	random_seeds(rig, 100000, 100000 + seeds(2000), (struct ir_random_options){ .faults = true });
 	rig_free(rig);
-	rig = rig_new(none, none);
+	rig = rig_of(none, none);
 	random_seeds(rig, 200000, 200000 + seeds(1000),
 		     (struct ir_random_options){ .faults = true, .floats = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
@@ -667,7 +558,7 @@ static bool one_insn(struct ir_region *r, enum ir_op op, u64 *state)
 
 static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, bool floats)
 {
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
 	const char *only = getenv("RHEA_TEST_OP");
@@ -826,7 +717,7 @@ static bool run_case(struct rig *rig, const char *body, unsigned values)
 
 TEST(x64, flags_and_carries_live_as_front_ends_need_them)
 {
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	for (unsigned i = 0; i < LEN(cases); i++)
 		run_case(rig, cases[i], 300);
 	rig_free(rig);
@@ -835,7 +726,7 @@ TEST(x64, flags_and_carries_live_as_front_ends_need_them)
 TEST(x64, single_bits_are_tested_where_they_are)
 {
 	static const char *const from[] = { "x0", "x9", "x10", "w0", "w3" };
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	for (unsigned s = 0; s < LEN(from); s++)
 		for (unsigned bit = 0; bit < (from[s][0] == 'x' ? 64 : 32); bit += bit % 8 == 0 ? 7 : 1) {
 			int bits = from[s][0] == 'x' ? 64 : 32;
@@ -862,7 +753,7 @@ out:
 TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_without_the_hosts_instructions)
 {
 	static const u8 slots[] = { 0, 1, 3, 4, 5 }; /* v0 to v3 have homes, the others have none */
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	bool sha = rig->stubs.sha;
 	for (unsigned i = 0; i < 2 * 125 * 2; i++) {
 		unsigned x = slots[i / 4 % 5], y = slots[i / 20 % 5], w = slots[i / 100];
@@ -882,13 +773,37 @@ TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_wit
 	rig_free(rig);
 }
 
+TEST(x64, values_that_go_to_the_frame_behind_a_jump_to_cold_code_are_there_when_it_comes_back)
+{
+	static const u16 all_vec[] = {
+		31, 32, 33, 34, 35, 36, 25, 26, 27, 28, 29, 30, NO_SLOT
+	}; /* four registers are left */
+	static const char *const ops[] = { "ftoi.i64 v4, #0x5", "frint.f64 v4, #0x5", "fmax.f32 v4, v5",
+					   "frsqrts.f64 v4, v5" };
+	struct rig *rig = rig_of(hot_int, all_vec);
+	for (unsigned i = 0; i < LEN(ops); i++) {
+		AUTO(free_ptr)
+		char *text =
+		    strf("v1:v128 = get v0\nv2:v128 = get v1\nv3:v128 = get v2\nv4:v128 = get v3\nv5:v128 = "
+			 "get v4\n"
+			 "v6:v128 = add.i64 v1, v2\nv7:v128 = add.i64 v2, v3\nv8:v128 = add.i64 v3, v4\n"
+			 "v9:v128 = add.i64 v1, v3\nv10:v128 = %s\nv11:v128 = xor.i8 v6, v7\n"
+			 "v12:v128 = xor.i8 v8, v9\nv13:v128 = add.i8 v11, v12\nset v5, v13\nset v4, v10\n"
+			 "jump #0x2000\n",
+			 ops[i]);
+		if (!run_case(rig, text, 300))
+			break;
+	}
+	rig_free(rig);
+}
+
 TEST(x64, loads_and_stores_of_every_size_order_and_sign)
 {
 	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128", "f32", "f64", "v128" };
 	static const char *const slots[] = { "b0", "h0", "w0", "x9", "q0", "s0", "d0", "v1" };
 	static const char *const how[] = { "",	  ".be",  ".acq",   ".rel",   ".acq_rel",
 					   ".sc", ".tso", ".be.sc", ".align4" };
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	for (unsigned t = 0; t < LEN(types); t++)
 		for (unsigned h = 0; h < LEN(how); h++) {
 			AUTO(free_ptr)
@@ -925,7 +840,7 @@ TEST(x64, atomic_operations_of_every_kind_and_width)
 	static const char *const types[] = { "i8", "i16", "i32", "i64", "i128" }, *const slots[] = {
 		"b0", "h0", "w0", "x9", "q0"
 	};
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	for (unsigned t = 0; t < LEN(types); t++) {
 		for (unsigned k = 0; k < LEN(kinds); k++)
 			for (unsigned used = 0; used < 2; used++) {
@@ -959,7 +874,7 @@ TEST(x64, code_of_a_case_can_be_looked_at)
 	const char *name = getenv("RHEA_TEST_CASE");
 	FILE *f = name ? fopen(name, "r") : NULL;
 	char body[8192] = "";
-	struct rig *rig = rig_new(hot_int, hot_vec);
+	struct rig *rig = rig_of(hot_int, hot_vec);
 	if (f) {
 		body[fread(body, 1, sizeof(body) - 1, f)] = 0;
 		fclose(f);

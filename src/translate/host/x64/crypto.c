@@ -160,11 +160,13 @@ static bool sha1_rounds(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
-/* d = each 32-bit lane of a rotated left by n; t is scratch, may be a. */
-static void rotate(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n)
+void v_rotate_left(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n)
 {
-	x_vshift(&j->c, V_OP(0x72), 6, d, a, n);
+	if (d != a)
+		x_vshift(&j->c, V_OP(0x72), 6, d, a, n);
 	x_vshift(&j->c, V_OP(0x72), 2, t, a, 32 - n);
+	if (d == a)
+		x_vshift(&j->c, V_OP(0x72), 6, d, a, n);
 	x_vrr(&j->c, V_POR, d, d, t);
 }
 
@@ -175,7 +177,7 @@ static bool sha1_schedule(struct jit *j, const struct ir_insn *in, u32 v)
 		static const u8 lowest[16] = { 255, 255, 255, 255 };
 		unsigned d = def_xmm_apart(j, v);
 		unsigned t = temp_xmm(j);
-		rotate(j, d, a, t, 30);
+		v_rotate_left(j, d, a, t, 30);
 		v_const(j, V_PAND, d, d, lowest, 0);
 		return true;
 	}
@@ -190,10 +192,10 @@ static bool sha1_schedule(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned u = temp_xmm(j);
 	x_vshift(&j->c, V_OP(0x73), 3, t, b, 4); /* psrldq */
 	x_vrr(&j->c, V_PXOR, t, t, a);
-	rotate(j, d, t, t, 1);
+	v_rotate_left(j, d, t, t, 1);
 	x_vshift(&j->c, V_OP(0x73), 7, u, d,
 		 12); /* the last word takes the first one's result, rotated again */
-	rotate(j, t, u, u, 1);
+	v_rotate_left(j, t, u, u, 1);
 	x_vrr(&j->c, V_PXOR, d, d, t);
 	return true;
 }
@@ -225,5 +227,5 @@ bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_SHA1SU1:
 		return in->type == TY_V128 && sha1_schedule(j, in, v);
 	}
-	return false;
+	return lower_crypto_more(j, in, v);
 }

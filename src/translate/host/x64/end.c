@@ -388,6 +388,9 @@ void emit_cold(struct jit *j)
 		x_patch(c->from, j->c.p);
 		if (c->kind == COLD_SLOW) {
 			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
+			for (u32 k = 0; k < j->n_aside; k++)
+				if (j->aside[k].insn == c->insn && j->aside[k].n_cold > i)
+					move_aside(j, j->aside[k].xmm, j->aside[k].reg, j->aside[k].frame);
 			x_patch(x_jmp(&j->c), c->back);
 		} else if (c->kind == COLD_LINK) {
 			call_stub(j, j->job->stubs->link);

@@ -677,9 +677,29 @@ static bool convert(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* An f80 lies in the low ten bytes of an XMM register: the significand first. */
+static bool f80_parts(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	enum { SIGN_EXPONENT = 4 };
+	if (in->op == IR_PAIR) {
+		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_xmm(j, v);
+		x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, a);
+		x_vrri(&j->c, V_PINSRW, d, d, b, SIGN_EXPONENT);
+		return true;
+	}
+	unsigned a = use_xmm(j, in->a), d = def_gpr(j, v);
+	if (in->op == IR_LO)
+		x_vrr(&j->c, OPW | V_MOVD_STORE, a, 0, d);
+	else
+		x_vrri(&j->c, V_PEXTRW, a, 0, d, SIGN_EXPONENT);
+	return true;
+}
+
 static bool pair_ops(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	enum ir_type from = j->r->insn[in->a].type;
+	if (in->type == TY_F80 || from == TY_F80)
+		return f80_parts(j, in, v);
 	if (in->op == IR_PAIR && in->type == TY_I128) {
 		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_xmm(j, v);
 		x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, a);

@@ -91,6 +91,12 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 };
 
+/* A register whose contents went to the frame behind a jump to cold code that comes back: that must do the same. */
+struct aside {
+	u32 insn, n_cold; /* the instruction, and how many cold pieces there were */
+	u8 xmm, reg, frame;
+};
+
 struct pool_fix { /* an instruction that reads a constant */
 	u8 *disp; /* its displacement, relative to the end of the instruction */
 	u32 index;
@@ -128,6 +134,9 @@ struct jit {
 	struct cold *cold;
 	u32 n_cold;
 	size_t cold_cap;
+	struct aside *aside;
+	u32 n_aside;
+	size_t aside_cap;
 	struct fix *fix;
 	u32 n_fix;
 	size_t fix_cap;
@@ -174,6 +183,7 @@ bool dies(const struct jit *j, u32 v); /* is this its last use? */
 bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
 struct x64_mem slot_mem(const struct jit *j, unsigned slot);
 struct x64_mem frame_mem(int frame);
+void move_aside(struct jit *j, bool xmm, unsigned reg, int frame); /* a register into a frame slot */
 bool const_of(const struct jit *j, u32 v, u64 *ret_value);
 
 /* ---- flags.c ---- */
@@ -240,6 +250,9 @@ bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v);
+bool lower_crypto_more(struct jit *j, const struct ir_insn *in, u32 v);
+/* d = each 32-bit lane of a rotated left by n; t is scratch. Two of the three may be the same register: d and a, or a and t. */
+void v_rotate_left(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
 /* The move between an XMM register and a slot of this type. */

@@ -156,6 +156,33 @@ static bool narrow(struct jit *j, const struct ir_insn *in, u32 v, unsigned size
 	return true;
 }
 
+/* Sums of an unsigned and a signed number, saturated as the first one: bytes and halfwords. */
+static bool mixed(struct jit *j, const struct ir_insn *in, u32 v, unsigned size)
+{
+	if (size > 2)
+		return false;
+	bool byte = size == 1;
+	u32 add_u = V_OP(byte ? 0xdc : 0xdd), sub_u = V_OP(byte ? 0xd8 : 0xd9),
+	    sub = V_OP(byte ? 0xf8 : 0xf9);
+	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
+	if (in->op ==
+	    IR_QADDSU) { /* moved by half the range, it is unsigned, and only its upper end can be reached */
+		u64 half = byte ? 0x80 : 0x8000;
+		v_splat(j, V_PXOR, d, a, size, half, 0);
+		x_vrr(&j->c, add_u, d, d, b);
+		v_splat(j, V_PXOR, d, d, size, half, 0);
+		return true;
+	}
+	unsigned t = temp_xmm(j), zero = temp_xmm(j); /* more, or less: one of the two is zero */
+	x_vrr(&j->c, V_PXOR, zero, zero, zero);
+	x_vrr(&j->c, byte ? V_OP38(0x3c) : V_OP(0xee), t, b, zero); /* pmaxs */
+	x_vrr(&j->c, add_u, d, a, t);
+	x_vrr(&j->c, byte ? V_OP38(0x38) : V_OP(0xea), t, b, zero); /* pmins */
+	x_vrr(&j->c, sub, t, zero, t);
+	x_vrr(&j->c, sub_u, d, d, t);
+	return true;
+}
+
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned size = ir_type_size(in->lane);
@@ -165,6 +192,9 @@ bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_QSUBU:
 	case IR_QSUBS:
 		return saturate(j, in, v, size);
+	case IR_QADDUS:
+	case IR_QADDSU:
+		return mixed(j, in, v, size);
 	case IR_QDMULH:
 	case IR_QRDMULH:
 		return doubling(j, in, v, size);

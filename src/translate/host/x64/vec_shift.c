@@ -127,8 +127,8 @@ static bool insert(struct jit *j, const struct ir_insn *in, u32 v, unsigned size
 
 /* ---- by lanes: AVX2 has them for 32 and 64 bits, and counts beyond the width give zeros ---- */
 struct by_lane {
-	unsigned size, left,
-	    right; /* left: the low byte of the count, right: that of its negation; each below 256 */
+	unsigned size;
+	unsigned count; /* a register: the low byte of the count or of its negation, below 256 */
 	u32 sll, srl;
 	bool sign, round;
 };
@@ -151,16 +151,91 @@ static void lane_right(struct jit *j, const struct by_lane *l, unsigned d, unsig
 	}
 }
 
+/* d = a by the counts in b where they are negative: to the right. t is scratch. */
+static void to_the_right(struct jit *j, const struct by_lane *l, unsigned d, unsigned a, unsigned b,
+			 unsigned t)
+{
+	x_vrr(&j->c, V_PXOR, t, t, t);
+	x_vrr(&j->c, sub_op[l->size], t, t, b);
+	v_splat(j, V_PAND, l->count, t, l->size, 0xff, 0);
+	lane_right(j, l, d, a, l->count);
+	if (!l->round)
+		return;
+	x_vrr(&j->c, V_ONES, t, t, t);
+	x_vrr(&j->c, add_op[l->size], l->count, l->count, t);
+	lane_right(j, l, t, a, l->count);
+	v_splat(j, V_PAND, t, t, l->size, 1, 0);
+	x_vrr(&j->c, add_op[l->size], d, d, t);
+}
+
+/* d = a by the counts in b where they are positive, which stay in l->count. */
+static void to_the_left(struct jit *j, const struct by_lane *l, unsigned d, unsigned a, unsigned b)
+{
+	v_splat(j, V_PAND, l->count, b, l->size, 0xff, 0);
+	x_vrr(&j->c, l->sll, d, a, l->count);
+}
+
+/* d = left or d as the sign of the low byte of b's lane says. */
+static void choose(struct jit *j, const struct by_lane *l, unsigned d, unsigned left, unsigned b)
+{
+	x_vshift(&j->c, shift_op(l->size), 6, l->count, b, l->size * 8 - 8);
+	x_vrri(&j->c, V_OP3A(l->size == 4 ? 0x4a : 0x4b), d, left, d, l->count << 4);
+}
+
+/* Where shifting t back by l->count does not give a again: the largest number of a's sign. */
+static void saturate(struct jit *j, const struct by_lane *l, unsigned t, unsigned a)
+{
+	unsigned back = temp_xmm(j), limit = temp_xmm(j);
+	lane_right(j, l, back, t, l->count);
+	x_vrr(&j->c, l->size == 4 ? V_OP(0x76) : V_OP38(0x29), back, back, a);
+	if (l->sign) {
+		x_vrr(&j->c, V_PXOR, limit, limit, limit);
+		x_vrr(&j->c, l->size == 4 ? V_OP(0x66) : V_OP38(0x37), limit, limit, a);
+		v_splat(j, V_PXOR, limit, limit, l->size, BITS(l->size * 8 - 1), 0);
+	} else {
+		x_vrr(&j->c, V_ONES, limit, limit, limit);
+	}
+	x_vrri(&j->c, V_OP3A(0x4c), t, limit, t, back << 4); /* pblendvb */
+	j->lock_xmm &= ~(BIT(back) | BIT(limit));
+}
+
+/*
+ * Lanes of 8 and 16 bits: every second, or every fourth, widened to 32 bits in its place, shifted there, and put together again. What
+ * saturates does not go this way.
+ */
+static bool by_narrow_lanes(struct jit *j, const struct ir_insn *in, u32 v, struct by_lane *l, unsigned size)
+{
+	unsigned bits = size * 8;
+	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
+	unsigned x = temp_xmm(j), y = temp_xmm(j), t = temp_xmm(j), z = temp_xmm(j);
+	l->count = temp_xmm(j);
+	for (unsigned at = 0; at < 32; at += bits) {
+		x_vshift(&j->c, V_OP(0x72), 6, x, a, 32 - bits - at);
+		x_vshift(&j->c, V_OP(0x72), l->sign ? 4 : 2, x, x, 32 - bits);
+		x_vshift(&j->c, V_OP(0x72), 2, y, b, at);
+		to_the_right(j, l, z, x, y, t);
+		to_the_left(j, l, t, x, y);
+		choose(j, l, z, t, y);
+		x_vshift(&j->c, V_OP(0x72), 6, z, z, 32 - bits);
+		x_vshift(&j->c, V_OP(0x72), 2, z, z, 32 - bits - at);
+		if (at)
+			x_vrr(&j->c, V_POR, d, d, z);
+		else
+			x_vrr(&j->c, V_MOVAPS, d, 0, z);
+	}
+	return true;
+}
+
 static bool by_lanes(struct jit *j, const struct ir_insn *in, u32 v, unsigned size)
 {
 	enum ir_op op = in->op;
-	if (size < 4)
-		return false;
-	u32 w = size == 8 ? OPW : 0;
-	struct by_lane l = { .size = size, .sll = w | V_OP38(0x47), .srl = w | V_OP38(0x45) };
 	bool sat = op >= IR_QSHLVU && op <= IR_QRSHLVS;
+	u32 w = size == 8 ? OPW : 0;
+	struct by_lane l = { .size = MAX(size, 4u), .sll = w | V_OP38(0x47), .srl = w | V_OP38(0x45) };
 	l.sign = op == IR_SHLVS || op == IR_RSHLVS || op == IR_QSHLVS || op == IR_QRSHLVS;
 	l.round = op == IR_RSHLVU || op == IR_RSHLVS || op == IR_QRSHLVU || op == IR_QRSHLVS;
+	if (size < 4)
+		return !sat && by_narrow_lanes(j, in, v, &l, size);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), t = temp_xmm(j);
 	if (op == IR_QSHLVSU) { /* what is negative becomes 0 first */
 		unsigned x = temp_xmm(j);
@@ -169,38 +244,12 @@ static bool by_lanes(struct jit *j, const struct ir_insn *in, u32 v, unsigned si
 		x_vrr(&j->c, V_PANDN, x, x, a);
 		a = x;
 	}
-	l.right = temp_xmm(j);
-	x_vrr(&j->c, V_PXOR, t, t, t);
-	x_vrr(&j->c, sub_op[size], t, t, b);
-	v_splat(j, V_PAND, l.right, t, size, 0xff, 0);
-	lane_right(j, &l, d, a, l.right);
-	if (l.round) {
-		x_vrr(&j->c, V_ONES, t, t, t);
-		x_vrr(&j->c, add_op[size], l.right, l.right, t);
-		lane_right(j, &l, t, a, l.right);
-		v_splat(j, V_PAND, t, t, size, 1, 0);
-		x_vrr(&j->c, add_op[size], d, d, t);
-	}
-	l.left = l.right;
-	v_splat(j, V_PAND, l.left, b, size, 0xff, 0);
-	x_vrr(&j->c, l.sll, t, a, l.left);
-	if (sat) {
-		unsigned back = temp_xmm(j), limit = temp_xmm(j);
-		lane_right(j, &l, back, t, l.left);
-		x_vrr(&j->c, size == 4 ? V_OP(0x76) : V_OP38(0x29), back, back, a);
-		if (l.sign) {
-			x_vrr(&j->c, V_PXOR, limit, limit, limit);
-			x_vrr(&j->c, size == 4 ? V_OP(0x66) : V_OP38(0x37), limit, limit, a);
-			v_splat(j, V_PXOR, limit, limit, size, size == 4 ? BITS(31) : BITS(63), 0);
-		} else {
-			x_vrr(&j->c, V_ONES, limit, limit, limit);
-		}
-		x_vrri(&j->c, V_OP3A(0x4c), t, limit, t, back << 4); /* pblendvb */
-		j->lock_xmm &= ~(BIT(back) | BIT(limit));
-	}
-	/* the sign of the count's low byte says which */
-	x_vshift(&j->c, shift_op(size), 6, l.left, b, size * 8 - 8);
-	x_vrri(&j->c, V_OP3A(size == 4 ? 0x4a : 0x4b), d, t, d, l.left << 4);
+	l.count = temp_xmm(j);
+	to_the_right(j, &l, d, a, b, t);
+	to_the_left(j, &l, t, a, b);
+	if (sat)
+		saturate(j, &l, t, a);
+	choose(j, &l, d, t, b);
 	return true;
 }
 
