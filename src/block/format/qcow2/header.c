@@ -793,6 +793,7 @@ BLK_DRIVER(qcow2) = {
 	.place = qcow2_place,
 	.commit = qcow2_commit,
 	.abandon = qcow2_abandon,
+	.pack = qcow2_pack,
 	.write_compressed = qcow2_write_compressed,
 	.zero = qcow2_zero,
 	.discard = qcow2_discard,

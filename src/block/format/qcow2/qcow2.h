@@ -212,7 +212,8 @@ int qcow2_flush_meta(struct blk_node *node) MUST_CHECK;
 
 /* ---- compress.c ---- */
 int qcow2_read(struct blk_node *node, const struct blk_extent *extent, u64 offset, struct iovs iov);
-int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len);
+int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret);
+int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t len);
 
 /* ---- snapshot.c ---- */
 struct err *qcow2_load_snapshots(struct blk_node *node) MUST_CHECK;
