@@ -85,7 +85,7 @@ void blk_req_end(struct blk_node *node, struct blk_request *r)
 	if (r->next)
 		r->next->prev = r->prev;
 	if (node->waiters.first)
-		co_wake_all(&node->waiters);
+		co_wake_all_later(&node->waiters);
 }
 
 /* ---- reading ---- */

@@ -292,7 +292,8 @@ static void make_filename(struct blk_node *node, const char *filename)
 		    strcmp(k, "auto-read-only") != 0 && strcmp(k, "force-share") != 0 &&
 		    strcmp(k, "detect-zeroes") != 0 && strcmp(k, "file.node-name") != 0 &&
 		    strcmp(k, "locking") != 0 && strcmp(k, "aio") != 0 && strcmp(k, "file.locking") != 0 &&
-		    strcmp(k, "file.aio") != 0 && strncmp(k, "backing", 7) != 0)
+		    strcmp(k, "file.aio") != 0 && strncmp(k, "backing", 7) != 0 &&
+		    strncmp(k, "data-file", 9) != 0)
 			plain = false;
 	}
 	if (node->filename)

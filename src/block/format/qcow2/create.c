@@ -186,10 +186,9 @@ static int write_seed(struct blk_node *file, const struct params *p)
 static struct err *make_data_file(struct blk_create *c, const struct params *p)
 {
 	struct blk_node *data;
-	AUTO(free_ptr) char *path = blk_path_join(c->filename, p->data_file);
-	struct err *e = blk_create_file(c->graph, path, 0, &data);
+	struct err *e = blk_create_file(c->graph, p->data_file, 0, &data);
 	if (e)
-		return err_in(e, "Could not create the data file '%s'", path);
+		return err_in(e, "Could not create the data file '%s'", p->data_file);
 	blk_unref(data);
 	return NULL;
 }
@@ -199,8 +198,7 @@ static struct err *open_seed(struct blk_create *c, const struct params *p, struc
 	struct json *opts = json_dict();
 	json_set(opts, "file", json_str(c->file->node_name));
 	if (p->data_file) {
-		AUTO(free_ptr) char *path = blk_path_join(c->filename, p->data_file);
-		json_set(opts, "data-file.filename", json_str(path));
+		json_set(opts, "data-file.filename", json_str(p->data_file));
 		json_set(opts, "data-file.driver", json_str("file"));
 	}
 	return blk_open(c->graph, NULL, "qcow2", opts,

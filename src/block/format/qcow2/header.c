@@ -595,9 +595,8 @@ static struct err *open_data_file(struct blk_node *node, struct json *opts, u32 
 				       "'data-file' can only be set for images with an external data file");
 		return NULL;
 	}
-	AUTO(free_ptr)
-	char *path =
-	    s->data_file && s->data_file[0] ? blk_path_join(node->file->filename, s->data_file) : NULL;
+	/* The name counts from the working directory, as the peer takes it, not from the image. */
+	const char *path = s->data_file && s->data_file[0] ? s->data_file : NULL;
 	if (!s->data_file)
 		s->data_file = str_dup("");
 	bool given = json_get(opts, "data-file") || json_get(opts, "data-file.filename") ||
@@ -737,8 +736,6 @@ static struct err *info(struct blk_node *node, struct blk_info *ret)
 	struct qcow2 *s = node->state;
 	struct json *d = json_dict();
 	json_set(d, "compat", json_str(s->version == 2 ? "0.10" : "1.1"));
-	if (s->data_file && s->data_file[0])
-		json_set(d, "data-file", json_str(s->data_file));
 	if (s->version >= 3 || s->compression)
 		json_set(d, "compression-type", json_str(s->compression == QCOW2_ZSTD ? "zstd" : "zlib"));
 	if (s->version == 2)
@@ -749,10 +746,12 @@ static struct err *info(struct blk_node *node, struct blk_info *ret)
 	if (bitmaps)
 		json_set(d, "bitmaps", bitmaps);
 	json_set(d, "refcount-bits", json_int(1 << s->refcount_order));
+	if (s->data_file && s->data_file[0])
+		json_set(d, "data-file", json_str(s->data_file));
+	if (s->data_file)
+		json_set(d, "data-file-raw", json_bool(s->autoclear & AUTOCLEAR_RAW_DATA));
 	if (s->version >= 3) {
 		json_set(d, "corrupt", json_bool(s->incompatible & INCOMPAT_CORRUPT));
-		if (s->data_file)
-			json_set(d, "data-file-raw", json_bool(s->autoclear & AUTOCLEAR_RAW_DATA));
 		json_set(d, "extended-l2", json_bool(s->subs > 1));
 	}
 	ret->cluster_size = s->cluster_size;

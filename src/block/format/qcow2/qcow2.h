@@ -192,6 +192,8 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta,
 		       enum qcow2_discard discard) MUST_CHECK;
 /* n clusters in a row, refcount 1; *ret: file offset. */
 int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret) MUST_CHECK;
+/* At least one in a row, *n at most; *n: how many. */
+int qcow2_alloc_some(struct blk_node *node, u64 *n, u64 *ret) MUST_CHECK;
 /* At a given place, as many of n as are free there; *ret_n may be 0. */
 int qcow2_alloc_at(struct blk_node *node, u64 offset, u64 n, u64 *ret_n) MUST_CHECK;
 int qcow2_free(struct blk_node *node, u64 offset, u64 len, enum qcow2_discard discard);
@@ -225,6 +227,9 @@ struct err *qcow2_snapshot_list(struct blk_node *node, struct blk_snapshot **ret
 struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const struct blk_snapshot *meta);
 struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name);
 struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name);
+/* The L1 table of a snapshot, in host byte order; the caller frees it. Refuses tables that cannot be. */
+struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *snapshot,
+			      void **ret) MUST_CHECK;
 struct err *qcow2_snapshot_load_tmp(struct blk_node *node, const char *id, const char *name);
 
 /* ---- check.c ---- */
@@ -237,6 +242,15 @@ int qcow2_store_bitmaps(struct blk_node *node) MUST_CHECK;
 int qcow2_each_bitmap_range(struct blk_node *node, int (*fn)(void *user, u64 offset, u64 len),
 			    void *user) MUST_CHECK;
 struct json *qcow2_bitmap_info(struct blk_node *node);
+
+/* ---- expand.c, refwidth.c ---- */
+/* Zero clusters of the disk and all snapshots become holes or zero bytes. */
+struct err *qcow2_expand_zeros(struct blk_node *node, void (*progress)(void *user, u64 done, u64 total),
+			       void *user) MUST_CHECK;
+/* Counts of 1 << order bits from now on. */
+struct err *qcow2_set_refcount_width(struct blk_node *node, u32 order,
+				     void (*progress)(void *user, u64 done, u64 total),
+				     void *user) MUST_CHECK;
 
 /* ---- create.c, resize.c, amend.c ---- */
 struct err *qcow2_create(struct blk_create *c);

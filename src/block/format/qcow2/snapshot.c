@@ -310,6 +310,27 @@ static struct err *check_l1(struct qcow2 *s, const struct qcow2_snapshot *sn)
 	return NULL;
 }
 
+/* The text alone, without the errno: users know it so. */
+static struct err *plainly(struct err *e, const struct qcow2_snapshot *sn)
+{
+	err_free(e);
+	return err_new(ERR_CORRUPT, "%s",
+		       sn->l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
+						      : "Snapshot L1 table offset invalid");
+}
+
+struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *sn, void **ret)
+{
+	struct err *e = check_l1(node->state, sn);
+	if (e)
+		return plainly(e, sn);
+	e = blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", ret);
+	u64 *l1 = *ret;
+	for (u32 i = 0; i < sn->l1_size && !e; i++)
+		l1[i] = ld_be64(l1 + i);
+	return e;
+}
+
 /* A copy of the active L1 table in new clusters. */
 static int copy_l1(struct blk_node *node, u64 *ret)
 {
@@ -381,14 +402,8 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 		return err_errno(ENOENT, "Can't find the snapshot");
 	struct qcow2_snapshot sn = s->snapshots[i];
 	struct err *e = check_l1(s, &sn);
-	if (e) { /* the text alone: callers of the peer know it */
-		struct err *plain =
-		    err_new(ERR_CORRUPT, "%s",
-			    sn.l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
-							  : "Snapshot L1 table offset invalid");
-		err_free(e);
-		return plain;
-	}
+	if (e)
+		return plainly(e, &sn);
 	memmove(s->snapshots + i, s->snapshots + i + 1, (s->n_snapshots - i - 1) * sizeof(sn));
 	s->n_snapshots--;
 	int r = qcow2_write_snapshots(node);
@@ -463,24 +478,14 @@ struct err *qcow2_snapshot_load_tmp(struct blk_node *node, const char *id, const
 	if (i < 0)
 		return err_new(ERR_NOT_FOUND, "Can't find snapshot");
 	struct qcow2_snapshot *sn = &s->snapshots[i];
-	struct err *e = check_l1(s, sn);
-	if (e) {
-		struct err *plain =
-		    err_new(ERR_CORRUPT, "%s",
-			    sn->l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
-							   : "Snapshot L1 table offset invalid");
-		err_free(e);
-		return plain;
-	}
-	void *buf;
-	if ((e = blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &buf)))
+	void *l1;
+	struct err *e = qcow2_snapshot_l1(node, sn, &l1);
+	if (e)
 		return e;
 	free(s->l1);
-	s->l1 = buf;
+	s->l1 = l1;
 	s->l1_size = sn->l1_size;
 	s->l1_offset = sn->l1_offset;
-	for (u32 k = 0; k < s->l1_size; k++)
-		s->l1[k] = ld_be64(s->l1 + k);
 	node->size = ROUND_UP(sn->disk_size, 512ull);
 	return NULL;
 }
