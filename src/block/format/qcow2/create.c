@@ -303,22 +303,27 @@ struct err *qcow2_preallocate(struct blk_node *node, u64 from, u64 to, enum blk_
 	return NULL;
 }
 
-/* L1 entries, and the tables they lead to, that no longer stand for anything. */
+/* L1 entries that no longer stand for anything, and then, when that is stable, the tables they led to. */
 static int drop_l1_tail(struct blk_node *node, u64 keep)
 {
 	struct qcow2 *s = node->state;
-	int r = qcow2_flush_meta(node);
+	u64 n = s->l1_size > keep ? s->l1_size - keep : 0;
+	AUTO(free_ptr) u64 *tables = try_alloc(n * 8);
+	int r = tables ? qcow2_flush_meta(node) : -ENOMEM;
 	if (!r)
 		r = blk_barrier(node->file);
-	for (u64 i = keep; i < s->l1_size && !r; i++) {
-		u64 l2 = s->l1[i] & OFFSET_MASK;
-		if (!l2)
+	for (u64 i = 0; i < n && !r; i++) {
+		tables[i] = s->l1[keep + i] & OFFSET_MASK;
+		if (!tables[i])
 			continue;
-		s->l1[i] = 0;
-		r = qcow2_write_l1(node, i);
-		if (!r)
-			r = qcow2_refcount_add(node, l2, s->cluster_size, -1, DISCARD_ALWAYS);
+		s->l1[keep + i] = 0;
+		r = qcow2_write_l1(node, keep + i);
 	}
+	if (!r)
+		r = blk_barrier(node->file);
+	for (u64 i = 0; i < n && !r; i++)
+		if (tables[i])
+			r = qcow2_refcount_add(node, tables[i], s->cluster_size, -1, DISCARD_ALWAYS);
 	return r;
 }
 
@@ -327,7 +332,8 @@ static struct err *cut_file(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	u64 last = (node->file->size + s->cluster_size - 1) >> s->cluster_bits, count = 0;
-	if (qcow2_flush_meta(node))
+	/* Nothing that is stable may refer to what goes. */
+	if (qcow2_flush_meta(node) || blk_barrier(node->file))
 		return NULL;
 	while (last && !count) {
 		if (qcow2_refcount(node, last - 1, &count))

@@ -75,6 +75,22 @@ int qcow2_mark_dirty(struct blk_node *node)
 	return r;
 }
 
+int qcow2_mark_clean(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	if (!(s->incompatible & INCOMPAT_DIRTY))
+		return 0;
+	u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
+	int r = qcow2_flush_meta(node);
+	if (!r)
+		r = blk_flush(node->file);
+	if (!r)
+		r = write_incompatible(node, clean);
+	if (!r)
+		s->incompatible = clean;
+	return r;
+}
+
 /* ---- writing ---- */
 
 struct out {
@@ -678,10 +694,8 @@ void qcow2_close(struct blk_node *node)
 		if (r)
 			blk_say(node, "Failed to flush the metadata of '%s': %s",
 				node->filename ? node->filename : "", strerror(-r));
-		if (!r && (s->incompatible & INCOMPAT_DIRTY) && !(node->flags & BLK_FOR_CHECK) && s->lazy &&
-		    blk_flush(node->file) == 0 &&
-		    write_incompatible(node, s->incompatible & ~(u64)INCOMPAT_DIRTY) == 0)
-			s->incompatible &= ~(u64)INCOMPAT_DIRTY;
+		if (!r && !(node->flags & BLK_FOR_CHECK) && s->lazy)
+			r = qcow2_mark_clean(node); /* else it is put right when it is opened */
 	}
 	if (s->clean)
 		loop_timer_cancel(s->clean);
@@ -712,17 +726,7 @@ static struct err *change(struct blk_node *node, struct json *opts)
 		return err_new(ERR_INVALID,
 			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
 			       "level");
-	int r = 0;
-	if (!lazy && (s->incompatible & INCOMPAT_DIRTY) && (node->flags & BLK_RDWR)) {
-		u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
-		r = qcow2_flush_meta(node);
-		if (!r)
-			r = blk_flush(node->file);
-		if (!r)
-			r = write_incompatible(node, clean);
-		if (!r)
-			s->incompatible = clean;
-	}
+	int r = !lazy && (node->flags & BLK_RDWR) ? qcow2_mark_clean(node) : 0;
 	if (r)
 		return err_errno(-r, "Could not write the reference counts");
 	s->lazy = lazy;

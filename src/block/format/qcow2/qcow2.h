@@ -150,6 +150,8 @@ int qcow2_write_header(struct blk_node *node) MUST_CHECK;
 /* Reports corruption; fatal: marks the image, and nothing more will be done with it. Gives -EIO. */
 int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...) PRINTF(3, 4);
 int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
+/* Makes all metadata stable and says so. */
+int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;
 struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
 void qcow2_close(struct blk_node *node);
 

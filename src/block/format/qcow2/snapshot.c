@@ -331,6 +331,22 @@ struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot
 	return e;
 }
 
+/*
+ * Between the steps of a snapshot operation the COPIED flags do not fit the counts. Version 3 marks the image, so that it is put right
+ * when it is opened after an end in between; with version 2 `check` reports the flags.
+ */
+static int begin_steps(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	return s->version < 3 ? 0 : qcow2_mark_dirty(node);
+}
+
+static int end_steps(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	return s->lazy ? 0 : qcow2_mark_clean(node);
+}
+
 /* A copy of the active L1 table in new clusters. */
 static int copy_l1(struct blk_node *node, u64 *ret)
 {
@@ -372,6 +388,8 @@ struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const
 	if (!r)
 		r = copy_l1(node, &sn.l1_offset);
 	if (!r)
+		r = begin_steps(node);
+	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 1);
 	if (r)
 		return err_errno(-r, "Could not count the clusters of the snapshot");
@@ -391,7 +409,8 @@ struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const
 		return err_errno(-r, "Could not write the snapshot table");
 	}
 	qcow2_meta_set(s, sn.l1_offset, (u64)sn.l1_size * 8);
-	return NULL;
+	r = end_steps(node);
+	return r ? err_errno(-r, "Could not flush the snapshot") : NULL;
 }
 
 struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
@@ -413,11 +432,15 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 		s->n_snapshots++;
 		return err_errno(-r, "Failed to remove snapshot from snapshot list");
 	}
-	r = qcow2_update_refs(node, sn.l1_offset, sn.l1_size, -1);
+	r = begin_steps(node);
+	if (!r)
+		r = qcow2_update_refs(node, sn.l1_offset, sn.l1_size, -1);
 	if (!r)
 		r = qcow2_refcount_add(node, sn.l1_offset, (u64)sn.l1_size * 8, -1, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
+	if (!r)
+		r = end_steps(node);
 	free(sn.id);
 	free(sn.name);
 	free(sn.unknown);
@@ -446,6 +469,8 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 	if (!r)
 		r = blk_pread(node->file, sn->l1_offset, l1, (size_t)sn->l1_size * 8);
 	if (!r)
+		r = begin_steps(node);
+	if (!r)
 		r = qcow2_update_refs(node, sn->l1_offset, sn->l1_size, 1);
 	if (!r)
 		r = blk_barrier(node->file);
@@ -464,6 +489,8 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		qcow2_free(node, copy, (u64)s->l1_size * 8, DISCARD_NEVER);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
+	if (!r)
+		r = end_steps(node);
 	free(s->is_meta);
 	s->is_meta = NULL;
 	return r ? err_errno(-r, "Failed to load snapshot") : NULL;
