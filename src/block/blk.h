@@ -439,5 +439,7 @@ struct err *blk_load_table(struct blk_node *file, u64 offset, u64 bytes, const c
 
 /* A path named inside an image, seen from the image's own: "dir/a.qcow2" and "b" give "dir/b". Caller frees. */
 char *blk_path_join(const char *base, const char *path);
+/* The same, seen from the file of a node, filters or not; NULL when the node has no folder. */
+char *blk_path_beside(const struct blk_node *node, const char *path);
 /* "nbd:", "https:" and so on in front? */
 bool blk_path_has_protocol(const char *path);
