@@ -358,7 +358,8 @@ static struct err *shrink(struct blk_node *node, u64 size)
 	if (!r)
 		r = blk_barrier(node->file);
 	if (!r && from < ROUND_UP(old, s->cluster_size))
-		r = qcow2_discard_range(node, from, ROUND_UP(old, s->cluster_size) - from, true);
+		r = qcow2_discard_range(node, from, ROUND_UP(old, s->cluster_size) - from, true,
+					DISCARD_REQUEST);
 	if (r)
 		return err_errno(-r, "Failed to discard cropped clusters");
 	if ((r = drop_l1_tail(node, keep)))
@@ -415,7 +416,8 @@ int qcow2_make_empty(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	blk_event(node->file, "empty_image_prepare");
-	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true);
+	/* The file keeps the bytes until no table refers to them: ended in between, the image holds what it held. */
+	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true, DISCARD_NEVER);
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);
 	if (!r) {

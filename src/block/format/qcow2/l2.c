@@ -580,7 +580,8 @@ int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discar
 
 /* Changes the entries of whole clusters; what they referred to is given up after the tables say so. */
 struct change {
-	bool zero, unmap, discard, full; /* full: to a hole, even where that shows the backing file */
+	bool zero, unmap, full; /* full: to a hole, even where that shows the backing file */
+	enum qcow2_discard why;
 };
 
 static void changed_entry(struct blk_node *node, const struct change *c, u64 entry, u64 bits, u64 *ret_entry,
@@ -646,8 +647,7 @@ static int change_cluster_run(struct blk_node *node, u64 offset, u64 n, const st
 	cache_put(s->l2, slice);
 	for (u64 i = 0; i < n && !r; i++)
 		if (old[i])
-			r = qcow2_free_entry(node, old[i],
-					     c->discard || c->unmap ? DISCARD_REQUEST : DISCARD_NEVER);
+			r = qcow2_free_entry(node, old[i], c->why);
 	return r;
 }
 
@@ -705,9 +705,11 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		offset += part;
 	}
 	u64 stop = end >= node->size && s->subs == 1 ? ROUND_UP(end, cs) : ROUND_DOWN(end, cs);
-	struct change c = { .zero = true, .unmap = flags & BLK_REQ_MAY_UNMAP };
+	struct change c = { .zero = true,
+			    .unmap = flags & BLK_REQ_MAY_UNMAP,
+			    .why = flags & BLK_REQ_MAY_UNMAP ? DISCARD_REQUEST : DISCARD_NEVER };
 	if (s->version < 3)
-		c = (struct change){ .discard = true };
+		c = (struct change){ .why = DISCARD_REQUEST };
 	if (!r && offset < stop) {
 		r = change_clusters(node, offset, stop - offset, &c);
 		offset = stop;
@@ -717,9 +719,9 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return r;
 }
 
-int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full)
+int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full, enum qcow2_discard why)
 {
-	struct change c = { .discard = true, .full = full };
+	struct change c = { .full = full, .why = why };
 	return change_clusters(node, offset, len, &c);
 }
 
@@ -739,5 +741,5 @@ int qcow2_discard(struct blk_node *node, u64 offset, u64 len)
 	/* Version 2 cannot say "zero" over a backing file: then the data stays. */
 	if (s->version < 3 && (node->backing || node->backing_file))
 		return -ENOTSUP;
-	return qcow2_discard_range(node, offset, len, false);
+	return qcow2_discard_range(node, offset, len, false, DISCARD_REQUEST);
 }

@@ -185,7 +185,7 @@ void qcow2_compressed_range(const struct qcow2 *s, u64 entry, u64 *ret_offset, u
 int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags);
 int qcow2_discard(struct blk_node *node, u64 offset, u64 len);
 /* full: entries become holes even where that shows the backing file. */
-int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full);
+int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full, enum qcow2_discard why);
 
 /* ---- refcount.c ---- */
 int qcow2_refcount(struct blk_node *node, u64 cluster, u64 *ret) MUST_CHECK;

@@ -313,7 +313,9 @@ static int open_cmd(struct io *io, int argc, char **argv)
 		return 1;
 	}
 	int r = 1;
-	if (optind == argc - 1)
+	if (optind == argc - 1 && io->image_opts)
+		r = io_open(io, NULL, NULL, argv[optind], flags, snapshot);
+	else if (optind == argc - 1)
 		r = io_open(io, argv[optind], NULL, options, flags, snapshot);
 	else if (optind == argc && options)
 		r = io_open(io, NULL, NULL, options, flags, snapshot);
