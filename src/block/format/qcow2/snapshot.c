@@ -453,6 +453,10 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 	int i = find_any(s, id_or_name);
 	if (i < 0)
 		return err_errno(ENOENT, "Can't find the snapshot");
+	/* They would not know what changes. */
+	if (node->dirty)
+		return err_hint(err_new(ERR_BUSY, "Device has active dirty bitmaps"),
+				"Remove them first: they cannot follow a disk that goes back in time.");
 	struct qcow2_snapshot *sn = &s->snapshots[i];
 	struct err *e = check_l1(s, sn);
 	if (e)
