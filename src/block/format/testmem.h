@@ -24,6 +24,7 @@ static struct mem *mems;
 static struct event *events;
 static size_t n_events, cap_events;
 static bool logging;
+static size_t writes_left UNUSED = SIZE_MAX; /* then every write fails */
 
 static struct mem *mem_find(const char *name)
 {
@@ -149,6 +150,9 @@ static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u
 	struct mem *m = ((struct testmem *)node->state)->m;
 	if (offset + iov.len > MEM_MAX)
 		return -ENOSPC;
+	if (!writes_left)
+		return -EIO;
+	writes_left -= writes_left != SIZE_MAX;
 	if (offset + iov.len > m->bytes)
 		mem_set_size(m, offset + iov.len);
 	iovs_to_buf(iov, m->data + offset);

@@ -95,7 +95,7 @@ static struct err *snapshot_step(struct run *x, struct step *s, u32 id, u32 kind
 	return qcow2_snapshot_delete(x->node, name);
 }
 
-static void do_step(struct run *x)
+static int do_step(struct run *x)
 {
 	u32 id = ++x->n, kind = any(12);
 	struct step *s = &x->step[id];
@@ -114,8 +114,13 @@ static void do_step(struct run *x)
 		r = change(x, s, id);
 	}
 	s->end = n_events;
-	if (r || e)
+	bool failed = r || e;
+	if (failed && writes_left)
 		complain(x, "step", e ? e : err_errno(-r, "%u", kind));
+	else
+		err_free(e);
+	s->flush &= !failed;
+	return failed;
 }
 
 static bool make(struct run *x)
@@ -201,6 +206,30 @@ static bool survives(struct run *x, size_t at, bool cut)
 	blk_unref(x->node);
 	check_snapshots_of(x);
 	return ok;
+}
+
+/* As survives() after a kill, of whatever the failing writes left. */
+TEST(qcow2, writes_that_fail_from_some_moment_on_leave_an_image_that_opens)
+{
+	for (unsigned i = 0; i < 10 * LEN(variants); i++) {
+		struct run *x = alloc(sizeof(*x));
+		x->opts = variants[i % LEN(variants)];
+		x->graph = blk_graph_new();
+		seed = 77 + i;
+		bool ok = make(x);
+		writes_left = any(600);
+		while (ok && x->n < STEPS && do_step(x) == 0)
+			;
+		writes_left = 0;
+		blk_unref(x->node);
+		writes_left = SIZE_MAX;
+		logging = false;
+		if (ok)
+			survives(x, n_events, false);
+		blk_graph_free(x->graph);
+		mems_free();
+		free(x);
+	}
 }
 
 TEST(qcow2, snapshot_operations_survive_a_kill_and_a_power_cut_at_any_moment)
