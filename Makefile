@@ -38,6 +38,10 @@ coverage-isa: all
 	@tools/coverage-isa.sh $(B) $(GAS)
 bench: all
 	@tests/bench/run.sh $(B)
+# SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
+FUZZ = 30
+fuzz: $(B)/build.ninja
+	@for t in formats nbd; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
 format:
 	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
 tidy: all
@@ -48,10 +52,10 @@ clean:
 	rm -rf build build-asan build-tsan build-cov
 help:
 	@sed -n 's/^# //p' Makefile | head -4
-	@echo "make unit | asan | tsan | coverage | coverage-isa | bench | format | tidy | install | clean"
+	@echo "make unit | asan | tsan | coverage | coverage-isa | bench | fuzz | format | tidy | install | clean"
 
 $(B)/build.ninja:
 	@meson setup $(OPTS) $(B) >$(B)-setup.log || { cat $(B)-setup.log; exit 1; }
 	@mv $(B)-setup.log $(B)/
 
-.PHONY: all run test unit setup asan tsan coverage coverage-isa bench format tidy install clean help
+.PHONY: all run test unit setup asan tsan coverage coverage-isa bench fuzz format tidy install clean help

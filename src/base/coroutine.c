@@ -11,6 +11,7 @@ struct co {
 	void *arg;
 	bool done;
 	struct co *next_free;
+	struct co_wait later; /* whom to enter when this one yields or ends */
 };
 
 struct co_waiter {
@@ -52,14 +53,8 @@ struct co *co_new(void (*fn)(void *), void *arg)
 	return co;
 }
 
-void co_enter(struct co *co)
+static void recycle(struct co *co)
 {
-	co->outer = running;
-	co->caller = running ? &running->ctx : &main_context;
-	running = co;
-	context_switch(co->caller, &co->ctx);
-	if (!co->done)
-		return;
 	if (pooled < POOL) {
 		co->next_free = pool;
 		pool = co;
@@ -68,6 +63,20 @@ void co_enter(struct co *co)
 		context_free(&co->ctx);
 		free(co);
 	}
+}
+
+void co_enter(struct co *co)
+{
+	co->outer = running;
+	co->caller = running ? &running->ctx : &main_context;
+	running = co;
+	context_switch(co->caller, &co->ctx);
+	struct co_wait later = co->later;
+	co->later = (struct co_wait){ 0 };
+	if (co->done)
+		recycle(co);
+	if (UNLIKELY(later.first))
+		co_wake_all(&later);
 }
 
 void co_yield (void)
@@ -124,6 +133,22 @@ void co_wake_all(struct co_wait *w)
 	*w = (struct co_wait){ 0 };
 	while (co_wake(&now))
 		;
+}
+
+void co_wake_all_later(struct co_wait *w)
+{
+	struct co_wait *later = running ? &running->later : NULL;
+	if (!later) {
+		co_wake_all(w);
+		return;
+	}
+	if (!w->first)
+		return;
+	if (!later->first)
+		later->last = &later->first;
+	*later->last = w->first;
+	later->last = w->last;
+	*w = (struct co_wait){ 0 };
 }
 
 void co_lock(struct co_lock *l)

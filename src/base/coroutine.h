@@ -30,6 +30,8 @@ void co_wait(struct co_wait *w);
 /* Wakes the first waiter, if any: it is entered at once. */
 bool co_wake(struct co_wait *w);
 void co_wake_all(struct co_wait *w);
+/* The same when the running coroutine next yields or ends, so that it finishes first what it is about. */
+void co_wake_all_later(struct co_wait *w);
 
 struct co_lock { /* zeroed: free */
 	bool held;

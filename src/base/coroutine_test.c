@@ -23,6 +23,34 @@ TEST(coroutine, yields_and_goes_on_where_it_was)
 	CHECK(!co_self());
 }
 
+struct order {
+	struct co_wait gate;
+	int n, waiter, opener;
+};
+
+static void waits(void *arg)
+{
+	struct order *o = arg;
+	co_wait(&o->gate);
+	o->waiter = ++o->n;
+}
+
+static void opens(void *arg)
+{
+	struct order *o = arg;
+	co_wake_all_later(&o->gate);
+	o->opener = ++o->n;
+}
+
+TEST(coroutine, later_means_after_the_one_that_wakes_ended)
+{
+	struct order o = { 0 };
+	co_enter(co_new(waits, &o));
+	co_enter(co_new(opens, &o));
+	CHECK_EQ(o.opener, 1);
+	CHECK_EQ(o.waiter, 2);
+}
+
 struct shared {
 	struct co_lock lock;
 	int inside, most, done;

@@ -103,6 +103,15 @@ int blk_pread(struct blk_node *node, u64 offset, void *buf, size_t len) MUST_CHE
 int blk_pwrite(struct blk_node *node, u64 offset, const void *buf, size_t len) MUST_CHECK;
 int blk_pwrite_flush(struct blk_node *node, u64 offset, const void *buf, size_t len) MUST_CHECK;
 int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags) MUST_CHECK;
+/*
+ * A compressed write in two steps, so that several threads can pack what is then written in order: pack changes nothing.
+ * offset: a multiple of blk_unit(); a part of a unit only at the disk's end. iov must live until blk_write_packed, which
+ * frees *ret, as blk_packed_free does. NULL is ignored by the latter.
+ */
+struct blk_packed;
+int blk_pack(struct blk_node *node, u64 offset, struct iovs iov, struct blk_packed **ret) MUST_CHECK;
+int blk_write_packed(struct blk_packed *packed, u32 flags) MUST_CHECK;
+void blk_packed_free(struct blk_packed *packed);
 /* A hint: what cannot be given back stays, without an error. */
 int blk_discard(struct blk_node *node, u64 offset, u64 len) MUST_CHECK;
 /*
@@ -120,6 +129,8 @@ enum blk_prealloc { BLK_PREALLOC_OFF, BLK_PREALLOC_METADATA, BLK_PREALLOC_FALLOC
 /* exact: the driver must have this very size, else a larger one will do. zero: the new part must read as zeros. */
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			 bool zero) MUST_CHECK;
+/* What is compressed, copied or shared at once: the larger of granularity and cluster. */
+u32 blk_unit(const struct blk_node *node);
 /* Bytes a guest sees; a multiple of 512. */
 u64 blk_size(const struct blk_node *node);
 
@@ -287,8 +298,14 @@ struct blk_driver {
 	 */
 	int (*decode)(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
 	int (*encode)(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
-	/* One compressed unit (node->granularity bytes, or what is left of the disk). */
-	int (*write_compressed)(struct blk_node *node, u64 offset, const void *buf, size_t len);
+	/*
+	 * Compressed units (granularity or cluster bytes, whichever is more). pack: any thread, any number at once, so it
+	 * reads nothing of the state that changes: packs what offset will hold (a whole unit, zeros behind the disk's
+	 * end); *ret is the core's to free. Gives the length of *ret, 0 when it does not get smaller (the core then writes
+	 * plain bytes), or a negative errno. write_compressed: room for what pack gave, and the reference to it.
+	 */
+	int (*pack)(struct blk_node *node, u64 offset, const void *buf, void **ret);
+	int (*write_compressed)(struct blk_node *node, u64 offset, const void *packed, size_t len);
 
 	/* Transports and filters: the bytes themselves. */
 	int (*preadv)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
@@ -422,5 +439,7 @@ struct err *blk_load_table(struct blk_node *file, u64 offset, u64 bytes, const c
 
 /* A path named inside an image, seen from the image's own: "dir/a.qcow2" and "b" give "dir/b". Caller frees. */
 char *blk_path_join(const char *base, const char *path);
+/* The same, seen from the file of a node, filters or not; NULL when the node has no folder. */
+char *blk_path_beside(const struct blk_node *node, const char *path);
 /* "nbd:", "https:" and so on in front? */
 bool blk_path_has_protocol(const char *path);

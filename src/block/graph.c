@@ -145,6 +145,11 @@ void blk_unref(struct blk_node *node)
 	blk_node_drop(node);
 }
 
+u32 blk_unit(const struct blk_node *node)
+{
+	return MAX(node->granularity, node->cluster);
+}
+
 u64 blk_size(const struct blk_node *node)
 {
 	return node->size;

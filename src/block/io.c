@@ -36,7 +36,7 @@ struct blk_request *blk_req_conflict(struct blk_node *node, enum blk_req_kind ki
 
 void blk_req_add(struct blk_node *node, struct blk_request *r, enum blk_req_kind kind, u64 offset, u64 len)
 {
-	u64 unit = MAX(node->cluster, node->granularity);
+	u64 unit = blk_unit(node);
 	r->kind = kind;
 	r->from = ROUND_DOWN(offset, unit);
 	r->to = ROUND_UP(offset + len, unit);
@@ -85,7 +85,7 @@ void blk_req_end(struct blk_node *node, struct blk_request *r)
 	if (r->next)
 		r->next->prev = r->prev;
 	if (node->waiters.first)
-		co_wake_all(&node->waiters);
+		co_wake_all_later(&node->waiters);
 }
 
 /* ---- reading ---- */
@@ -161,7 +161,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 /* copy-on-read: what came from the backing file is written into this layer, whole clusters of it. */
 static int keep_copy(struct blk_node *node, u64 offset, u64 len)
 {
-	u64 unit = MAX(node->cluster, node->granularity), end = MIN(ROUND_UP(offset + len, unit), node->size);
+	u64 unit = blk_unit(node), end = MIN(ROUND_UP(offset + len, unit), node->size);
 	int r = 0;
 	for (u64 at = ROUND_DOWN(offset, unit); at < end && !r;) {
 		struct blk_extent x;

@@ -26,6 +26,23 @@ char *blk_path_join(const char *base, const char *path)
 	return strf("%.*s%s", (int)keep, base, path);
 }
 
+char *blk_path_beside(const struct blk_node *node, const char *path)
+{
+	if (path[0] == '/' || blk_path_has_protocol(path))
+		return str_dup(path);
+	/* A description has no folder, but the one file below it has. */
+	while (node->filename && strncmp(node->filename, "json:", 5) == 0) {
+		const struct blk_node *below = node->file ? node->file
+					       : node->children && !node->children->next
+						   ? node->children->node
+						   : NULL;
+		if (!below)
+			return NULL;
+		node = below;
+	}
+	return blk_path_join(node->filename, path);
+}
+
 static bool has_prefix(const struct blk_driver *d, const char *name, size_t len)
 {
 	for (const char *const *p = d->prefixes; p && *p; p++)
@@ -235,15 +252,12 @@ struct err *blk_open_backing(struct blk_node *node, struct json *opts)
 	}
 	AUTO(free_ptr) char *path = NULL;
 	if (from_header) {
-		const char *base = node->filename && strncmp(node->filename, "json:", 5) != 0
-				       ? node->filename
-				       : (node->file ? node->file->filename : NULL);
-		if (base && strncmp(base, "json:", 5) == 0 && node->backing_file[0] != '/' &&
-		    !blk_path_has_protocol(node->backing_file)) {
+		path = blk_path_beside(node, node->backing_file);
+		if (!path) {
 			json_free(sub);
-			return err_new(ERR_INVALID, "Cannot use relative backing file names for '%s'", base);
+			return err_new(ERR_INVALID, "Cannot use relative backing file names for '%s'",
+				       node->filename);
 		}
-		path = blk_path_join(base, node->backing_file);
 		if (node->backing_format && !json_get(sub, "driver"))
 			json_set(sub, "driver", json_str(node->backing_format));
 		node->auto_backing = !sub->n || (sub->n == 1 && json_get(sub, "driver"));
@@ -292,14 +306,16 @@ static void make_filename(struct blk_node *node, const char *filename)
 		    strcmp(k, "auto-read-only") != 0 && strcmp(k, "force-share") != 0 &&
 		    strcmp(k, "detect-zeroes") != 0 && strcmp(k, "file.node-name") != 0 &&
 		    strcmp(k, "locking") != 0 && strcmp(k, "aio") != 0 && strcmp(k, "file.locking") != 0 &&
-		    strcmp(k, "file.aio") != 0 && strncmp(k, "backing", 7) != 0)
+		    strcmp(k, "file.aio") != 0 && strncmp(k, "backing", 7) != 0 &&
+		    strncmp(k, "data-file", 9) != 0)
 			plain = false;
 	}
 	if (node->filename)
 		return;
 	/* A transport other than a file knows best how it is named: nbd:unix:... is nbd+unix://... */
 	const char *below = node->driver->kind == BLK_FORMAT && node->file ? node->file->filename : NULL;
-	if (below && blk_path_has_protocol(below) && strncmp(below, "json:", 5) != 0 && same_name(o, filename)) {
+	if (below && blk_path_has_protocol(below) && strncmp(below, "json:", 5) != 0 &&
+	    same_name(o, filename)) {
 		node->filename = str_dup(below);
 	} else if (filename && strncmp(filename, "file:", 5) == 0) {
 		/* Without the prefix, but never so that the rest looks like one. */

@@ -99,13 +99,16 @@ static int write_fresh(struct blk_node *node, const struct blk_place *p, u64 off
 static int write_whole(struct blk_node *node, const struct blk_place *p, u64 offset, struct iovs part)
 {
 	size_t len = MIN(p->len, node->size - p->offset);
-	AUTO(free_ptr) u8 *buf = try_alloc(len);
+	AUTO(free_ptr) u8 *buf = try_alloc(MAX(len, (size_t)blk_unit(node)));
+	AUTO(free_ptr) void *packed = NULL;
 	struct iovec v;
 	if (!buf)
 		return -ENOMEM;
-	int r = part.len < len ? blk_format_read(node, p->offset, iovs_one(&v, buf, len), 0) : 0;
+	int n = part.len < len ? blk_format_read(node, p->offset, iovs_one(&v, buf, len), 0) : 0;
 	iovs_to_buf(part, buf + (offset - p->offset));
-	return r ? r : node->driver->write_compressed(node, p->offset, buf, len);
+	if (!n)
+		n = node->driver->pack(node, p->offset, buf, &packed);
+	return n < 0 ? n : node->driver->write_compressed(node, p->offset, packed, n);
 }
 
 static int write_in_place(struct blk_node *node, const struct blk_place *p, struct iovs part)
@@ -185,38 +188,6 @@ int blk_format_write(struct blk_node *node, u64 offset, struct iovs iov, u32 fla
 			r = write_in_place(node, &p, part);
 		}
 		blk_req_end(node, &req);
-		if (r)
-			return r;
-		done += len;
-	}
-	return 0;
-}
-
-int blk_write_compressed(struct blk_node *node, u64 offset, struct iovs iov)
-{
-	if (!node->driver->write_compressed) {
-		if (node->driver->kind == BLK_FILTER && node->file)
-			return blk_pwritev(node->file, offset, iov, BLK_REQ_COMPRESSED);
-		return -ENOTSUP;
-	}
-	u32 unit = MAX(node->granularity, node->cluster);
-	if (offset % unit)
-		return -EINVAL;
-	for (size_t done = 0; done < iov.len;) {
-		size_t len = MIN(iov.len - done, (size_t)unit);
-		if (len < unit && offset + done + len != node->size)
-			return -EINVAL;
-		struct iovs part = iovs_cut(iov, done, len);
-		AUTO(free_ptr) u8 *copy = NULL;
-		const void *buf = iovs_flat(part);
-		if (!buf) {
-			copy = try_alloc(len);
-			if (!copy)
-				return -ENOMEM;
-			iovs_to_buf(part, copy);
-			buf = copy;
-		}
-		int r = node->driver->write_compressed(node, offset + done, buf, len);
 		if (r)
 			return r;
 		done += len;

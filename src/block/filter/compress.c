@@ -24,7 +24,7 @@ static int preadv_compress(struct blk_node *node, u64 offset, struct iovs iov, u
 static int pwritev_compress(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct blk_node *f = node->file;
-	u64 unit = MAX(f->granularity, f->cluster), from = ROUND_DOWN(offset, unit),
+	u64 unit = blk_unit(f), from = ROUND_DOWN(offset, unit),
 	    to = MIN(ROUND_UP(offset + iov.len, unit), f->size);
 	if (from == offset && to == offset + iov.len)
 		return blk_pwritev(f, offset, iov, flags | BLK_REQ_COMPRESSED);

@@ -6,9 +6,9 @@
  *            blocks packed by zlib.
  * Absent     versions 0, 1, 3 and 4 (other compressors).
  */
+#include "block/format/compress.h"
 #include "block/format/table.h"
 #include <errno.h>
-#include <zlib.h>
 
 enum { BLOCK_SIZE = 128, BLOCKS = 132, OFFSETS = 136, MAX_BLOCK = 64 << 20 };
 #define MAX_TABLE (512 * MiB)
@@ -110,12 +110,11 @@ static int unpack(struct blk_node *node, u64 n)
 {
 	struct cloop *s = node->state;
 	u32 size = s->offsets[n + 1] - s->offsets[n];
-	uLongf got = s->block;
 	s->current = UINT64_MAX;
 	int r = blk_pread(node->file, s->offsets[n], s->packed, size);
 	if (r)
 		return r;
-	if (uncompress(s->unpacked, &got, s->packed, size) != Z_OK || got != s->block)
+	if (zlib_expand(s->packed, size, s->unpacked, s->block) != (int)s->block)
 		return -EIO;
 	s->current = n;
 	return 0;

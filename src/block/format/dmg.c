@@ -6,10 +6,10 @@
  * Modelled   chunks that are raw, zero, packed by zlib, by bzip2 (where the library was found).
  * Absent     ADC, lzfse and lzma chunks, tables in a resource fork, images in several segments: refused.
  */
+#include "block/format/compress.h"
 #include "block/format/table.h"
 #include <ctype.h>
 #include <errno.h>
-#include <zlib.h>
 #ifdef HAVE_BZIP2
 #include <bzlib.h>
 #endif
@@ -279,10 +279,8 @@ static int unpack(struct blk_node *node, const struct chunk *c)
 	int r = blk_pread(node->file, c->at, s->packed, c->packed);
 	if (r)
 		return r;
-	if (c->type == (u32)ZLIB) {
-		uLongf got = c->len;
-		ok = uncompress(s->unpacked, &got, s->packed, c->packed) == Z_OK && got == c->len;
-	}
+	if (c->type == (u32)ZLIB)
+		ok = zlib_expand(s->packed, c->packed, s->unpacked, c->len) == (int)c->len;
 #ifdef HAVE_BZIP2
 	if (c->type == (u32)BZIP2) {
 		unsigned got = c->len;

@@ -8,11 +8,11 @@
  * Absent     AES encryption: refused.
  */
 #include "block/cache.h"
+#include "block/format/compress.h"
 #include "block/format/table.h"
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
-#include <zlib.h>
 
 enum { /* header */
        VERSION = 4,
@@ -26,7 +26,7 @@ enum { /* header */
        L1_AT = 40,
        HEADER = 48
 };
-enum { SLICE = 512, WINDOW = 12 };
+enum { SLICE = 512 };
 #define COMPRESSED BIT(63)
 
 struct qcow {
@@ -274,16 +274,8 @@ static int unpack(struct blk_node *node, u64 entry)
 	int r = blk_pread(node->file, at, s->packed, size);
 	if (r)
 		return r;
-	z_stream z = {
-		.next_in = s->packed, .avail_in = size, .next_out = s->unpacked, .avail_out = s->cluster
-	};
-	if (inflateInit2(&z, -WINDOW) != Z_OK)
-		return -ENOMEM;
-	r = inflate(&z, Z_FINISH);
-	bool whole = (r == Z_STREAM_END || r == Z_BUF_ERROR) && !z.avail_out;
-	inflateEnd(&z);
-	if (!whole)
-		return -EIO;
+	if ((r = deflate_expand(s->packed, size, s->unpacked, s->cluster)))
+		return r;
 	s->unpacked_at = entry;
 	return 0;
 }
@@ -356,34 +348,27 @@ static int zero_qcow(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return 0;
 }
 
-/* Raw deflate into out; 0 when it does not become smaller than the cluster. */
-static u32 pack(const void *buf, u32 len, void *out)
-{
-	z_stream z = { .next_in = (void *)buf, .avail_in = len, .next_out = out, .avail_out = len };
-	if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-		return 0;
-	int r = deflate(&z, Z_FINISH);
-	deflateEnd(&z);
-	return r == Z_STREAM_END && z.total_out < len ? z.total_out : 0;
-}
-
-static int write_compressed_qcow(struct blk_node *node, u64 offset, const void *buf, size_t len)
+static int pack_qcow(struct blk_node *node, u64 offset, const void *buf, void **ret)
 {
 	struct qcow *s = node->state;
-	AUTO(free_ptr) u8 *in = try_alloc(s->cluster), *out = try_alloc(s->cluster);
-	if (!in || !out)
-		return -ENOMEM;
-	memcpy(in, buf, len);
-	u32 size = pack(in, s->cluster, out), shift = 63 - s->cluster_bits;
-	if (!size) {
-		struct iovec v;
-		return blk_pwritev(node, offset, iovs_one(&v, buf, len), 0);
-	}
+	u8 *out = try_alloc(s->cluster);
+	int n = out ? deflate_shrink(buf, s->cluster, out, s->cluster - 1) : -EIO;
+	if (n < 0)
+		free(out);
+	else
+		*ret = out;
+	return n == -ENOMEM ? 0 : n;
+}
+
+static int write_compressed_qcow(struct blk_node *node, u64 offset, const void *packed, size_t size)
+{
+	struct qcow *s = node->state;
+	u32 shift = 63 - s->cluster_bits;
 	u64 at = s->next;
 	if (at > BITS(shift))
 		return -ENOSPC;
 	s->next += size;
-	int r = blk_pwrite(node->file, at, out, size);
+	int r = blk_pwrite(node->file, at, packed, size);
 	return r ? r : set_entries(node, offset, 1, at | COMPRESSED | (u64)size << shift, 0);
 }
 
@@ -483,6 +468,7 @@ BLK_DRIVER(qcow) = {
 	.commit = commit_qcow,
 	.abandon = abandon_qcow,
 	.zero = zero_qcow,
+	.pack = pack_qcow,
 	.write_compressed = write_compressed_qcow,
 	.flush = flush_qcow,
 	.make_empty = make_empty_qcow,

@@ -47,14 +47,6 @@ static const struct variant {
 enum { DISK = 8 << 20, UNIT = 512, BASE_ID = 9999 };
 #define IMAGE "testmem:image"
 
-static u64 seed;
-
-static u32 any(u32 below)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (seed >> 33) % below;
-}
-
 static void fail(const struct variant *v, const char *what, struct err *e)
 {
 	test_fail(__FILE__, __LINE__, "%s %s: %s: %s", v->fmt, v->opts, what, e ? err_text(e) : "");
@@ -383,34 +375,6 @@ struct step_log {
 	u64 from, len; /* sectors; len 0: a flush */
 	u32 id;
 };
-
-static void apply(const struct event *ev, u64 len)
-{
-	if (!ev->len)
-		mem_set_size(ev->mem, ev->offset);
-	else if (ev->offset + len > ev->mem->bytes)
-		mem_set_size(ev->mem, ev->offset + len);
-	memcpy(ev->mem->data + ev->offset, ev->data ? ev->data : (u8 *)"", ev->data ? len : 0);
-}
-
-/* The files as they are after the first n events; cut: those since the last flush may be lost or torn. */
-static void crash(size_t n, bool cut)
-{
-	size_t safe = n;
-	for (struct mem *m = mems; m; m = m->next) {
-		mem_set_size(m, 0);
-		mem_set_size(m, m->base_bytes);
-		memcpy(m->data, m->base, m->base_bytes);
-	}
-	while (cut && safe && events[safe - 1].mem)
-		safe--;
-	for (size_t i = 0; i < n; i++) {
-		const struct event *ev = &events[i];
-		if (!ev->mem || (i >= safe && any(2)))
-			continue;
-		apply(ev, i >= safe && any(4) == 0 ? any(ev->len / 512 + 1) * 512ull : ev->len);
-	}
-}
 
 /* What a sector may hold after the crash: what it held at the last flush, or anything written since. */
 static bool allowed(const struct step_log *log, unsigned n, size_t at, u64 sector, u32 id, u32 first)

@@ -24,6 +24,7 @@ static struct mem *mems;
 static struct event *events;
 static size_t n_events, cap_events;
 static bool logging;
+static size_t writes_left UNUSED = SIZE_MAX; /* then every write fails */
 
 static struct mem *mem_find(const char *name)
 {
@@ -74,6 +75,43 @@ static void log_begin(void)
 	logging = true;
 }
 
+/* A sequence of numbers that is the same each time. */
+static u64 seed;
+
+static inline u32 any(u32 below)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (seed >> 33) % below;
+}
+
+static inline void apply(const struct event *ev, u64 len)
+{
+	if (!ev->len)
+		mem_set_size(ev->mem, ev->offset);
+	else if (ev->offset + len > ev->mem->bytes)
+		mem_set_size(ev->mem, ev->offset + len);
+	memcpy(ev->mem->data + ev->offset, ev->data ? ev->data : (u8 *)"", ev->data ? len : 0);
+}
+
+/* The files as they are after the first n events; cut: those since the last flush may be lost or torn. */
+static inline void crash(size_t n, bool cut)
+{
+	size_t safe = n;
+	for (struct mem *m = mems; m; m = m->next) {
+		mem_set_size(m, 0);
+		mem_set_size(m, m->base_bytes);
+		memcpy(m->data, m->base, m->base_bytes);
+	}
+	while (cut && safe && events[safe - 1].mem)
+		safe--;
+	for (size_t i = 0; i < n; i++) {
+		const struct event *ev = &events[i];
+		if (!ev->mem || (i >= safe && any(2)))
+			continue;
+		apply(ev, i >= safe && any(4) == 0 ? any(ev->len / 512 + 1) * 512ull : ev->len);
+	}
+}
+
 struct testmem {
 	struct mem *m;
 };
@@ -112,6 +150,9 @@ static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u
 	struct mem *m = ((struct testmem *)node->state)->m;
 	if (offset + iov.len > MEM_MAX)
 		return -ENOSPC;
+	if (!writes_left)
+		return -EIO;
+	writes_left -= writes_left != SIZE_MAX;
 	if (offset + iov.len > m->bytes)
 		mem_set_size(m, offset + iov.len);
 	iovs_to_buf(iov, m->data + offset);
@@ -166,14 +207,16 @@ static void mems_free(void)
 	}
 }
 
-static const char *const testmem_prefixes[] = { "testmem", NULL };
+static const char *const testmem_prefixes[] UNUSED = { "testmem", NULL };
 static const struct blk_opt testmem_opts[] = { { "size", BLK_OPT_SIZE, "" }, { NULL } };
 
 /* clang-format off */
-#define TESTMEM_DRIVER { \
-	.name = "testmem", .summary = "a file in memory, for tests", .kind = BLK_TRANSPORT, .prefixes = testmem_prefixes, \
+/* Under another name, for a second test in the same program: each has its own files. */
+#define TESTMEM_DRIVER_AS(n, p) { \
+	.name = n, .summary = "a file in memory, for tests", .kind = BLK_TRANSPORT, .prefixes = p, \
 	.state_size = sizeof(struct testmem), .open = testmem_open, .preadv = testmem_preadv, .pwritev = testmem_pwritev, \
 	.flush = testmem_flush, .truncate = testmem_truncate, .create = testmem_create, .create_opts = testmem_opts }
+#define TESTMEM_DRIVER TESTMEM_DRIVER_AS("testmem", testmem_prefixes)
 /* clang-format on */
 
 static inline void mend_vpc(struct mem *m, u64 at, u64 len, u32 field)

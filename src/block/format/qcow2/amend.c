@@ -9,27 +9,6 @@ static u32 wanted_version(const char *compat)
 	return strcmp(compat, "1.1") == 0 || strcmp(compat, "v3") == 0 ? 3 : 0;
 }
 
-/* Version 2 cannot say "zero": such clusters become holes, or zeros are written. */
-static int expand_zeros(struct blk_node *node, void (*progress)(void *, u64, u64), void *user)
-{
-	struct qcow2 *s = node->state;
-	u8 *zeros = try_alloc(s->cluster_size);
-	int r = zeros ? 0 : -ENOMEM;
-	for (u64 at = 0; at < node->size && !r;) {
-		struct blk_extent x;
-		r = qcow2_map(node, at, MIN(s->cluster_size - in_cluster(s, at), node->size - at), &x);
-		if (!r && x.where == BLK_ZERO && !node->backing_file && !x.has_offset)
-			r = qcow2_discard_range(node, at, s->cluster_size, true);
-		else if (!r && x.where == BLK_ZERO)
-			r = blk_pwrite(node, at, zeros, x.len);
-		at += x.len;
-		if (progress)
-			progress(user, at, node->size);
-	}
-	free(zeros);
-	return r;
-}
-
 static struct err *downgrade(struct blk_node *node, void (*progress)(void *, u64, u64), void *user)
 {
 	struct qcow2 *s = node->state;
@@ -44,15 +23,13 @@ static struct err *downgrade(struct blk_node *node, void (*progress)(void *, u64
 	for (u32 i = 0; i < s->n_snapshots; i++)
 		if (s->snapshots[i].vm_state || s->snapshots[i].disk_size != node->size)
 			return err_new(ERR_UNSUPPORTED, "Internal snapshots prevent downgrade of image");
-	int r = expand_zeros(node, progress, user);
-	if (!r)
-		r = qcow2_flush_meta(node);
-	if (r)
-		return err_errno(-r, "Failed to turn zero into data clusters");
+	struct err *e = qcow2_expand_zeros(node, progress, user);
+	if (e)
+		return e;
 	s->incompatible = s->compatible = s->autoclear = 0;
 	s->lazy = false;
 	s->version = 2;
-	r = qcow2_write_header(node);
+	int r = qcow2_write_header(node);
 	return r ? err_errno(-r, "Failed to update the image header") : NULL;
 }
 
@@ -93,16 +70,11 @@ static struct err *refuse(struct blk_node *node, const struct json *opts, u32 ve
 	if (!bits || bits > 64 || (bits & (bits - 1)))
 		return err_new(ERR_INVALID,
 			       "Refcount width must be a power of two and may not exceed 64 bits");
-	if (bits != 16 && version < 3)
+	if (bits != 16 && version < 3 && blk_opt_str(opts, "refcount_bits"))
 		return err_new(
 		    ERR_INVALID,
 		    "Refcount widths other than 16 bits require compatibility level 1.1 or above (use "
 		    "compat=1.1 or greater)");
-	if (bits != 1u << s->refcount_order)
-		return err_new(ERR_UNSUPPORTED,
-			       "Changing the refcount width is not built; convert the image with -o "
-			       "refcount_bits=%llu",
-			       (unsigned long long)bits);
 	if (blk_opt_str(opts, "data_file") && !(s->incompatible & INCOMPAT_DATA_FILE))
 		return err_new(ERR_INVALID,
 			       "data-file can only be set for images that use an external data file");
@@ -134,6 +106,9 @@ struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool for
 		if (r)
 			e = err_errno(-r, "Failed to update the image header");
 	}
+	u64 bits = blk_opt_num(opts, "refcount_bits", 1u << s->refcount_order);
+	if (!e && bits != 1u << s->refcount_order)
+		e = qcow2_set_refcount_width(node, __builtin_ctzll(bits), progress, user);
 	if (!e && data_file) {
 		free(s->data_file);
 		s->data_file = str_dup(data_file);

@@ -7,7 +7,6 @@ struct check {
 	struct blk_node *node;
 	struct blk_check *res;
 	u32 fix;
-	bool quiet; /* counting again after a repair: nothing is reported */
 	bool rebuild, repair_copied;
 	u64 n; /* clusters in refs */
 	u8 *refs; /* counted references, 8 << width bits each */
@@ -72,12 +71,11 @@ static int count(struct check *c, u64 offset, u64 len)
 	if (!len)
 		return 0;
 	if (offset + len < offset || (offset + len > file && offset + len - file >= s->cluster_size)) {
-		if (!c->quiet)
-			blk_check_say(c->res,
-				      "ERROR: counting reference for region exceeding the end of the file by "
-				      "one cluster or "
-				      "more: offset 0x%llx size 0x%llx",
-				      (unsigned long long)offset, (unsigned long long)len);
+		blk_check_say(c->res,
+			      "ERROR: counting reference for region exceeding the end of the file by "
+			      "one cluster or "
+			      "more: offset 0x%llx size 0x%llx",
+			      (unsigned long long)offset, (unsigned long long)len);
 		c->res->corruptions++;
 		return 0;
 	}
@@ -86,9 +84,12 @@ static int count(struct check *c, u64 offset, u64 len)
 	for (u64 i = from; i <= to && !r; i++) {
 		u64 v = get(c, i);
 		if (v == c->max) {
-			if (!c->quiet)
-				blk_check_say(c->res, "ERROR: overflow cluster offset=0x%llx",
-					      (unsigned long long)(i << s->cluster_bits));
+			blk_check_say(c->res, "ERROR: overflow cluster offset=0x%llx",
+				      (unsigned long long)(i << s->cluster_bits));
+			blk_check_say(c->res,
+				      "Use qemu-img amend to increase the refcount entry width or qemu-img "
+				      "convert to create a clean copy if the image cannot be opened for "
+				      "writing");
 			c->res->corruptions++;
 			continue;
 		}
@@ -122,15 +123,13 @@ static int unaligned(struct check *c, void *slice, u32 i, u64 entry, bool zero_a
 	u64 offset = entry & OFFSET_MASK;
 	const char *what = zero_alloc ? "Preallocated" : "Data";
 	bool fixable = zero_alloc && (c->fix & BLK_FIX_ERRORS);
-	if (!c->quiet)
-		blk_check_say(c->res,
-			      "%s offset=%llx: %s cluster is not properly aligned; L2 entry corrupted.",
-			      fixable ? "Repairing" : "ERROR", (unsigned long long)offset, what);
+	blk_check_say(c->res, "%s offset=%llx: %s cluster is not properly aligned; L2 entry corrupted.",
+		      fixable ? "Repairing" : "ERROR", (unsigned long long)offset, what);
 	if (!fixable) {
 		c->res->corruptions++;
 		return count(c, offset, s->cluster_size);
 	}
-	qcow2_set_entry(s, slice, i, s->subs > 1 ? 0 : ENTRY_ZERO, s->subs > 1 ? BITS(32) << 32 : 0);
+	qcow2_set_entry(s, slice, i, s->subs > 1 ? 0 : ENTRY_ZERO, qcow2_entry_bits(s, slice, i));
 	c->res->corruptions_fixed++;
 	return 0;
 }
@@ -143,19 +142,15 @@ static int check_entry(struct check *c, void *slice, u32 i, bool active)
 		return 0;
 	if (entry & ENTRY_COMPRESSED) {
 		if (entry & ENTRY_COPIED) {
-			if (!c->quiet)
-				blk_check_say(
-				    c->res,
-				    "ERROR: coffset=0x%llx: copied flag must never be set for compressed "
-				    "clusters",
-				    (unsigned long long)(entry & OFFSET_MASK));
+			blk_check_say(c->res,
+				      "ERROR: coffset=0x%llx: copied flag must never be set for compressed "
+				      "clusters",
+				      (unsigned long long)(entry & OFFSET_MASK));
 			c->res->corruptions++;
 		}
 		if (s->data_file) {
-			if (!c->quiet)
-				blk_check_say(c->res,
-					      "ERROR compressed cluster %d with data file, entry=0x%llx", i,
-					      (unsigned long long)entry);
+			blk_check_say(c->res, "ERROR compressed cluster %d with data file, entry=0x%llx", i,
+				      (unsigned long long)entry);
 			c->res->corruptions++;
 			return 0;
 		}
@@ -170,10 +165,8 @@ static int check_entry(struct check *c, void *slice, u32 i, bool active)
 	}
 	u64 offset = entry & OFFSET_MASK;
 	if (s->subs > 1 && (bits & bits >> 32 & BITS(32))) {
-		if (!c->quiet)
-			blk_check_say(c->res,
-				      "ERROR offset=%llx: Allocated cluster and zero bits are both set",
-				      (unsigned long long)offset);
+		blk_check_say(c->res, "ERROR offset=%llx: Allocated cluster and zero bits are both set",
+			      (unsigned long long)offset);
 		c->res->corruptions++;
 	}
 	if (!offset && !(s->data_file && (entry & ENTRY_COPIED)))
@@ -225,11 +218,9 @@ static int check_l1(struct check *c, u64 l1_offset, u32 l1_size, bool active)
 		if ((r = count(c, l2, s->cluster_size)))
 			return r;
 		if (in_cluster(s, l2)) {
-			if (!c->quiet)
-				blk_check_say(
-				    c->res,
-				    "ERROR l2_offset=%llx: Table is not cluster aligned; L1 entry corrupted",
-				    (unsigned long long)l2);
+			blk_check_say(
+			    c->res, "ERROR l2_offset=%llx: Table is not cluster aligned; L1 entry corrupted",
+			    (unsigned long long)l2);
 			c->res->corruptions++;
 			continue;
 		}
@@ -256,7 +247,7 @@ static int check_snapshots(struct check *c)
 			what = "l1_offset";
 		else if (sn->l1_size > MAX_L1_BYTES / 8)
 			what = "l1_size";
-		if (what && !c->quiet)
+		if (what)
 			blk_check_say(
 			    c->res,
 			    "ERROR snapshot %s (%s) %s=%#llx: L1 table is %s; snapshot table entry corrupted",
@@ -274,8 +265,7 @@ static int check_snapshots(struct check *c)
 
 static void say_block(struct check *c, u64 i, const char *verb, const char *what)
 {
-	if (!c->quiet)
-		blk_check_say(c->res, "%s refcount block %llu %s", verb, (unsigned long long)i, what);
+	blk_check_say(c->res, "%s refcount block %llu %s", verb, (unsigned long long)i, what);
 }
 
 static int check_block(struct check *c, u64 i)
@@ -304,8 +294,7 @@ static int check_block(struct check *c, u64 i)
 						   BLK_PREALLOC_OFF, true);
 		if (e) {
 			err_free(e);
-			if (!c->quiet)
-				blk_check_say(c->res, "ERROR could not resize image: Invalid argument");
+			blk_check_say(c->res, "ERROR could not resize image: Invalid argument");
 			c->res->corruptions++;
 			c->rebuild = true;
 			return 0;
@@ -622,18 +611,15 @@ static int rebuild_and_settle(struct check *c)
 		c->res->check_errors++;
 		return r;
 	}
-	c->quiet = true;
 	c->rebuild = false;
 	c->res->corruptions = c->res->leaks = 0;
 	u32 fix = c->fix;
 	c->fix = 0;
 	r = count_all(c);
 	c->fix = fix;
-	c->quiet = false;
-	u64 left = c->res->corruptions;
 	if (!r)
 		r = compare(c, BLK_FIX_LEAKS, &highest);
-	u64 bad = c->res->corruptions - left, leaks = c->res->leaks;
+	u64 bad = c->res->corruptions, leaks = c->res->leaks;
 	old.allocated_clusters = c->res->allocated_clusters;
 	*c->res = old;
 	c->res->corruptions_fixed += old.corruptions > bad ? old.corruptions - bad : 0;

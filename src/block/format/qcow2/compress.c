@@ -1,5 +1,5 @@
 /* qcow2: compressed clusters: raw deflate, and zstd. The work is done on worker threads. */
-#include "block/format/qcow2/compress.h"
+#include "block/format/compress.h"
 #include "block/format/qcow2/qcow2.h"
 #include "base/loop/loop.h"
 #include <errno.h>
@@ -111,34 +111,30 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 	return r ? r : qcow2_free_entry(node, old, DISCARD_NEVER);
 }
 
-int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len)
+int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret)
+{
+	struct qcow2 *s = node->state;
+	if (s->data_file)
+		return -ENOTSUP;
+	u8 *packed = try_alloc(s->cluster_size);
+	struct job j = { s->compression, buf, s->cluster_size, packed, s->cluster_size - 1 };
+	int n = packed ? shrink(&j) : -EIO;
+	if (n <= 0) {
+		free(packed);
+		return n == -ENOMEM ? 0 : n;
+	}
+	u8 *fit = realloc(packed, n);
+	*ret = fit ? fit : packed;
+	return n;
+}
+
+int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t len)
 {
 	struct qcow2 *s = node->state;
 	if (s->dead)
 		return -ENOMEDIUM;
-	if (s->data_file)
-		return -ENOTSUP;
-	AUTO(free_ptr) u8 *whole = NULL;
-	if (len < s->cluster_size) { /* the end of the disk */
-		whole = try_alloc(s->cluster_size);
-		if (!whole)
-			return -ENOMEM;
-		memcpy(whole, buf, len);
-		buf = whole;
-	}
-	AUTO(free_ptr) u8 *packed = try_alloc(s->cluster_size);
-	if (!packed)
-		return -ENOMEM;
-	struct job j = { s->compression, buf, s->cluster_size, packed, s->cluster_size - 1 };
-	int n = work_run(shrink, &j);
-	if (n == -ENOMEM || n == 0) { /* does not get smaller */
-		struct iovec v;
-		return blk_pwritev(node, offset, iovs_one(&v, buf, len), 0);
-	}
-	if (n < 0)
-		return n;
 	co_lock(&node->place_lock);
-	int r = store(node, offset, packed, n);
+	int r = store(node, offset, packed, len);
 	co_unlock(&node->place_lock);
 	return r;
 }

@@ -186,10 +186,9 @@ static int write_seed(struct blk_node *file, const struct params *p)
 static struct err *make_data_file(struct blk_create *c, const struct params *p)
 {
 	struct blk_node *data;
-	AUTO(free_ptr) char *path = blk_path_join(c->filename, p->data_file);
-	struct err *e = blk_create_file(c->graph, path, 0, &data);
+	struct err *e = blk_create_file(c->graph, p->data_file, 0, &data);
 	if (e)
-		return err_in(e, "Could not create the data file '%s'", path);
+		return err_in(e, "Could not create the data file '%s'", p->data_file);
 	blk_unref(data);
 	return NULL;
 }
@@ -199,8 +198,7 @@ static struct err *open_seed(struct blk_create *c, const struct params *p, struc
 	struct json *opts = json_dict();
 	json_set(opts, "file", json_str(c->file->node_name));
 	if (p->data_file) {
-		AUTO(free_ptr) char *path = blk_path_join(c->filename, p->data_file);
-		json_set(opts, "data-file.filename", json_str(path));
+		json_set(opts, "data-file.filename", json_str(p->data_file));
 		json_set(opts, "data-file.driver", json_str("file"));
 	}
 	return blk_open(c->graph, NULL, "qcow2", opts,
@@ -305,22 +303,27 @@ struct err *qcow2_preallocate(struct blk_node *node, u64 from, u64 to, enum blk_
 	return NULL;
 }
 
-/* L1 entries, and the tables they lead to, that no longer stand for anything. */
+/* L1 entries that no longer stand for anything, and then, when that is stable, the tables they led to. */
 static int drop_l1_tail(struct blk_node *node, u64 keep)
 {
 	struct qcow2 *s = node->state;
-	int r = qcow2_flush_meta(node);
+	u64 n = s->l1_size > keep ? s->l1_size - keep : 0;
+	AUTO(free_ptr) u64 *tables = try_alloc(n * 8);
+	int r = tables ? qcow2_flush_meta(node) : -ENOMEM;
 	if (!r)
 		r = blk_barrier(node->file);
-	for (u64 i = keep; i < s->l1_size && !r; i++) {
-		u64 l2 = s->l1[i] & OFFSET_MASK;
-		if (!l2)
+	for (u64 i = 0; i < n && !r; i++) {
+		tables[i] = s->l1[keep + i] & OFFSET_MASK;
+		if (!tables[i])
 			continue;
-		s->l1[i] = 0;
-		r = qcow2_write_l1(node, i);
-		if (!r)
-			r = qcow2_refcount_add(node, l2, s->cluster_size, -1, DISCARD_ALWAYS);
+		s->l1[keep + i] = 0;
+		r = qcow2_write_l1(node, keep + i);
 	}
+	if (!r)
+		r = blk_barrier(node->file);
+	for (u64 i = 0; i < n && !r; i++)
+		if (tables[i])
+			r = qcow2_refcount_add(node, tables[i], s->cluster_size, -1, DISCARD_ALWAYS);
 	return r;
 }
 
@@ -329,7 +332,8 @@ static struct err *cut_file(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	u64 last = (node->file->size + s->cluster_size - 1) >> s->cluster_bits, count = 0;
-	if (qcow2_flush_meta(node))
+	/* Nothing that is stable may refer to what goes. */
+	if (qcow2_flush_meta(node) || blk_barrier(node->file))
 		return NULL;
 	while (last && !count) {
 		if (qcow2_refcount(node, last - 1, &count))
@@ -354,7 +358,8 @@ static struct err *shrink(struct blk_node *node, u64 size)
 	if (!r)
 		r = blk_barrier(node->file);
 	if (!r && from < ROUND_UP(old, s->cluster_size))
-		r = qcow2_discard_range(node, from, ROUND_UP(old, s->cluster_size) - from, true);
+		r = qcow2_discard_range(node, from, ROUND_UP(old, s->cluster_size) - from, true,
+					DISCARD_REQUEST);
 	if (r)
 		return err_errno(-r, "Failed to discard cropped clusters");
 	if ((r = drop_l1_tail(node, keep)))
@@ -411,7 +416,8 @@ int qcow2_make_empty(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	blk_event(node->file, "empty_image_prepare");
-	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true);
+	/* The file keeps the bytes until no table refers to them: ended in between, the image holds what it held. */
+	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true, DISCARD_NEVER);
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);
 	if (!r) {

@@ -75,6 +75,22 @@ int qcow2_mark_dirty(struct blk_node *node)
 	return r;
 }
 
+int qcow2_mark_clean(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	if (!(s->incompatible & INCOMPAT_DIRTY))
+		return 0;
+	u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
+	int r = qcow2_flush_meta(node);
+	if (!r)
+		r = blk_flush(node->file);
+	if (!r)
+		r = write_incompatible(node, clean);
+	if (!r)
+		s->incompatible = clean;
+	return r;
+}
+
 /* ---- writing ---- */
 
 struct out {
@@ -595,9 +611,8 @@ static struct err *open_data_file(struct blk_node *node, struct json *opts, u32 
 				       "'data-file' can only be set for images with an external data file");
 		return NULL;
 	}
-	AUTO(free_ptr)
-	char *path =
-	    s->data_file && s->data_file[0] ? blk_path_join(node->file->filename, s->data_file) : NULL;
+	/* The name counts from the working directory, as the peer takes it, not from the image. */
+	const char *path = s->data_file && s->data_file[0] ? s->data_file : NULL;
 	if (!s->data_file)
 		s->data_file = str_dup("");
 	bool given = json_get(opts, "data-file") || json_get(opts, "data-file.filename") ||
@@ -679,10 +694,8 @@ void qcow2_close(struct blk_node *node)
 		if (r)
 			blk_say(node, "Failed to flush the metadata of '%s': %s",
 				node->filename ? node->filename : "", strerror(-r));
-		if (!r && (s->incompatible & INCOMPAT_DIRTY) && !(node->flags & BLK_FOR_CHECK) && s->lazy &&
-		    blk_flush(node->file) == 0 &&
-		    write_incompatible(node, s->incompatible & ~(u64)INCOMPAT_DIRTY) == 0)
-			s->incompatible &= ~(u64)INCOMPAT_DIRTY;
+		if (!r && !(node->flags & BLK_FOR_CHECK) && s->lazy)
+			r = qcow2_mark_clean(node); /* else it is put right when it is opened */
 	}
 	if (s->clean)
 		loop_timer_cancel(s->clean);
@@ -713,17 +726,7 @@ static struct err *change(struct blk_node *node, struct json *opts)
 		return err_new(ERR_INVALID,
 			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
 			       "level");
-	int r = 0;
-	if (!lazy && (s->incompatible & INCOMPAT_DIRTY) && (node->flags & BLK_RDWR)) {
-		u64 clean = s->incompatible & ~(u64)INCOMPAT_DIRTY;
-		r = qcow2_flush_meta(node);
-		if (!r)
-			r = blk_flush(node->file);
-		if (!r)
-			r = write_incompatible(node, clean);
-		if (!r)
-			s->incompatible = clean;
-	}
+	int r = !lazy && (node->flags & BLK_RDWR) ? qcow2_mark_clean(node) : 0;
 	if (r)
 		return err_errno(-r, "Could not write the reference counts");
 	s->lazy = lazy;
@@ -737,8 +740,6 @@ static struct err *info(struct blk_node *node, struct blk_info *ret)
 	struct qcow2 *s = node->state;
 	struct json *d = json_dict();
 	json_set(d, "compat", json_str(s->version == 2 ? "0.10" : "1.1"));
-	if (s->data_file && s->data_file[0])
-		json_set(d, "data-file", json_str(s->data_file));
 	if (s->version >= 3 || s->compression)
 		json_set(d, "compression-type", json_str(s->compression == QCOW2_ZSTD ? "zstd" : "zlib"));
 	if (s->version == 2)
@@ -749,10 +750,12 @@ static struct err *info(struct blk_node *node, struct blk_info *ret)
 	if (bitmaps)
 		json_set(d, "bitmaps", bitmaps);
 	json_set(d, "refcount-bits", json_int(1 << s->refcount_order));
+	if (s->data_file && s->data_file[0])
+		json_set(d, "data-file", json_str(s->data_file));
+	if (s->data_file)
+		json_set(d, "data-file-raw", json_bool(s->autoclear & AUTOCLEAR_RAW_DATA));
 	if (s->version >= 3) {
 		json_set(d, "corrupt", json_bool(s->incompatible & INCOMPAT_CORRUPT));
-		if (s->data_file)
-			json_set(d, "data-file-raw", json_bool(s->autoclear & AUTOCLEAR_RAW_DATA));
 		json_set(d, "extended-l2", json_bool(s->subs > 1));
 	}
 	ret->cluster_size = s->cluster_size;
@@ -793,6 +796,7 @@ BLK_DRIVER(qcow2) = {
 	.place = qcow2_place,
 	.commit = qcow2_commit,
 	.abandon = qcow2_abandon,
+	.pack = qcow2_pack,
 	.write_compressed = qcow2_write_compressed,
 	.zero = qcow2_zero,
 	.discard = qcow2_discard,

@@ -26,6 +26,15 @@ static bool has_offset(const struct qcow2 *s, u64 entry)
 	return (entry & OFFSET_MASK) || (s->data_file && (entry & ENTRY_COPIED));
 }
 
+/* Some subcluster is said to be zero and to hold data, or to hold data where there is no room. */
+static bool bad_bits(const struct qcow2 *s, u64 entry, u64 bits)
+{
+	u64 data = bits & BITS(SUBS);
+	if (s->subs == 1 || (entry & ENTRY_COMPRESSED))
+		return false;
+	return (data & bits >> SUBS) || (data && !has_offset(s, entry));
+}
+
 enum qcow2_kind qcow2_kind(const struct qcow2 *s, u64 entry, u64 bits, unsigned sub)
 {
 	if (entry & ENTRY_COMPRESSED)
@@ -204,13 +213,14 @@ static u32 table_index(struct qcow2 *s, u64 offset)
 
 /* ---- map ---- */
 
-static int bad_entry(struct blk_node *node, u64 offset, u64 entry)
+/* The space too many where it reads is the peer's, which scripts compare with. */
+static int bad_entry(struct blk_node *node, u64 offset, u64 entry, bool writing)
 {
 	struct qcow2 *s = node->state;
 	if (s->subs > 1 && !((entry & OFFSET_MASK) & (s->cluster_size - 1)))
 		return qcow2_corrupt(node, true,
-				     "Invalid cluster entry found (L2 offset: %#llx, L2 index: %#x)",
-				     table_at(s, offset), table_index(s, offset));
+				     "Invalid cluster entry found%s (L2 offset: %#llx, L2 index: %#x)",
+				     writing ? "" : " ", table_at(s, offset), table_index(s, offset));
 	return qcow2_corrupt(
 	    node, true, "Cluster allocation offset %#llx unaligned (L2 offset: %#llx, L2 index: %#x)",
 	    (unsigned long long)(entry & OFFSET_MASK), table_at(s, offset), table_index(s, offset));
@@ -228,7 +238,7 @@ static bool bad_offset(const struct qcow2 *s, enum qcow2_kind kind, u64 entry)
 }
 
 /* Subclusters from offset on that are of one kind and, if they have room, lie in a row; within one slice. */
-static int run_of(struct blk_node *node, void *slice, u32 index, u64 offset, u64 len,
+static int run_of(struct blk_node *node, bool writing, void *slice, u32 index, u64 offset, u64 len,
 		  enum qcow2_kind *ret_kind, u64 *ret_entry, u64 *ret_len)
 {
 	struct qcow2 *s = node->state;
@@ -238,7 +248,7 @@ static int run_of(struct blk_node *node, void *slice, u32 index, u64 offset, u64
 	*ret_kind = kind;
 	*ret_entry = entry;
 	if (kind == KIND_BAD || bad_offset(s, kind, entry))
-		return bad_entry(node, offset, entry);
+		return bad_entry(node, offset, entry, writing);
 	if (kind == KIND_COMPRESSED) {
 		*ret_len = MIN(len, s->cluster_size - in_cluster(s, offset));
 		return s->data_file
@@ -291,7 +301,7 @@ int qcow2_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret
 	}
 	enum qcow2_kind kind;
 	u64 entry;
-	r = run_of(node, slice, index, offset, len, &kind, &entry, &ret->len);
+	r = run_of(node, false, slice, index, offset, len, &kind, &entry, &ret->len);
 	cache_put(s->l2, slice);
 	switch (kind) {
 	case KIND_DATA:
@@ -342,17 +352,39 @@ static void fill_place(struct qcow2 *s, struct blk_place *p, u64 from, u64 len, 
 }
 
 /* How many clusters from here on need new room: they have none that could be written to. */
-static u64 need_new(struct qcow2 *s, void *slice, u32 index, u64 max, bool *ret_frees)
+static int need_new(struct blk_node *node, void *slice, u32 index, u64 offset, u64 max, u64 *ret,
+		    bool *ret_frees)
 {
+	struct qcow2 *s = node->state;
 	u64 n = 0;
 	*ret_frees = false;
 	for (; n < max && index < s->slice_entries; n++, index++) {
 		u64 entry = qcow2_entry(s, slice, index);
 		if (!(entry & ENTRY_COMPRESSED) && has_offset(s, entry) && writable(entry))
 			break;
+		if (bad_bits(s, entry, qcow2_entry_bits(s, slice, index)))
+			return bad_entry(node, offset + (n << s->cluster_bits), entry, true);
 		*ret_frees |= !!(entry & ENTRY_COMPRESSED);
 	}
-	return n;
+	*ret = n;
+	return 0;
+}
+
+/*
+ * The part of a cluster that moves when [*from, *to) of it is written to new room: the subclusters that are touched, and all from the
+ * first to the last that hold data.
+ */
+static void moved_part(const struct qcow2 *s, const void *slice, u32 index, u64 cluster, u64 *from, u64 *to)
+{
+	u64 entry = qcow2_entry(s, slice, index), data = qcow2_entry_bits(s, slice, index) & BITS(SUBS);
+	if (entry & ENTRY_COMPRESSED)
+		data = BITS(SUBS);
+	*from = ROUND_DOWN(*from, s->sub_size);
+	*to = ROUND_UP(*to, s->sub_size);
+	if (data) {
+		*from = MIN(*from, cluster + __builtin_ctzll(data) * s->sub_size);
+		*to = MAX(*to, cluster + (64 - __builtin_clzll(data)) * s->sub_size);
+	}
 }
 
 /* New clusters, in a row; with an external data file the place is the guest's own. */
@@ -363,8 +395,7 @@ static int new_clusters(struct blk_node *node, u64 offset, u64 *n, u64 *ret)
 		*ret = ROUND_DOWN(offset, s->cluster_size);
 		return 0;
 	}
-	*n = MIN(*n, MAX(s->block_entries / 2, 1ull));
-	int r = qcow2_alloc(node, *n, ret);
+	int r = qcow2_alloc_some(node, n, ret);
 	if (r)
 		return r;
 	if (!*ret)
@@ -377,26 +408,20 @@ static int place_new(struct blk_node *node, void *slice, u32 index, u64 offset, 
 	struct qcow2 *s = node->state;
 	u64 first = ROUND_DOWN(offset, s->cluster_size), host;
 	u64 clusters = (offset + len - first + s->cluster_size - 1) >> s->cluster_bits;
-	u64 n = need_new(s, slice, index, clusters, &p->frees_old);
-	u64 entry = qcow2_entry(s, slice, index);
-	int r = new_clusters(node, offset, &n, &host);
+	u64 n = 0;
+	int r = need_new(node, slice, index, first, clusters, &n, &p->frees_old);
+	if (!r)
+		r = new_clusters(node, offset, &n, &host);
 	if (r)
 		return r;
 	u64 from = first, to = first + (n << s->cluster_bits);
-	/* Subclusters that the request does not touch need not be copied where there was nothing before. */
-	if (s->subs > 1 && !has_offset(s, entry) && !(entry & ENTRY_COMPRESSED)) {
-		from = ROUND_DOWN(offset, s->sub_size);
-		to = MIN(to, ROUND_UP(offset + len, s->sub_size));
-		for (u64 i = 1; i < n; i++) { /* only runs of untouched entries are cut like this */
-			u64 e = qcow2_entry(s, slice, index + i);
-			if (has_offset(s, e) || (e & ENTRY_COMPRESSED)) {
-				if (!s->data_file)
-					qcow2_free(node, host + (i << s->cluster_bits),
-						   (n - i) << s->cluster_bits, DISCARD_NEVER);
-				n = i;
-				to = MIN(to, first + (n << s->cluster_bits));
-			}
-		}
+	if (s->subs > 1) {
+		u64 last = to - s->cluster_size, begin = last, end = first + s->cluster_size;
+		from = offset;
+		to = MIN(to, offset + len);
+		moved_part(s, slice, index, first, &from, n == 1 ? &to : &end);
+		if (n > 1)
+			moved_part(s, slice, index + n - 1, last, &begin, &to);
 	}
 	fill_place(s, p, from, to - from, host, n, PLACE_NEW);
 	p->reads_zero = p->file_offset >= s->data->size && s->data->zero_init;
@@ -416,7 +441,7 @@ static int mixed_run(struct blk_node *node, void *slice, u32 index, u64 offset, 
 	while (n < len && index < s->slice_entries) {
 		u64 entry, run;
 		enum qcow2_kind kind;
-		int r = run_of(node, slice, index, offset + n, len - n, &kind, &entry, &run);
+		int r = run_of(node, true, slice, index, offset + n, len - n, &kind, &entry, &run);
 		if (r)
 			return r;
 		if ((kind != KIND_DATA && kind != KIND_ZERO_ALLOC) || !writable(entry) ||
@@ -444,7 +469,7 @@ int qcow2_place(struct blk_node *node, u64 offset, u64 len, struct blk_place *p)
 		return r;
 	enum qcow2_kind kind;
 	u64 entry, run, mixed = 0;
-	r = run_of(node, slice, index, offset, len, &kind, &entry, &run);
+	r = run_of(node, true, slice, index, offset, len, &kind, &entry, &run);
 	if (!r && run < len && s->subs == 1 && (kind == KIND_DATA || kind == KIND_ZERO_ALLOC) &&
 	    !in_cluster(s, offset))
 		r = mixed_run(node, slice, index, offset, len, &mixed);
@@ -555,7 +580,8 @@ int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discar
 
 /* Changes the entries of whole clusters; what they referred to is given up after the tables say so. */
 struct change {
-	bool zero, unmap, discard, full; /* full: to a hole, even where that shows the backing file */
+	bool zero, unmap, full; /* full: to a hole, even where that shows the backing file */
+	enum qcow2_discard why;
 };
 
 static void changed_entry(struct blk_node *node, const struct change *c, u64 entry, u64 bits, u64 *ret_entry,
@@ -567,7 +593,13 @@ static void changed_entry(struct blk_node *node, const struct change *c, u64 ent
 	bool had = room || (entry & ENTRY_COMPRESSED) || (entry & ENTRY_ZERO) || bits;
 	*ret_free = !keep && (room || (entry & ENTRY_COMPRESSED));
 	/* What was discarded reads as zeros, not as the backing file. */
-	bool zeros = c->zero || (!c->full && s->version >= 3 && (had || node->backing || node->backing_file));
+	bool covers = node->backing || node->backing_file;
+	bool zeros = c->zero || (!c->full && s->version >= 3 && (had || covers));
+	if (!c->zero && !c->full && !covers && !room && !(entry & ENTRY_COMPRESSED)) {
+		*ret_entry = entry; /* nothing to give back, nothing to hide */
+		*ret_bits = bits;
+		return;
+	}
 	if (s->data_file && room && c->zero)
 		keep = true;
 	*ret_entry = keep ? entry : 0;
@@ -615,8 +647,7 @@ static int change_cluster_run(struct blk_node *node, u64 offset, u64 n, const st
 	cache_put(s->l2, slice);
 	for (u64 i = 0; i < n && !r; i++)
 		if (old[i])
-			r = qcow2_free_entry(node, old[i],
-					     c->discard || c->unmap ? DISCARD_REQUEST : DISCARD_NEVER);
+			r = qcow2_free_entry(node, old[i], c->why);
 	return r;
 }
 
@@ -674,9 +705,11 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		offset += part;
 	}
 	u64 stop = end >= node->size && s->subs == 1 ? ROUND_UP(end, cs) : ROUND_DOWN(end, cs);
-	struct change c = { .zero = true, .unmap = flags & BLK_REQ_MAY_UNMAP };
+	struct change c = { .zero = true,
+			    .unmap = flags & BLK_REQ_MAY_UNMAP,
+			    .why = flags & BLK_REQ_MAY_UNMAP ? DISCARD_REQUEST : DISCARD_NEVER };
 	if (s->version < 3)
-		c = (struct change){ .discard = true };
+		c = (struct change){ .why = DISCARD_REQUEST };
 	if (!r && offset < stop) {
 		r = change_clusters(node, offset, stop - offset, &c);
 		offset = stop;
@@ -686,9 +719,9 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return r;
 }
 
-int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full)
+int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full, enum qcow2_discard why)
 {
-	struct change c = { .discard = true, .full = full };
+	struct change c = { .full = full, .why = why };
 	return change_clusters(node, offset, len, &c);
 }
 
@@ -708,5 +741,5 @@ int qcow2_discard(struct blk_node *node, u64 offset, u64 len)
 	/* Version 2 cannot say "zero" over a backing file: then the data stays. */
 	if (s->version < 3 && (node->backing || node->backing_file))
 		return -ENOTSUP;
-	return qcow2_discard_range(node, offset, len, false);
+	return qcow2_discard_range(node, offset, len, false, DISCARD_REQUEST);
 }

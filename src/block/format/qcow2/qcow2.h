@@ -150,6 +150,8 @@ int qcow2_write_header(struct blk_node *node) MUST_CHECK;
 /* Reports corruption; fatal: marks the image, and nothing more will be done with it. Gives -EIO. */
 int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...) PRINTF(3, 4);
 int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
+/* Makes all metadata stable and says so. */
+int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;
 struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
 void qcow2_close(struct blk_node *node);
 
@@ -183,7 +185,7 @@ void qcow2_compressed_range(const struct qcow2 *s, u64 entry, u64 *ret_offset, u
 int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags);
 int qcow2_discard(struct blk_node *node, u64 offset, u64 len);
 /* full: entries become holes even where that shows the backing file. */
-int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full);
+int qcow2_discard_range(struct blk_node *node, u64 offset, u64 len, bool full, enum qcow2_discard why);
 
 /* ---- refcount.c ---- */
 int qcow2_refcount(struct blk_node *node, u64 cluster, u64 *ret) MUST_CHECK;
@@ -192,6 +194,8 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta,
 		       enum qcow2_discard discard) MUST_CHECK;
 /* n clusters in a row, refcount 1; *ret: file offset. */
 int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret) MUST_CHECK;
+/* At least one in a row, *n at most; *n: how many. */
+int qcow2_alloc_some(struct blk_node *node, u64 *n, u64 *ret) MUST_CHECK;
 /* At a given place, as many of n as are free there; *ret_n may be 0. */
 int qcow2_alloc_at(struct blk_node *node, u64 offset, u64 n, u64 *ret_n) MUST_CHECK;
 int qcow2_free(struct blk_node *node, u64 offset, u64 len, enum qcow2_discard discard);
@@ -212,7 +216,8 @@ int qcow2_flush_meta(struct blk_node *node) MUST_CHECK;
 
 /* ---- compress.c ---- */
 int qcow2_read(struct blk_node *node, const struct blk_extent *extent, u64 offset, struct iovs iov);
-int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len);
+int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret);
+int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t len);
 
 /* ---- snapshot.c ---- */
 struct err *qcow2_load_snapshots(struct blk_node *node) MUST_CHECK;
@@ -224,6 +229,9 @@ struct err *qcow2_snapshot_list(struct blk_node *node, struct blk_snapshot **ret
 struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const struct blk_snapshot *meta);
 struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name);
 struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name);
+/* The L1 table of a snapshot, in host byte order; the caller frees it. Refuses tables that cannot be. */
+struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *snapshot,
+			      void **ret) MUST_CHECK;
 struct err *qcow2_snapshot_load_tmp(struct blk_node *node, const char *id, const char *name);
 
 /* ---- check.c ---- */
@@ -236,6 +244,15 @@ int qcow2_store_bitmaps(struct blk_node *node) MUST_CHECK;
 int qcow2_each_bitmap_range(struct blk_node *node, int (*fn)(void *user, u64 offset, u64 len),
 			    void *user) MUST_CHECK;
 struct json *qcow2_bitmap_info(struct blk_node *node);
+
+/* ---- expand.c, refwidth.c ---- */
+/* Zero clusters of the disk and all snapshots become holes or zero bytes. */
+struct err *qcow2_expand_zeros(struct blk_node *node, void (*progress)(void *user, u64 done, u64 total),
+			       void *user) MUST_CHECK;
+/* Counts of 1 << order bits from now on. */
+struct err *qcow2_set_refcount_width(struct blk_node *node, u32 order,
+				     void (*progress)(void *user, u64 done, u64 total),
+				     void *user) MUST_CHECK;
 
 /* ---- create.c, resize.c, amend.c ---- */
 struct err *qcow2_create(struct blk_create *c);

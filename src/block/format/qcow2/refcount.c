@@ -301,7 +301,7 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, en
 		return 0;
 	u64 from = offset >> s->cluster_bits, to = (offset + len - 1) >> s->cluster_bits, i;
 	int r = 0;
-	for (i = from; i <= to && !r; i++) {
+	for (i = from; i <= to; i++) {
 		void *block;
 		u64 index, val;
 		r = ref_slice(node, i, &block, &index);
@@ -315,7 +315,7 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, en
 		if (r)
 			break;
 		val = block ? qcow2_get_ref(s, block, index) : 0;
-		if (delta > 0 ? val + delta > qcow2_max_ref(s) : val < (u64)-delta)
+		if (delta > 0 ? val > qcow2_max_ref(s) - delta : val < (u64)-delta)
 			r = -EINVAL;
 		if (!r && block) {
 			val += delta;
@@ -325,7 +325,9 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, en
 		}
 		if (block)
 			cache_put(s->refs, block);
-		if (!r && val == 0)
+		if (r)
+			break;
+		if (val == 0)
 			now_free(node, i, discard);
 	}
 	if (r && i > from && delta > 0) { /* what was added is taken back */
@@ -567,12 +569,11 @@ static int alloc_long(struct blk_node *node, u64 n, u64 *ret)
 	return 0;
 }
 
-int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret)
+/* partly: *want may become less, rather than leaving a gap where the counted part of the file ends. */
+static int alloc_run(struct blk_node *node, u64 *want, bool partly, u64 *ret)
 {
 	struct qcow2 *s = node->state;
-	if (n >= s->block_entries)
-		return alloc_long(node, n, ret);
-	u64 cluster = s->free_hint, run = 0;
+	u64 n = *want, cluster = s->free_hint, run = 0;
 	int r = skip_used(node, &cluster);
 	bool first = true;
 	while (!r) {
@@ -603,15 +604,33 @@ int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret)
 	/* The run may reach into ranges without a block; those blocks take a cluster of it: then look again. */
 	for (u64 i = cluster / s->block_entries; i <= (cluster + n - 1) / s->block_entries; i++)
 		if (i >= s->reftable_size || !(s->reftable[i] & ~0x1ffull)) {
+			if (partly && i * s->block_entries > cluster) {
+				n = i * s->block_entries - cluster;
+				break;
+			}
 			r = alloc_block(node, MAX(i * s->block_entries, cluster));
-			return r ? r : qcow2_alloc(node, n, ret);
+			return r ? r : alloc_run(node, want, partly, ret);
 		}
 	if ((r = take(node, cluster, n)))
 		return r;
 	if (cluster == s->free_hint)
 		s->free_hint = cluster + n;
+	*want = n;
 	*ret = cluster << s->cluster_bits;
 	return 0;
+}
+
+int qcow2_alloc(struct blk_node *node, u64 n, u64 *ret)
+{
+	struct qcow2 *s = node->state;
+	return n >= s->block_entries ? alloc_long(node, n, ret) : alloc_run(node, &n, false, ret);
+}
+
+int qcow2_alloc_some(struct blk_node *node, u64 *n, u64 *ret)
+{
+	struct qcow2 *s = node->state;
+	*n = MIN(*n, MAX(s->block_entries / 2, 1ull));
+	return alloc_run(node, n, true, ret);
 }
 
 int qcow2_alloc_at(struct blk_node *node, u64 offset, u64 n, u64 *ret_n)

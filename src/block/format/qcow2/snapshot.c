@@ -310,6 +310,43 @@ static struct err *check_l1(struct qcow2 *s, const struct qcow2_snapshot *sn)
 	return NULL;
 }
 
+/* The text alone, without the errno: users know it so. */
+static struct err *plainly(struct err *e, const struct qcow2_snapshot *sn)
+{
+	err_free(e);
+	return err_new(ERR_CORRUPT, "%s",
+		       sn->l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
+						      : "Snapshot L1 table offset invalid");
+}
+
+struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *sn, void **ret)
+{
+	struct err *e = check_l1(node->state, sn);
+	if (e)
+		return plainly(e, sn);
+	e = blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", ret);
+	u64 *l1 = *ret;
+	for (u32 i = 0; i < sn->l1_size && !e; i++)
+		l1[i] = ld_be64(l1 + i);
+	return e;
+}
+
+/*
+ * Between the steps of a snapshot operation the COPIED flags do not fit the counts. Version 3 marks the image, so that it is put right
+ * when it is opened after an end in between; with version 2 `check` reports the flags.
+ */
+static int begin_steps(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	return s->version < 3 ? 0 : qcow2_mark_dirty(node);
+}
+
+static int end_steps(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	return s->lazy ? 0 : qcow2_mark_clean(node);
+}
+
 /* A copy of the active L1 table in new clusters. */
 static int copy_l1(struct blk_node *node, u64 *ret)
 {
@@ -351,6 +388,8 @@ struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const
 	if (!r)
 		r = copy_l1(node, &sn.l1_offset);
 	if (!r)
+		r = begin_steps(node);
+	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 1);
 	if (r)
 		return err_errno(-r, "Could not count the clusters of the snapshot");
@@ -370,7 +409,8 @@ struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const
 		return err_errno(-r, "Could not write the snapshot table");
 	}
 	qcow2_meta_set(s, sn.l1_offset, (u64)sn.l1_size * 8);
-	return NULL;
+	r = end_steps(node);
+	return r ? err_errno(-r, "Could not flush the snapshot") : NULL;
 }
 
 struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
@@ -381,14 +421,8 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 		return err_errno(ENOENT, "Can't find the snapshot");
 	struct qcow2_snapshot sn = s->snapshots[i];
 	struct err *e = check_l1(s, &sn);
-	if (e) { /* the text alone: callers of the peer know it */
-		struct err *plain =
-		    err_new(ERR_CORRUPT, "%s",
-			    sn.l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
-							  : "Snapshot L1 table offset invalid");
-		err_free(e);
-		return plain;
-	}
+	if (e)
+		return plainly(e, &sn);
 	memmove(s->snapshots + i, s->snapshots + i + 1, (s->n_snapshots - i - 1) * sizeof(sn));
 	s->n_snapshots--;
 	int r = qcow2_write_snapshots(node);
@@ -398,11 +432,15 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 		s->n_snapshots++;
 		return err_errno(-r, "Failed to remove snapshot from snapshot list");
 	}
-	r = qcow2_update_refs(node, sn.l1_offset, sn.l1_size, -1);
+	r = begin_steps(node);
+	if (!r)
+		r = qcow2_update_refs(node, sn.l1_offset, sn.l1_size, -1);
 	if (!r)
 		r = qcow2_refcount_add(node, sn.l1_offset, (u64)sn.l1_size * 8, -1, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
+	if (!r)
+		r = end_steps(node);
 	free(sn.id);
 	free(sn.name);
 	free(sn.unknown);
@@ -415,6 +453,10 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 	int i = find_any(s, id_or_name);
 	if (i < 0)
 		return err_errno(ENOENT, "Can't find the snapshot");
+	/* They would not know what changes. */
+	if (node->dirty)
+		return err_hint(err_new(ERR_BUSY, "Device has active dirty bitmaps"),
+				"Remove them first: they cannot follow a disk that goes back in time.");
 	struct qcow2_snapshot *sn = &s->snapshots[i];
 	struct err *e = check_l1(s, sn);
 	if (e)
@@ -430,6 +472,8 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		r = -ENOMEM;
 	if (!r)
 		r = blk_pread(node->file, sn->l1_offset, l1, (size_t)sn->l1_size * 8);
+	if (!r)
+		r = begin_steps(node);
 	if (!r)
 		r = qcow2_update_refs(node, sn->l1_offset, sn->l1_size, 1);
 	if (!r)
@@ -449,6 +493,8 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		qcow2_free(node, copy, (u64)s->l1_size * 8, DISCARD_NEVER);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
+	if (!r)
+		r = end_steps(node);
 	free(s->is_meta);
 	s->is_meta = NULL;
 	return r ? err_errno(-r, "Failed to load snapshot") : NULL;
@@ -463,24 +509,14 @@ struct err *qcow2_snapshot_load_tmp(struct blk_node *node, const char *id, const
 	if (i < 0)
 		return err_new(ERR_NOT_FOUND, "Can't find snapshot");
 	struct qcow2_snapshot *sn = &s->snapshots[i];
-	struct err *e = check_l1(s, sn);
-	if (e) {
-		struct err *plain =
-		    err_new(ERR_CORRUPT, "%s",
-			    sn->l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
-							   : "Snapshot L1 table offset invalid");
-		err_free(e);
-		return plain;
-	}
-	void *buf;
-	if ((e = blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &buf)))
+	void *l1;
+	struct err *e = qcow2_snapshot_l1(node, sn, &l1);
+	if (e)
 		return e;
 	free(s->l1);
-	s->l1 = buf;
+	s->l1 = l1;
 	s->l1_size = sn->l1_size;
 	s->l1_offset = sn->l1_offset;
-	for (u32 k = 0; k < s->l1_size; k++)
-		s->l1[k] = ld_be64(s->l1 + k);
 	node->size = ROUND_UP(sn->disk_size, 512ull);
 	return NULL;
 }

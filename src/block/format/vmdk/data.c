@@ -1,7 +1,7 @@
 /* VMDK: where the bytes are, room for new ones, compressed grains. */
 #include "block/format/vmdk/vmdk.h"
+#include "block/format/compress.h"
 #include <errno.h>
-#include <zlib.h>
 
 enum { MARKER = 12 };
 
@@ -106,8 +106,7 @@ int vmdk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
 static int unpack(struct blk_node *node, struct vmdk_extent *e, u64 at)
 {
 	struct vmdk *s = node->state;
-	u32 max = compressBound(e->grain) + MARKER + 512, size = e->grain;
-	uLongf got = e->grain;
+	u32 max = zlib_bound(e->grain) + MARKER + 512, size = e->grain;
 	if (!s->packed && !(s->packed = try_alloc(max)))
 		return -ENOMEM;
 	if (!s->unpacked && !(s->unpacked = try_alloc(e->grain)))
@@ -125,9 +124,11 @@ static int unpack(struct blk_node *node, struct vmdk_extent *e, u64 at)
 		if (!size || size > max - MARKER)
 			return -EINVAL;
 	}
-	r = uncompress(s->unpacked, &got, s->packed + (e->markers ? MARKER : 0), size);
+	int got = zlib_expand(s->packed + (e->markers ? MARKER : 0), size, s->unpacked, e->grain);
 	/* Without markers the length is not known: what lies behind the stream does not count. */
-	if (r != Z_OK && !(r == Z_BUF_ERROR && !e->markers && got == e->grain))
+	if (got == -ENOSPC && !e->markers)
+		got = e->grain;
+	if (got < 0)
 		return -EINVAL;
 	memset(s->unpacked + got, 0, e->grain - got);
 	s->unpacked_of = e;
@@ -155,34 +156,45 @@ int vmdk_read(struct blk_node *node, const struct blk_extent *x, u64 offset, str
 	return r;
 }
 
-int vmdk_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len)
+/* Marker and stream, padded to sectors. The last grain of an extent is packed no longer than it is. */
+int vmdk_pack(struct blk_node *node, u64 offset, const void *buf, void **ret)
 {
 	struct vmdk_extent *e = extent_of(node, offset);
 	u64 in = offset - e->start;
+	u8 *out;
 	if (!e->compressed)
 		return -ENOTSUP;
-	if (in & (e->grain - 1) || len > e->grain || (len < e->grain && in + len < e->size))
+	if (in & (e->grain - 1))
 		return -EINVAL;
-	uLongf size = compressBound(len);
-	size_t room = ROUND_UP(MARKER + size, 512);
-	AUTO(free_ptr) u8 *out = try_alloc(room);
-	if (!out)
+	int size = zlib_shrink(buf, MIN(e->size - in, (u64)e->grain), MARKER, &out);
+	if (size < 0)
+		return size;
+	size_t bytes = ROUND_UP((size_t)MARKER + size, 512ul);
+	u8 *padded = realloc(out, bytes);
+	if (!padded) {
+		free(out);
 		return -ENOMEM;
+	}
+	memset(padded + MARKER + size, 0, bytes - MARKER - size);
+	st_le64(padded, in / 512);
+	st_le32(padded + 8, size);
+	*ret = padded;
+	return bytes;
+}
+
+int vmdk_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t bytes)
+{
+	struct vmdk_extent *e = extent_of(node, offset);
 	int r = vmdk_begin_writing(node);
 	if (r)
 		return r;
-	if (compress2(out + MARKER, &size, buf, len, Z_DEFAULT_COMPRESSION) != Z_OK)
-		return -EIO;
-	st_le64(out, in / 512);
-	st_le32(out + 8, size);
-	u64 at = e->next, bytes = ROUND_UP(MARKER + size, 512ul);
+	u64 at = e->next;
 	if ((at + bytes) / 512 > UINT32_MAX)
 		return -ENOSPC;
-	memset(out + MARKER + size, 0, bytes - MARKER - size);
 	e->next += bytes;
-	r = e->markers ? blk_pwrite(e->file, at, out, bytes)
-		       : blk_pwrite(e->file, at, out + MARKER, bytes - MARKER);
-	return r ? r : vmdk_set_entries(e, in / e->grain, 1, at / 512, 0);
+	u32 skip = e->markers ? 0 : MARKER;
+	r = blk_pwrite(e->file, at, (const u8 *)packed + skip, bytes - skip);
+	return r ? r : vmdk_set_entries(e, (offset - e->start) / e->grain, 1, at / 512, 0);
 }
 
 /* ---- writing ---- */

@@ -310,6 +310,7 @@ BLK_DRIVER(vmdk) = {
 	.commit = vmdk_commit,
 	.abandon = vmdk_abandon,
 	.zero = vmdk_zero,
+	.pack = vmdk_pack,
 	.write_compressed = vmdk_write_compressed,
 	.flush = flush_vmdk,
 	.info = info_vmdk,

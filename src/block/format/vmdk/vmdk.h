@@ -86,7 +86,8 @@ int vmdk_place(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret
 int vmdk_commit(struct blk_node *node, const struct blk_place *p);
 void vmdk_abandon(struct blk_node *node, const struct blk_place *p);
 int vmdk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags);
-int vmdk_write_compressed(struct blk_node *node, u64 offset, const void *buf, size_t len);
+int vmdk_pack(struct blk_node *node, u64 offset, const void *buf, void **ret);
+int vmdk_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t bytes);
 
 /* ---- create.c ---- */
 struct err *vmdk_create(struct blk_create *c);

@@ -4,7 +4,6 @@
 
 static void say(void *user UNUSED, const char *line)
 {
-	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 }
 

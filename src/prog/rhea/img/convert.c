@@ -165,12 +165,17 @@ static u64 run_of(u64 step, const u8 *buf, u64 at, u64 len, bool *ret_zero)
 	return n;
 }
 
-/* Runs of a piece, found by a worker. */
+/* Runs of a piece that are all zero, or hold data. */
 struct runs {
 	u64 step, at, len;
 	const u8 *buf;
 	unsigned n;
-	u64 run[BUF / UNIT + 1]; /* lengths; bit 63: zero */
+	struct run {
+		u64 len;
+		bool zero;
+		struct iovec vec;
+		struct blk_packed *packed; /* of a run of data, for a compressed target */
+	} run[BUF / UNIT + 1];
 };
 
 static int find_runs(void *arg)
@@ -178,10 +183,10 @@ static int find_runs(void *arg)
 	struct runs *s = arg;
 	s->n = 0;
 	for (u64 n = 0; n < s->len;) {
-		bool zero;
-		u64 part = run_of(s->step, s->buf + n, s->at + n, s->len - n, &zero);
-		s->run[s->n++] = part | (zero ? BIT(63) : 0);
-		n += part;
+		struct run *r = &s->run[s->n++];
+		r->len = run_of(s->step, s->buf + n, s->at + n, s->len - n, &r->zero);
+		r->packed = NULL;
+		n += r->len;
 	}
 	return 0;
 }
@@ -196,44 +201,55 @@ static int write_zeros(struct convert *c, u64 at, u64 len)
 	return r;
 }
 
-static int write_data(struct convert *c, u64 at, const u8 *buf, u64 len, u32 flags)
+/* The runs of data, before their turn to be written comes. */
+static int pack_runs(struct convert *c, struct runs *s)
 {
-	struct iovec v;
-	int r = blk_pwritev(c->dst, at, iovs_one(&v, buf, len), flags);
+	int r = 0;
+	u64 at = 0;
+	for (unsigned i = 0; i < s->n && !r; i++) {
+		struct run *run = &s->run[i];
+		if (!run->zero)
+			r = blk_pack(c->dst, s->at + at, iovs_one(&run->vec, s->buf + at, run->len),
+				     &run->packed);
+		at += run->len;
+	}
+	if (r)
+		img_error("error while compressing at byte %llu: %s", (unsigned long long)(s->at + at),
+			  strerror(-r));
+	return r;
+}
+
+static void drop_packed(struct runs *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		blk_packed_free(s->run[i].packed);
+	s->n = 0;
+}
+
+static int write_data(struct convert *c, u64 at, const u8 *buf, struct run *run)
+{
+	struct blk_packed *packed = run->packed;
+	run->packed = NULL;
+	int r = packed ? blk_write_packed(packed, 0)
+		       : blk_pwritev(c->dst, at, iovs_one(&run->vec, buf, run->len), 0);
 	if (r)
 		img_error("error while writing at byte %llu: %s", (unsigned long long)at, strerror(-r));
 	return r;
 }
 
-static int write_compressed(struct convert *c, u64 at, const u8 *buf, u64 len)
-{
-	for (u64 n = 0; n < len;) {
-		u64 part = MIN(len - n, c->compress_unit);
-		int r = is_zero(buf + n, part) ? write_zeros(c, at + n, part)
-					       : write_data(c, at + n, buf + n, part, BLK_REQ_COMPRESSED);
-		if (r)
-			return r;
-		n += part;
-	}
-	return 0;
-}
-
-static int write_piece(struct convert *c, const struct piece *p, const u8 *buf, const struct runs *runs)
+static int write_piece(struct convert *c, const struct piece *p, const u8 *buf, struct runs *runs)
 {
 	if (p->kind == K_BACKING)
 		return 0;
 	if (p->kind == K_ZERO)
 		return write_zeros(c, p->at, p->len);
-	if (c->compressed)
-		return write_compressed(c, p->at, buf, p->len);
 	u64 at = p->at;
 	for (unsigned i = 0; i < runs->n; i++) {
-		u64 len = runs->run[i] & BITS(63);
-		int r = runs->run[i] >> 63 ? write_zeros(c, at, len)
-					   : write_data(c, at, buf + (at - p->at), len, 0);
+		struct run *run = &runs->run[i];
+		int r = run->zero ? write_zeros(c, at, run->len) : write_data(c, at, buf + (at - p->at), run);
 		if (r)
 			return r;
-		at += len;
+		at += run->len;
 	}
 	return 0;
 }
@@ -285,12 +301,14 @@ static void worker(void *arg)
 		int r = c->copy_range && p.kind == K_DATA ? copy_piece(c, &p, &copied) : 0;
 		if (!r && p.kind == K_DATA && !copied)
 			r = read_piece(c, p.at, buf, p.len);
-		if (!r && p.kind == K_DATA && !copied && !c->compressed) {
-			runs->step = c->min_sparse;
+		if (!r && p.kind == K_DATA && !copied) {
+			runs->step = c->compressed ? c->compress_unit : c->min_sparse;
 			runs->at = p.at;
 			runs->len = p.len;
 			runs->buf = buf;
 			work_run(find_runs, runs);
+			if (c->compressed)
+				r = pack_runs(c, runs);
 		}
 		if (p.kind == K_DATA)
 			hold_back(c, p.len);
@@ -307,6 +325,7 @@ static void worker(void *arg)
 		}
 		co_wake_all(&c->turn);
 	}
+	drop_packed(runs);
 	free(buf);
 	c->active--;
 }
@@ -700,7 +719,7 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		c->target_has_backing = false;
 	c->target_zero = a->target_is_zero || (!a->no_create && !a->out_base && reads_zero(c->dst));
 	const char *prealloc = blk_opt_str(a->opts, "preallocation");
-	c->compress_unit = MAX(c->dst->granularity, c->dst->cluster);
+	c->compress_unit = blk_unit(c->dst);
 	if (c->compressed && c->compress_unit < UNIT)
 		c->compress_unit = 65536;
 	if (prealloc && strcmp(prealloc, "off") != 0 && !a->sparse_given)

@@ -78,11 +78,10 @@ struct json *img_image_info(struct blk_node *node)
 	if (info.encrypted)
 		json_set(j, "encrypted", json_bool(true));
 	if (node->backing_file) {
-		const char *base =
-		    node->filename && strncmp(node->filename, "json:", 5) != 0 ? node->filename : NULL;
-		AUTO(free_ptr) char *full = blk_path_join(base, node->backing_file);
-		json_set(j, "full-backing-filename",
-			 json_str(node->backing ? node->backing->filename : full));
+		AUTO(free_ptr) char *full = blk_path_beside(node, node->backing_file);
+		if (node->backing || full)
+			json_set(j, "full-backing-filename",
+				 json_str(node->backing ? node->backing->filename : full));
 		json_set(j, "backing-filename", json_str(node->backing_file));
 	}
 	json_set(j, "dirty-flag", json_bool(info.dirty));
@@ -237,7 +236,8 @@ static int info(struct img *m, int argc, char **argv)
 				img_error("Backing file '%s' creates an infinite loop.", name);
 				return 1;
 			}
-		struct blk_node *node = img_open_as(m, m->image_opts && first, name, next_fmt, BLK_NO_IO | BLK_NO_BACKING);
+		struct blk_node *node =
+		    img_open_as(m, m->image_opts && first, name, next_fmt, BLK_NO_IO | BLK_NO_BACKING);
 		if (!node)
 			return 1;
 		struct json *j = img_image_info(node);

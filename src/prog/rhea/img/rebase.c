@@ -37,6 +37,24 @@ static bool zeroed(struct blk_node *top, u64 at, u64 len)
 	return true;
 }
 
+/*
+ * How far the units from `at` on all differ, or are all the same; of those that differ, whether all lie within the
+ * old backing file, or all behind its end.
+ */
+static u64 run_of(const u8 *old, const u8 *now, u64 at, u64 len, u64 unit, u64 old_size, bool *ret_differs)
+{
+	u64 n = MIN(unit - at % unit, len);
+	*ret_differs = memcmp(old, now, n) != 0;
+	while (n < len) {
+		u64 part = MIN(unit, len - n);
+		if ((memcmp(old + n, now + n, part) != 0) != *ret_differs ||
+		    (at + n >= old_size) != (at >= old_size))
+			break;
+		n += part;
+	}
+	return n;
+}
+
 /* What shows through the image and differs below is written into the image. */
 static void do_rebase(void *arg)
 {
@@ -66,8 +84,10 @@ static void do_rebase(void *arg)
 			/* Runs of differing units of 64 KiB, at least: whole clusters mostly. */
 			u64 unit = MAX(b->top->granularity, b->compress ? 65536u : 512u);
 			for (u64 n = 0; n < len && !b->status;) {
-				u64 part = MIN(unit - (at + n) % unit, len - n);
-				if (memcmp(old + n, now + n, part) != 0) {
+				bool differs;
+				u64 part =
+				    run_of(old + n, now + n, at + n, len - n, unit, old_size, &differs);
+				if (differs) {
 					struct iovec v;
 					r = at + n >= old_size && zeroed(b->top, at + n, part)
 						? 0

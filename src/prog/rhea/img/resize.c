@@ -113,8 +113,11 @@ static int amend_image(struct blk_node *node, struct json *opts, bool force, boo
 		while (o->name && !(o->amend && strcmp(o->name, opts->keys[i]) == 0))
 			o++;
 		if (!o->name) {
+			const struct blk_opt *known = d->create_opts;
+			while (known->name && strcmp(known->name, opts->keys[i]) != 0)
+				known++;
 			img_error("Invalid parameter '%s'", opts->keys[i]);
-			if (d->create_opts)
+			if (known->name)
 				printf("This option is only supported for image creation\n");
 			return 1;
 		}

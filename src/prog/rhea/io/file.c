@@ -104,7 +104,6 @@ static int discard(struct io *io, int argc, char **argv)
 {
 	bool machine = false, quiet = false;
 	struct call d = { .io = io };
-	char size[64], rate[64];
 	int c;
 	while ((c = getopt(argc, argv, "Cq")) != -1) {
 		if (c == 'C')
@@ -126,17 +125,8 @@ static int discard(struct io *io, int argc, char **argv)
 		printf("discard failed: %s\n", strerror(-d.result));
 		return 1;
 	}
-	if (quiet)
-		return 0;
-	double s = MAX((loop_now() - start) / 1e9, 1e-9);
-	if (machine)
-		printf("%llu,%d,%d:%02d:%05.2f,%.3f,%.3f\n", (unsigned long long)d.len, 1, 0, 0, s, d.len / s,
-		       1 / s);
-	else
-		printf("discard %llu/%llu bytes at offset %lld\n%s, %d ops; %05.2f sec (%s/sec and %.4f "
-		       "ops/sec)\n",
-		       (unsigned long long)d.len, (unsigned long long)d.len, (long long)d.offset,
-		       io_size(d.len, size), 1, s, io_size(d.len / s, rate), 1 / s);
+	if (!quiet)
+		io_report("discard", d.offset, d.len, start, machine);
 	return 0;
 }
 
@@ -313,7 +303,9 @@ static int open_cmd(struct io *io, int argc, char **argv)
 		return 1;
 	}
 	int r = 1;
-	if (optind == argc - 1)
+	if (optind == argc - 1 && io->image_opts)
+		r = io_open(io, NULL, NULL, argv[optind], flags, snapshot);
+	else if (optind == argc - 1)
 		r = io_open(io, argv[optind], NULL, options, flags, snapshot);
 	else if (optind == argc && options)
 		r = io_open(io, NULL, NULL, options, flags, snapshot);

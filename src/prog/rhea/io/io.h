@@ -30,6 +30,8 @@ extern const struct io_cmd *const io_cmds[];
 bool io_number(const char *text, u64 *ret);
 /* "64 KiB", "1.500 MiB", "512 bytes": as the reports print sizes. buf: 64 bytes. */
 const char *io_size(double bytes, char *buf);
+/* "wrote 512/512 bytes at offset 0" and the rate since start (loop_now()); machine: as numbers between commas. */
+void io_report(const char *did, u64 offset, u64 len, i64 start, bool machine);
 int io_usage(const struct io_cmd *cmd);
 /* Opens; options: keyval text or NULL. Reports. */
 int io_open(struct io *io, const char *name, const char *fmt, const char *options, u32 flags, bool snapshot);

@@ -85,23 +85,20 @@ static void dump(const u8 *buf, u64 offset, u64 len)
 	}
 }
 
-static void print_report(const struct req *q)
+void io_report(const char *did, u64 offset, u64 len, i64 start, bool machine)
 {
-	double seconds = (loop_now() - q->start) / 1e9;
+	double seconds = MAX((loop_now() - start) / 1e9, 1e-9);
 	char size[64], rate[64];
-	if (seconds <= 0)
-		seconds = 1e-9;
-	io_size(q->len, size);
-	io_size(q->len / seconds, rate);
-	if (q->machine) {
-		printf("%llu,%d,%d:%02d:%05.2f,%.3f,%.3f\n", (unsigned long long)q->len, 1,
+	if (machine) {
+		printf("%llu,%d,%d:%02d:%05.2f,%.3f,%.3f\n", (unsigned long long)len, 1,
 		       (int)(seconds / 3600), (int)(seconds / 60) % 60, seconds - (int)(seconds / 60) * 60,
-		       q->len / seconds, 1 / seconds);
+		       len / seconds, 1 / seconds);
 		return;
 	}
-	printf("%s %llu/%llu bytes at offset %lld\n", q->write ? "wrote" : "read", (unsigned long long)q->len,
-	       (unsigned long long)q->len, (long long)q->offset);
-	printf("%s, %d ops; %05.2f sec (%s/sec and %.4f ops/sec)\n", size, 1, seconds, rate, 1 / seconds);
+	printf("%s %llu/%llu bytes at offset %lld\n", did, (unsigned long long)len, (unsigned long long)len,
+	       (long long)offset);
+	printf("%s, %d ops; %05.2f sec (%s/sec and %.4f ops/sec)\n", io_size(len, size), 1, seconds,
+	       io_size(len / seconds, rate), 1 / seconds);
 }
 
 static int issue(struct req *q)
@@ -141,7 +138,7 @@ static int finish(struct req *q)
 		return status;
 	if (q->verbose)
 		dump(q->buf, q->offset, q->len);
-	print_report(q);
+	io_report(q->write ? "wrote" : "read", q->offset, q->len, q->start, q->machine);
 	return status;
 }
 

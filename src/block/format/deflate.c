@@ -1,5 +1,5 @@
-/* Raw deflate streams (RFC 1951) with a window of 4 KiB, as qcow2 images hold them, by zlib. */
-#include "block/format/qcow2/compress.h"
+/* Raw deflate streams (RFC 1951) with a window of 4 KiB, as qcow and qcow2 images hold them, and zlib streams (RFC 1950), by zlib. */
+#include "block/format/compress.h"
 #include <errno.h>
 #include <zlib.h>
 
@@ -38,4 +38,30 @@ int deflate_expand(const void *in, size_t in_len, void *out, size_t out_len)
 	bool full = s.avail_out == 0;
 	inflateEnd(&s);
 	return (r == Z_STREAM_END || r == Z_BUF_ERROR) && full ? 0 : -EIO;
+}
+
+size_t zlib_bound(size_t in_len)
+{
+	return compressBound(in_len);
+}
+
+int zlib_shrink(const void *in, size_t in_len, size_t front, u8 **ret)
+{
+	uLongf len = compressBound(in_len);
+	u8 *out = try_alloc(front + len);
+	if (!out || compress2(out + front, &len, in, in_len, Z_DEFAULT_COMPRESSION) != Z_OK) {
+		free(out);
+		return -ENOMEM;
+	}
+	*ret = out;
+	return len;
+}
+
+int zlib_expand(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	uLongf got = out_len;
+	int r = uncompress(out, &got, in, in_len);
+	if (r == Z_OK)
+		return got;
+	return r == Z_BUF_ERROR && got == out_len ? -ENOSPC : -EIO;
 }

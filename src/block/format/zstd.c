@@ -1,6 +1,6 @@
 /* zstd frames, by libzstd. */
 //needs: zstd
-#include "block/format/qcow2/compress.h"
+#include "block/format/compress.h"
 #include <errno.h>
 #include <zstd.h>
 
