@@ -301,8 +301,9 @@ struct blk_driver {
 	/* All kinds. zero and discard: whole granules; -ENOTSUP lets the core write zeros, or forget the discard. */
 	int (*zero)(struct blk_node *node, u64 offset, u64 len, u32 flags);
 	int (*discard)(struct blk_node *node, u64 offset, u64 len);
-	int (*flush)(
-	    struct blk_node *node); /* metadata to the children; the core flushes the children after it */
+	/* Metadata to the children; the core flushes the children after it, unless flush does so itself. */
+	int (*flush)(struct blk_node *node);
+	bool flushes_children;
 	struct err *(*truncate)(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 				bool zero);
 	u64 (*disk_size)(
@@ -396,11 +397,14 @@ static inline void blk_event(struct blk_node *file, const char *name)
 }
 
 /*
- * For a format's open: opens child `name` from the options below `name.` (or a node-name, or filename). Transport
- * children only (protocol) unless format is wanted. optional: *ret is NULL when options say nothing.
+ * For a driver's open: opens child `name` from the options below `name.` (or a node-name, or filename). What names no driver
+ * is a transport. optional: *ret is NULL when options say nothing.
  */
 struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
 			   u32 flags, bool optional, struct blk_node **ret) MUST_CHECK;
+/* The same; the format of what names no driver is probed. */
+struct err *blk_open_format_child(struct blk_node *node, struct json *opts, const char *name,
+				  const char *filename, u32 flags, struct blk_node **ret) MUST_CHECK;
 
 /* The format's own extra files (extents of an image of several): created anew. */
 struct err *blk_create_file(struct blk_graph *graph, const char *filename, u64 size,
