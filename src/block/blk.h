@@ -366,6 +366,7 @@ struct blk_node {
 	u32 granularity, cluster;
 	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
 	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
+	bool encoded; /* data passes the driver's decode and encode */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;

@@ -128,7 +128,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		struct blk_extent x;
 		u64 at = offset + done;
 		size_t left = iov.len - done;
-		if (node->driver->decode)
+		if (node->encoded)
 			left = MIN(left, (size_t)BOUNCE);
 		int r = node->driver->map(node, at, left, &x);
 		if (r)
@@ -138,7 +138,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		switch (x.where) {
 		case BLK_DATA:
 			blk_event(x.file, "read_aio");
-			r = node->driver->decode ? read_decoded(node, at, &x, part)
+			r = node->encoded ? read_decoded(node, at, &x, part)
 						 : blk_preadv(x.file, x.offset, part, 0);
 			break;
 		case BLK_ZERO:
@@ -497,6 +497,7 @@ int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len
 		if (r)
 			return r;
 		status_of(&x, ret);
+		ret->has_offset &= !node->encoded; /* nobody can use what lies there */
 		ret->depth = depth;
 		if (x.where != BLK_HOLE)
 			return 0;

@@ -116,7 +116,7 @@ int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *buf, s
 	struct qcow2 *s = node->state;
 	if (s->dead)
 		return -ENOMEDIUM;
-	if (s->data_file)
+	if (s->data_file || s->crypt) /* compressed clusters would lie there in the clear */
 		return -ENOTSUP;
 	AUTO(free_ptr) u8 *whole = NULL;
 	if (len < s->cluster_size) { /* the end of the disk */
