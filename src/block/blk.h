@@ -208,6 +208,9 @@ struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CH
 
 /* ---- results ---- */
 
+/* Bytes the node takes on the host; ~0: unknown. */
+u64 blk_disk_size(struct blk_node *node);
+
 struct blk_check {
 	u64 corruptions, leaks, check_errors; /* found */
 	u64 corruptions_fixed, leaks_fixed;
@@ -322,6 +325,8 @@ struct blk_driver {
 	struct err *(*set_backing)(struct blk_node *node, const char *file, const char *fmt);
 	/* Drops all that the layer holds: it reads as its backing file again. NULL: the core discards. */
 	int (*make_empty)(struct blk_node *node);
+	/* Gives the host the room in the file back that nothing refers to. NULL: there is none. */
+	int (*release)(struct blk_node *node);
 	struct err *(*snapshot_list)(struct blk_node *node, struct blk_snapshot **ret, size_t *ret_n);
 	struct err *(*snapshot_create)(struct blk_node *node, const char *name,
 				       const struct blk_snapshot *meta);

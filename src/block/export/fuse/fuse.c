@@ -81,10 +81,7 @@ static void init(void *arg, struct fuse_conn_info *conn)
 
 static struct stat attributes(struct fuse_export *x)
 {
-	u64 (*disk_size)(struct blk_node *) = x->node->driver->disk_size;
-	u64 size = blk_size(x->node), taken = disk_size ? disk_size(x->node) : ~0ull;
-	if (taken == ~0ull && x->node->file && x->node->file->driver->disk_size)
-		taken = x->node->file->driver->disk_size(x->node->file);
+	u64 size = blk_size(x->node), taken = blk_disk_size(x->node);
 	return (struct stat){
 		.st_ino = FUSE_ROOT_ID,
 		.st_mode = x->mode,

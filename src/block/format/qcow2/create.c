@@ -337,8 +337,7 @@ static int drop_l1_tail(struct blk_node *node, u64 keep)
 	return r;
 }
 
-/* The file ends behind the last cluster in use. */
-static struct err *cut_file(struct blk_node *node)
+struct err *qcow2_cut_file(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	u64 last = (node->file->size + s->cluster_size - 1) >> s->cluster_bits, count = 0;
@@ -373,7 +372,7 @@ static struct err *shrink(struct blk_node *node, u64 size)
 	if ((r = drop_l1_tail(node, keep)))
 		return err_errno(-r, "Failed to reduce the number of L2 tables");
 	struct err *e = s->data_file ? blk_truncate(s->data, size, false, BLK_PREALLOC_OFF, false) : NULL;
-	return e ? e : cut_file(node);
+	return e ? e : qcow2_cut_file(node);
 }
 
 struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, enum blk_prealloc mode,
@@ -428,7 +427,7 @@ int qcow2_make_empty(struct blk_node *node)
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);
 	if (!r) {
-		struct err *e = s->data_file ? NULL : cut_file(node);
+		struct err *e = s->data_file ? NULL : qcow2_cut_file(node);
 		err_free(e);
 	}
 	return r;

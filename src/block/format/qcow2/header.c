@@ -808,6 +808,7 @@ BLK_DRIVER(qcow2) = {
 	.amend = qcow2_amend,
 	.set_backing = qcow2_set_backing,
 	.make_empty = qcow2_make_empty,
+	.release = qcow2_release,
 	.snapshot_list = qcow2_snapshot_list,
 	.snapshot_create = qcow2_snapshot_create,
 	.snapshot_apply = qcow2_snapshot_apply,

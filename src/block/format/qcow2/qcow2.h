@@ -258,6 +258,9 @@ struct err *qcow2_measure(const struct json *opts, struct blk_node *src, u64 siz
 struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			   bool zero);
 struct err *qcow2_preallocate(struct blk_node *node, u64 from, u64 to, enum blk_prealloc mode) MUST_CHECK;
+/* The file ends behind the last cluster in use. */
+struct err *qcow2_cut_file(struct blk_node *node) MUST_CHECK;
+int qcow2_release(struct blk_node *node);
 struct err *qcow2_set_backing(struct blk_node *node, const char *file, const char *fmt);
 struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool force,
 			void (*progress)(void *user, u64 done, u64 total), void *user);
