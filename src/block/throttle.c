@@ -60,26 +60,12 @@ static struct err *take_bucket(struct json *limits, const char *name, struct buc
 	return NULL;
 }
 
-static bool both(const struct bucket *total, u64 (*of)(const struct bucket *))
-{
-	return of(&total[0]) && (of(&total[1]) || of(&total[2]));
-}
-
-static u64 avg_of(const struct bucket *b)
-{
-	return b->avg;
-}
-
-static u64 max_of(const struct bucket *b)
-{
-	return b->max;
-}
-
 static struct err *check(const struct throttle *t)
 {
 	const struct bucket *b = t->buckets;
-	for (unsigned i = 0; i < BUCKETS; i += IOPS_TOTAL)
-		if (both(b + i, avg_of) || both(b + i, max_of))
+	for (const struct bucket *total = b; total < b + BUCKETS; total += IOPS_TOTAL)
+		if ((total[0].avg && (total[1].avg || total[2].avg)) ||
+		    (total[0].max && (total[1].max || total[2].max)))
 			return err_new(ERR_INVALID, "bps/iops/max total values and read/write values cannot "
 						    "be used at the same time");
 	if (t->iops_size && !b[IOPS_TOTAL].avg && !b[IOPS_READ].avg && !b[IOPS_WRITE].avg)

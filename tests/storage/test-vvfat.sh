@@ -21,28 +21,28 @@ refuses "Could not read directory nosuch" qemu-img info fat:nosuch && refuses "r
 ok $? "what cannot be is refused"
 if ! command -v mcopy >/dev/null || ! command -v fsck.vfat >/dev/null; then skip "contents" "mtools and dosfstools are not installed"; exit $bad; fi
 
-for kind in "" 12: 16: 32: floppy: floppy:12:; do
-	at=32256; case $kind in floppy*) at=0 ;; esac
-	rm -rf out raw; mkdir out
-	qemu-img convert -f raw -O raw "fat:${kind}src" raw && tail -c +$((at + 1)) raw >volume && fsck.vfat -n volume >fsck.log 2>&1 || sed 's/^/# /' fsck.log
-	fsck.vfat -n volume >/dev/null 2>&1; ok $? "fat:$kind fsck finds nothing"
-	mcopy -i volume -s -n ::/ out 2>/dev/null; diff -r --no-dereference --exclude=link src out >diff.log || sed 's/^/# /' diff.log
-	diff -r --no-dereference --exclude=link src out >/dev/null; ok $? "fat:$kind every file is there"
+place() { case $1 in floppy*) echo 0 ;; *) echo 32256 ;; esac; } # of the volume on the disk
+for kind in "" 12: 32: floppy: floppy:12:; do
+	at=$(place "$kind"); rm -rf out raw volume; mkdir out
+	qemu-img convert -f raw -O raw "fat:${kind}src" raw && dd if=raw of=volume bs=32256 skip=$((at / 32256)) conv=sparse status=none && fsck.vfat -n volume >fsck.log 2>&1
+	ok $? "fat:$kind fsck finds nothing"
+	mcopy -i "raw@@$at" -s -n ::/ out 2>/dev/null; diff -r --no-dereference --exclude=link src out >diff.log || { sed 's/^/# /' diff.log; false; }
+	ok $? "fat:$kind every file is there"
 done
 
-# A guest at work: mtools change a copy of the volume, which is then written back.
-edit() { # kind, then a function that changes `volume`
-	local at=32256; case $1 in floppy*) at=0 ;; esac
-	qemu-img convert -f raw -O raw "fat:$1work" raw && tail -c +$((at + 1)) raw >volume && $2 && dd if=volume of=raw bs=512 seek=$((at / 512)) conv=notrunc status=none &&
-		qemu-img convert -n -S 0 -f raw -O raw raw "fat:rw:$1work" && rm -rf out && mkdir out && mcopy -i volume -s -n ::/ out && diff -r --no-dereference --exclude=link out work
+# A guest at work: mtools change a copy of the disk, which is then written back.
+edit() { # kind, then a function that changes the volume
+	volume=raw@@$(place "$1")
+	qemu-img convert -f raw -O raw "fat:$1work" raw && $2 && qemu-img convert -n -f raw -O raw raw "fat:rw:$1work" &&
+		rm -rf out && mkdir out && mcopy -i "$volume" -s -n ::/ out && diff -r --no-dereference --exclude=link out work
 }
 work() {
-	echo changed >new && mcopy -o -i volume new ::/HELLO.TXT && mdel -i volume ::/empty && mmd -i volume "::/made here" &&
-		mcopy -i volume raw_file "::/made here/a new file.bin" && mren -i volume ::/sub/data "::/sub/other name.bin" && mdeltree -i volume "::/A folder with a long name" &&
-		mmove -i volume "::/sub/deeper/x" "::/moved up"
+	echo changed >new && mcopy -o -i "$volume" new ::/HELLO.TXT && mdel -i "$volume" ::/empty && mmd -i "$volume" "::/made here" &&
+		mcopy -i "$volume" raw_file "::/made here/a new file.bin" && mren -i "$volume" ::/sub/data "::/sub/other name.bin" && mdeltree -i "$volume" "::/A folder with a long name" &&
+		mmove -i "$volume" "::/sub/deeper/x" "::/moved up"
 }
 head -c 100000 /dev/urandom >raw_file
-for kind in "" 32: floppy:; do
+for kind in 12: 32: floppy:; do
 	rm -rf work; cp -a src work; chmod 600 work/HELLO.TXT; touch -d 2020-01-01 "work/a file with a long name.bin"
 	edit "$kind" work >log 2>&1 || sed 's/^/# /' log
 	[ "$(cat work/HELLO.TXT)" = changed ] && [ ! -e work/empty ] && cmp -s raw_file "work/made here/a new file.bin" && cmp -s src/sub/data "work/sub/other name.bin" && [ "$(cat "work/moved up")" = deep ] &&
@@ -52,12 +52,12 @@ for kind in "" 32: floppy:; do
 done
 rm -rf work; cp -a src work; before=$(stat -c %i:%Y "work/a file with a long name.bin")
 same() { true; }
-edit "" same >/dev/null 2>&1; diff -r --no-dereference src work >/dev/null; ok $? "writing the same again changes nothing"
-qemu-io -f raw -c 'write -q -P 5 32k 512' fat:rw:work >log 2>&1; grep -q "middle of a change" log && diff -r --no-dereference src work >/dev/null
+edit 12: same >/dev/null 2>&1; diff -r --no-dereference src work >/dev/null; ok $? "writing the same again changes nothing"
+qemu-io -f raw -c 'write -q -P 5 32k 512' fat:rw:12:work >log 2>&1; grep -q "middle of a change" log && diff -r --no-dereference src work >/dev/null
 ok $? "a file system that makes no sense changes nothing"
 
 # A link in the folder is no way out of it.
 mkdir outside; rm -rf work; mkdir work; ln -s "$dir/outside" work/out
-evil() { mmd -i volume ::/out && echo bad >bad && mcopy -i volume bad ::/out/bad; }
-edit "" evil >/dev/null 2>&1; [ -z "$(ls outside)" ]; ok $? "symbolic links are not followed"
+evil() { mmd -i "$volume" ::/out && echo bad >bad && mcopy -i "$volume" bad ::/out/bad; }
+edit 12: evil >/dev/null 2>&1; [ -z "$(ls outside)" ]; ok $? "symbolic links are not followed"
 exit $bad
