@@ -8,6 +8,8 @@
 #include "block/object.h"
 #include <errno.h>
 
+#ifdef HAVE_GNUTLS
+
 static const char *const names[] = { "none", "aes", "luks" }; /* by method number of the header */
 
 struct qcow2_crypt {
@@ -19,8 +21,6 @@ static struct err *need_secret(void)
 {
 	return err_new(ERR_INVALID, "Parameter 'encrypt.key-secret' is required for cipher");
 }
-
-#ifdef HAVE_GNUTLS
 
 enum { AES_KEY = 16 };
 
