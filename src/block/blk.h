@@ -219,6 +219,9 @@ struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CH
 
 /* ---- results ---- */
 
+/* Bytes the node takes on the host; ~0: unknown. */
+u64 blk_disk_size(struct blk_node *node);
+
 struct blk_check {
 	u64 corruptions, leaks, check_errors; /* found */
 	u64 corruptions_fixed, leaks_fixed;
@@ -318,8 +321,9 @@ struct blk_driver {
 	/* All kinds. zero and discard: whole granules; -ENOTSUP lets the core write zeros, or forget the discard. */
 	int (*zero)(struct blk_node *node, u64 offset, u64 len, u32 flags);
 	int (*discard)(struct blk_node *node, u64 offset, u64 len);
-	int (*flush)(
-	    struct blk_node *node); /* metadata to the children; the core flushes the children after it */
+	/* Metadata to the children; the core flushes the children after it, unless flush does so itself. */
+	int (*flush)(struct blk_node *node);
+	bool flushes_children;
 	struct err *(*truncate)(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 				bool zero);
 	u64 (*disk_size)(
@@ -338,6 +342,8 @@ struct blk_driver {
 	struct err *(*set_backing)(struct blk_node *node, const char *file, const char *fmt);
 	/* Drops all that the layer holds: it reads as its backing file again. NULL: the core discards. */
 	int (*make_empty)(struct blk_node *node);
+	/* Gives the host the room in the file back that nothing refers to. NULL: there is none. */
+	int (*release)(struct blk_node *node);
 	struct err *(*snapshot_list)(struct blk_node *node, struct blk_snapshot **ret, size_t *ret_n);
 	struct err *(*snapshot_create)(struct blk_node *node, const char *name,
 				       const struct blk_snapshot *meta);
@@ -382,6 +388,7 @@ struct blk_node {
 	u32 granularity, cluster;
 	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
 	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
+	bool encoded; /* data passes the driver's decode and encode */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;
@@ -413,11 +420,14 @@ static inline void blk_event(struct blk_node *file, const char *name)
 }
 
 /*
- * For a format's open: opens child `name` from the options below `name.` (or a node-name, or filename). Transport
- * children only (protocol) unless format is wanted. optional: *ret is NULL when options say nothing.
+ * For a driver's open: opens child `name` from the options below `name.` (or a node-name, or filename). What names no driver
+ * is a transport. optional: *ret is NULL when options say nothing.
  */
 struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
 			   u32 flags, bool optional, struct blk_node **ret) MUST_CHECK;
+/* The same; the format of what names no driver is probed. */
+struct err *blk_open_format_child(struct blk_node *node, struct json *opts, const char *name,
+				  const char *filename, u32 flags, struct blk_node **ret) MUST_CHECK;
 
 /* The format's own extra files (extents of an image of several): created anew. */
 struct err *blk_create_file(struct blk_graph *graph, const char *filename, u64 size,

@@ -8,7 +8,7 @@ static bool shows_plainly(const struct blk_node *node, const struct blk_node *fi
 	for (; node; node = node->backing) {
 		if (node == file)
 			return true;
-		if (node->driver->kind != BLK_FORMAT || node->driver->decode)
+		if (node->driver->kind != BLK_FORMAT || node->encoded)
 			return false;
 		for (const struct blk_child *c = node->children; c; c = c->next)
 			if (c->node == file && c->node != node->backing)
@@ -22,7 +22,7 @@ int blk_copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst, u
 	if (!(dst->flags & BLK_RDWR))
 		return -EPERM;
 	/* A format that places its own bytes has more to do than to write them. */
-	if (dst->driver->place || dst->driver->encode || (dst->flags & BLK_DETECT_ZEROES))
+	if (dst->driver->place || dst->encoded || (dst->flags & BLK_DETECT_ZEROES))
 		return -ENOTSUP;
 	while (len) {
 		struct blk_status s;

@@ -5,19 +5,27 @@ static u64 words(u64 size, u32 granularity)
 	return ((size + granularity - 1) / granularity + 63) / 64;
 }
 
+struct err *blk_dirty_loose(u64 size, u32 granularity, struct blk_dirty **ret)
+{
+	u64 *bits = try_alloc(words(size, granularity) * 8);
+	if (!bits)
+		return err_new(ERR_BUSY, "No memory for a bitmap of %llu bytes",
+			       (unsigned long long)words(size, granularity) * 8);
+	*ret = alloc(sizeof(**ret));
+	**ret = (struct blk_dirty){ .granularity = granularity, .size = size, .bits = bits };
+	return NULL;
+}
+
 struct err *blk_dirty_new(struct blk_node *node, const char *name, u32 granularity, struct blk_dirty **ret)
 {
+	struct blk_dirty *d, **at = &node->dirty;
 	if (blk_dirty_find(node, name))
 		return err_new(ERR_INVALID, "Bitmap already exists: %s", name);
-	u64 *bits = try_alloc(words(node->size, granularity) * 8);
-	if (!bits)
-		return err_new(ERR_BUSY, "No memory for bitmap '%s'", name);
-	struct blk_dirty *d = alloc(sizeof(*d)), **at = &node->dirty;
-	*d = (struct blk_dirty){ .name = str_dup(name),
-				 .granularity = granularity,
-				 .size = node->size,
-				 .bits = bits,
-				 .enabled = true };
+	struct err *e = blk_dirty_loose(node->size, granularity, &d);
+	if (e)
+		return err_in(e, "Bitmap '%s'", name);
+	d->name = str_dup(name);
+	d->enabled = true;
 	while (*at)
 		at = &(*at)->next;
 	*at = d;
@@ -36,10 +44,10 @@ struct blk_dirty *blk_dirty_find(struct blk_node *node, const char *name)
 
 void blk_dirty_free(struct blk_node *node, struct blk_dirty *d)
 {
-	struct blk_dirty **at = &node->dirty;
-	while (*at && *at != d)
+	struct blk_dirty **at = node ? &node->dirty : NULL;
+	while (at && *at && *at != d)
 		at = &(*at)->next;
-	if (*at)
+	if (at && *at)
 		*at = d->next;
 	free(d->name);
 	free(d->bits);

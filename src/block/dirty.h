@@ -18,6 +18,8 @@ struct blk_dirty {
 /* A new, clear one, linked to the node; the name must be free. Fails when memory for the bits cannot be had. */
 struct err *blk_dirty_new(struct blk_node *node, const char *name, u32 granularity,
 			  struct blk_dirty **ret) MUST_CHECK;
+/* A clear one without a name that follows nothing, for whoever needs a set of ranges; freed by blk_dirty_free(NULL, d). */
+struct err *blk_dirty_loose(u64 size, u32 granularity, struct blk_dirty **ret) MUST_CHECK;
 struct blk_dirty *blk_dirty_find(struct blk_node *node, const char *name);
 void blk_dirty_free(struct blk_node *node, struct blk_dirty *d);
 /* All enabled bitmaps of the node. */

@@ -45,3 +45,7 @@ void blk_req_end(struct blk_node *node, struct blk_request *r);
 int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
 int blk_format_write(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
 int blk_write_compressed(struct blk_node *node, u64 offset, struct iovs iov);
+/* copy-on-read: what of the range only the backing chain above `base` (NULL: all of it) has is written into this layer, by whole clusters. */
+int blk_copy_up(struct blk_node *node, struct blk_node *base, u64 offset, u64 len);
+/* The backing file of a layer; filters are part of the layer below them. NULL: none. */
+struct blk_node *blk_layer_below(struct blk_node *node);

@@ -128,7 +128,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		struct blk_extent x;
 		u64 at = offset + done;
 		size_t left = iov.len - done;
-		if (node->driver->decode)
+		if (node->encoded)
 			left = MIN(left, (size_t)BOUNCE);
 		int r = node->driver->map(node, at, left, &x);
 		if (r)
@@ -138,7 +138,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		switch (x.where) {
 		case BLK_DATA:
 			blk_event(x.file, "read_aio");
-			r = node->driver->decode ? read_decoded(node, at, &x, part)
+			r = node->encoded ? read_decoded(node, at, &x, part)
 						 : blk_preadv(x.file, x.offset, part, 0);
 			break;
 		case BLK_ZERO:
@@ -158,15 +158,27 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 	return 0;
 }
 
-/* copy-on-read: what came from the backing file is written into this layer, whole clusters of it. */
-static int keep_copy(struct blk_node *node, u64 offset, u64 len)
+/* The part of a run that comes from above base. */
+static int comes_from(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, u64 *ret_len, bool *ret)
+{
+	struct blk_status st = { .len = len, .present = true };
+	int r = base ? blk_status(node, base, offset, len, &st) : 0;
+	*ret_len = st.len;
+	*ret = st.present;
+	return r;
+}
+
+int blk_copy_up(struct blk_node *node, struct blk_node *base, u64 offset, u64 len)
 {
 	u64 unit = blk_unit(node), end = MIN(ROUND_UP(offset + len, unit), node->size);
 	int r = 0;
 	for (u64 at = ROUND_DOWN(offset, unit); at < end && !r;) {
 		struct blk_extent x;
+		bool wanted = false;
 		r = blk_map(node, at, MIN(end - at, (u64)BOUNCE), &x);
-		if (!r && x.where == BLK_HOLE) {
+		if (!r && x.where == BLK_HOLE)
+			r = comes_from(node, base, at, x.len, &x.len, &wanted);
+		if (!r && wanted) {
 			AUTO(free_ptr) u8 *buf = try_alloc(x.len);
 			struct iovec v;
 			r = buf ? read_backing(node, at, iovs_one(&v, buf, x.len)) : -ENOMEM;
@@ -203,7 +215,7 @@ int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	int r = blk_format_read(node, offset, iov, flags);
 	blk_req_end(node, &req);
 	if (UNLIKELY(node->flags & BLK_COPY_ON_READ) && !r && node->backing && (node->flags & BLK_RDWR))
-		r = keep_copy(node, offset, iov.len);
+		r = blk_copy_up(node, NULL, offset, iov.len);
 	return r;
 }
 
@@ -274,7 +286,7 @@ int blk_flush(struct blk_node *node)
 		r = node->driver->flush(node);
 	for (struct blk_child *c = node->children; c; c = c->next)
 		blk_event(c->node, "flush_to_disk");
-	if (node->driver->kind == BLK_TRANSPORT)
+	if (node->driver->kind == BLK_TRANSPORT || node->driver->flushes_children)
 		return r;
 	for (struct blk_child *c = node->children; c && !r; c = c->next)
 		if (c->node != node->backing)
@@ -460,6 +472,13 @@ static void status_of(const struct blk_extent *x, struct blk_status *ret)
 	ret->file = x->file;
 }
 
+struct blk_node *blk_layer_below(struct blk_node *node)
+{
+	while (node->driver->kind == BLK_FILTER && !node->backing && node->file)
+		node = node->file;
+	return node->backing;
+}
+
 int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, struct blk_status *ret)
 {
 	unsigned depth = 0;
@@ -478,11 +497,12 @@ int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len
 		if (r)
 			return r;
 		status_of(&x, ret);
+		ret->has_offset &= !node->encoded; /* nobody can use what lies there */
 		ret->depth = depth;
 		if (x.where != BLK_HOLE)
 			return 0;
 		len = ret->len;
-		struct blk_node *next = node->backing;
+		struct blk_node *next = blk_layer_below(node);
 		if (!next || next == base) {
 			ret->zero = !next;
 			return 0;

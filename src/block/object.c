@@ -1,5 +1,6 @@
 #include "block/object.h"
 #include "block/graph.h"
+#include "block/throttle.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -19,6 +20,7 @@ static void drop(struct blk_object *o)
 		explicit_bzero(o->data, o->len);
 	json_free(o->props);
 	tls_creds_unref(o->tls);
+	throttle_unref(o->throttle);
 	free(o->data);
 	free(o->id);
 	free(o->type);
@@ -96,7 +98,7 @@ static struct err *decode_base64(struct blk_object *o)
 	return NULL;
 }
 
-static struct err *make_secret(struct blk_object *o)
+static struct err *make_secret(struct blk_graph *graph, struct blk_object *o)
 {
 	const char *data = json_get_str(o->props, "data"), *file = json_get_str(o->props, "file"),
 		   *format = json_get_str(o->props, "format");
@@ -192,7 +194,7 @@ struct err *blk_tls_creds(struct blk_graph *graph, const char *id, bool server, 
 	return NULL;
 }
 
-static struct err *make_authz(struct blk_object *o)
+static struct err *make_authz(struct blk_graph *graph, struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", "identity", NULL };
 	struct err *e = check_members(o->props, known);
@@ -212,35 +214,51 @@ struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret)
 	return NULL;
 }
 
+static struct err *make_throttle(struct blk_graph *graph, struct blk_object *o)
+{
+	return throttle_new(o->props, &o->throttle);
+}
+
+static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
+{
+	static const char *const known[] = { "qom-type", "id", NULL };
+	return check_members(o->props, known);
+}
+
+static const struct kind {
+	const char *type;
+	struct err *(*make)(struct blk_graph *graph, struct blk_object *o);
+} kinds[] = {
+	{ "secret", make_secret },     { "tls-creds-x509", make_tls },	    { "tls-creds-psk", make_tls },
+	{ "tls-creds-anon", make_tls }, { "throttle-group", make_throttle }, { "authz-simple", make_authz },
+	{ "iothread", make_iothread },
+};
+
+static struct err *make(struct blk_graph *graph, struct blk_object *o, const char *type, const char *id)
+{
+	const struct kind *k = kinds;
+	if (!type)
+		return err_new(ERR_INVALID, "Parameter 'qom-type' is missing");
+	if (!id)
+		return err_new(ERR_INVALID, "Parameter 'id' is missing");
+	while (k < kinds + LEN(kinds) && strcmp(k->type, type) != 0)
+		k++;
+	if (k == kinds + LEN(kinds))
+		return err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
+	if (blk_object_find(graph, id))
+		return err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')",
+			       id);
+	return k->make(graph, o);
+}
+
 struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 {
-	static const char *const known[] = { "secret",	       "tls-creds-x509", "tls-creds-psk",
-					     "tls-creds-anon", "throttle-group", "authz-simple",
-					     "iothread" };
 	struct blk_object *o = alloc(sizeof(*o));
 	o->props = props;
 	const char *type = json_get_str(props, "qom-type"), *id = json_get_str(props, "id");
 	o->type = str_dup(type ? type : "");
 	o->id = str_dup(id ? id : "");
-	struct err *e = NULL;
-	bool found = false;
-	for (unsigned i = 0; i < LEN(known); i++)
-		found |= strcmp(known[i], o->type) == 0;
-	if (!type)
-		e = err_new(ERR_INVALID, "Parameter 'qom-type' is missing");
-	else if (!id)
-		e = err_new(ERR_INVALID, "Parameter 'id' is missing");
-	else if (!found)
-		e = err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
-	else if (blk_object_find(graph, id))
-		e = err_new(ERR_INVALID,
-			    "attempt to add duplicate property '%s' to object (type 'container')", id);
-	else if (strcmp(type, "secret") == 0)
-		e = make_secret(o);
-	else if (strncmp(type, "tls-creds-", 10) == 0)
-		e = make_tls(graph, o);
-	else if (strcmp(type, "authz-simple") == 0)
-		e = make_authz(o);
+	struct err *e = make(graph, o, type, id);
 	if (e) {
 		drop(o);
 		return e;

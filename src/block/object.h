@@ -13,6 +13,7 @@ struct blk_object {
 	u8 *data; /* secrets: the bytes */
 	size_t len;
 	struct tls_creds *tls; /* tls-creds-*: the files, read */
+	struct throttle *throttle; /* throttle-group */
 };
 
 /* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */

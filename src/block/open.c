@@ -190,8 +190,9 @@ static u32 child_flags(const struct blk_node *node, u32 flags)
 	return keep;
 }
 
-struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
-			   u32 flags, bool optional, struct blk_node **ret)
+/* flags: the child's own. */
+static struct err *open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
+			      u32 flags, bool optional, struct blk_node **ret)
 {
 	AUTO(free_ptr) char *prefix = strf("%s.", name);
 	struct json *sub = json_take_prefix(opts, prefix);
@@ -206,7 +207,7 @@ struct err *blk_open_child(struct blk_node *node, struct json *opts, const char 
 			return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
 		blk_ref(child);
 	} else if (filename || sub->n) {
-		e = blk_open(node->graph, filename, NULL, sub, child_flags(node, flags), &child);
+		e = blk_open(node->graph, filename, NULL, sub, flags, &child);
 	} else {
 		json_free(sub);
 		if (optional)
@@ -218,6 +219,19 @@ struct err *blk_open_child(struct blk_node *node, struct json *opts, const char 
 	blk_child_attach(node, name, child);
 	*ret = child;
 	return NULL;
+}
+
+struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
+			   u32 flags, bool optional, struct blk_node **ret)
+{
+	return open_child(node, opts, name, filename, child_flags(node, flags), optional, ret);
+}
+
+struct err *blk_open_format_child(struct blk_node *node, struct json *opts, const char *name,
+				  const char *filename, u32 flags, struct blk_node **ret)
+{
+	return open_child(node, opts, name, filename, child_flags(node, flags) & ~(u32)BLK_PROTOCOL, false,
+			  ret);
 }
 
 struct err *blk_open_backing(struct blk_node *node, struct json *opts)

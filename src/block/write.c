@@ -51,7 +51,7 @@ static int write_pieces(struct blk_node *node, const struct blk_place *p, const 
 	u64 file_offset = p->file_offset + (a->head_skip ? a->head_len : 0);
 	size_t head = a->head_skip ? 0 : a->head_len, tail = a->tail_skip ? 0 : a->tail_len;
 	size_t total = head + mid.len + tail;
-	if (node->driver->encode) {
+	if (node->encoded) {
 		u64 guest = p->offset + (a->head_skip ? a->head_len : 0);
 		AUTO(free_ptr) u8 *buf = try_alloc(total);
 		if (!buf)
@@ -82,7 +82,7 @@ static int write_fresh(struct blk_node *node, const struct blk_place *p, u64 off
 	struct around a = { .head_len = offset - p->offset,
 			    .tail_len = p->offset + p->len - (offset + part.len) };
 	/* Encoded rooms hold no plain zeros. */
-	bool room_is_zero = p->reads_zero && !node->driver->encode;
+	bool room_is_zero = p->reads_zero && !node->encoded;
 	if (a.head_len || a.tail_len)
 		blk_event(p->file, "cow_read");
 	int r = old_bytes(node, p->offset, a.head_len, room_is_zero, &a.head, &a.head_skip);
@@ -163,7 +163,7 @@ int blk_format_write(struct blk_node *node, u64 offset, struct iovs iov, u32 fla
 {
 	if (!node->driver->place)
 		return -ENOTSUP;
-	if (node->driver->encode && ((offset | iov.len) & 511))
+	if (node->encoded && ((offset | iov.len) & 511))
 		return write_widened(node, offset, iov, flags);
 	for (size_t done = 0; done < iov.len;) {
 		struct blk_place p = { 0 };

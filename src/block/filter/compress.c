@@ -1,23 +1,14 @@
 /* compress: every write of whole units becomes a compressed one. Options: file (child). */
-#include "block/blk.h"
+#include "block/filter/pass.h"
 #include <errno.h>
 
 static struct err *open_compress(struct blk_node *node, struct json *opts, u32 flags)
 {
-	struct blk_node *file;
-	struct err *e = blk_open_child(node, opts, "file", NULL, flags, false, &file);
-	if (e)
-		return e;
-	if (!file->driver->write_compressed)
-		return err_new(ERR_UNSUPPORTED, "Compression is not supported by format '%s'",
-			       file->driver->name);
-	node->size = file->size;
-	return NULL;
-}
-
-static int preadv_compress(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
-{
-	return blk_preadv(node->file, offset, iov, flags);
+	struct err *e = pass_open(node, opts, flags);
+	if (!e && !node->file->driver->write_compressed)
+		e = err_new(ERR_UNSUPPORTED, "Compression is not supported by format '%s'",
+			    node->file->driver->name);
+	return e;
 }
 
 /* What does not fill a unit is written together with what is there. */
@@ -39,29 +30,15 @@ static int pwritev_compress(struct blk_node *node, u64 offset, struct iovs iov, 
 	return blk_pwritev(f, from, iovs_one(&v, buf, to - from), flags | BLK_REQ_COMPRESSED);
 }
 
-static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
-{
-	return blk_zero(node->file, offset, len, flags);
-}
-
-static int discard(struct blk_node *node, u64 offset, u64 len)
-{
-	return blk_discard(node->file, offset, len);
-}
-
-static int map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
-{
-	return blk_map(node->file, offset, len, ret);
-}
-
 BLK_DRIVER(compress) = {
 	.name = "compress",
 	.summary = "compresses what is written",
 	.kind = BLK_FILTER,
 	.open = open_compress,
-	.preadv = preadv_compress,
+	.preadv = pass_preadv,
 	.pwritev = pwritev_compress,
-	.zero = zero,
-	.discard = discard,
-	.map = map,
+	.zero = pass_zero,
+	.discard = pass_discard,
+	.map = pass_map,
+	.truncate = pass_truncate,
 };

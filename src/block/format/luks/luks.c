@@ -48,6 +48,7 @@ static struct err *open_luks(struct blk_node *node, struct json *opts, u32 flags
 		luks_close(&s->luks);
 		return e;
 	}
+	node->encoded = true;
 	node->size = ROUND_DOWN(node->file->size - luks_payload(&s->luks), 512ull);
 	return NULL;
 }

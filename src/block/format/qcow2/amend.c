@@ -54,8 +54,6 @@ static struct err *refuse(struct blk_node *node, const struct json *opts, u32 ve
 	for (unsigned i = 0; i < LEN(fixed); i++)
 		if (blk_opt_str(opts, fixed[i]))
 			return err_new(ERR_INVALID, "Invalid parameter '%s'", fixed[i]);
-	if (blk_opt_str(opts, "encrypt.format") || blk_opt_str(opts, "encrypt.key-secret"))
-		return err_new(ERR_UNSUPPORTED, "The image is not encrypted");
 	const char *file = blk_opt_str(opts, "backing_file"), *fmt = blk_opt_str(opts, "backing_fmt");
 	if ((file && strcmp(file, node->backing_file ? node->backing_file : "") != 0) ||
 	    (fmt && strcmp(fmt, node->backing_format ? node->backing_format : "") != 0))
@@ -83,7 +81,7 @@ static struct err *refuse(struct blk_node *node, const struct json *opts, u32 ve
 	return NULL;
 }
 
-struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool force UNUSED,
+struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool force,
 			void (*progress)(void *, u64, u64), void *user)
 {
 	struct qcow2 *s = node->state;
@@ -94,6 +92,8 @@ struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool for
 		return err_new(ERR_INVALID, "Unknown compatibility level %s", compat);
 	bool lazy = blk_opt_bool(opts, "lazy_refcounts", s->compatible & COMPAT_LAZY);
 	struct err *e = refuse(node, opts, version, blk_opt_str(opts, "lazy_refcounts") ? lazy : false);
+	if (!e)
+		e = qcow2_amend_crypt(node, opts, force);
 	if (!e && version > s->version)
 		e = upgrade(node);
 	if (!e && blk_opt_str(opts, "lazy_refcounts") && version >= 3 &&

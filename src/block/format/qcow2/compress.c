@@ -114,7 +114,7 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret)
 {
 	struct qcow2 *s = node->state;
-	if (s->data_file)
+	if (s->data_file || s->crypt) /* compressed clusters would lie there in the clear */
 		return -ENOTSUP;
 	u8 *packed = try_alloc(s->cluster_size);
 	struct job j = { s->compression, buf, s->cluster_size, packed, s->cluster_size - 1 };

@@ -16,7 +16,11 @@ const struct blk_opt qcow2_create_opts[] = {
 	{ "encrypt.ivgen-alg", BLK_OPT_STR, "Name of IV generator algorithm" },
 	{ "encrypt.ivgen-hash-alg", BLK_OPT_STR, "Name of IV generator hash algorithm" },
 	{ "encrypt.hash-alg", BLK_OPT_STR, "Name of encryption hash algorithm" },
-	{ "encrypt.iter-time", BLK_OPT_NUM, "Time to spend in PBKDF in milliseconds" },
+	{ "encrypt.iter-time", BLK_OPT_NUM, "Time to spend in PBKDF in milliseconds", .amend = true },
+	{ "encrypt.state", BLK_OPT_STR, "Select new state of affected keyslots (active/inactive)", .amend = true, .amend_only = true },
+	{ "encrypt.keyslot", BLK_OPT_NUM, "Select a single keyslot to modify explicitly", .amend = true, .amend_only = true },
+	{ "encrypt.old-secret", BLK_OPT_STR, "Select all keyslots that match this password", .amend = true, .amend_only = true },
+	{ "encrypt.new-secret", BLK_OPT_STR, "New secret to set in the matching keyslots", .amend = true, .amend_only = true },
 	{ "cluster_size", BLK_OPT_SIZE, "qcow2 cluster size", "65536" },
 	{ "extended_l2", BLK_OPT_BOOL, "Extended L2 tables", "off" },
 	{ "preallocation", BLK_OPT_STR, "Preallocation mode (allowed values: off, metadata, falloc, full)" },
@@ -34,7 +38,8 @@ const struct blk_opt qcow2_create_opts[] = {
 /* clang-format on */
 
 struct params {
-	u32 version, cluster_bits, refcount_order, subs;
+	u32 version, cluster_bits, refcount_order, subs, crypt_method;
+	u64 crypt_bytes; /* of the encryption's header */
 	bool lazy, extended, raw_data;
 	enum qcow2_compression compression;
 	enum blk_prealloc prealloc;
@@ -84,8 +89,8 @@ static struct err *read_params(const struct json *o, u64 size, struct params *p)
 	if (i)
 		return err_new(ERR_UNSUPPORTED, "Parameter 'compression-type' does not accept value 'zstd'");
 #endif
-	if (blk_opt_str(o, "encrypt.format") || blk_opt_bool(o, "encryption", false))
-		return err_new(ERR_UNSUPPORTED, "Encrypted qcow2 images cannot be made yet");
+	if ((e = qcow2_crypt_params(o, &p->crypt_method, &p->crypt_bytes)))
+		return e;
 	u64 cs = blk_opt_num(o, "cluster_size", DEFAULT_CLUSTER), bits = blk_opt_num(o, "refcount_bits", 16);
 	p->extended = blk_opt_bool(o, "extended_l2", false);
 	p->lazy = blk_opt_bool(o, "lazy_refcounts", false);
@@ -142,6 +147,11 @@ static struct err *check_params(const struct params *p)
 		    "(use version=v3 or greater)");
 	if (p->raw_data && !p->data_file)
 		return err_new(ERR_INVALID, "data-file-raw requires data-file");
+	if (p->raw_data && p->crypt_method)
+		return err_new(ERR_INVALID, "An encrypted data file is no raw image: data-file-raw cannot be used with encryption");
+	if (p->crypt_method && p->prealloc != BLK_PREALLOC_OFF && p->version < 3)
+		return err_new(ERR_INVALID, "Encryption and preallocation can only be used at the same time with compatibility level 1.1 "
+					    "and above (use version=v3 or greater)");
 	if (p->raw_data && p->backing)
 		return err_new(ERR_INVALID, "Backing file and data-file-raw cannot be used at the same time");
 	if (p->backing && strlen(p->backing) > 1023)
@@ -228,10 +238,11 @@ struct err *qcow2_create(struct blk_create *c)
 	}
 	node->backing_file = p.backing ? str_dup(p.backing) : NULL;
 	node->backing_format = p.backing && p.backing_fmt ? str_dup(p.backing_fmt) : NULL;
+	e = qcow2_create_crypt(node, c->opts, p.crypt_method, p.crypt_bytes);
 	u64 span = (u64)s->l2_entries << s->cluster_bits;
-	r = qcow2_grow_l1(node, (p.size + span - 1) / span, true);
+	r = e ? 0 : qcow2_grow_l1(node, (p.size + span - 1) / span, true);
 	node->size = p.size;
-	if (!r)
+	if (!r && !e)
 		r = qcow2_write_header(node);
 	if (r)
 		e = err_errno(-r, "Could not write the image's tables");
@@ -265,14 +276,16 @@ struct err *qcow2_preallocate(struct blk_node *node, u64 from, u64 to, enum blk_
 			continue;
 		}
 		r = qcow2_place(node, at, MIN(x.len, to - at), &p);
-		if (!r && s->subs > 1 && p.fresh) {
-			/* Subclusters stay unallocated, or show zeros: only the room is taken. */
+		if (!r && p.fresh && (s->subs > 1 || s->crypt)) {
+			/* Subclusters stay unallocated, or show zeros: only the room is taken. Undeciphered, what is there
+			   would not be zeros. */
+			u64 shows = s->subs > 1 ? 0 : ENTRY_ZERO;
 			void *slice;
 			u32 index;
 			r = qcow2_slice(node, at, true, &slice, &index);
 			for (u64 i = 0; i < p.cookie[1] && !r; i++)
 				qcow2_set_entry(s, slice, index + i,
-						(p.cookie[0] + (i << s->cluster_bits)) | ENTRY_COPIED,
+						(p.cookie[0] + (i << s->cluster_bits)) | ENTRY_COPIED | shows,
 						qcow2_entry_bits(s, slice, index + i));
 			if (slice)
 				cache_put(s->l2, slice);
@@ -327,8 +340,7 @@ static int drop_l1_tail(struct blk_node *node, u64 keep)
 	return r;
 }
 
-/* The file ends behind the last cluster in use. */
-static struct err *cut_file(struct blk_node *node)
+struct err *qcow2_cut_file(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
 	u64 last = (node->file->size + s->cluster_size - 1) >> s->cluster_bits, count = 0;
@@ -365,7 +377,7 @@ static struct err *shrink(struct blk_node *node, u64 size)
 	if ((r = drop_l1_tail(node, keep)))
 		return err_errno(-r, "Failed to reduce the number of L2 tables");
 	struct err *e = s->data_file ? blk_truncate(s->data, size, false, BLK_PREALLOC_OFF, false) : NULL;
-	return e ? e : cut_file(node);
+	return e ? e : qcow2_cut_file(node);
 }
 
 struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, enum blk_prealloc mode,
@@ -421,7 +433,7 @@ int qcow2_make_empty(struct blk_node *node)
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);
 	if (!r) {
-		struct err *e = s->data_file ? NULL : cut_file(node);
+		struct err *e = s->data_file ? NULL : qcow2_cut_file(node);
 		err_free(e);
 	}
 	return r;
@@ -515,7 +527,8 @@ struct err *qcow2_measure(const struct json *opts, struct blk_node *src, u64 siz
 		return e;
 	if (p.prealloc == BLK_PREALLOC_FALLOC || p.prealloc == BLK_PREALLOC_FULL || (src && p.backing))
 		data = size;
-	u64 meta = metadata_bytes(size, p.cluster_bits, p.refcount_order, p.extended);
+	u64 meta = metadata_bytes(size, p.cluster_bits, p.refcount_order, p.extended) +
+		   ROUND_UP(p.crypt_bytes, cs);
 	ret->fully_allocated = meta + (p.data_file ? 0 : size);
 	ret->required = meta + (p.data_file ? 0 : data);
 	return NULL;

@@ -659,11 +659,8 @@ struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 {
 	struct qcow2 *s = node->state;
 	struct err *e = read_header(node, flags);
-	if (!e && s->crypt_method)
-		e = flags & BLK_NO_IO && !(flags & BLK_RDWR)
-			? NULL
-			: err_new(ERR_UNSUPPORTED, "Encrypted images (method %u) cannot be read yet",
-				  s->crypt_method);
+	if (!e)
+		e = qcow2_open_crypt(node, opts, flags);
 	if (!e)
 		e = read_tables(node);
 	if (!e)
@@ -702,6 +699,7 @@ void qcow2_close(struct blk_node *node)
 	cache_free(s->l2);
 	cache_free(s->refs);
 	qcow2_free_snapshots(s);
+	qcow2_close_crypt(s);
 	for (size_t i = 0; i < s->n_ext; i++)
 		free(s->ext[i].data);
 	free(s->ext);
@@ -750,6 +748,7 @@ static struct err *info(struct blk_node *node, struct blk_info *ret)
 	if (bitmaps)
 		json_set(d, "bitmaps", bitmaps);
 	json_set(d, "refcount-bits", json_int(1 << s->refcount_order));
+	json_set(d, "encrypt", qcow2_crypt_info(s));
 	if (s->data_file && s->data_file[0])
 		json_set(d, "data-file", json_str(s->data_file));
 	if (s->data_file)
@@ -795,6 +794,8 @@ BLK_DRIVER(qcow2) = {
 	.read = qcow2_read,
 	.place = qcow2_place,
 	.commit = qcow2_commit,
+	.decode = qcow2_decode,
+	.encode = qcow2_encode,
 	.abandon = qcow2_abandon,
 	.pack = qcow2_pack,
 	.write_compressed = qcow2_write_compressed,
@@ -811,6 +812,7 @@ BLK_DRIVER(qcow2) = {
 	.amend = qcow2_amend,
 	.set_backing = qcow2_set_backing,
 	.make_empty = qcow2_make_empty,
+	.release = qcow2_release,
 	.snapshot_list = qcow2_snapshot_list,
 	.snapshot_create = qcow2_snapshot_create,
 	.snapshot_apply = qcow2_snapshot_apply,

@@ -44,6 +44,7 @@ enum { SUBS = 32 }; /* subclusters of a cluster, in extended images */
 /* Why clusters become free: whether the file is told, pass-discard-* say. */
 enum qcow2_discard { DISCARD_NEVER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
 
+enum { QCOW2_AES = 1, QCOW2_LUKS }; /* crypt_method */
 enum qcow2_compression { QCOW2_ZLIB, QCOW2_ZSTD };
 
 /* Kinds of metadata, as messages name them; also bits of `overlap-check`. */
@@ -123,6 +124,7 @@ struct qcow2 {
 	bool has_bitmap_ext;
 	struct qcow2_bitmap_ext bitmaps;
 	u64 crypto_offset, crypto_len;
+	struct qcow2_crypt *crypt; /* NULL: not encrypted */
 
 	bool dead; /* found corrupt while writing: nothing more is done */
 	bool told; /* a corruption that does not end the image was reported */
@@ -219,6 +221,19 @@ int qcow2_read(struct blk_node *node, const struct blk_extent *extent, u64 offse
 int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret);
 int qcow2_write_compressed(struct blk_node *node, u64 offset, const void *packed, size_t len);
 
+/* ---- crypt.c ---- */
+/* What header and options say of encryption; finds the key, unless BLK_NO_IO. */
+struct err *qcow2_open_crypt(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
+void qcow2_close_crypt(struct qcow2 *s);
+int qcow2_decode(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
+int qcow2_encode(struct blk_node *node, u64 offset, u64 file_offset, void *buf, size_t len);
+struct json *qcow2_crypt_info(const struct qcow2 *s); /* NULL: not encrypted */
+struct err *qcow2_amend_crypt(struct blk_node *node, const struct json *opts, bool force) MUST_CHECK;
+/* The method that creation options ask for (0: none), and the bytes of its header. */
+struct err *qcow2_crypt_params(const struct json *opts, u32 *ret_method, u64 *ret_bytes) MUST_CHECK;
+/* Encrypts a new, empty image; the caller writes the image's header. */
+struct err *qcow2_create_crypt(struct blk_node *node, const struct json *opts, u32 method, u64 bytes) MUST_CHECK;
+
 /* ---- snapshot.c ---- */
 struct err *qcow2_load_snapshots(struct blk_node *node) MUST_CHECK;
 void qcow2_free_snapshots(struct qcow2 *s);
@@ -260,6 +275,9 @@ struct err *qcow2_measure(const struct json *opts, struct blk_node *src, u64 siz
 struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			   bool zero);
 struct err *qcow2_preallocate(struct blk_node *node, u64 from, u64 to, enum blk_prealloc mode) MUST_CHECK;
+/* The file ends behind the last cluster in use. */
+struct err *qcow2_cut_file(struct blk_node *node) MUST_CHECK;
+int qcow2_release(struct blk_node *node);
 struct err *qcow2_set_backing(struct blk_node *node, const char *file, const char *fmt);
 struct err *qcow2_amend(struct blk_node *node, const struct json *opts, bool force,
 			void (*progress)(void *user, u64 done, u64 total), void *user);

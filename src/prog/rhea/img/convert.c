@@ -664,9 +664,30 @@ static int copy_bitmaps(struct convert *c, bool skip_broken)
 static bool reads_zero(const struct blk_node *dst)
 {
 	const struct blk_node *n = dst;
+	/* What the file's zeros decipher to is something else. */
+	if (dst->encoded && !dst->driver->zero)
+		return false;
 	while (n && n->driver->kind != BLK_TRANSPORT)
 		n = n->file;
 	return n && n->zero_init && !dst->backing;
+}
+
+/* A new encrypted image is opened by the key that it was made with. */
+static struct json *target_options(const struct args *a)
+{
+	static const char *const keys[] = { "key-secret", "encrypt.key-secret" };
+	struct json *how = json_dict();
+	for (unsigned i = 0; i < LEN(keys) && !a->no_create; i++)
+		if (blk_opt_str(a->opts, keys[i]))
+			json_set(how, keys[i], json_str(blk_opt_str(a->opts, keys[i])));
+	return how;
+}
+
+static struct blk_node *open_target(struct img *m, const struct args *a, u32 flags)
+{
+	if (a->target_image_opts)
+		return img_open_as(m, true, a->out, NULL, flags);
+	return img_open_with(m, a->out, a->out, a->out_fmt, target_options(a), flags);
 }
 
 static int convert_all(struct img *m, struct args *a, struct convert *c)
@@ -701,8 +722,7 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 	if (!a->no_create && !a->out_base)
 		flags |= BLK_NO_BACKING;
 	m->force_share = false;
-	c->dst =
-	    img_open_as(m, a->target_image_opts, a->out, a->target_image_opts ? NULL : a->out_fmt, flags);
+	c->dst = open_target(m, a, flags);
 	if (!c->dst)
 		return 1;
 	if (a->no_create && blk_size(c->dst) < c->total) {
@@ -711,6 +731,10 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 	}
 	if (a->compress && !c->dst->driver->write_compressed) {
 		img_error("Compression not supported for this file format");
+		return 1;
+	}
+	if (a->compress && c->dst->encoded) {
+		img_error("Compression and encryption not supported at the same time");
 		return 1;
 	}
 	c->target_has_backing = a->out_base;

@@ -200,32 +200,38 @@ bool img_wants_help(const char *text)
 struct blk_node *img_open_as(struct img *m, bool image_opts, const char *name, const char *fmt, u32 flags)
 {
 	struct json *opts = NULL;
+	if (!image_opts)
+		return img_open_with(m, name, name, fmt, NULL, flags);
+	if (fmt) {
+		img_error("--image-opts and --format are mutually exclusive");
+		return NULL;
+	}
+	struct err *e = keyval_parse(name, NULL, &opts);
+	if (e) {
+		img_report(e, "%s", "");
+		return NULL;
+	}
+	return img_open_with(m, name, NULL, NULL, opts, flags);
+}
+
+struct blk_node *img_open_with(struct img *m, const char *name, const char *filename, const char *fmt,
+			       struct json *opts, u32 flags)
+{
 	struct blk_node *node = NULL;
-	struct err *e = NULL;
 	if (m->force_share)
 		flags |= BLK_FORCE_SHARE;
-	if (image_opts) {
-		if (fmt) {
-			img_error("--image-opts and --format are mutually exclusive");
-			return NULL;
-		}
-		if ((e = keyval_parse(name, NULL, &opts))) {
-			img_report(e, "%s", "");
-			return NULL;
-		}
-	}
 	/* No flags here: -U on a command that writes is refused as the peer does. */
 	if ((flags & BLK_FORCE_SHARE) && (flags & BLK_RDWR)) {
 		json_free(opts);
 		img_error("Could not open '%s': force-share=on can only be used with read-only images", name);
 		return NULL;
 	}
-	e = blk_open(m->graph, image_opts ? NULL : name, fmt, opts, flags, &node);
+	struct err *e = blk_open(m->graph, filename, fmt, opts, flags, &node);
 	if (e) {
 		img_report(e, "Could not open '%s': ", name);
 		return NULL;
 	}
-	if (node->probed && strcmp(node->driver->name, "raw") == 0 && (flags & BLK_RDWR) && !image_opts &&
+	if (node->probed && strcmp(node->driver->name, "raw") == 0 && (flags & BLK_RDWR) && filename &&
 	    node->file && strcmp(node->file->driver->name, "file") == 0) {
 		fflush(stdout);
 		fprintf(stderr,

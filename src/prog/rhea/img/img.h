@@ -66,6 +66,9 @@ bool img_make_objects(struct img *m);
 /* Opens by name, or by --image-opts; reports failure and gives NULL. */
 struct blk_node *img_open(struct img *m, const char *name, const char *fmt, u32 flags);
 struct blk_node *img_open_as(struct img *m, bool image_opts, const char *name, const char *fmt, u32 flags);
+/* The same by file name (NULL: the options say it all) and options, which are taken over. name: for messages. */
+struct blk_node *img_open_with(struct img *m, const char *name, const char *filename, const char *fmt,
+			       struct json *opts, u32 flags);
 /* "none", "writeback", ... into flags; false: unknown. */
 bool img_cache_mode(const char *mode, u32 *flags);
 /* aio=threads, native, io_uring as flags. False: no such mode. */

@@ -5,24 +5,6 @@
 #include <sys/time.h>
 #include <time.h>
 
-static u64 disk_size(struct blk_node *node)
-{
-	if (node->driver->disk_size)
-		return node->driver->disk_size(node);
-	u64 sum = 0;
-	bool any = false;
-	for (struct blk_child *c = node->children; c; c = c->next) {
-		if (c->node == node->backing)
-			continue;
-		u64 n = disk_size(c->node);
-		if (n == ~0ull)
-			return n;
-		sum += n;
-		any = true;
-	}
-	return any ? sum : ~0ull;
-}
-
 static struct json *snapshots_json(struct blk_node *node)
 {
 	struct blk_snapshot *list;
@@ -70,7 +52,7 @@ struct json *img_image_info(struct blk_node *node)
 	if (info.cluster_size)
 		json_set(j, "cluster-size", json_int(info.cluster_size));
 	json_set(j, "format", json_str(node->driver->name));
-	u64 size = disk_size(node);
+	u64 size = blk_disk_size(node);
 	if (size != ~0ull)
 		json_set(j, "actual-size", json_int(size));
 	if (info.specific)

@@ -1,0 +1,83 @@
+#!/bin/bash
+# NBD: certificates and who may come in, sockets handed over, snapshots, waiting for a server that is late, the kernel's device.
+dir=$(mktemp -d) n=0 bad=0 pids=
+trap 'kill $pids 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+cd "$dir" || exit 1
+ok() { n=$((n + 1)); if eval "$2"; then echo "ok $n - $1"; else echo "not ok $n - $1"; bad=1; fi; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+await() { local end=$((SECONDS + 30)); until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done; }
+serve() { qemu-nbd --fork --persistent --pid-file="$dir/$1.pid" "${@:2}" && pids="$pids $(cat "$dir/$1.pid")"; }
+stop() { local p; p=$(cat "$dir/$1.pid"); kill "$p"; await [ ! -e "$1.pid" ]; }
+uri() { echo "nbd+unix:///?socket=$dir/$1"; }
+head -c 1M /dev/urandom >rnd
+
+# Certificates: an authority, a server's for localhost, clients "good" and "evil", and another authority.
+ca() { openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1-key.pem" -out "$1.pem" -days 2 -subj "/CN=authority $1" -addext basicConstraints=critical,CA:TRUE >/dev/null 2>&1; }
+cert() { # folder, kind, name, authority
+	mkdir -p "$1"; cp "$4.pem" "$1/ca-cert.pem"
+	openssl req -newkey rsa:2048 -nodes -keyout "$1/$2-key.pem" -out req.pem -subj "/CN=$3" >/dev/null 2>&1
+	openssl x509 -req -in req.pem -CA "$4.pem" -CAkey "$4-key.pem" -CAcreateserial -days 2 -out "$1/$2-cert.pem" -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1") >/dev/null 2>&1
+}
+if ca one && ca two; then
+	cert srv server localhost one; cert good client good one; cert evil client evil one; cert alien client good two
+	for port in $(shuf -i 20000-40000 -n 5); do
+		serve t -b 127.0.0.1 -p "$port" --object tls-creds-x509,id=t,endpoint=server,dir="$dir/srv" --tls-creds t -f raw rnd 2>err && break
+	done
+	if grep -q GNUTLS err; then
+		skip "certificates" "built without GnuTLS"
+	else
+		client() { qemu-img convert --object "tls-creds-x509,id=t,endpoint=client,dir=$dir/$1${3-}" --image-opts -O raw "driver=nbd,host=${2-localhost},port=$port,tls-creds=t" out.raw; }
+		ok "certificates let in" 'client good && cmp -s out.raw rnd'
+		ok "an address in the certificate does too" 'client good 127.0.0.1'
+		ok "a certificate of another authority does not" '! client alien 2>/dev/null'
+		mkdir none; cp one.pem none/ca-cert.pem
+		ok "nor none at all" '! client none 2>/dev/null'
+		serve z -b 127.0.0.1 -p $((port + 1)) --object tls-creds-x509,id=t,endpoint=server,dir="$dir/srv" --object authz-simple,id=a,identity=CN=good --tls-creds t --tls-authz a -f raw rnd; port=$((port + 1))
+		ok "authz-simple lets one name in" 'client good && ! client evil 2>/dev/null'
+		kill "$(cat z.pid)" "$(cat t.pid)"
+	fi
+else
+	skip "certificates" "no openssl"
+fi
+
+# A socket that the caller listens on already, as systemd hands it over.
+cat >activate.py <<'END'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(1)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[2])
+os.execvp(sys.argv[3], sys.argv[3:])
+END
+python3 activate.py act 1 qemu-nbd -t -f raw rnd & pids="$pids $!"
+ok "a socket handed over is served" 'await [ -S act ] && qemu-img compare -f raw rnd "$(uri act)" >/dev/null'
+ok "an address beside it is refused" '! python3 activate.py act2 1 qemu-nbd -k "$dir/x" -f raw rnd 2>/dev/null'
+
+# Snapshots: -l shows an internal one, -s takes writes into a temporary file.
+qemu-img create -q -f qcow2 s.qcow2 1M; qemu-io -c 'write -q -P 1 0 64k' s.qcow2; qemu-img snapshot -c first s.qcow2; qemu-io -c 'write -q -P 2 0 64k' s.qcow2
+serve l -k "$dir/l" -l first -f qcow2 s.qcow2
+ok "-l serves a snapshot, read-only" 'qemu-io -r -f raw -c "read -q -P 1 0 64k" "$(uri l)" >out 2>&1 && ! grep -q . out && ! qemu-io -f raw -c "write 0 512" "$(uri l)" >/dev/null 2>&1'
+stop l
+ok "-l with a name that is not there is refused" '! qemu-nbd -k "$dir/x" -l nothing -f qcow2 s.qcow2 2>/dev/null'
+serve s -k "$dir/s" -s -f qcow2 s.qcow2
+ok "-s: writes are seen" 'qemu-io -f raw -c "write -q -P 9 0 64k" -c "read -q -P 9 0 64k" "$(uri s)" >out 2>&1 && ! grep -q . out'
+stop s
+ok "-s: and do not stay" 'qemu-io -r -c "read -q -P 2 0 64k" s.qcow2 >out && ! grep -q . out'
+
+# open-timeout: the server comes up later.
+(sleep 1; serve late -k "$dir/late" -f raw rnd; cat late.pid >more) & helper=$!
+ok "open-timeout waits for a server" 'qemu-img convert --image-opts -O raw "driver=nbd,path=$dir/late,open-timeout=20" late.raw && cmp -s late.raw rnd'
+wait $helper; pids="$pids $(cat more)"
+start=$SECONDS
+ok "and gives up in time" '! qemu-img info --image-opts "driver=nbd,path=$dir/never,open-timeout=1" 2>/dev/null && [ $((SECONDS - start)) -lt 15 ]'
+
+if [ -e /dev/nbd0 ] && [ -w /dev/nbd0 ] && [ "$(cat /sys/block/nbd0/size)" = 0 ]; then
+	qemu-nbd -c /dev/nbd0 -f raw rnd && pids="$pids $(pgrep -f 'qemu-nbd -c /dev/nbd0')"
+	ok "the kernel's device" 'cmp -s rnd <(head -c 1M /dev/nbd0) && qemu-nbd -d /dev/nbd0'
+else
+	ok "without the kernel's device there is an error that names it" 'qemu-nbd -c /dev/nbd77 -f raw rnd 2>&1 | grep -q "/dev/nbd77"'
+fi
+exit $bad
