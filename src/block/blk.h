@@ -94,6 +94,7 @@ enum blk_req_flags {
 	BLK_REQ_VM_STATE =
 	    BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
 	BLK_REQ_DETECTED = BIT(7), /* zeros: found by detect-zeroes */
+	BLK_REQ_HOOKED = BIT(8), /* the core's own: part of a request that hooks have seen */
 	BLK_REQ_UNCHANGED = BIT(5), /* the visible contents stay the same (copy-on-read, stream) */
 };
 
@@ -384,9 +385,18 @@ struct blk_node {
 	bool written, probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
+	struct blk_hook *hooks; /* who watches writes; see root.h */
+	unsigned hooked; /* requests that hooks have seen the beginning of */
+	struct co_wait unhooked;
 	struct blk_node *next_node; /* all nodes of the graph */
 	struct blk_graph *graph;
 };
+
+/* The next layer: what a format's holes show, what a filter passes on to; NULL: none. */
+static inline struct blk_node *blk_below(const struct blk_node *node)
+{
+	return node->driver->kind == BLK_FILTER && node->file ? node->file : node->backing;
+}
 
 /* Tells a filter for tests what a format is about to do to its file ("l2_load", "cluster_alloc"). */
 static inline void blk_event(struct blk_node *file, const char *name)

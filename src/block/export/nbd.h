@@ -12,6 +12,7 @@
 #include "base/tls.h"
 #include "block/blk.h"
 #include "block/dirty.h"
+#include "block/root.h"
 
 struct nbd_client;
 struct nbd_listener;
@@ -19,7 +20,7 @@ struct nbd_listener;
 struct nbd_export {
 	struct nbd_export *next;
 	char *name, *description;
-	struct blk_node *node;
+	struct blk_root root; /* its node is what is served */
 	u64 offset, size; /* the part of the node that is served */
 	bool read_only, shared, allocation_depth;
 	u32 min_block; /* what clients are told, and held to */
