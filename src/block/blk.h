@@ -37,6 +37,10 @@ void blk_graph_free(struct blk_graph *graph);
 /* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
 void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
 void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
+/* May this name a node, a job, an export? Letters, digits, "-._"; a letter first. */
+bool blk_id_ok(const char *id);
+/* All nodes: the one behind this one, the first for NULL; NULL at the end. */
+struct blk_node *blk_next_node(struct blk_graph *graph, const struct blk_node *node);
 /* NULL when there is none. Not referenced. */
 struct blk_node *blk_find(struct blk_graph *graph, const char *node_name);
 
@@ -208,6 +212,11 @@ struct err *blk_take_bool(struct json *opts, const char *name,
 struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CHECK;
 
 /* ---- results ---- */
+
+/* Bytes the node takes on the host; ~0: unknown. */
+u64 blk_disk_size(struct blk_node *node);
+/* An image's sizes, names, snapshots and format's own facts, as ImageInfo of the schema; the caller owns it. */
+struct json *blk_image_info(struct blk_node *node);
 
 struct blk_check {
 	u64 corruptions, leaks, check_errors; /* found */

@@ -123,14 +123,19 @@ static struct err *take_common(struct json *opts, u32 *flags)
 	return e;
 }
 
+bool blk_id_ok(const char *id)
+{
+	bool ok = isalpha((u8)id[0]);
+	for (const char *p = id; *p && ok; p++)
+		ok = isalnum((u8)*p) || strchr("-._", *p);
+	return ok;
+}
+
 static struct err *name_node(struct blk_node *node, char *name)
 {
 	if (!name)
 		return NULL;
-	bool ok = isalpha((u8)name[0]) && strlen(name) <= 31;
-	for (const char *p = name; *p && ok; p++)
-		ok = isalnum((u8)*p) || strchr("-._", *p);
-	if (!ok)
+	if (!blk_id_ok(name) || strlen(name) > 31)
 		return err_new(ERR_INVALID, "Invalid node-name: '%s'", name);
 	if (blk_find(node->graph, name))
 		return err_new(ERR_INVALID, "Duplicate nodes with node-name='%s'", name);

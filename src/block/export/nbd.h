@@ -23,6 +23,7 @@ struct nbd_export {
 	struct blk_root root; /* its node is what is served */
 	u64 offset, size; /* the part of the node that is served */
 	bool read_only, shared, allocation_depth;
+	bool writethrough; /* every write is followed by a flush */
 	u32 min_block; /* what clients are told, and held to */
 	struct blk_dirty **bitmaps; /* the array is the export's, the bitmaps are their node's */
 	unsigned n_bitmaps;

@@ -92,6 +92,12 @@ const struct schema_type *schema_variant(const struct schema_type *t, const stru
 int schema_enum(const struct schema_type *t, const char *value);
 
 /*
+ * From a command line: strings become numbers ("1M"), booleans ("on") where the schema wants them; what cannot be stays, for
+ * schema_check to refuse. Takes j and gives it or what replaces it.
+ */
+struct json *schema_coerce(const struct schema_type *t, struct json *j);
+
+/*
  * What query-qmp-schema gives: these commands, all events, and the types they reach. Names of types are made up, as
  * clients must not depend on them. The caller owns it.
  */

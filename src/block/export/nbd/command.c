@@ -246,7 +246,7 @@ static int do_status(struct nbd_request *q)
 static int do_write(struct nbd_request *q)
 {
 	const struct nbd_export *x = q->client->export;
-	u32 flags = q->flags & NBD_FLAG_FUA ? BLK_REQ_FUA : 0;
+	u32 flags = q->flags & NBD_FLAG_FUA || x->writethrough ? BLK_REQ_FUA : 0;
 	u64 from = x->offset + q->from;
 	struct iovec v;
 	int r;
