@@ -15,6 +15,11 @@ void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const
 	g->roots = r;
 }
 
+const struct blk_root *blk_roots(const struct blk_graph *graph)
+{
+	return graph->roots;
+}
+
 void blk_root_done(struct blk_root *r)
 {
 	if (!r->node)
@@ -179,4 +184,34 @@ int blk_hooks_after(struct blk_node *node, u64 offset, u64 len, int r)
 	if (!--node->hooked)
 		co_wake_all(&node->unhooked);
 	return r;
+}
+
+/* ---- what images say of each other ---- */
+
+struct err *blk_make_writable(struct blk_node *node, bool *ret_was)
+{
+	*ret_was = node->flags & BLK_RDWR;
+	return *ret_was ? NULL : blk_reopen(node, node->flags | BLK_RDWR);
+}
+
+struct err *blk_write_backing(struct blk_node *node, const char *file, const char *fmt)
+{
+	bool was;
+	if (!node->driver->set_backing)
+		return err_new(ERR_UNSUPPORTED, "Format '%s' does not keep the name of a backing file", node->driver->name);
+	struct err *e = blk_make_writable(node, &was);
+	if (e)
+		return e;
+	e = node->driver->set_backing(node, file, file ? fmt : NULL);
+	int r = e ? 0 : blk_flush(node);
+	if (r)
+		e = err_errno(-r, "Could not flush '%s'", node->node_name);
+	if (!was) {
+		struct err *back = blk_reopen(node, node->flags & ~(u32)BLK_RDWR);
+		if (back && !e)
+			return back;
+		if (back)
+			err_free(back);
+	}
+	return e;
 }

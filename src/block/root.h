@@ -17,6 +17,8 @@ struct blk_root { /* in its user's struct */
 
 /* what is formatted as by printf. Takes a reference to the node. */
 void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const char *what, ...) PRINTF(4, 5);
+/* The first of all; the others follow by next. */
+const struct blk_root *blk_roots(const struct blk_graph *graph);
 /* No request is under way. Drops the reference; r is zeroed. One that was never initialised is ignored. */
 void blk_root_done(struct blk_root *r);
 /* Around each request: waits while the graph is being changed. In a coroutine, or outside one. */
@@ -54,3 +56,11 @@ struct blk_hook { /* in its user's struct */
 /* Both wait for requests that are between before and after; quiesced, so that there are no others. */
 void blk_hook_add(struct blk_node *node, struct blk_hook *h);
 void blk_hook_remove(struct blk_node *node, struct blk_hook *h);
+
+/*
+ * Writes the name of the backing file into an image (NULL: none); the graph stays. An image that is open for reading alone is
+ * opened for writing meanwhile.
+ */
+struct err *blk_write_backing(struct blk_node *node, const char *file, const char *fmt) MUST_CHECK;
+/* The node may be written to from now on; *ret_was: whether it could before. */
+struct err *blk_make_writable(struct blk_node *node, bool *ret_was) MUST_CHECK;

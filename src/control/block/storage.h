@@ -50,3 +50,16 @@ struct err *storage_find_bitmap(struct storage *s, const char *node_name, const 
 struct err *storage_start_nbd(struct storage *s, const struct json *addr, const struct json *opts) MUST_CHECK;
 /* Stops the NBD server, if there is one, and its exports. */
 void storage_stop_nbd(struct storage *s);
+
+/* An image file that a command makes, or finds, and opens. */
+struct storage_target {
+	const char *filename, *format, *node_name; /* format NULL: the source's, or probed */
+	bool existing; /* it is there already */
+	bool no_backing; /* whatever its header says */
+	struct blk_node *source; /* size, format and cache mode are as its */
+	struct blk_node *backing; /* what it stands on, and what its header names; NULL: nothing, or what its header says */
+	struct blk_node *names; /* what its header names, though it does not stand on it yet */
+};
+struct err *storage_open_target(struct storage *s, const struct storage_target *t, struct blk_node **ret) MUST_CHECK;
+/* Refuses a name for a filter node. */
+struct err *storage_no_filter(const char *name) MUST_CHECK;
