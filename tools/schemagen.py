@@ -21,7 +21,7 @@ number, any, null, names of definitions, [TYPE] for lists.
 
 C: a struct becomes `struct name` with has_X beside members that may be left out, strings that point into the JSON it was
 parsed from, structs by value, and `const struct json *` for what C has no simple form for. A command NAME gets
-`struct NAME_arg` (or its TYPE) and `schema_command_NAME`, an event `schema_event_NAME`, an enum `enum name`.
+`struct NAME_arg` (or its TYPE) and `schema_command_NAME`, an event `schema_event_NAME`, an enum `enum schema_name`.
 """
 import glob
 import os
@@ -150,7 +150,7 @@ class Maker:
         if self.is_struct(name):
             return f'struct {c_name(name)} '
         if name in self.defs and self.defs[name].kind == 'enum':
-            return f'enum {c_name(name)} '
+            return f'enum schema_{c_name(name)} '
         return 'const struct json *'
 
     def ref(self, name):
@@ -231,7 +231,7 @@ class Maker:
             if d.kind == 'enum':
                 prefix = c_name(d.name).upper()
                 values = ''.join(f'\t{prefix}_{c_name(v).upper()},\n' for v, _ in d.values)
-                self.h.append(f'enum {c_name(d.name)} {{\n{values}}};\n')
+                self.h.append(f'enum schema_{c_name(d.name)} {{\n{values}}};\n')
         for d in defs:
             if d.kind == 'command':
                 arg = d.same or d.name + '_arg'

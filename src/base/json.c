@@ -554,7 +554,7 @@ static struct err *value(struct parser *p, struct json **ret)
 	}
 	if (*p->p == '-' || (*p->p >= '0' && *p->p <= '9'))
 		return number(p, ret);
-	return word(p, ret);
+	return *p->p >= 'a' && *p->p <= 'z' ? word(p, ret) : bad("expecting value");
 }
 
 struct err *json_parse(const char *text, size_t len, struct json **ret)

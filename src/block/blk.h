@@ -215,6 +215,8 @@ struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CH
 
 /* Bytes the node takes on the host; ~0: unknown. */
 u64 blk_disk_size(struct blk_node *node);
+/* The snapshots inside an image; NULL: it has none. The caller owns it. */
+struct json *blk_snapshots_json(struct blk_node *node);
 /* An image's sizes, names, snapshots and format's own facts, as ImageInfo of the schema; the caller owns it. */
 struct json *blk_image_info(struct blk_node *node);
 

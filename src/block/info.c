@@ -19,7 +19,7 @@ u64 blk_disk_size(struct blk_node *node)
 	return any ? sum : ~0ull;
 }
 
-static struct json *snapshots_json(struct blk_node *node)
+struct json *blk_snapshots_json(struct blk_node *node)
 {
 	struct blk_snapshot *list;
 	size_t n;
@@ -58,7 +58,7 @@ struct json *blk_image_info(struct blk_node *node)
 	err_free(e);
 	if (node->backing_format)
 		json_set(j, "backing-filename-format", json_str(node->backing_format));
-	struct json *snapshots = snapshots_json(node);
+	struct json *snapshots = blk_snapshots_json(node);
 	if (snapshots)
 		json_set(j, "snapshots", snapshots);
 	json_set(j, "virtual-size", json_int(blk_size(node)));

@@ -33,6 +33,12 @@ static struct err *complain(const struct place *p, const char *before, const cha
 	return err_new(ERR_INVALID, "%s'%s'%s", before, *path ? path : "null", after);
 }
 
+/* Values are named by their member alone. */
+static struct err *bad_value(const struct place *p, const char *after)
+{
+	return err_new(ERR_INVALID, "Parameter '%s'%s", p && p->member ? p->member : "null", after);
+}
+
 static struct err *wrong_type(const struct place *p, const char *expected)
 {
 	AUTO(free_ptr) char *after = strf(", expected: %s", expected);
@@ -58,7 +64,7 @@ static struct err *check_enum(const struct schema_type *t, const struct json *j,
 	if (schema_enum(t, j->s) >= 0 && (!offers || offers(t, j->s)))
 		return NULL;
 	AUTO(free_ptr) char *after = strf(" does not accept value '%s'", j->s);
-	return complain(at, "Parameter ", after);
+	return bad_value(at, after);
 }
 
 static const struct schema_member *find_member(const struct schema_type *t, const char *name)
@@ -173,7 +179,7 @@ static struct err *check(const struct schema_type *t, const struct json *j, cons
 		return check_list(t, j, at, offers);
 	if (t->kind == SCHEMA_INT && (j->i < t->min || j->i > t->max)) {
 		AUTO(free_ptr) char *after = strf(" expects %s", t->name);
-		return complain(at, "Parameter ", after);
+		return bad_value(at, after);
 	}
 	return NULL;
 }

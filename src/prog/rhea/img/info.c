@@ -208,7 +208,7 @@ static int do_snapshot(struct blk_node *node, int action, const char *name)
 	const struct blk_driver *d = node->driver;
 	struct err *e = NULL;
 	if (action == 'l') {
-		struct json *list = snapshots_json(node);
+		struct json *list = blk_snapshots_json(node);
 		if (list) {
 			printf("Snapshot list:\n");
 			img_print_snapshots(list);
