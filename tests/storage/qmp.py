@@ -1,4 +1,5 @@
 """A client of QMP for tests: starts a storage daemon on a socket and talks to it."""
+import atexit
 import json
 import os
 import shutil
@@ -98,6 +99,7 @@ class Daemon:
         self.path = f'{self.dir}/qmp{id(self)}.sock'
         self.proc = subprocess.Popen(['qemu-storage-daemon', '--chardev', f'socket,id=m,path={self.path},server=on,wait=off',
                                       '--monitor', 'chardev=m', *args])
+        atexit.register(self.proc.kill)  # when the test did not come to its end
         for _ in range(400):
             if os.path.exists(self.path):
                 break
