@@ -2,6 +2,7 @@
 """Jobs of the storage daemon: what they copy, the graph they leave, their life in statuses and events."""
 import os
 import random
+import subprocess
 import sys
 import tempfile
 
@@ -13,7 +14,7 @@ SIZE = 16 * MB
 
 
 def image(path, *args):
-    sh('qemu-img', 'create', '-q', '-f', 'qcow2', *args, path, *([] if '-b' in args else [str(SIZE)]))
+    sh('qemu-img', 'create', '-q', '-u', '-f', 'qcow2', *args, path, str(SIZE))
 
 
 def write(path, *commands):
@@ -63,7 +64,8 @@ class Chain:
         assert self.d.end() == 0
         for f in os.listdir(self.dir):
             if f.endswith('.qcow2'):
-                sh('qemu-img', 'check', '-q', f'{self.dir}/{f}')
+                out = subprocess.run(['qemu-img', 'check', f'{self.dir}/{f}'], capture_output=True, text=True)
+                assert out.returncode == 0, f + ': ' + out.stdout + out.stderr
 
 
 def events_of(q, job):
@@ -325,7 +327,7 @@ def grouped():
 
 def main():
     random.seed(1)
-    t = Tap()
+    t = Tap(sys.argv[1:])
     t.test('stream of a whole chain', stream)
     t.test('stream down to a base', stream_to_base)
     t.test('commit of a middle layer', commit_middle)

@@ -51,9 +51,8 @@ class Client:
         self.send(text.encode())
         return self.reply()
 
-    def cmd(self, name, **args):
-        return self.cmd_json(name, {k.replace('_', '-') if name != 'block_resize' or k != 'node_name' else 'node-name': v
-                                    for k, v in args.items()})
+    def cmd(self, name, /, **args):
+        return self.cmd_json(name, {k.replace('_', '-'): v for k, v in args.items()})
 
     def cmd_json(self, name, args):
         self.send({'execute': name, 'arguments': args})
@@ -62,7 +61,7 @@ class Client:
             raise QMPError(j['error'])
         return j['return']
 
-    def fails(self, name, **args):
+    def fails(self, name, /, **args):
         try:
             got = self.cmd(name, **args)
         except QMPError as e:
@@ -121,10 +120,13 @@ class Daemon:
 class Tap:
     """Runs functions as tests and prints TAP."""
 
-    def __init__(self):
+    def __init__(self, words=()):
         self.n = self.bad = 0
+        self.words = words  # only tests whose names have one of them
 
     def test(self, what, fn):
+        if self.words and not any(w in what for w in self.words):
+            return
         self.n += 1
         try:
             fn()
