@@ -198,7 +198,8 @@ struct err *blk_write_backing(struct blk_node *node, const char *file, const cha
 {
 	bool was;
 	if (!node->driver->set_backing)
-		return err_new(ERR_UNSUPPORTED, "Format '%s' does not keep the name of a backing file", node->driver->name);
+		return err_new(ERR_UNSUPPORTED, "Format '%s' does not keep the name of a backing file",
+			       node->driver->name);
 	struct err *e = blk_make_writable(node, &was);
 	if (e)
 		return e;

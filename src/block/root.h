@@ -16,7 +16,8 @@ struct blk_root { /* in its user's struct */
 };
 
 /* what is formatted as by printf. Takes a reference to the node. */
-void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const char *what, ...) PRINTF(4, 5);
+void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const char *what, ...)
+    PRINTF(4, 5);
 /* The first of all; the others follow by next. */
 const struct blk_root *blk_roots(const struct blk_graph *graph);
 /* No request is under way. Drops the reference; r is zeroed. One that was never initialised is ignored. */
@@ -56,6 +57,12 @@ struct blk_hook { /* in its user's struct */
 /* Both wait for requests that are between before and after; quiesced, so that there are no others. */
 void blk_hook_add(struct blk_node *node, struct blk_hook *h);
 void blk_hook_remove(struct blk_node *node, struct blk_hook *h);
+
+/*
+ * Gives an open node new options, as blockdev-reopen does: what is not named has its default again. Driver and children stay
+ * what they are, but for "backing". options: copied. Quiesced.
+ */
+struct err *blk_reopen_options(struct blk_node *node, const struct json *options) MUST_CHECK;
 
 /*
  * Writes the name of the backing file into an image (NULL: none); the graph stays. An image that is open for reading alone is

@@ -14,4 +14,5 @@ struct control {
 	struct storage *storage; /* the block graph, jobs, exports (control/block); NULL: none */
 	struct chr_set *chrs;
 	bool quit; /* the program ends */
+	void (*ending)(struct control *c); /* work ends before quit is answered; may be NULL */
 };

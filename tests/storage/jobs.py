@@ -304,6 +304,24 @@ def create_and_errors():
     reads(f'{c.dir}/n.qcow2', (1, 0, '1M'), (2, '1M', '2M'))
 
 
+def reopen():
+    c = Chain()
+    q = c.q
+    options = {'driver': 'qcow2', 'node-name': 'mid', 'file': 'mid-file'}
+    q.cmd('blockdev-reopen', options=[{**options, 'read-only': True, 'backing': None}])
+    c.guest('read -P 0 0 1M', 'read -P 2 1M 1M')
+    q.cmd('blockdev-reopen', options=[{**options, 'backing': 'base'}])
+    c.guest('read -P 1 0 1M')
+    assert not c.nodes()['mid']['ro']
+    q.cmd('blockdev-reopen', options=[{**options, 'read-only': True, 'backing': 'base'}])
+    assert c.nodes()['mid']['ro']
+    assert 'cycle' in q.fails('blockdev-reopen', options=[{**options, 'backing': 'top'}])
+    assert 'Cannot change' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    q.cmd('block_resize', node_name='top', size=2 * SIZE)
+    assert c.nodes()['top']['image']['virtual-size'] == 2 * SIZE
+    c.end()
+
+
 def grouped():
     c = Chain(2)
     q = c.q
@@ -343,6 +361,7 @@ def main():
     t.test('a transaction that fails leaves nothing', transactions_undo)
     t.test('create; an I/O error pauses a job', create_and_errors)
     t.test('jobs of a group fail together', grouped)
+    t.test('reopen with other options; resize', reopen)
     return t.end()
 
 

@@ -41,7 +41,8 @@ static struct err *check_options(const struct chr_kind *kind, const struct json 
 		while (*known && strcmp(*known, name) != 0)
 			known++;
 		if (!*known)
-			return err_new(ERR_INVALID, "Parameter '%s' is not supported by character devices of kind '%s'",
+			return err_new(ERR_INVALID,
+				       "Parameter '%s' is not supported by character devices of kind '%s'",
 				       name, kind->name);
 	}
 	return NULL;
@@ -64,7 +65,9 @@ struct err *chr_add(struct chr_set *s, struct json *options)
 	if (e)
 		return e;
 	struct chr *c = alloc(sizeof(*c));
-	*c = (struct chr){ .kind = kind, .id = str_dup(id), .state = alloc(kind->state_size + 1), .in = -1, .out = -1 };
+	*c = (struct chr){
+		.kind = kind, .id = str_dup(id), .state = alloc(kind->state_size + 1), .in = -1, .out = -1
+	};
 	if ((e = kind->open(c, opts))) {
 		drop(c);
 		return e;

@@ -18,8 +18,9 @@ struct socket_state {
 	bool server, own_path;
 };
 
-static const char *const options[] = { "path", "host",  "port",	    "fd",    "server", "wait",	  "reconnect", "delay",
-				       "mux",  "nodelay", "abstract", "tight", "telnet", "websocket", "tls-creds", "logfile", NULL };
+static const char *const options[] = { "path",	    "host",	 "port",      "fd",	 "server",   "wait",
+				       "reconnect", "delay",	 "mux",	      "nodelay", "abstract", "tight",
+				       "telnet",    "websocket", "tls-creds", "logfile", NULL };
 
 static bool on_off(const char *s, bool *ret)
 {
@@ -31,7 +32,8 @@ static bool on_off(const char *s, bool *ret)
 static struct err *get_bool(const struct json *opts, const char *name, bool *ret)
 {
 	const char *s = json_get_str(opts, name);
-	return !s || on_off(s, ret) ? NULL : err_new(ERR_INVALID, "Parameter '%s' expects 'on' or 'off'", name);
+	return !s || on_off(s, ret) ? NULL
+				    : err_new(ERR_INVALID, "Parameter '%s' expects 'on' or 'off'", name);
 }
 
 /* What this kind does not do, asked to be on. */
@@ -45,7 +47,8 @@ static struct err *check_absent(const struct json *opts)
 		if (!e && on)
 			e = err_new(ERR_UNSUPPORTED, "'%s=on' is not built: leave it out", absent[i]);
 	}
-	for (const char *const *name = (const char *const[]){ "tls-creds", "logfile", NULL }; *name && !e; name++)
+	for (const char *const *name = (const char *const[]){ "tls-creds", "logfile", NULL }; *name && !e;
+	     name++)
 		if (json_get(opts, *name))
 			e = err_new(ERR_UNSUPPORTED, "'%s' is not built: leave it out", *name);
 	return e;
@@ -74,8 +77,9 @@ static struct err *open_fd(struct chr *c, struct socket_state *s, const char *te
 
 static struct err *read_options(struct chr *c, struct socket_state *s, const struct json *opts, bool *wait)
 {
-	const char *fd = json_get_str(opts, "fd"), *path = json_get_str(opts, "path"), *host = json_get_str(opts, "host"),
-		   *port = json_get_str(opts, "port"), *again = json_get_str(opts, "reconnect");
+	const char *fd = json_get_str(opts, "fd"), *path = json_get_str(opts, "path"),
+		   *host = json_get_str(opts, "host"), *port = json_get_str(opts, "port"),
+		   *again = json_get_str(opts, "reconnect");
 	struct err *e = check_absent(opts);
 	if (!e)
 		e = get_bool(opts, "server", &s->server);
@@ -93,7 +97,8 @@ static struct err *read_options(struct chr *c, struct socket_state *s, const str
 	if (e)
 		return e;
 	if (!!fd + !!path + (host || port) != 1)
-		return err_new(ERR_INVALID, "chardev: socket: exactly one of path, host and port, or fd is required");
+		return err_new(ERR_INVALID,
+			       "chardev: socket: exactly one of path, host and port, or fd is required");
 	if (fd)
 		return open_fd(c, s, fd);
 	if (!path && !port)

@@ -34,7 +34,8 @@ static struct err *check(const struct blk_exports *all, const struct blk_node *n
 	if (blk_export_find(all, id))
 		return err_new(ERR_INVALID, "Block export id '%s' is already in use", id);
 	if (json_get(opts, "iothread") || json_get_bool(opts, "fixed-iothread", false))
-		return err_new(ERR_UNSUPPORTED, "'iothread' is not built: exports run in the main loop; leave it out");
+		return err_new(ERR_UNSUPPORTED,
+			       "'iothread' is not built: exports run in the main loop; leave it out");
 	if (!node)
 		return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", name);
 	if (writable && !(node->flags & BLK_RDWR))
@@ -53,8 +54,11 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 	if (e)
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
-	*x = (struct blk_export){ .all = all, .kind = kind, .id = str_dup(json_get_str(opts, "id")),
-				  .node_name = str_dup(name), .state = alloc(kind->state_size),
+	*x = (struct blk_export){ .all = all,
+				  .kind = kind,
+				  .id = str_dup(json_get_str(opts, "id")),
+				  .node_name = str_dup(name),
+				  .state = alloc(kind->state_size),
 				  .writable = json_get_bool(opts, "writable", false),
 				  .writethrough = json_get_bool(opts, "writethrough", false) };
 	if ((e = kind->open(x, node, opts))) {
@@ -92,7 +96,8 @@ again:
 		}
 }
 
-struct err *blk_export_bitmap(struct blk_node *node, const char *node_name, const char *name, struct blk_dirty **ret)
+struct err *blk_export_bitmap(struct blk_node *node, const char *node_name, const char *name,
+			      struct blk_dirty **ret)
 {
 	struct blk_dirty *d = NULL;
 	if (node_name) {
@@ -107,7 +112,9 @@ struct err *blk_export_bitmap(struct blk_node *node, const char *node_name, cons
 	if (!d)
 		return err_new(ERR_NOT_FOUND, "Bitmap '%s' is not found", name);
 	if (d->busy)
-		return err_new(ERR_BUSY, "Bitmap '%s' is currently in use by another operation and cannot be used", name);
+		return err_new(ERR_BUSY,
+			       "Bitmap '%s' is currently in use by another operation and cannot be used",
+			       name);
 	if (d->inconsistent)
 		return err_hint(err_new(ERR_INVALID, "Bitmap '%s' is inconsistent and cannot be used", name),
 				"Try block-dirty-bitmap-remove to delete this bitmap from disk");

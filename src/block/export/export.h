@@ -43,11 +43,13 @@ extern const struct blk_export_kind *const blk_export_kinds[]; /* generated; end
 
 const struct blk_export_kind *blk_export_kind_find(const char *name);
 /* opts: see open; type, id and node-name at least. */
-struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, const struct json *opts) MUST_CHECK;
+struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph,
+			   const struct json *opts) MUST_CHECK;
 struct blk_export *blk_export_find(const struct blk_exports *all, const char *id);
 /* Closes and frees it; gone is told. */
 void blk_export_end(struct blk_export *x);
 /* All of a kind; NULL: all. */
 void blk_exports_end(struct blk_exports *all, const struct blk_export_kind *kind);
 /* A bitmap of the node or of what lies below it. node_name NULL: of the node; else of that one alone. */
-struct err *blk_export_bitmap(struct blk_node *node, const char *node_name, const char *name, struct blk_dirty **ret) MUST_CHECK;
+struct err *blk_export_bitmap(struct blk_node *node, const char *node_name, const char *name,
+			      struct blk_dirty **ret) MUST_CHECK;

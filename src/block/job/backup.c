@@ -115,7 +115,8 @@ static struct err *check(struct jobs *all, const struct job_backup *s)
 	if (!e && blk_size(s->source) != blk_size(s->target))
 		e = err_new(ERR_INVALID, "Source and target image have different sizes");
 	if (!e && s->compress && !s->target->driver->write_compressed)
-		e = err_new(ERR_UNSUPPORTED, "Compression is not supported for this drive %s", s->target->node_name);
+		e = err_new(ERR_UNSUPPORTED, "Compression is not supported for this drive %s",
+			    s->target->node_name);
 	return e;
 }
 
@@ -133,8 +134,9 @@ static struct err *follow(struct backup *b, const struct job_backup *s)
 
 struct err *job_backup(struct jobs *all, const struct job_backup *s, struct job **ret)
 {
-	static const struct job_driver driver = { .type = "backup", .size = sizeof(struct backup), .block = true, .run = run,
-						  .clean = clean };
+	static const struct job_driver driver = {
+		.type = "backup", .size = sizeof(struct backup), .block = true, .run = run, .clean = clean
+	};
 	struct job *job;
 	struct err *e = check(all, s);
 	if (!e)

@@ -36,7 +36,8 @@ static struct err *prepare(struct job *job)
 	if (!overlay)
 		return err_new(ERR_INVALID, "Could not find overlay image for %s", top->node_name);
 	blk_quiesce(job->jobs->graph);
-	struct err *e = blk_write_backing(overlay, s->backing_file ? s->backing_file : base->filename, base->driver->name);
+	struct err *e = blk_write_backing(overlay, s->backing_file ? s->backing_file : base->filename,
+					  base->driver->name);
 	if (!e)
 		blk_change_backing(overlay, base);
 	blk_resume(job->jobs->graph);
@@ -73,8 +74,12 @@ static struct err *set_up(struct commit *s, const struct job_commit *given)
 
 struct err *job_commit(struct jobs *all, const struct job_commit *given)
 {
-	static const struct job_driver driver = { .type = "commit", .size = sizeof(struct commit), .block = true, .run = run,
-						  .prepare = prepare, .clean = clean };
+	static const struct job_driver driver = { .type = "commit",
+						  .size = sizeof(struct commit),
+						  .block = true,
+						  .run = run,
+						  .prepare = prepare,
+						  .clean = clean };
 	struct job *job;
 	struct err *e = NULL;
 	for (struct blk_node *n = given->active; n && !e; n = n == given->base ? NULL : blk_below(n))

@@ -9,7 +9,8 @@ u32 copy_unit(const struct blk_node *target)
 	return MAX(cluster > 1 ? cluster : (u32)PLAIN_UNIT, (u32)MIN_UNIT);
 }
 
-struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_node *target, u32 unit, u64 size)
+struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_node *target, u32 unit,
+		       u64 size)
 {
 	u64 words = ((size + unit - 1) / unit + 63) / 64;
 	c->todo = (struct blk_dirty){ .granularity = unit, .size = size, .bits = try_alloc(words * 8 + 8) };
@@ -87,7 +88,8 @@ static int copy_piece(struct copy_job *c, const struct blk_status *s, u64 offset
 	if (c->only_present && !s->present)
 		return 0;
 	if (s->zero && !(c->write_flags & BLK_REQ_COMPRESSED))
-		return blk_zero(c->target.node, offset, s->len, (c->write_flags & BLK_REQ_UNCHANGED) | BLK_REQ_MAY_UNMAP);
+		return blk_zero(c->target.node, offset, s->len,
+				(c->write_flags & BLK_REQ_UNCHANGED) | BLK_REQ_MAY_UNMAP);
 	*reading = true;
 	int r = blk_pread(c->source.node, offset, buf, s->len);
 	if (r)
@@ -109,7 +111,9 @@ int copy_part(struct copy_job *c, u64 offset, u64 len, bool *reading)
 	if (posix_memalign((void **)&buf, ALIGN, ROUND_UP(len, (u64)ALIGN)))
 		return -ENOMEM;
 	for (u64 at = offset, end = offset + len; at < end && !r;) {
-		struct blk_status s = { .len = MIN(end - at, (u64)c->todo.granularity), .present = true, .data = true };
+		struct blk_status s = { .len = MIN(end - at, (u64)c->todo.granularity),
+					.present = true,
+					.data = true };
 		if (!whole)
 			r = blk_status(c->source.node, c->base, at, end - at, &s);
 		if (!r)
@@ -197,7 +201,8 @@ int copy_clear_absent(struct blk_node *node, struct blk_dirty *todo)
 			return r;
 		/* Whole units: one that begins or ends in something present stays. */
 		u64 from = ROUND_UP(at, (u64)todo->granularity),
-		    to = at + s.len >= todo->size ? todo->size : ROUND_DOWN(at + s.len, (u64)todo->granularity);
+		    to = at + s.len >= todo->size ? todo->size
+						  : ROUND_DOWN(at + s.len, (u64)todo->granularity);
 		if (!s.present && from < to)
 			blk_dirty_clear(todo, from, to - from);
 		at += s.len;

@@ -28,7 +28,8 @@ struct copy_job {
 };
 
 /* Sets up source, target, todo (empty) and the rest; quiesces to put the hook where it has functions. unit: a power of two. */
-struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_node *target, u32 unit, u64 size) MUST_CHECK;
+struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_node *target, u32 unit,
+		       u64 size) MUST_CHECK;
 /* Undoes it; a job that failed to be set up, too. Quiesced only when a hook is there. */
 void copy_done(struct copy_job *c);
 /* Copies all of todo, until it is empty or the job is interrupted. 0 or -errno, when the policy says so. */

@@ -5,8 +5,9 @@
 
 const char *job_status_name(enum job_status s)
 {
-	static const char *const names[] = { "undefined", "created", "running", "paused",   "ready",	 "standby",
-					     "waiting",	  "pending", "aborting", "concluded", "null" };
+	static const char *const names[] = { "undefined", "created",   "running", "paused",
+					     "ready",	  "standby",   "waiting", "pending",
+					     "aborting",  "concluded", "null" };
 	return names[s];
 }
 
@@ -33,7 +34,8 @@ struct job *job_find(const struct jobs *all, const char *id)
 	return j;
 }
 
-struct err *job_new(struct jobs *all, const struct job_driver *driver, const struct job_options *o, struct job **ret)
+struct err *job_new(struct jobs *all, const struct job_driver *driver, const struct job_options *o,
+		    struct job **ret)
 {
 	if (!o->id)
 		return err_new(ERR_INVALID, "An explicit job ID is required");
@@ -92,7 +94,8 @@ struct err *job_check_node(const struct jobs *all, const struct blk_node *node)
 	for (const struct job *j = all->list; j; j = j->next)
 		for (unsigned i = 0; i < j->n_nodes; i++)
 			if (j->nodes[i] == node)
-				return err_new(ERR_BUSY, "Node '%s' is busy: block device is in use by block job: %s",
+				return err_new(ERR_BUSY,
+					       "Node '%s' is busy: block device is in use by block job: %s",
 					       node->node_name, j->driver->type);
 	return NULL;
 }
@@ -226,14 +229,15 @@ static struct err *allow(const struct job *job, enum job_verb verb)
 		const char *name;
 		u16 in;
 	} verbs[] = {
-		[JOB_DO_CANCEL] = { "cancel", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) | BIT(JOB_READY) |
-						  BIT(JOB_STANDBY) | BIT(JOB_WAITING) | BIT(JOB_PENDING) },
-		[JOB_DO_PAUSE] = { "pause", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) | BIT(JOB_READY) |
-						BIT(JOB_STANDBY) },
-		[JOB_DO_RESUME] = { "resume", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) | BIT(JOB_READY) |
-						  BIT(JOB_STANDBY) },
-		[JOB_DO_SPEED] = { "set-speed", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) | BIT(JOB_READY) |
-						    BIT(JOB_STANDBY) },
+		[JOB_DO_CANCEL] = { "cancel", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) |
+						  BIT(JOB_READY) | BIT(JOB_STANDBY) | BIT(JOB_WAITING) |
+						  BIT(JOB_PENDING) },
+		[JOB_DO_PAUSE] = { "pause", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) |
+						BIT(JOB_READY) | BIT(JOB_STANDBY) },
+		[JOB_DO_RESUME] = { "resume", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) |
+						  BIT(JOB_READY) | BIT(JOB_STANDBY) },
+		[JOB_DO_SPEED] = { "set-speed", BIT(JOB_CREATED) | BIT(JOB_RUNNING) | BIT(JOB_PAUSED) |
+						    BIT(JOB_READY) | BIT(JOB_STANDBY) },
 		[JOB_DO_COMPLETE] = { "complete", BIT(JOB_READY) },
 		[JOB_DO_FINALIZE] = { "finalize", BIT(JOB_PENDING) },
 		[JOB_DO_DISMISS] = { "dismiss", BIT(JOB_CONCLUDED) },

@@ -8,22 +8,30 @@
 #include "block/root.h"
 
 enum job_status { /* as JobStatus of the schema */
-	JOB_UNDEFINED,
-	JOB_CREATED,
-	JOB_RUNNING,
-	JOB_PAUSED,
-	JOB_READY,
-	JOB_STANDBY,
-	JOB_WAITING,
-	JOB_PENDING,
-	JOB_ABORTING,
-	JOB_CONCLUDED,
-	JOB_NULL,
+		  JOB_UNDEFINED,
+		  JOB_CREATED,
+		  JOB_RUNNING,
+		  JOB_PAUSED,
+		  JOB_READY,
+		  JOB_STANDBY,
+		  JOB_WAITING,
+		  JOB_PENDING,
+		  JOB_ABORTING,
+		  JOB_CONCLUDED,
+		  JOB_NULL,
 };
 enum job_event { JOB_EVENT_COMPLETED, JOB_EVENT_CANCELLED, JOB_EVENT_READY, JOB_EVENT_PENDING };
 enum job_policy { JOB_REPORT, JOB_IGNORE, JOB_ENOSPC, JOB_STOP, JOB_AUTO }; /* as BlockdevOnError */
 enum job_action { JOB_ACTION_REPORT, JOB_ACTION_IGNORE, JOB_ACTION_STOP };
-enum job_verb { JOB_DO_CANCEL, JOB_DO_PAUSE, JOB_DO_RESUME, JOB_DO_SPEED, JOB_DO_COMPLETE, JOB_DO_FINALIZE, JOB_DO_DISMISS };
+enum job_verb {
+	JOB_DO_CANCEL,
+	JOB_DO_PAUSE,
+	JOB_DO_RESUME,
+	JOB_DO_SPEED,
+	JOB_DO_COMPLETE,
+	JOB_DO_FINALIZE,
+	JOB_DO_DISMISS
+};
 
 struct job;
 
@@ -84,7 +92,8 @@ struct job_options {
 };
 
 /* A new job in the list, created. Refuses a bad or used id. */
-struct err *job_new(struct jobs *all, const struct job_driver *driver, const struct job_options *o, struct job **ret) MUST_CHECK;
+struct err *job_new(struct jobs *all, const struct job_driver *driver, const struct job_options *o,
+		    struct job **ret) MUST_CHECK;
 /* A job that could not be set up vanishes, without clean. */
 void job_drop(struct job *job);
 /* It is running; its coroutine begins when the main loop comes round. */

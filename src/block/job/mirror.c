@@ -33,7 +33,8 @@ static int after(struct blk_hook *h, u64 offset, u64 len)
 		copy_lock(c, &range, from, to - from);
 		blk_dirty_clear(&c->todo, from, to - from);
 		if (copy_part(c, from, to - from, &reading))
-			blk_dirty_set(&c->todo, offset, len); /* the worker tries again, and says what is wrong */
+			blk_dirty_set(&c->todo, offset,
+				      len); /* the worker tries again, and says what is wrong */
 		else
 			c->job.done += to - from;
 		copy_unlock(c, &range);
@@ -98,8 +99,9 @@ static struct err *prepare(struct job *job)
 		return NULL;
 	struct blk_node *old = m->replaces ? m->replaces : m->copy.source.node;
 	if (blk_size(old) != blk_size(target) && !m->base)
-		return err_new(ERR_INVALID, "cannot replace node '%s' of %llu bytes by one of %llu", old->node_name,
-			       (unsigned long long)blk_size(old), (unsigned long long)blk_size(target));
+		return err_new(ERR_INVALID, "cannot replace node '%s' of %llu bytes by one of %llu",
+			       old->node_name, (unsigned long long)blk_size(old),
+			       (unsigned long long)blk_size(target));
 	blk_replace(old, target);
 	return NULL;
 }
@@ -161,10 +163,20 @@ static struct err *set_up(struct mirror *m, const struct job_mirror *s)
 
 struct err *job_mirror(struct jobs *all, const struct job_mirror *s)
 {
-	static const struct job_driver mirror = { .type = "mirror", .size = sizeof(struct mirror), .block = true,
-						  .completes = true, .run = run, .prepare = prepare, .clean = clean },
-				       commit = { .type = "commit", .size = sizeof(struct mirror), .block = true,
-						  .completes = true, .run = run, .prepare = prepare, .clean = clean };
+	static const struct job_driver mirror = { .type = "mirror",
+						  .size = sizeof(struct mirror),
+						  .block = true,
+						  .completes = true,
+						  .run = run,
+						  .prepare = prepare,
+						  .clean = clean },
+				       commit = { .type = "commit",
+						  .size = sizeof(struct mirror),
+						  .block = true,
+						  .completes = true,
+						  .run = run,
+						  .prepare = prepare,
+						  .clean = clean };
 	struct job *job;
 	struct err *e = check(all, s);
 	if (!e)

@@ -71,7 +71,9 @@ static struct err *prepare(struct job *job)
 	struct blk_node *top = s->copy.target.node, *base = s->base;
 	const char *name = s->backing_file ? s->backing_file : base ? base->filename : NULL;
 	blk_quiesce(job->jobs->graph);
-	struct err *e = top->backing ? blk_write_backing(top, base ? name : NULL, base ? base->driver->name : NULL) : NULL;
+	struct err *e = top->backing
+			    ? blk_write_backing(top, base ? name : NULL, base ? base->driver->name : NULL)
+			    : NULL;
 	if (!e)
 		blk_change_backing(top, base);
 	blk_resume(job->jobs->graph);
@@ -97,8 +99,10 @@ static struct err *check_layers(struct jobs *all, struct blk_node *top, struct b
 		for (const struct blk_root *r = blk_roots(all->graph); r && !e; r = r->next)
 			if (r->node == n && r->writes)
 				e = err_new(ERR_BUSY,
-					    "Permission conflict on node '%s': permissions 'write' are both required by an "
-					    "unnamed block device (uses node '%s' as 'root' child) and unshared by stream job "
+					    "Permission conflict on node '%s': permissions 'write' are both "
+					    "required by an "
+					    "unnamed block device (uses node '%s' as 'root' child) and "
+					    "unshared by stream job "
 					    "'%s' (uses node '%s' as 'intermediate node' child).",
 					    n->node_name, n->node_name, id, n->node_name);
 	}
@@ -107,8 +111,12 @@ static struct err *check_layers(struct jobs *all, struct blk_node *top, struct b
 
 struct err *job_stream(struct jobs *all, const struct job_stream *given)
 {
-	static const struct job_driver driver = { .type = "stream", .size = sizeof(struct stream), .block = true, .run = run,
-						  .prepare = prepare, .clean = clean };
+	static const struct job_driver driver = { .type = "stream",
+						  .size = sizeof(struct stream),
+						  .block = true,
+						  .run = run,
+						  .prepare = prepare,
+						  .clean = clean };
 	struct job *job;
 	if (!(given->top->flags & BLK_RDWR))
 		return err_new(ERR_DENIED, "Block node is read-only");

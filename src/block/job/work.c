@@ -24,8 +24,9 @@ static void clean(struct job *job, bool failed UNUSED)
 
 struct err *job_work(struct jobs *all, const struct job_work *given)
 {
-	static const struct job_driver create = { .type = "create", .size = sizeof(struct work_job), .run = run, .clean = clean },
-				       amend = { .type = "amend", .size = sizeof(struct work_job), .run = run, .clean = clean };
+	static const struct job_driver
+	    create = { .type = "create", .size = sizeof(struct work_job), .run = run, .clean = clean },
+	    amend = { .type = "amend", .size = sizeof(struct work_job), .run = run, .clean = clean };
 	struct job *job;
 	struct err *e = job_new(all, given->amends ? &amend : &create, &given->o, &job);
 	if (e)

@@ -39,9 +39,11 @@ static struct err *find(struct action *a, bool broken)
 	struct state *s = a->state;
 	const char *name = json_get_str(a->data, "name");
 	name = name ? name : json_get_str(a->data, "target");
-	struct err *e = storage_find_bitmap(a->storage, json_get_str(a->data, "node"), name, &s->node, &s->bitmap);
+	struct err *e =
+	    storage_find_bitmap(a->storage, json_get_str(a->data, "node"), name, &s->node, &s->bitmap);
 	if (!e && s->bitmap->busy)
-		e = err_new(ERR_BUSY, "Bitmap '%s' is currently in use by another operation and cannot be used", name);
+		e = err_new(ERR_BUSY,
+			    "Bitmap '%s' is currently in use by another operation and cannot be used", name);
 	if (!e && s->bitmap->inconsistent && !broken)
 		e = err_hint(err_new(ERR_INVALID, "Bitmap '%s' is inconsistent and cannot be used", name),
 			     "Try block-dirty-bitmap-remove to delete this bitmap from disk");
@@ -55,11 +57,14 @@ static struct err *check_new(const struct blk_node *node, const char *name, i64 
 	if (!*name)
 		return err_new(ERR_INVALID, "Bitmap name cannot be empty");
 	if (strlen(name) > MAX_NAME)
-		return err_new(ERR_INVALID, "Bitmap name is too long: it has %zu bytes of at most %d", strlen(name), MAX_NAME);
+		return err_new(ERR_INVALID, "Bitmap name is too long: it has %zu bytes of at most %d",
+			       strlen(name), MAX_NAME);
 	if (granularity < MIN_GRANULARITY || granularity & (granularity - 1))
-		return err_new(ERR_INVALID, "Granularity must be %s", granularity < MIN_GRANULARITY ? "at least 512" : "power of 2");
+		return err_new(ERR_INVALID, "Granularity must be %s",
+			       granularity < MIN_GRANULARITY ? "at least 512" : "power of 2");
 	if (persistent && (strcmp(node->driver->name, "qcow2") != 0 || !(node->flags & BLK_RDWR)))
-		return err_new(ERR_UNSUPPORTED, "Cannot store dirty bitmaps in file '%s': it is %s", node->filename,
+		return err_new(ERR_UNSUPPORTED, "Cannot store dirty bitmaps in file '%s': it is %s",
+			       node->filename,
 			       node->flags & BLK_RDWR ? "of a format that has none" : "read-only");
 	return NULL;
 }
@@ -91,7 +96,9 @@ static void undo_add(struct action *a)
 	struct state *s = a->state;
 	blk_dirty_free(s->node, s->bitmap);
 }
-ACTION(block_dirty_bitmap_add) = { "block-dirty-bitmap-add", sizeof(struct state), add, NULL, undo_add, NULL };
+ACTION(block_dirty_bitmap_add) = {
+	"block-dirty-bitmap-add", sizeof(struct state), add, NULL, undo_add, NULL
+};
 
 /* ---- remove: last, as it cannot be undone; until then nobody else finds it ---- */
 
@@ -116,7 +123,9 @@ static void undo_remove(struct action *a)
 	struct state *s = a->state;
 	s->bitmap->busy = false;
 }
-ACTION(block_dirty_bitmap_remove) = { "block-dirty-bitmap-remove", sizeof(struct state), find_any, remove_now, undo_remove, NULL };
+ACTION(block_dirty_bitmap_remove) = {
+	"block-dirty-bitmap-remove", sizeof(struct state), find_any, remove_now, undo_remove, NULL
+};
 
 /* ---- clear, enable, disable ---- */
 
@@ -130,7 +139,9 @@ static struct err *clear(struct action *a)
 	blk_dirty_clear(s->bitmap, 0, s->bitmap->size);
 	return NULL;
 }
-ACTION(block_dirty_bitmap_clear) = { "block-dirty-bitmap-clear", sizeof(struct state), clear, NULL, restore, forget };
+ACTION(block_dirty_bitmap_clear) = {
+	"block-dirty-bitmap-clear", sizeof(struct state), clear, NULL, restore, forget
+};
 
 static struct err *set_enabled(struct action *a, bool on)
 {
@@ -159,8 +170,12 @@ static void undo_enabled(struct action *a)
 	struct state *s = a->state;
 	s->bitmap->enabled = s->was_enabled;
 }
-ACTION(block_dirty_bitmap_enable) = { "block-dirty-bitmap-enable", sizeof(struct state), enable, NULL, undo_enabled, NULL };
-ACTION(block_dirty_bitmap_disable) = { "block-dirty-bitmap-disable", sizeof(struct state), disable, NULL, undo_enabled, NULL };
+ACTION(block_dirty_bitmap_enable) = {
+	"block-dirty-bitmap-enable", sizeof(struct state), enable, NULL, undo_enabled, NULL
+};
+ACTION(block_dirty_bitmap_disable) = {
+	"block-dirty-bitmap-disable", sizeof(struct state), disable, NULL, undo_enabled, NULL
+};
 
 /* ---- merge ---- */
 
@@ -176,7 +191,8 @@ static struct err *merge_one(struct action *a, const struct json *from)
 	if (!e && d->inconsistent)
 		e = err_new(ERR_INVALID, "Bitmap '%s' is inconsistent and cannot be used", name);
 	if (!e && d->size != s->bitmap->size)
-		e = err_new(ERR_INVALID, "Bitmaps are incompatible and can't be merged: they are for %llu and %llu bytes",
+		e = err_new(ERR_INVALID,
+			    "Bitmaps are incompatible and can't be merged: they are for %llu and %llu bytes",
 			    (unsigned long long)s->bitmap->size, (unsigned long long)d->size);
 	if (!e)
 		blk_dirty_merge(s->bitmap, d);
@@ -199,7 +215,9 @@ static struct err *merge(struct action *a)
 	}
 	return e;
 }
-ACTION(block_dirty_bitmap_merge) = { "block-dirty-bitmap-merge", sizeof(struct state), merge, NULL, restore, forget };
+ACTION(block_dirty_bitmap_merge) = {
+	"block-dirty-bitmap-merge", sizeof(struct state), merge, NULL, restore, forget
+};
 
 /* ---- as commands ---- */
 

@@ -16,8 +16,11 @@ struct creation {
 static struct err *make(void *user)
 {
 	struct creation *m = user;
-	struct blk_create c = { .graph = m->storage->graph, .filename = json_get_str(m->opts, "filename"), .opts = m->opts,
-				.size = m->size, .file = m->file };
+	struct blk_create c = { .graph = m->storage->graph,
+				.filename = json_get_str(m->opts, "filename"),
+				.opts = m->opts,
+				.size = m->size,
+				.file = m->file };
 	AUTO(json_freep) struct json *name = json_take(m->opts, "filename"); /* no option of the table */
 	struct err *e = blk_opts_check(m->opts, m->driver->create_opts, NULL);
 	if (!e)
@@ -55,15 +58,17 @@ static void set_nested(struct json *opts, const char *name, const struct json *v
 {
 	for (size_t i = 0; i < v->n; i++) {
 		AUTO(free_ptr) char *key = strf("%s.%s", name, v->keys[i]);
-		json_set(opts, key, v->items[i]->kind == JSON_INT ? json_strf("%lld", (long long)v->items[i]->i)
-								  : json_copy(v->items[i]));
+		json_set(opts, key,
+			 v->items[i]->kind == JSON_INT ? json_strf("%lld", (long long)v->items[i]->i)
+						       : json_copy(v->items[i]));
 	}
 }
 
 static struct err *open_ref(struct storage *s, const struct json *ref, struct blk_node **ret)
 {
 	if (ref->kind == JSON_DICT)
-		return blk_open(s->graph, NULL, NULL, json_copy(ref), BLK_RDWR | BLK_PROTOCOL | BLK_RESIZE | BLK_UNMAP, ret);
+		return blk_open(s->graph, NULL, NULL, json_copy(ref),
+				BLK_RDWR | BLK_PROTOCOL | BLK_RESIZE | BLK_UNMAP, ret);
 	struct err *e = storage_find(s, ref->s, ref->s, ret);
 	if (!e)
 		blk_ref(*ret);
@@ -79,9 +84,13 @@ static struct err *blockdev_create(struct qmp_call *call)
 	if (!d->create || !d->create_opts)
 		return err_new(ERR_UNSUPPORTED, "Driver '%s' does not support blockdev-create", name);
 	if (json_get(given, "data-file"))
-		return err_new(ERR_UNSUPPORTED, "'data-file' is not built for blockdev-create: use qemu-img create -o data_file=FILE");
+		return err_new(
+		    ERR_UNSUPPORTED,
+		    "'data-file' is not built for blockdev-create: use qemu-img create -o data_file=FILE");
 	struct creation *m = alloc(sizeof(*m));
-	*m = (struct creation){ .storage = s, .driver = d, .opts = json_dict(), .size = json_get_int(given, "size", 0) };
+	*m = (struct creation){
+		.storage = s, .driver = d, .opts = json_dict(), .size = json_get_int(given, "size", 0)
+	};
 	for (size_t i = 0; i < given->n; i++) {
 		const char *key = given->keys[i];
 		if (strcmp(key, "driver") == 0 || strcmp(key, "file") == 0)
@@ -92,7 +101,9 @@ static struct err *blockdev_create(struct qmp_call *call)
 			set_option(m->opts, key, given->items[i]);
 	}
 	struct err *e = file ? open_ref(s, file, &m->file) : NULL;
-	struct job_work w = { .o = { .id = json_get_str(call->json, "job-id"), .auto_finalize = true }, .work = make, .done = made,
+	struct job_work w = { .o = { .id = json_get_str(call->json, "job-id"), .auto_finalize = true },
+			      .work = make,
+			      .done = made,
 			      .user = m };
 	if (!e)
 		e = job_work(&s->jobs, &w);
@@ -127,5 +138,7 @@ struct err *storage_open_target(struct storage *s, const struct storage_target *
 		json_set(how, "backing", json_null());
 	if (e)
 		json_free(how);
-	return e ? e : blk_open(s->graph, t->filename, format, how, BLK_RDWR | (t->source->flags & (BLK_UNMAP | BLK_DIRECT)), ret);
+	return e ? e
+		 : blk_open(s->graph, t->filename, format, how,
+			    BLK_RDWR | (t->source->flags & (BLK_UNMAP | BLK_DIRECT)), ret);
 }

@@ -49,7 +49,8 @@ static struct err *listen_at(const struct json *addr, char **ret_path, int *ret)
 	a.host = (char *)json_get_str(addr, "host");
 	a.port = (char *)json_get_str(addr, "port");
 	if (strcmp(type, "unix") != 0 && strcmp(type, "inet") != 0)
-		return err_new(ERR_UNSUPPORTED, "Socket address type '%s' is not built: use inet, unix or fd", type);
+		return err_new(ERR_UNSUPPORTED, "Socket address type '%s' is not built: use inet, unix or fd",
+			       type);
 	if (json_get_bool(addr, "abstract", false))
 		return err_new(ERR_UNSUPPORTED, "'abstract' is not built: give the path of a file");
 	struct err *e = sock_listen(&a, BACKLOG, ret);

@@ -2,8 +2,8 @@
 #include "control/block/storage.h"
 #include "block/job/kinds.h"
 
-static struct job_options options(const char *id, bool has_speed, i64 speed, bool has_finalize, bool finalize, bool has_dismiss,
-				  bool dismiss)
+static struct job_options options(const char *id, bool has_speed, i64 speed, bool has_finalize, bool finalize,
+				  bool has_dismiss, bool dismiss)
 {
 	return (struct job_options){ .id = id,
 				     .speed = has_speed ? speed : 0,
@@ -11,18 +11,20 @@ static struct job_options options(const char *id, bool has_speed, i64 speed, boo
 				     .auto_dismiss = !has_dismiss || dismiss };
 }
 #define OPTIONS(a) \
-	options((a)->job_id, (a)->has_speed, (a)->speed, (a)->has_auto_finalize, (a)->auto_finalize, (a)->has_auto_dismiss, \
-		(a)->auto_dismiss)
+	options((a)->job_id, (a)->has_speed, (a)->speed, (a)->has_auto_finalize, (a)->auto_finalize, \
+		(a)->has_auto_dismiss, (a)->auto_dismiss)
 /* The enums are in the same order; unset is 0, report. */
 #define POLICY(a, member) ((enum job_policy)(a)->member)
 
 /* Jobs watch the nodes themselves: no filter is put above them. */
 struct err *storage_no_filter(const char *name)
 {
-	return name ? err_new(ERR_UNSUPPORTED, "Parameter 'filter-node-name' is not supported: jobs need no filter here, leave "
-					       "'%s' out",
-			      name)
-		    : NULL;
+	return name
+		   ? err_new(ERR_UNSUPPORTED,
+			     "Parameter 'filter-node-name' is not supported: jobs need no filter here, leave "
+			     "'%s' out",
+			     name)
+		   : NULL;
 }
 
 static struct err *find_device(struct storage *s, const char *name, struct blk_node **ret)
@@ -42,8 +44,8 @@ static struct blk_node *by_filename(struct blk_node *top, const char *name)
 }
 
 /* A layer below top by node name or file name; neither: NULL. */
-static struct err *find_layer(struct storage *s, struct blk_node *top, const char *node_name, const char *filename,
-			      struct blk_node **ret)
+static struct err *find_layer(struct storage *s, struct blk_node *top, const char *node_name,
+			      const char *filename, struct blk_node **ret)
 {
 	*ret = NULL;
 	if (node_name && filename)
@@ -51,7 +53,8 @@ static struct err *find_layer(struct storage *s, struct blk_node *top, const cha
 	if (node_name) {
 		struct err *e = storage_find(s, NULL, node_name, ret);
 		if (!e && !blk_reaches(top, *ret))
-			e = err_new(ERR_INVALID, "Node '%s' is not a backing image of '%s'", node_name, top->node_name);
+			e = err_new(ERR_INVALID, "Node '%s' is not a backing image of '%s'", node_name,
+				    top->node_name);
 		return e;
 	}
 	if (filename && !(*ret = by_filename(top, filename)))
@@ -63,7 +66,9 @@ static struct err *block_stream(struct qmp_call *call)
 {
 	struct storage *s = call->control->storage;
 	const struct block_stream_arg *a = call->arg;
-	struct job_stream j = { .o = OPTIONS(a), .backing_file = a->backing_file, .on_error = POLICY(a, on_error) };
+	struct job_stream j = { .o = OPTIONS(a),
+				.backing_file = a->backing_file,
+				.on_error = POLICY(a, on_error) };
 	struct blk_node *bottom;
 	struct err *e = storage_no_filter(a->filter_node_name);
 	if (!e && a->bottom && (a->base || a->base_node))
@@ -83,7 +88,8 @@ static struct err *block_stream(struct qmp_call *call)
 QMP_COMMAND(block_stream) = { &schema_command_block_stream, block_stream };
 
 /* The active layer keeps being written: its commit is a mirror to base. */
-static struct err *commit_active(struct storage *s, const struct block_commit_arg *a, struct blk_node *top, struct blk_node *base)
+static struct err *commit_active(struct storage *s, const struct block_commit_arg *a, struct blk_node *top,
+				 struct blk_node *base)
 {
 	struct job_mirror m = { .o = OPTIONS(a), .source = top, .target = base, .base = base };
 	m.on_source = m.on_target = POLICY(a, on_error);
@@ -96,12 +102,15 @@ static struct err *block_commit(struct qmp_call *call)
 {
 	struct storage *s = call->control->storage;
 	const struct block_commit_arg *a = call->arg;
-	struct job_commit j = { .o = OPTIONS(a), .backing_file = a->backing_file, .on_error = POLICY(a, on_error) };
+	struct job_commit j = { .o = OPTIONS(a),
+				.backing_file = a->backing_file,
+				.on_error = POLICY(a, on_error) };
 	struct err *e = storage_no_filter(a->filter_node_name);
 	if (!e)
 		e = find_device(s, a->device, &j.active);
 	if (!e)
-		e = find_layer(s, j.active, a->top_node, a->top && strcmp(a->top, j.active->filename) != 0 ? a->top : NULL, &j.top);
+		e = find_layer(s, j.active, a->top_node,
+			       a->top && strcmp(a->top, j.active->filename) != 0 ? a->top : NULL, &j.top);
 	j.top = !e && !j.top ? j.active : j.top;
 	if (!e)
 		e = find_layer(s, j.top, a->base_node, a->base, &j.base);
@@ -109,7 +118,8 @@ static struct err *block_commit(struct qmp_call *call)
 		if (!blk_below(n))
 			j.base = n;
 	if (!e && !j.base)
-		e = err_new(ERR_NOT_FOUND, "There is no backing file below '%s' to commit to", j.top->node_name);
+		e = err_new(ERR_NOT_FOUND, "There is no backing file below '%s' to commit to",
+			    j.top->node_name);
 	if (!e && j.base == j.top)
 		e = err_new(ERR_INVALID, "cannot commit an image into itself");
 	if (e)
@@ -127,11 +137,13 @@ static struct err *check_sync(const char *sync)
 	return err_new(ERR_INVALID, "Sync mode '%s' not supported", sync);
 }
 
-static struct err *find_replaced(struct storage *s, const char *name, struct blk_node *source, struct blk_node **ret)
+static struct err *find_replaced(struct storage *s, const char *name, struct blk_node *source,
+				 struct blk_node **ret)
 {
 	struct err *e = name ? storage_find(s, NULL, name, ret) : NULL;
 	if (!e && name && !blk_reaches(*ret, source) && !blk_reaches(source, *ret))
-		e = err_new(ERR_INVALID, "Node '%s' has nothing to do with '%s' and cannot be replaced", name, source->node_name);
+		e = err_new(ERR_INVALID, "Node '%s' has nothing to do with '%s' and cannot be replaced", name,
+			    source->node_name);
 	return e;
 }
 
@@ -139,9 +151,12 @@ static struct err *blockdev_mirror(struct qmp_call *call)
 {
 	struct storage *s = call->control->storage;
 	const struct blockdev_mirror_arg *a = call->arg;
-	struct job_mirror m = { .o = OPTIONS(a), .sync = (enum job_sync)a->sync, .granularity = a->granularity,
+	struct job_mirror m = { .o = OPTIONS(a),
+				.sync = (enum job_sync)a->sync,
+				.granularity = a->granularity,
 				.blocking = a->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING,
-				.on_source = POLICY(a, on_source_error), .on_target = POLICY(a, on_target_error) };
+				.on_source = POLICY(a, on_source_error),
+				.on_target = POLICY(a, on_target_error) };
 	struct err *e = storage_no_filter(a->filter_node_name);
 	if (!e)
 		e = check_sync(json_get_str(call->json, "sync"));
@@ -163,9 +178,13 @@ static struct err *drive_mirror(struct qmp_call *call)
 {
 	struct storage *s = call->control->storage;
 	const struct drive_mirror *a = call->arg;
-	struct job_mirror m = { .o = OPTIONS(a), .sync = (enum job_sync)a->sync, .granularity = a->granularity, .keep_target = true,
+	struct job_mirror m = { .o = OPTIONS(a),
+				.sync = (enum job_sync)a->sync,
+				.granularity = a->granularity,
+				.keep_target = true,
 				.blocking = a->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING,
-				.on_source = POLICY(a, on_source_error), .on_target = POLICY(a, on_target_error) };
+				.on_source = POLICY(a, on_source_error),
+				.on_target = POLICY(a, on_target_error) };
 	struct err *e = check_sync(json_get_str(call->json, "sync"));
 	if (!e)
 		e = storage_find(s, a->device, a->device, &m.source);
@@ -175,9 +194,14 @@ static struct err *drive_mirror(struct qmp_call *call)
 		return e;
 	if (m.sync == SYNC_TOP && !m.source->backing)
 		m.sync = SYNC_FULL;
-	struct storage_target t = { .filename = a->target, .format = a->format, .node_name = a->node_name,
-				    .existing = a->has_mode && a->mode == NEW_IMAGE_MODE_EXISTING, .source = m.source,
-				    .backing = m.sync == SYNC_TOP ? m.source->backing : m.sync == SYNC_NONE ? m.source : NULL };
+	struct storage_target t = { .filename = a->target,
+				    .format = a->format,
+				    .node_name = a->node_name,
+				    .existing = a->has_mode && a->mode == NEW_IMAGE_MODE_EXISTING,
+				    .source = m.source,
+				    .backing = m.sync == SYNC_TOP    ? m.source->backing
+					       : m.sync == SYNC_NONE ? m.source
+								     : NULL };
 	if ((e = storage_open_target(s, &t, &m.target)))
 		return e;
 	if ((e = job_mirror(&s->jobs, &m)))
@@ -195,7 +219,8 @@ static struct err *find_job(struct qmp_call *call, bool block, struct job **ret)
 	*ret = job_find(&call->control->storage->jobs, id);
 	if (*ret && (!block || (*ret)->driver->block))
 		return NULL;
-	return block ? err_new(ERR_NOT_ACTIVE, "Block job '%s' not found", id) : err_new(ERR_NOT_FOUND, "Job not found");
+	return block ? err_new(ERR_NOT_ACTIVE, "Block job '%s' not found", id)
+		     : err_new(ERR_NOT_FOUND, "Job not found");
 }
 
 static struct err *cancel_by_force(struct job *job)

@@ -32,6 +32,27 @@ static struct err *blockdev_del(struct qmp_call *call)
 }
 QMP_COMMAND(blockdev_del) = { &schema_command_blockdev_del, blockdev_del };
 
+static struct err *blockdev_reopen(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct json *list = json_get(call->json, "options");
+	struct err *e = NULL;
+	blk_quiesce(s->graph);
+	for (size_t i = 0; i < list->n && !e; i++) {
+		const char *name = json_get_str(list->items[i], "node-name");
+		struct blk_node *node = name ? blk_find(s->graph, name) : NULL;
+		if (!name)
+			e = err_new(ERR_INVALID, "node-name not specified");
+		else if (!node)
+			e = err_new(ERR_NOT_FOUND, "Failed to find node with node-name='%s'", name);
+		else if (!(e = job_check_node(&s->jobs, node)))
+			e = blk_reopen_options(node, list->items[i]);
+	}
+	blk_resume(s->graph);
+	return e;
+}
+QMP_COMMAND(blockdev_reopen) = { &schema_command_blockdev_reopen, blockdev_reopen };
+
 static struct err *block_resize(struct qmp_call *call)
 {
 	struct storage *s = call->control->storage;
@@ -60,7 +81,8 @@ static struct err *change_backing_file(struct qmp_call *call)
 	if (!e)
 		e = storage_find(s, NULL, a->image_node_name, &image);
 	if (!e && !image->backing)
-		e = err_new(ERR_INVALID, "not allowing backing file change on an image without a backing file");
+		e = err_new(ERR_INVALID,
+			    "not allowing backing file change on an image without a backing file");
 	if (!e && !blk_reaches(top, image))
 		e = err_new(ERR_INVALID, "'%s' and image file are not in the same chain", a->device);
 	if (!e)
@@ -116,9 +138,10 @@ static struct json *node_info(struct blk_node *node, bool flat)
 		depth++;
 	for (unsigned i = 0; i < LEN(limits); i++)
 		json_set(j, limits[i], json_int(0));
-	json_set(j, "detect_zeroes", json_str(node->flags & BLK_DETECT_UNMAP   ? "unmap"
-					      : node->flags & BLK_DETECT_ZEROES ? "on"
-										: "off"));
+	json_set(j, "detect_zeroes",
+		 json_str(node->flags & BLK_DETECT_UNMAP    ? "unmap"
+			  : node->flags & BLK_DETECT_ZEROES ? "on"
+							    : "off"));
 	json_set(j, "image", image_of(node, flat));
 	json_set(j, "ro", json_bool(!(node->flags & BLK_RDWR)));
 	json_set(j, "node-name", json_str(node->node_name));

@@ -18,8 +18,8 @@ static struct err *put_above(struct overlay *o)
 	if (blk_is_used(o->overlay))
 		return err_new(ERR_BUSY, "The overlay is already in use");
 	if (blk_reaches(o->node, o->overlay))
-		return err_new(ERR_INVALID, "Making '%s' a backing child of '%s' would create a cycle", o->node->node_name,
-			       o->overlay->node_name);
+		return err_new(ERR_INVALID, "Making '%s' a backing child of '%s' would create a cycle",
+			       o->node->node_name, o->overlay->node_name);
 	blk_change_backing(o->overlay, o->node);
 	blk_replace(o->node, o->overlay);
 	return NULL;
@@ -64,7 +64,8 @@ static struct err *snapshot(struct action *a)
 	blk_ref(o->overlay);
 	return NULL;
 }
-ACTION(blockdev_snapshot) = { "blockdev-snapshot", sizeof(struct overlay), snapshot, NULL, undo_overlay, drop_overlay };
+ACTION(blockdev_snapshot) = { "blockdev-snapshot", sizeof(struct overlay), snapshot, NULL, undo_overlay,
+			      drop_overlay };
 
 static struct err *snapshot_file(struct action *a)
 {
@@ -79,9 +80,13 @@ static struct err *snapshot_file(struct action *a)
 	if (!e)
 		e = idle(a->storage, o->node);
 	bool existing = arg.has_mode && arg.mode == NEW_IMAGE_MODE_EXISTING;
-	struct storage_target t = { .filename = arg.snapshot_file, .format = arg.format ? arg.format : "qcow2",
-				    .node_name = arg.snapshot_node_name, .existing = existing, .names = existing ? NULL : o->node,
-				    .source = o->node, .no_backing = true };
+	struct storage_target t = { .filename = arg.snapshot_file,
+				    .format = arg.format ? arg.format : "qcow2",
+				    .node_name = arg.snapshot_node_name,
+				    .existing = existing,
+				    .names = existing ? NULL : o->node,
+				    .source = o->node,
+				    .no_backing = true };
 	if (!e)
 		e = storage_open_target(a->storage, &t, &o->overlay);
 	if (e)
@@ -100,7 +105,11 @@ static void keep_overlay(struct action *a)
 	struct overlay *o = a->state;
 	storage_keep_node(a->storage, blk_ref(o->overlay));
 }
-ACTION(blockdev_snapshot_sync) = { "blockdev-snapshot-sync", sizeof(struct overlay), snapshot_file, keep_overlay, undo_overlay,
+ACTION(blockdev_snapshot_sync) = { "blockdev-snapshot-sync",
+				   sizeof(struct overlay),
+				   snapshot_file,
+				   keep_overlay,
+				   undo_overlay,
 				   drop_overlay };
 
 /* ---- inside the image ---- */
@@ -121,8 +130,10 @@ static struct err *snapshot_inside(struct action *a)
 	if (e)
 		return e;
 	if (!i->node->driver->snapshot_create || !(i->node->flags & BLK_RDWR))
-		return err_new(ERR_UNSUPPORTED, "Block format '%s' used by device '%s' does not support feature 'internal snapshots'",
-			       i->node->driver->name, device);
+		return err_new(
+		    ERR_UNSUPPORTED,
+		    "Block format '%s' used by device '%s' does not support feature 'internal snapshots'",
+		    i->node->driver->name, device);
 	if (!*i->name)
 		return err_new(ERR_INVALID, "Name is empty");
 	return i->node->driver->snapshot_create(i->node, i->name, NULL);
@@ -135,8 +146,9 @@ static void undo_inside(struct action *a)
 	if (e)
 		err_free(e);
 }
-ACTION(blockdev_snapshot_internal_sync) = { "blockdev-snapshot-internal-sync", sizeof(struct internal), snapshot_inside, NULL,
-					    undo_inside, NULL };
+ACTION(blockdev_snapshot_internal_sync) = {
+	"blockdev-snapshot-internal-sync", sizeof(struct internal), snapshot_inside, NULL, undo_inside, NULL
+};
 
 /* ---- backup ---- */
 
@@ -150,10 +162,16 @@ static struct err *backup(struct action *a, bool drive)
 	struct backup_action *state = a->state;
 	struct drive_backup arg;
 	schema_fill(&schema_type_drive_backup, a->data, &arg); /* has all members of the new form, and more */
-	struct job_backup b = { .o = { .id = arg.job_id, .speed = arg.speed, .auto_finalize = !arg.has_auto_finalize || arg.auto_finalize,
-				       .auto_dismiss = !arg.has_auto_dismiss || arg.auto_dismiss, .group = a->group },
-				.sync = (enum job_sync)arg.sync, .bitmap_mode = (enum job_bitmap)arg.bitmap_mode,
-				.compress = arg.compress, .keep_target = drive, .on_source = (enum job_policy)arg.on_source_error,
+	struct job_backup b = { .o = { .id = arg.job_id,
+				       .speed = arg.speed,
+				       .auto_finalize = !arg.has_auto_finalize || arg.auto_finalize,
+				       .auto_dismiss = !arg.has_auto_dismiss || arg.auto_dismiss,
+				       .group = a->group },
+				.sync = (enum job_sync)arg.sync,
+				.bitmap_mode = (enum job_bitmap)arg.bitmap_mode,
+				.compress = arg.compress,
+				.keep_target = drive,
+				.on_source = (enum job_policy)arg.on_source_error,
 				.on_target = (enum job_policy)arg.on_target_error };
 	bool by_bitmap = b.sync == SYNC_INCREMENTAL || b.sync == SYNC_BITMAP;
 	struct blk_node *node;
@@ -163,11 +181,13 @@ static struct err *backup(struct action *a, bool drive)
 	if (!e)
 		e = storage_find(a->storage, arg.device, arg.device, &b.source);
 	if (!e && by_bitmap && !arg.bitmap)
-		e = err_new(ERR_INVALID, "must provide a valid bitmap name for '%s' sync mode", json_get_str(a->data, "sync"));
+		e = err_new(ERR_INVALID, "must provide a valid bitmap name for '%s' sync mode",
+			    json_get_str(a->data, "sync"));
 	if (!e && b.sync == SYNC_BITMAP && !arg.has_bitmap_mode)
 		e = err_new(ERR_INVALID, "Bitmap sync mode must be given when providing a bitmap");
 	if (!e && arg.bitmap && !by_bitmap)
-		e = err_new(ERR_UNSUPPORTED, "'bitmap' goes with sync 'incremental' or 'bitmap', not with '%s'",
+		e = err_new(ERR_UNSUPPORTED,
+			    "'bitmap' goes with sync 'incremental' or 'bitmap', not with '%s'",
 			    json_get_str(a->data, "sync"));
 	if (!e && arg.bitmap)
 		e = storage_find_bitmap(a->storage, b.source->node_name, arg.bitmap, &node, &b.bitmap);
@@ -176,7 +196,9 @@ static struct err *backup(struct action *a, bool drive)
 			    b.bitmap->busy ? "currently in use by another operation" : "inconsistent");
 	if (!e && !drive)
 		e = storage_find(a->storage, arg.target, arg.target, &b.target);
-	struct storage_target t = { .filename = arg.target, .format = arg.format, .source = b.source,
+	struct storage_target t = { .filename = arg.target,
+				    .format = arg.format,
+				    .source = b.source,
 				    .existing = arg.has_mode && arg.mode == NEW_IMAGE_MODE_EXISTING };
 	if (!e && drive)
 		t.backing = b.sync == SYNC_TOP ? b.source->backing : b.sync == SYNC_NONE ? b.source : NULL;
@@ -208,8 +230,12 @@ static void undo_backup(struct action *a)
 	struct backup_action *state = a->state;
 	job_backup_undo(state->job);
 }
-ACTION(blockdev_backup) = { "blockdev-backup", sizeof(struct backup_action), blockdev_backup, start_backup, undo_backup, NULL };
-ACTION(drive_backup) = { "drive-backup", sizeof(struct backup_action), drive_backup, start_backup, undo_backup, NULL };
+ACTION(blockdev_backup) = { "blockdev-backup", sizeof(struct backup_action),
+			    blockdev_backup,   start_backup,
+			    undo_backup,       NULL };
+ACTION(drive_backup) = { "drive-backup", sizeof(struct backup_action),
+			 drive_backup,	 start_backup,
+			 undo_backup,	 NULL };
 
 /* ---- as commands ---- */
 
@@ -225,6 +251,7 @@ ACTION_COMMAND(blockdev_backup)
 ACTION_COMMAND(drive_backup)
 QMP_COMMAND(blockdev_snapshot) = { &schema_command_blockdev_snapshot, run_blockdev_snapshot };
 QMP_COMMAND(blockdev_snapshot_sync) = { &schema_command_blockdev_snapshot_sync, run_blockdev_snapshot_sync };
-QMP_COMMAND(blockdev_snapshot_internal_sync) = { &schema_command_blockdev_snapshot_internal_sync, run_blockdev_snapshot_internal_sync };
+QMP_COMMAND(blockdev_snapshot_internal_sync) = { &schema_command_blockdev_snapshot_internal_sync,
+						 run_blockdev_snapshot_internal_sync };
 QMP_COMMAND(blockdev_backup) = { &schema_command_blockdev_backup, run_blockdev_backup };
 QMP_COMMAND(drive_backup) = { &schema_command_drive_backup, run_drive_backup };

@@ -65,6 +65,13 @@ static void job_erred(void *user, const struct job *job, bool reading, enum job_
 
 /* ---- life ---- */
 
+static void end_work(struct control *control)
+{
+	struct storage *s = control->storage;
+	jobs_end(&s->jobs);
+	blk_exports_end(&s->exports, NULL);
+}
+
 struct storage *storage_new(struct control *control)
 {
 	struct storage *s = alloc(sizeof(*s));
@@ -72,16 +79,18 @@ struct storage *storage_new(struct control *control)
 	s->graph = blk_graph_new();
 	s->exports.gone = export_gone;
 	s->exports.user = s;
-	s->jobs = (struct jobs){ .graph = s->graph, .changed = job_changed, .told = job_told, .erred = job_erred, .user = s };
+	s->jobs = (struct jobs){
+		.graph = s->graph, .changed = job_changed, .told = job_told, .erred = job_erred, .user = s
+	};
 	blk_graph_listen(s->graph, said, NULL);
 	control->storage = s;
+	control->ending = end_work;
 	return s;
 }
 
 void storage_free(struct storage *s)
 {
-	jobs_end(&s->jobs);
-	blk_exports_end(&s->exports, NULL);
+	end_work(s->control);
 	storage_stop_nbd(s);
 	for (struct storage_node *n; (n = s->nodes);) {
 		s->nodes = n->next;
@@ -113,8 +122,8 @@ struct err *storage_find(struct storage *s, const char *device, const char *node
 	if (!*ret && device)
 		*ret = blk_find(s->graph, device);
 	return *ret ? NULL
-		    : err_new(ERR_NOT_FOUND, "Cannot find device='%s' nor node-name='%s'", device ? device : "",
-			      node_name ? node_name : "");
+		    : err_new(ERR_NOT_FOUND, "Cannot find device='%s' nor node-name='%s'",
+			      device ? device : "", node_name ? node_name : "");
 }
 
 void storage_keep_node(struct storage *s, struct blk_node *node)
@@ -135,8 +144,8 @@ struct err *storage_add_node(struct storage *s, const struct json *options)
 	return e;
 }
 
-struct err *storage_find_bitmap(struct storage *s, const char *node_name, const char *name, struct blk_node **ret_node,
-				struct blk_dirty **ret)
+struct err *storage_find_bitmap(struct storage *s, const char *node_name, const char *name,
+				struct blk_node **ret_node, struct blk_dirty **ret)
 {
 	struct err *e = storage_find(s, node_name, node_name, ret_node);
 	if (e)

@@ -41,10 +41,11 @@ struct err *storage_add_node(struct storage *s, const struct json *options) MUST
 /* Keeps a node that a command made as if blockdev-add had; takes the reference. */
 void storage_keep_node(struct storage *s, struct blk_node *node);
 /* By node name, with the messages that clients know; device: another name, NULL: none. There are no devices here. */
-struct err *storage_find(struct storage *s, const char *device, const char *node_name, struct blk_node **ret) MUST_CHECK;
+struct err *storage_find(struct storage *s, const char *device, const char *node_name,
+			 struct blk_node **ret) MUST_CHECK;
 /* The bitmap of a node, with the messages that clients know. */
-struct err *storage_find_bitmap(struct storage *s, const char *node_name, const char *name, struct blk_node **ret_node,
-				struct blk_dirty **ret) MUST_CHECK;
+struct err *storage_find_bitmap(struct storage *s, const char *node_name, const char *name,
+				struct blk_node **ret_node, struct blk_dirty **ret) MUST_CHECK;
 
 /* addr: SocketAddress; opts: tls-creds, tls-authz, max-connections. */
 struct err *storage_start_nbd(struct storage *s, const struct json *addr, const struct json *opts) MUST_CHECK;
@@ -57,9 +58,11 @@ struct storage_target {
 	bool existing; /* it is there already */
 	bool no_backing; /* whatever its header says */
 	struct blk_node *source; /* size, format and cache mode are as its */
-	struct blk_node *backing; /* what it stands on, and what its header names; NULL: nothing, or what its header says */
+	struct blk_node *
+	    backing; /* what it stands on, and what its header names; NULL: nothing, or what its header says */
 	struct blk_node *names; /* what its header names, though it does not stand on it yet */
 };
-struct err *storage_open_target(struct storage *s, const struct storage_target *t, struct blk_node **ret) MUST_CHECK;
+struct err *storage_open_target(struct storage *s, const struct storage_target *t,
+				struct blk_node **ret) MUST_CHECK;
 /* Refuses a name for a filter node. */
 struct err *storage_no_filter(const char *name) MUST_CHECK;

@@ -10,7 +10,10 @@ struct transaction {
 static struct err *add(struct transaction *t, const struct action_kind *kind, const struct json *data)
 {
 	struct action *a = alloc(sizeof(*a));
-	*a = (struct action){ .kind = kind, .storage = t->storage, .data = data, .group = t->group,
+	*a = (struct action){ .kind = kind,
+			      .storage = t->storage,
+			      .data = data,
+			      .group = t->group,
 			      .state = alloc(kind->state_size + 1) };
 	struct err *e = kind->prepare(a);
 	if (e) {
@@ -73,7 +76,8 @@ static const struct action_kind *find_kind(const char *name)
 
 static struct err *transaction(struct qmp_call *call)
 {
-	const struct json *actions = json_get(call->json, "actions"), *properties = json_get(call->json, "properties");
+	const struct json *actions = json_get(call->json, "actions"),
+			  *properties = json_get(call->json, "properties");
 	const char *mode = json_get_str(properties, "completion-mode");
 	struct transaction t = { .storage = call->control->storage };
 	struct err *e = NULL;

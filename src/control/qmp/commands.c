@@ -44,7 +44,10 @@ QMP_COMMAND(query_qmp_schema) = { &schema_command_query_qmp_schema, query_qmp_sc
 
 static struct err *quit(struct qmp_call *call)
 {
-	call->control->quit = true;
+	struct control *c = call->control;
+	c->quit = true;
+	if (c->ending)
+		c->ending(c);
 	return NULL;
 }
 QMP_COMMAND(quit) = { &schema_command_quit, quit };

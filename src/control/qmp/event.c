@@ -45,7 +45,9 @@ static void send_limited(struct qmp *q, const struct schema_event *event, const 
 		return;
 	}
 	h = alloc(sizeof(*h));
-	*h = (struct qmp_held){ .next = q->held, .event = event, .key = str_dup(key), .until = loop_now() + SECOND };
+	*h = (struct qmp_held){
+		.next = q->held, .event = event, .key = str_dup(key), .until = loop_now() + SECOND
+	};
 	q->held = h;
 	broadcast(q, j);
 	json_free(j);

@@ -50,4 +50,5 @@ struct json *qmp_describe(const struct qmp *q);
  * Checks arguments against the schema, runs the command and checks its result: what a client's command does, and for
  * callers in the program itself (options that are commands). args: NULL or an object. The caller owns *ret.
  */
-struct err *qmp_run(struct qmp *q, const struct qmp_command *cmd, const struct json *args, struct json **ret) MUST_CHECK;
+struct err *qmp_run(struct qmp *q, const struct qmp_command *cmd, const struct json *args,
+		    struct json **ret) MUST_CHECK;

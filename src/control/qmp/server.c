@@ -59,7 +59,8 @@ static const char *class_of(const struct err *e)
 	}
 }
 
-static struct json *answer(const struct qmp_request *r, struct json *value, struct err *e, const char *class_name)
+static struct json *answer(const struct qmp_request *r, struct json *value, struct err *e,
+			   const char *class_name)
 {
 	struct json *j = json_dict(), *error;
 	if (e) {
@@ -132,9 +133,9 @@ static void run_request(struct qmp *q, struct qmp_request *r)
 	else {
 		e = !r->session->negotiated
 			? err_new(ERR_INVALID, "Expecting capabilities negotiation with 'qmp_capabilities'")
-		    : handshake
-			? err_new(ERR_INVALID, "Capabilities negotiation is already complete, command ignored")
-			: err_new(ERR_INVALID, "The command %s has not been found", name);
+		    : handshake ? err_new(ERR_INVALID,
+					  "Capabilities negotiation is already complete, command ignored")
+				: err_new(ERR_INVALID, "The command %s has not been found", name);
 		qmp_reply(r, NULL, e, "CommandNotFound");
 		return;
 	}

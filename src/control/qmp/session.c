@@ -87,7 +87,8 @@ static struct err *input_member(const char *name, const char *what)
 }
 
 /* The form of a request; what the command is comes later. */
-static struct err *check_form(const struct qmp_session *s, const struct json *j, const char **ret_name, bool *ret_oob)
+static struct err *check_form(const struct qmp_session *s, const struct json *j, const char **ret_name,
+			      bool *ret_oob)
 {
 	bool found = false;
 	if (j->kind != JSON_DICT)
@@ -119,7 +120,8 @@ static void run_oob(struct qmp_request *r, const char *name)
 	const struct qmp_command *cmd = qmp_find(name);
 	struct json *ret = NULL;
 	if (!cmd) {
-		qmp_reply(r, NULL, err_new(ERR_INVALID, "The command %s has not been found", name), "CommandNotFound");
+		qmp_reply(r, NULL, err_new(ERR_INVALID, "The command %s has not been found", name),
+			  "CommandNotFound");
 	} else if (!cmd->spec->oob) {
 		qmp_reply(r, NULL, err_new(ERR_INVALID, "The command %s does not support OOB", name), NULL);
 	} else {
@@ -163,9 +165,10 @@ static bool is_full(struct qmp_session *s)
 static void handle(struct qmp_session *s, struct split *in)
 {
 	struct json *j = NULL;
-	struct err *e = in->fault == SPLIT_TOO_LONG   ? err_new(ERR_INVALID, "JSON token size limit exceeded")
-			: in->fault == SPLIT_TOO_DEEP ? err_new(ERR_INVALID, "JSON nesting depth limit exceeded")
-						      : json_parse(in->text, in->len, &j);
+	struct err *e = in->fault == SPLIT_TOO_LONG ? err_new(ERR_INVALID, "JSON token size limit exceeded")
+			: in->fault == SPLIT_TOO_DEEP
+			    ? err_new(ERR_INVALID, "JSON nesting depth limit exceeded")
+			    : json_parse(in->text, in->len, &j);
 	struct qmp_request *r = alloc(sizeof(*r));
 	struct qmp *q = s->monitor->qmp;
 	const char *name = NULL;

@@ -3,12 +3,14 @@
 
 const struct schema_type schema_type_str = { .name = "str", .kind = SCHEMA_STR },
 			 schema_type_bool = { .name = "bool", .kind = SCHEMA_BOOL },
-			 schema_type_int = { .name = "int", .kind = SCHEMA_INT, .min = INT64_MIN, .max = INT64_MAX },
+			 schema_type_int = { .name = "int",
+					     .kind = SCHEMA_INT,
+					     .min = INT64_MIN,
+					     .max = INT64_MAX },
 			 schema_type_uint32 = { .name = "uint32_t", .kind = SCHEMA_INT, .max = UINT32_MAX },
 			 schema_type_number = { .name = "number", .kind = SCHEMA_NUMBER },
 			 schema_type_any = { .name = "any", .kind = SCHEMA_ANY },
 			 schema_type_null = { .name = "null", .kind = SCHEMA_NULL };
-
 
 /* Where in the arguments: printed only when something is wrong there. */
 struct place {
@@ -160,8 +162,8 @@ static struct err *check(const struct schema_type *t, const struct json *j, cons
 			 schema_offers offers)
 {
 	static const char *const json_name[] = {
-		[SCHEMA_STR] = "string", [SCHEMA_BOOL] = "boolean", [SCHEMA_INT] = "integer",
-		[SCHEMA_NUMBER] = "number", [SCHEMA_NULL] = "null", [SCHEMA_LIST] = "array",
+		[SCHEMA_STR] = "string",    [SCHEMA_BOOL] = "boolean", [SCHEMA_INT] = "integer",
+		[SCHEMA_NUMBER] = "number", [SCHEMA_NULL] = "null",    [SCHEMA_LIST] = "array",
 	};
 	if (t->kind == SCHEMA_ENUM)
 		return check_enum(t, j, at, offers);

@@ -55,7 +55,8 @@ struct json *schema_coerce(const struct schema_type *t, struct json *j)
 		break;
 	case SCHEMA_STRUCT:
 	case SCHEMA_UNION:
-		for (const struct schema_type *part = t; part && j->kind == JSON_DICT; part = schema_variant(part, j))
+		for (const struct schema_type *part = t; part && j->kind == JSON_DICT;
+		     part = schema_variant(part, j))
 			coerce_members(part, j);
 		break;
 	case SCHEMA_ALTERNATE: {

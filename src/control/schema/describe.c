@@ -10,7 +10,8 @@ struct describe {
 	struct json *out;
 };
 
-static const struct schema_type nothing = { .name = "nothing", .kind = SCHEMA_STRUCT,
+static const struct schema_type nothing = { .name = "nothing",
+					    .kind = SCHEMA_STRUCT,
 					    .members = (const struct schema_member[]){ { 0 } } };
 
 static struct json *name_of(struct describe *d, const struct schema_type *t)
@@ -50,9 +51,10 @@ static bool offered(struct describe *d, const struct schema_type *enumeration, c
 
 static void put_builtin(struct describe *d UNUSED, const struct schema_type *t, struct json *j)
 {
-	static const char *const names[] = { [SCHEMA_STR] = "string",	 [SCHEMA_BOOL] = "boolean",
-					     [SCHEMA_INT] = "int",	 [SCHEMA_NUMBER] = "number",
-					     [SCHEMA_ANY] = "value", [SCHEMA_NULL] = "null" };
+	static const char *const names[] = {
+		[SCHEMA_STR] = "string",    [SCHEMA_BOOL] = "boolean", [SCHEMA_INT] = "int",
+		[SCHEMA_NUMBER] = "number", [SCHEMA_ANY] = "value",    [SCHEMA_NULL] = "null"
+	};
 	json_set(j, "json-type", json_str(names[t->kind]));
 }
 
@@ -115,7 +117,7 @@ static void put_object(struct describe *d, const struct schema_type *t, struct j
 static void put_type(struct describe *d, const struct schema_type *t)
 {
 	static const char *const meta[] = {
-		[SCHEMA_LIST] = "array",    [SCHEMA_ENUM] = "enum",   [SCHEMA_STRUCT] = "object",
+		[SCHEMA_LIST] = "array",   [SCHEMA_ENUM] = "enum",	     [SCHEMA_STRUCT] = "object",
 		[SCHEMA_UNION] = "object", [SCHEMA_ALTERNATE] = "alternate",
 	};
 	struct json *j = json_dict();
@@ -157,7 +159,8 @@ struct json *schema_describe(const struct schema_command *const *commands, size_
 		json_set(j, "name", json_str(commands[i]->name));
 		json_set(j, "ret-type", name_of(&d, commands[i]->returns ? commands[i]->returns : &nothing));
 		json_set(j, "meta-type", json_str("command"));
-		json_set(j, "arg-type", name_of(&d, commands[i]->arg->members->name ? commands[i]->arg : &nothing));
+		json_set(j, "arg-type",
+			 name_of(&d, commands[i]->arg->members->name ? commands[i]->arg : &nothing));
 		if (commands[i]->oob)
 			json_set(j, "allow-oob", json_bool(true));
 		put_features(j, commands[i]->features);

@@ -22,16 +22,18 @@ static struct err *check_name(const struct blk_exports *all, const char *name, c
 }
 
 /* What serves the bitmaps must not change them: a writable export follows none. */
-static struct err *find_bitmaps(struct blk_export *x, struct blk_node *node, const struct json *list, struct blk_dirty **ret)
+static struct err *find_bitmaps(struct blk_export *x, struct blk_node *node, const struct json *list,
+				struct blk_dirty **ret)
 {
 	struct err *e = NULL;
 	for (size_t i = 0; list && i < list->n && !e; i++) {
 		const struct json *j = list->items[i];
 		bool plain = j->kind == JSON_STR;
-		e = blk_export_bitmap(node, plain ? NULL : json_get_str(j, "node"), plain ? j->s : json_get_str(j, "name"),
-				      &ret[i]);
+		e = blk_export_bitmap(node, plain ? NULL : json_get_str(j, "node"),
+				      plain ? j->s : json_get_str(j, "name"), &ret[i]);
 		if (!e && !x->writable && ret[i]->enabled && (node->flags & BLK_RDWR))
-			e = err_new(ERR_INVALID, "Enabled bitmap '%s' incompatible with readonly export", ret[i]->name);
+			e = err_new(ERR_INVALID, "Enabled bitmap '%s' incompatible with readonly export",
+				    ret[i]->name);
 	}
 	return e;
 }
@@ -79,4 +81,6 @@ static void close_nbd(struct blk_export *x)
 	nbd_export_free(x->all->nbd, s->export);
 }
 
-EXPORT(nbd) = { .name = "nbd", .state_size = sizeof(struct state), .open = open_nbd, .busy = busy, .close = close_nbd };
+EXPORT(nbd) = {
+	.name = "nbd", .state_size = sizeof(struct state), .open = open_nbd, .busy = busy, .close = close_nbd
+};

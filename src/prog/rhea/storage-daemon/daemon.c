@@ -26,12 +26,18 @@ struct daemon {
 enum { O_BLOCKDEV = 256, O_CHARDEV, O_DAEMONIZE, O_EXPORT, O_MONITOR, O_NBD_SERVER, O_OBJECT, O_PIDFILE };
 
 static const struct option longs[] = {
-	{ "blockdev", required_argument, NULL, O_BLOCKDEV }, { "chardev", required_argument, NULL, O_CHARDEV },
-	{ "daemonize", no_argument, NULL, O_DAEMONIZE },     { "export", required_argument, NULL, O_EXPORT },
-	{ "help", no_argument, NULL, 'h' },		     { "monitor", required_argument, NULL, O_MONITOR },
-	{ "nbd-server", required_argument, NULL, O_NBD_SERVER }, { "object", required_argument, NULL, O_OBJECT },
-	{ "pidfile", required_argument, NULL, O_PIDFILE },   { "trace", required_argument, NULL, 'T' },
-	{ "version", no_argument, NULL, 'V' },		     { 0 },
+	{ "blockdev", required_argument, NULL, O_BLOCKDEV },
+	{ "chardev", required_argument, NULL, O_CHARDEV },
+	{ "daemonize", no_argument, NULL, O_DAEMONIZE },
+	{ "export", required_argument, NULL, O_EXPORT },
+	{ "help", no_argument, NULL, 'h' },
+	{ "monitor", required_argument, NULL, O_MONITOR },
+	{ "nbd-server", required_argument, NULL, O_NBD_SERVER },
+	{ "object", required_argument, NULL, O_OBJECT },
+	{ "pidfile", required_argument, NULL, O_PIDFILE },
+	{ "trace", required_argument, NULL, 'T' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
 };
 
 static const char help_text[] =
@@ -45,7 +51,8 @@ static const char help_text[] =
     "                         a character device: socket, stdio, pipe, file, null\n"
     "  --monitor [chardev=]ID[,mode=control][,pretty=on|off]\n"
     "                         a QMP monitor on a character device\n"
-    "  --nbd-server addr.type=inet,addr.host=HOST,addr.port=PORT[,tls-creds=ID][,tls-authz=ID][,max-connections=N]\n"
+    "  --nbd-server "
+    "addr.type=inet,addr.host=HOST,addr.port=PORT[,tls-creds=ID][,tls-authz=ID][,max-connections=N]\n"
     "  --nbd-server addr.type=unix,addr.path=PATH[,...]\n"
     "                         starts the NBD server\n"
     "  --export [type=]nbd,id=ID,node-name=NAME[,name=EXPORT][,writable=on|off][,bitmaps.N=BITMAP]...\n"
@@ -66,7 +73,8 @@ static void complain(const char *front, struct err *e)
 /* ---- options ---- */
 
 /* An option that is a command: its value becomes the command's arguments. */
-static struct err *run_command(struct daemon *d, const struct qmp_command *cmd, const char *text, const char *implied)
+static struct err *run_command(struct daemon *d, const struct qmp_command *cmd, const char *text,
+			       const char *implied)
 {
 	struct json *args, *ret = NULL;
 	struct err *e = keyval_parse(text, implied, &args);
@@ -88,7 +96,8 @@ static struct err *add_monitor(struct daemon *d, const char *text)
 	struct err *e = keyval_parse(text, "chardev", &opts);
 	if (e)
 		return e;
-	const char *id = json_get_str(opts, "chardev"), *mode = json_get_str(opts, "mode"), *pretty = json_get_str(opts, "pretty");
+	const char *id = json_get_str(opts, "chardev"), *mode = json_get_str(opts, "mode"),
+		   *pretty = json_get_str(opts, "pretty");
 	for (size_t i = 0; i < opts->n; i++)
 		if (!strstr(" chardev mode pretty id ", opts->keys[i]))
 			return err_new(ERR_INVALID, "Parameter '%s' is unexpected", opts->keys[i]);
@@ -96,7 +105,8 @@ static struct err *add_monitor(struct daemon *d, const char *text)
 	if (!id)
 		return err_new(ERR_INVALID, "Parameter 'chardev' is missing");
 	if (mode && strcmp(mode, "control") != 0)
-		return err_new(ERR_UNSUPPORTED, "mode '%s' is not built: monitors are of mode 'control'", mode);
+		return err_new(ERR_UNSUPPORTED, "mode '%s' is not built: monitors are of mode 'control'",
+			       mode);
 	if (!c)
 		return err_new(ERR_NOT_FOUND, "chardev \"%s\" not found", id);
 	if (c->used)
@@ -113,7 +123,9 @@ static struct err *start_nbd(struct daemon *d, const char *text)
 							{ "tls-authz", &schema_type_str, true },
 							{ "max-connections", &schema_type_uint32, true },
 							{ 0 } };
-	static const struct schema_type type = { .name = "NbdServerOptions", .kind = SCHEMA_STRUCT, .members = members };
+	static const struct schema_type type = { .name = "NbdServerOptions",
+						 .kind = SCHEMA_STRUCT,
+						 .members = members };
 	struct json *opts;
 	struct err *e = keyval_parse(text, NULL, &opts);
 	if (!e)
@@ -168,7 +180,8 @@ static int first_look(struct daemon *d, int argc, char **argv)
 			puts("qemu-storage-daemon version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
 			return 0;
 		case 'T':
-			fputs("qemu-storage-daemon: -T: tracing is not built: leave the option out\n", stderr);
+			fputs("qemu-storage-daemon: -T: tracing is not built: leave the option out\n",
+			      stderr);
 			return 1;
 		case O_DAEMONIZE:
 			d->daemonize = true;
@@ -209,12 +222,15 @@ static bool write_pid(struct daemon *d)
 	if (!d->pid_file)
 		return true;
 	int fd = d->pid_fd = open(d->pid_file, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	const char *what = fd < 0 ? "Cannot open pid file" : fcntl(fd, F_SETLK, &lock) ? "Cannot lock pid file" : NULL;
+	const char *what = fd < 0		       ? "Cannot open pid file"
+			   : fcntl(fd, F_SETLK, &lock) ? "Cannot lock pid file"
+						       : NULL;
 	AUTO(free_ptr) char *text = strf("%d\n", (int)getpid());
 	if (!what && (ftruncate(fd, 0) || write(fd, text, strlen(text)) < 0))
 		what = "Failed to write pid file";
 	if (what)
-		fprintf(stderr, "qemu-storage-daemon: cannot create PID file: %s: %s\n", what, strerror(errno));
+		fprintf(stderr, "qemu-storage-daemon: cannot create PID file: %s: %s\n", what,
+			strerror(errno));
 	d->own_pid_file = !what;
 	return !what;
 }
@@ -311,6 +327,7 @@ static int run(int argc, char **argv)
 	return serve(&d, argc, argv);
 }
 
-VERB(storage_daemon) = {
-	.name = "storage-daemon", .peer = "qemu-storage-daemon", .summary = "serves nodes and does jobs, controlled by QMP", .run = run
-};
+VERB(storage_daemon) = { .name = "storage-daemon",
+			 .peer = "qemu-storage-daemon",
+			 .summary = "serves nodes and does jobs, controlled by QMP",
+			 .run = run };
