@@ -51,7 +51,7 @@ bool split_feed(struct split *s, const char **at, const char *end)
 		++*at;
 		if (!s->len && is_space(c))
 			continue;
-		if (c == '\xff' && !s->quote) { /* the sign of a client that begins anew */
+		if (c == '\xff') { /* the sign of a client that begins anew */
 			split_next(s);
 			continue;
 		}
