@@ -21,7 +21,14 @@ class Client:
     def __init__(self, path, caps=None):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(20)
-        self.sock.connect(path)
+        for attempt in range(100):  # a socket's file is there a moment before it listens
+            try:
+                self.sock.connect(path)
+                break
+            except ConnectionRefusedError:
+                if attempt == 99:
+                    raise
+                time.sleep(0.05)
         self.buf = b''
         self.events = []
         self.greeting = self.receive()

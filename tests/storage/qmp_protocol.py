@@ -48,7 +48,7 @@ def hostile():
     assert 'nest' in desc(q.raw('[' * 2000 + ']' * 2000))
     assert 'nest' in desc(q.raw('{"execute":"query-version","arguments":' + '{"a":' * 500 + '1' + '}' * 501))
     assert 'JSON parse error' in desc(q.raw('nonsense\n'))
-    q.send(b'\xff\xfe{"a":1\x00}')
+    q.send(b'\xff{"a":1\x00}')
     q.reply()
     q.send(b'{"execute":"query-vers\xff')  # a client that begins anew
     q.send(b'"}\n')

@@ -20,6 +20,10 @@ static void keep(struct split *s, char c)
 /* The byte's part in the structure; true: a value ends with it. */
 static bool step(struct split *s, char c)
 {
+	if (s->quote && c == '\n') { /* not allowed there: the value is broken, the next line begins anew */
+		s->quote = s->depth = 0;
+		return true;
+	}
 	if (s->quote) {
 		if (s->escaped)
 			s->escaped = false;

@@ -34,6 +34,11 @@ TEST(split, what_is_no_json_ends_at_a_space)
 	check_stream("frob {} }\n12\n", "frob|{}|}|12|");
 }
 
+TEST(split, a_line_that_ends_within_a_string_is_a_broken_value)
+{
+	check_stream("{\"a\n{}", "{\"a\n|{}|");
+}
+
 TEST(split, a_byte_of_all_ones_begins_anew)
 {
 	check_stream("{\"a\": [\xff{}", "{}|");
