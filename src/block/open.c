@@ -179,6 +179,22 @@ static u32 child_flags(const struct blk_node *node, u32 flags)
 	return keep;
 }
 
+/*
+ * A host file that was opened by itself becomes what its user needs: writable (auto-read-only) or not, and locked against
+ * other writers when a format keeps its tables in it.
+ */
+static struct err *suit_parent(const struct blk_node *node, struct blk_node *child)
+{
+	u32 want = child->flags;
+	if (child->driver->kind != BLK_TRANSPORT || !child->driver->reopen)
+		return NULL;
+	if (child->flags & BLK_AUTO_RDONLY && !blk_is_used(child))
+		want = (want & ~(u32)BLK_RDWR) | (node->flags & BLK_RDWR);
+	if (node->driver->kind == BLK_FORMAT && strcmp(node->driver->name, "raw") != 0)
+		want |= BLK_KEEP_WRITERS_OUT | (want & BLK_RDWR ? BLK_RESIZE : 0);
+	return want == child->flags ? NULL : child->driver->reopen(child, want);
+}
+
 struct err *blk_open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
 			   u32 flags, bool optional, struct blk_node **ret)
 {
@@ -193,7 +209,9 @@ struct err *blk_open_child(struct blk_node *node, struct json *opts, const char 
 		json_free(sub);
 		if (!child)
 			return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
-		blk_ref(child);
+		e = suit_parent(node, child);
+		if (!e)
+			blk_ref(child);
 	} else if (filename || sub->n) {
 		e = blk_open(node->graph, filename, NULL, sub, child_flags(node, flags), &child);
 	} else {

@@ -50,7 +50,7 @@ class Chain:
         self.url = f'nbd+unix:///top?socket={self.dir}/nbd'
 
     def add(self, name, path=None, read_only=False, **more):
-        self.q.cmd('blockdev-add', driver='file', node_name=name + '-file', filename=path or self.files[name])
+        self.q.cmd('blockdev-add', driver='file', node_name=name + '-file', filename=path or self.files[name], auto_read_only=True)
         self.q.cmd('blockdev-add', driver='qcow2', node_name=name, file=name + '-file', read_only=read_only, **more)
 
     def guest(self, *commands):
@@ -282,7 +282,7 @@ def create_and_errors():
     q = c.q
     q.cmd('blockdev-create', job_id='f', options={'driver': 'file', 'filename': f'{c.dir}/n.qcow2', 'size': 0})
     q.wait_status('f', 'concluded')
-    q.cmd('blockdev-add', driver='file', node_name='n-file', filename=f'{c.dir}/n.qcow2')
+    q.cmd('blockdev-add', driver='file', node_name='n-file', filename=f'{c.dir}/n.qcow2', auto_read_only=True)
     q.cmd('blockdev-create', job_id='q', options={'driver': 'qcow2', 'file': 'n-file', 'size': SIZE, 'cluster-size': 32768,
                                                   'backing-file': c.files['base'], 'backing-fmt': 'qcow2'})
     q.wait_status('q', 'concluded')
@@ -319,6 +319,20 @@ def reopen():
     assert 'Cannot change' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
     q.cmd('block_resize', node_name='top', size=2 * SIZE)
     assert c.nodes()['top']['image']['virtual-size'] == 2 * SIZE
+    c.end()
+
+
+def locks():
+    c = Chain(2)
+    other = Daemon()
+    q = other.client()
+    q.cmd('blockdev-add', driver='file', node_name='f', filename=c.files['base'], auto_read_only=True)
+    q.cmd('blockdev-add', driver='qcow2', node_name='b', file='f', read_only=True)
+    q.cmd('blockdev-del', node_name='b')
+    assert 'Failed to get "write" lock' in q.fails('blockdev-add', driver='qcow2', node_name='b', file='f')
+    q.cmd('blockdev-add', driver='file', node_name='t', filename=c.files['top'], auto_read_only=True)
+    assert 'lock' in q.fails('blockdev-add', driver='qcow2', node_name='tq', file='t', read_only=True, backing=None)
+    other.end()
     c.end()
 
 
@@ -361,6 +375,7 @@ def main():
     t.test('a transaction that fails leaves nothing', transactions_undo)
     t.test('create; an I/O error pauses a job', create_and_errors)
     t.test('jobs of a group fail together', grouped)
+    t.test('locks against other programs', locks)
     t.test('reopen with other options; resize', reopen)
     return t.end()
 

@@ -1,5 +1,6 @@
 #include "block/export/export.h"
 #include "block/dirty.h"
+#include "block/root.h"
 
 const struct blk_export_kind *blk_export_kind_find(const char *name)
 {
@@ -25,7 +26,7 @@ static void drop(struct blk_export *x)
 	free(x);
 }
 
-static struct err *check(const struct blk_exports *all, const struct blk_node *node, const struct json *opts)
+static struct err *check(const struct blk_exports *all, struct blk_node *node, const struct json *opts)
 {
 	const char *id = json_get_str(opts, "id"), *name = json_get_str(opts, "node-name");
 	bool writable = json_get_bool(opts, "writable", false);
@@ -38,6 +39,12 @@ static struct err *check(const struct blk_exports *all, const struct blk_node *n
 			       "'iothread' is not built: exports run in the main loop; leave it out");
 	if (!node)
 		return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", name);
+	bool was;
+	if (writable && node->flags & BLK_AUTO_RDONLY) {
+		struct err *e = blk_make_writable(node, &was);
+		if (e)
+			return e;
+	}
 	if (writable && !(node->flags & BLK_RDWR))
 		return err_new(ERR_DENIED, "Block node is read-only");
 	return NULL;

@@ -69,7 +69,10 @@ static struct err *open_ref(struct storage *s, const struct json *ref, struct bl
 	if (ref->kind == JSON_DICT)
 		return blk_open(s->graph, NULL, NULL, json_copy(ref),
 				BLK_RDWR | BLK_PROTOCOL | BLK_RESIZE | BLK_UNMAP, ret);
+	bool was;
 	struct err *e = storage_find(s, ref->s, ref->s, ret);
+	if (!e && (*ret)->flags & BLK_AUTO_RDONLY)
+		e = blk_make_writable(*ret, &was);
 	if (!e)
 		blk_ref(*ret);
 	return e;

@@ -138,7 +138,9 @@ struct err *storage_add_node(struct storage *s, const struct json *options)
 	struct blk_node *node;
 	if (!json_get(options, "node-name"))
 		return err_new(ERR_INVALID, "'node-name' must be specified for the root node");
-	struct err *e = blk_open(s->graph, NULL, NULL, json_copy(options), BLK_RDWR, &node);
+	/* auto-read-only: writable as soon as somebody who writes stands on it. */
+	bool later = json_get_bool(options, "auto-read-only", false);
+	struct err *e = blk_open(s->graph, NULL, NULL, json_copy(options), later ? 0 : BLK_RDWR, &node);
 	if (!e)
 		storage_keep_node(s, node);
 	return e;
