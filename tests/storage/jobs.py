@@ -322,6 +322,19 @@ def reopen():
     c.end()
 
 
+def internal_snapshots():
+    c = Chain(2)
+    q = c.q
+    q.cmd('blockdev-snapshot-internal-sync', device='top', name='s1')
+    c.guest('write -P 60 0 64k')
+    assert [s['name'] for s in c.nodes()['top']['image']['snapshots']] == ['s1']
+    assert 'does not exist' in q.fails('blockdev-snapshot-delete-internal-sync', device='top', name='s2')
+    assert q.cmd('blockdev-snapshot-delete-internal-sync', device='top', name='s1')['id'] == '1'
+    assert 'snapshots' not in c.nodes()['top']['image']
+    c.end()
+    reads(c.files['top'], (60, 0, '64k'), (1, '64k', '64k'))
+
+
 def locks():
     c = Chain(2)
     other = Daemon()
@@ -375,6 +388,7 @@ def main():
     t.test('a transaction that fails leaves nothing', transactions_undo)
     t.test('create; an I/O error pauses a job', create_and_errors)
     t.test('jobs of a group fail together', grouped)
+    t.test('snapshots inside an image', internal_snapshots)
     t.test('locks against other programs', locks)
     t.test('reopen with other options; resize', reopen)
     return t.end()

@@ -121,18 +121,20 @@ static void fail(struct job *job, int r)
 	conclude(job);
 }
 
-static void finalize(struct job *job)
+/* False: it failed. */
+static bool finalize(struct job *job)
 {
 	struct err *e = job->driver->prepare && !job->forced ? job->driver->prepare(job) : NULL;
 	if (e || job->forced) {
 		job->error = e;
 		fail(job, -ECANCELED);
-		return;
+		return false;
 	}
 	job->driver->clean(job, false);
 	tell(job, job->cancelled ? JOB_EVENT_CANCELLED : JOB_EVENT_COMPLETED);
 	leave_group(job);
 	conclude(job);
+	return true;
 }
 
 static bool same_group(const struct job *a, const struct job *b)
@@ -313,11 +315,14 @@ struct err *job_finalize(struct job *job)
 		finalize(job);
 		return NULL;
 	}
+	struct jobs *all = job->jobs;
+	bool ok = true;
 	g->jobs++;
 again:
-	for (struct job *j = job->jobs->list; j; j = j->next)
+	for (struct job *j = all->list; j; j = j->next)
 		if (j->group == g && j->status == JOB_PENDING) {
-			finalize(j);
+			j->forced |= !ok;
+			ok &= finalize(j);
 			goto again;
 		}
 	if (!--g->jobs)
@@ -358,8 +363,10 @@ again:
 		}
 		if (!j->forced) {
 			struct err *e = job_cancel(j, true);
-			if (e)
+			if (e) { /* it is about to end */
 				err_free(e);
+				j->forced = true;
+			}
 			goto again;
 		}
 	}

@@ -2,6 +2,7 @@
 #include "control/block/transaction.h"
 #include "block/job/kinds.h"
 #include "block/root.h"
+#include <time.h>
 
 /* ---- an overlay takes the place of a node ---- */
 
@@ -136,7 +137,10 @@ static struct err *snapshot_inside(struct action *a)
 		    i->node->driver->name, device);
 	if (!*i->name)
 		return err_new(ERR_INVALID, "Name is empty");
-	return i->node->driver->snapshot_create(i->node, i->name, NULL);
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	struct blk_snapshot meta = { .date_sec = now.tv_sec, .date_nsec = now.tv_nsec, .icount = -1 };
+	return i->node->driver->snapshot_create(i->node, i->name, &meta);
 }
 
 static void undo_inside(struct action *a)
@@ -148,6 +152,45 @@ static void undo_inside(struct action *a)
 }
 ACTION(blockdev_snapshot_internal_sync) = {
 	"blockdev-snapshot-internal-sync", sizeof(struct internal), snapshot_inside, NULL, undo_inside, NULL
+};
+
+/* The snapshot of that id and that name, where they are given. */
+static struct json *find_inside(struct blk_node *node, const char *id, const char *name)
+{
+	AUTO(json_freep) struct json *list = blk_snapshots_json(node);
+	for (size_t i = 0; list && i < list->n; i++)
+		if ((!id || strcmp(json_get_str(list->items[i], "id"), id) == 0) &&
+		    (!name || strcmp(json_get_str(list->items[i], "name"), name) == 0))
+			return json_copy(list->items[i]);
+	return NULL;
+}
+
+static struct err *delete_inside(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct blockdev_snapshot_delete_internal_sync_arg *a = call->arg;
+	struct blk_node *node;
+	struct err *e = storage_find(s, a->device, a->device, &node);
+	if (!e && !a->id && !a->name)
+		e = err_new(ERR_INVALID, "Name or id must be provided");
+	if (!e)
+		e = idle(s, node);
+	if (e)
+		return e;
+	AUTO(json_freep) struct json *found = find_inside(node, a->id, a->name);
+	if (!found || !node->driver->snapshot_delete)
+		return err_new(ERR_NOT_FOUND,
+			       "Snapshot with id '%s' and name '%s' does not exist on device '%s'",
+			       a->id ? a->id : "NULL", a->name ? a->name : "NULL", a->device);
+	blk_quiesce(s->graph);
+	e = node->driver->snapshot_delete(node, json_get_str(found, "id"));
+	blk_resume(s->graph);
+	if (!e)
+		call->ret = json_copy(found);
+	return e;
+}
+QMP_COMMAND(blockdev_snapshot_delete_internal_sync) = {
+	&schema_command_blockdev_snapshot_delete_internal_sync, delete_inside
 };
 
 /* ---- backup ---- */
