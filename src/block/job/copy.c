@@ -89,7 +89,8 @@ static int copy_piece(struct copy_job *c, const struct blk_status *s, u64 offset
 		return 0;
 	if (s->zero && !(c->write_flags & BLK_REQ_COMPRESSED))
 		return blk_zero(c->target.node, offset, s->len,
-				(c->write_flags & BLK_REQ_UNCHANGED) | BLK_REQ_MAY_UNMAP);
+				(c->write_flags & BLK_REQ_UNCHANGED) |
+				    (c->keep_room ? 0 : BLK_REQ_MAY_UNMAP));
 	*reading = true;
 	int r = blk_pread(c->source.node, offset, buf, s->len);
 	if (r)

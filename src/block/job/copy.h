@@ -18,6 +18,7 @@ struct copy_job {
 	u64 cursor;
 	enum job_policy on_source, on_target;
 	u32 write_flags, chunk;
+	bool keep_room; /* zeros are written into room that stays */
 	bool only_present; /* parts that the layers above base do not hold are left out */
 	unsigned workers;
 	int failed;

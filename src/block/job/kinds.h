@@ -27,6 +27,8 @@ struct job_mirror {
 	struct blk_node *base; /* commit of the active layer: what target is, too */
 	enum job_sync sync;
 	u32 granularity; /* 0: fitting */
+	i64 buf_size; /* at most so much is copied at once; 0: fitting */
+	bool keep_room; /* zeros give no room back in the target */
 	bool blocking; /* writes end when the target has them */
 	bool keep_target; /* the caller's reference to target is given to the job */
 	enum job_policy on_source, on_target;

@@ -158,6 +158,9 @@ static struct err *set_up(struct mirror *m, const struct job_mirror *s)
 	u32 unit = MAX(s->granularity ? s->granularity : copy_unit(s->target), copy_unit(s->target));
 	if (!e)
 		e = copy_setup(c, s->source, s->target, unit, blk_size(s->source));
+	if (!e && s->buf_size)
+		c->chunk = MAX(unit, (u32)MIN((u64)c->chunk, ROUND_DOWN((u64)s->buf_size, (u64)unit)));
+	c->keep_room = s->keep_room;
 	return e;
 }
 

@@ -154,6 +154,7 @@ static struct err *blockdev_mirror(struct qmp_call *call)
 	struct job_mirror m = { .o = OPTIONS(a),
 				.sync = (enum job_sync)a->sync,
 				.granularity = a->granularity,
+				.buf_size = MAX(a->buf_size, (i64)0),
 				.blocking = a->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING,
 				.on_source = POLICY(a, on_source_error),
 				.on_target = POLICY(a, on_target_error) };
@@ -181,7 +182,9 @@ static struct err *drive_mirror(struct qmp_call *call)
 	struct job_mirror m = { .o = OPTIONS(a),
 				.sync = (enum job_sync)a->sync,
 				.granularity = a->granularity,
+				.buf_size = MAX(a->buf_size, (i64)0),
 				.keep_target = true,
+				.keep_room = a->has_unmap && !a->unmap,
 				.blocking = a->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING,
 				.on_source = POLICY(a, on_source_error),
 				.on_target = POLICY(a, on_target_error) };
