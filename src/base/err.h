@@ -13,7 +13,17 @@
 #pragma once
 #include "base/base.h"
 
-enum err_code { ERR_INVALID = 1, ERR_NOT_FOUND, ERR_BUSY, ERR_DENIED, ERR_IO, ERR_CORRUPT, ERR_UNSUPPORTED };
+enum err_code {
+	ERR_INVALID = 1,
+	ERR_NOT_FOUND,
+	ERR_BUSY,
+	ERR_DENIED,
+	ERR_IO,
+	ERR_CORRUPT,
+	ERR_UNSUPPORTED,
+	ERR_NO_DEVICE, /* of this name: clients of QMP tell it from other errors */
+	ERR_NOT_ACTIVE, /* the device does nothing that could be ended */
+};
 
 struct err;
 

@@ -403,6 +403,21 @@ static struct err *escape(struct parser *p, char *out, size_t *ret_n)
 	return NULL;
 }
 
+/* Bytes of the UTF-8 sequence at the front, 0: it is none. */
+static unsigned utf8_len(const char *text, const char *end)
+{
+	const u8 *s = (const u8 *)text;
+	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	if (n > end - text)
+		return 0;
+	for (unsigned i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	bool longer = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+	bool beyond = (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf4 && s[1] >= 0x90);
+	return n > 1 && (longer || beyond) ? 0 : n;
+}
+
 static struct err *string(struct parser *p, char **ret)
 {
 	char quote = *p->p++;
@@ -413,7 +428,13 @@ static struct err *string(struct parser *p, char **ret)
 			return bad("control character in string");
 		}
 		if (*p->p != '\\') {
-			*at++ = *p->p++;
+			unsigned len = utf8_len(p->p, p->end);
+			if (!len) {
+				free(out);
+				return bad("invalid UTF-8 sequence in string");
+			}
+			at = mempcpy(at, p->p, len);
+			p->p += len;
 			continue;
 		}
 		p->p++;
@@ -554,7 +575,7 @@ static struct err *value(struct parser *p, struct json **ret)
 	}
 	if (*p->p == '-' || (*p->p >= '0' && *p->p <= '9'))
 		return number(p, ret);
-	return word(p, ret);
+	return *p->p >= 'a' && *p->p <= 'z' ? word(p, ret) : bad("expecting value");
 }
 
 struct err *json_parse(const char *text, size_t len, struct json **ret)

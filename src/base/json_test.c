@@ -48,3 +48,21 @@ TEST(json, refuses_broken_and_deep_text)
 	CHECK(e);
 	err_free(e);
 }
+
+TEST(json, strings_are_utf8)
+{
+	static const char *const good[] = { "'\xc3\xa4'", "'\xe2\x82\xac'", "'\xf0\x9f\x98\x80'" },
+				 *const bad_ones[] = { "'\xff'", "'\xc3'", "'\xc0\x80'", "'\xed\xa0\x80'", "'\xf4\x90\x80\x80'" };
+	struct json *j;
+	for (unsigned i = 0; i < LEN(good); i++) {
+		struct err *e = json_parse(good[i], strlen(good[i]), &j);
+		CHECK(!e);
+		json_free(j);
+	}
+	for (unsigned i = 0; i < LEN(bad_ones); i++) {
+		struct err *e = json_parse(bad_ones[i], strlen(bad_ones[i]), &j);
+		CHECK(e);
+		if (e)
+			err_free(e);
+	}
+}

@@ -37,6 +37,10 @@ void blk_graph_free(struct blk_graph *graph);
 /* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
 void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
 void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
+/* May this name a node, a job, an export? Letters, digits, "-._"; a letter first. */
+bool blk_id_ok(const char *id);
+/* All nodes: the one behind this one, the first for NULL; NULL at the end. */
+struct blk_node *blk_next_node(struct blk_graph *graph, const struct blk_node *node);
 /* NULL when there is none. Not referenced. */
 struct blk_node *blk_find(struct blk_graph *graph, const char *node_name);
 
@@ -94,6 +98,7 @@ enum blk_req_flags {
 	BLK_REQ_VM_STATE =
 	    BIT(6), /* offset counts from where the format keeps a machine's state, behind the disk */
 	BLK_REQ_DETECTED = BIT(7), /* zeros: found by detect-zeroes */
+	BLK_REQ_HOOKED = BIT(8), /* the core's own: part of a request that hooks have seen */
 	BLK_REQ_UNCHANGED = BIT(5), /* the visible contents stay the same (copy-on-read, stream) */
 };
 
@@ -221,6 +226,10 @@ struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CH
 
 /* Bytes the node takes on the host; ~0: unknown. */
 u64 blk_disk_size(struct blk_node *node);
+/* The snapshots inside an image; NULL: it has none. The caller owns it. */
+struct json *blk_snapshots_json(struct blk_node *node);
+/* An image's sizes, names, snapshots and format's own facts, as ImageInfo of the schema; the caller owns it. */
+struct json *blk_image_info(struct blk_node *node);
 
 struct blk_check {
 	u64 corruptions, leaks, check_errors; /* found */
@@ -408,9 +417,18 @@ struct blk_node {
 	bool written, probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
+	struct blk_hook *hooks; /* who watches writes; see root.h */
+	unsigned hooked; /* requests that hooks have seen the beginning of */
+	struct co_wait unhooked;
 	struct blk_node *next_node; /* all nodes of the graph */
 	struct blk_graph *graph;
 };
+
+/* The next layer: what a format's holes show, what a filter passes on to; NULL: none. */
+static inline struct blk_node *blk_below(const struct blk_node *node)
+{
+	return node->driver->kind == BLK_FILTER && node->file ? node->file : node->backing;
+}
 
 /* Tells a filter for tests what a format is about to do to its file ("l2_load", "cluster_alloc"). */
 static inline void blk_event(struct blk_node *file, const char *name)

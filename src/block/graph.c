@@ -50,6 +50,11 @@ void blk_check_say(struct blk_check *c, const char *fmt, ...)
 		c->say(c->user, line);
 }
 
+struct blk_node *blk_next_node(struct blk_graph *graph, const struct blk_node *node)
+{
+	return node ? node->next_node : graph->nodes;
+}
+
 struct blk_node *blk_find(struct blk_graph *graph, const char *node_name)
 {
 	struct blk_node *n = graph->nodes;

@@ -11,6 +11,9 @@ struct blk_graph {
 	struct blk_object *objects; /* see object.h */
 	void (*say)(void *user, const char *line);
 	void *say_user;
+	struct blk_root *roots; /* see root.h */
+	unsigned quiet; /* requests of roots wait: the graph is being changed */
+	struct co_wait resumed, idle;
 };
 
 /* ---- open.c ---- */
@@ -23,6 +26,11 @@ void blk_child_attach(struct blk_node *node, const char *name,
 void blk_child_detach(struct blk_node *node, const char *name); /* drops it */
 /* Opens the backing file that options or header name. */
 struct err *blk_open_backing(struct blk_node *node, struct json *opts) MUST_CHECK;
+
+/* ---- hooks on writes (root.c) ---- */
+/* 0, or what the request fails with; blk_hooks_after must follow either way, and gives what the request gives. */
+int blk_hooks_before(struct blk_node *node, u64 offset, u64 len);
+int blk_hooks_after(struct blk_node *node, u64 offset, u64 len, int r);
 
 /* ---- requests (io.c, write.c) ---- */
 enum blk_req_kind { REQ_READ, REQ_WRITE, REQ_ALLOC, REQ_FREE };

@@ -248,13 +248,19 @@ int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 				(flags & BLK_REQ_FUA) |
 				    (node->flags & BLK_DETECT_UNMAP ? BLK_REQ_MAY_UNMAP : 0) |
 				    BLK_REQ_DETECTED);
-	int r;
+	bool hooks = UNLIKELY(node->hooks) && !(flags & (BLK_REQ_UNCHANGED | BLK_REQ_HOOKED));
+	int r = hooks ? blk_hooks_before(node, offset, iov.len) : 0;
+	flags &= ~(u32)BLK_REQ_HOOKED;
+	if (r)
+		return blk_hooks_after(node, offset, iov.len, r);
 	if (flags & BLK_REQ_COMPRESSED)
 		r = blk_write_compressed(node, offset, iov);
 	else if (node->driver->pwritev)
 		r = node->driver->pwritev(node, offset, iov, flags);
 	else
 		r = blk_format_write(node, offset, iov, flags);
+	if (hooks)
+		r = blk_hooks_after(node, offset, iov.len, r);
 	node->written = true;
 	if (node->dirty)
 		blk_dirty_mark(node, offset, iov.len);
@@ -306,6 +312,7 @@ static int write_zeros(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	/* Not through blk_pwritev: it might find the zeros and come back here. */
 	u32 keep = node->flags & BLK_DETECT_ZEROES;
 	flags &= ~(u32)(BLK_REQ_MAY_UNMAP | BLK_REQ_NO_FALLBACK | BLK_REQ_FULL_ZERO | BLK_REQ_DETECTED);
+	flags |= BLK_REQ_HOOKED;
 	while (len) {
 		struct iovs iov = { v, 0, 0, 0 };
 		while (iov.n < LEN(v) && iov.len < len) {
@@ -392,7 +399,12 @@ int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		return -EIO;
 	if (!(node->flags & BLK_UNMAP))
 		flags &= ~(u32)BLK_REQ_MAY_UNMAP;
-	int r = zero_now(node, offset, len, flags);
+	bool hooks = UNLIKELY(node->hooks) && !(flags & BLK_REQ_UNCHANGED);
+	int r = hooks ? blk_hooks_before(node, offset, len) : 0;
+	if (!r)
+		r = zero_now(node, offset, len, flags);
+	if (hooks)
+		r = blk_hooks_after(node, offset, len, r);
 	node->written = true;
 	if (node->dirty)
 		blk_dirty_mark(node, offset, len);
@@ -413,10 +425,16 @@ int blk_discard(struct blk_node *node, u64 offset, u64 len)
 	u64 from = ROUND_UP(offset, unit), to = end == node->size ? end : ROUND_DOWN(end, unit);
 	if (from >= to)
 		return 0;
-	struct blk_request req;
-	blk_req_begin(node, &req, REQ_FREE, from, to - from);
-	int r = node->driver->discard(node, from, to - from);
-	blk_req_end(node, &req);
+	bool hooks = UNLIKELY(node->hooks);
+	int r = hooks ? blk_hooks_before(node, from, to - from) : 0;
+	if (!r) {
+		struct blk_request req;
+		blk_req_begin(node, &req, REQ_FREE, from, to - from);
+		r = node->driver->discard(node, from, to - from);
+		blk_req_end(node, &req);
+	}
+	if (hooks)
+		r = blk_hooks_after(node, from, to - from, r);
 	node->written = true;
 	if (node->dirty)
 		blk_dirty_mark(node, from, to - from);

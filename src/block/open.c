@@ -3,6 +3,7 @@
  * the format is probed when nobody names it; formats name their backing files.
  */
 #include "block/graph.h"
+#include "block/root.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -140,14 +141,19 @@ static struct err *take_common(struct json *opts, u32 *flags)
 	return e;
 }
 
+bool blk_id_ok(const char *id)
+{
+	bool ok = isalpha((u8)id[0]);
+	for (const char *p = id; *p && ok; p++)
+		ok = isalnum((u8)*p) || strchr("-._", *p);
+	return ok;
+}
+
 static struct err *name_node(struct blk_node *node, char *name)
 {
 	if (!name)
 		return NULL;
-	bool ok = isalpha((u8)name[0]) && strlen(name) <= 31;
-	for (const char *p = name; *p && ok; p++)
-		ok = isalnum((u8)*p) || strchr("-._", *p);
-	if (!ok)
+	if (!blk_id_ok(name) || strlen(name) > 31)
 		return err_new(ERR_INVALID, "Invalid node-name: '%s'", name);
 	if (blk_find(node->graph, name))
 		return err_new(ERR_INVALID, "Duplicate nodes with node-name='%s'", name);
@@ -190,6 +196,22 @@ static u32 child_flags(const struct blk_node *node, u32 flags)
 	return keep;
 }
 
+/*
+ * A host file that was opened by itself becomes what its user needs: writable (auto-read-only) or not, and locked against
+ * other writers when a format keeps its tables in it.
+ */
+static struct err *suit_parent(const struct blk_node *node, struct blk_node *child)
+{
+	u32 want = child->flags;
+	if (child->driver->kind != BLK_TRANSPORT || !child->driver->reopen)
+		return NULL;
+	if (child->flags & BLK_AUTO_RDONLY && !blk_is_used(child))
+		want = (want & ~(u32)BLK_RDWR) | (node->flags & BLK_RDWR);
+	if (node->driver->kind == BLK_FORMAT && strcmp(node->driver->name, "raw") != 0)
+		want |= BLK_KEEP_WRITERS_OUT | (want & BLK_RDWR ? BLK_RESIZE : 0);
+	return want == child->flags ? NULL : child->driver->reopen(child, want);
+}
+
 /* flags: the child's own. */
 static struct err *open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
 			      u32 flags, bool optional, struct blk_node **ret)
@@ -205,7 +227,9 @@ static struct err *open_child(struct blk_node *node, struct json *opts, const ch
 		json_free(sub);
 		if (!child)
 			return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
-		blk_ref(child);
+		e = suit_parent(node, child);
+		if (!e)
+			blk_ref(child);
 	} else if (filename || sub->n) {
 		e = blk_open(node->graph, filename, NULL, sub, flags, &child);
 	} else {
@@ -493,4 +517,77 @@ struct err *blk_open(struct blk_graph *g, const char *filename, const char *fmt,
 		filename = in_opts;
 	}
 	return open_format(g, d, filename, opts, flags, ret);
+}
+
+/* ---- other options for an open node ---- */
+
+/* What names a child must name the one that is there. */
+static struct err *same_children(const struct blk_node *node, struct json *opts)
+{
+	for (const struct blk_child *c = node->children; c; c = c->next) {
+		if (c->node == node->backing)
+			continue;
+		AUTO(json_freep) struct json *ref = json_take(opts, c->name);
+		AUTO(free_ptr) char *prefix = strf("%s.", c->name);
+		json_free(json_take_prefix(opts, prefix)); /* described anew: stays as it is */
+		if (ref && (ref->kind != JSON_STR || strcmp(ref->s, c->node->node_name) != 0))
+			return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", c->name);
+	}
+	return NULL;
+}
+
+/* *ret: the new backing file, or the old one when options name none. */
+static struct err *new_backing(const struct blk_node *node, struct json *opts, struct blk_node **ret)
+{
+	AUTO(json_freep) struct json *ref = json_take(opts, "backing");
+	*ret = node->backing;
+	json_free(json_take_prefix(opts, "backing."));
+	if (!ref)
+		return NULL;
+	*ret = ref->kind == JSON_STR ? blk_find(node->graph, ref->s) : NULL;
+	if (ref->kind == JSON_STR && !*ret)
+		return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
+	if (*ret && blk_reaches(*ret, node))
+		return err_new(ERR_INVALID, "Making '%s' a backing child of '%s' would create a cycle", ref->s, node->node_name);
+	return NULL;
+}
+
+/* What the driver did not take must be as it was. */
+static struct err *same_rest(const struct blk_node *node, const struct json *opts)
+{
+	for (size_t i = 0; i < opts->n; i++) {
+		const struct json *old = json_get(node->options, opts->keys[i]);
+		if (!old || !json_equal(old, opts->items[i]))
+			return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", opts->keys[i]);
+	}
+	return NULL;
+}
+
+struct err *blk_reopen_options(struct blk_node *node, const struct json *options)
+{
+	enum { DETECT = BLK_DETECT_ZEROES | BLK_DETECT_UNMAP };
+	AUTO(json_freep) struct json *opts = json_copy(options);
+	u32 flags = BLK_RDWR;
+	struct blk_node *backing;
+	json_flatten(opts);
+	AUTO(free_ptr) char *driver = blk_take_str(opts, "driver"), *name = blk_take_str(opts, "node-name");
+	if (driver && strcmp(driver, node->driver->name) != 0)
+		return err_new(ERR_UNSUPPORTED, "Cannot change the option 'driver'");
+	struct err *e = take_common(opts, &flags);
+	if (!e)
+		e = same_children(node, opts);
+	if (!e)
+		e = new_backing(node, opts, &backing);
+	if (!e && node->driver->change)
+		e = node->driver->change(node, opts);
+	if (!e)
+		e = same_rest(node, opts);
+	if (!e)
+		e = blk_reopen(node, flags);
+	if (e)
+		return e;
+	node->flags = (node->flags & ~(u32)DETECT) | (flags & DETECT);
+	if (backing != node->backing)
+		blk_change_backing(node, backing);
+	return NULL;
 }

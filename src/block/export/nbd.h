@@ -12,6 +12,7 @@
 #include "base/tls.h"
 #include "block/blk.h"
 #include "block/dirty.h"
+#include "block/root.h"
 
 struct nbd_client;
 struct nbd_listener;
@@ -19,9 +20,10 @@ struct nbd_listener;
 struct nbd_export {
 	struct nbd_export *next;
 	char *name, *description;
-	struct blk_node *node;
+	struct blk_root root; /* its node is what is served */
 	u64 offset, size; /* the part of the node that is served */
 	bool read_only, shared, allocation_depth;
+	bool writethrough; /* every write is followed by a flush */
 	u32 min_block; /* what clients are told, and held to */
 	struct blk_dirty **bitmaps; /* the array is the export's, the bitmaps are their node's */
 	unsigned n_bitmaps;

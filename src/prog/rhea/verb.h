@@ -1,6 +1,7 @@
 /* Verbs of the program, each a file or folder beside this one. */
 #pragma once
 #include "base/base.h"
+#include "base/version.h"
 
 struct verb {
 	const char *name; /* rhea NAME ... */
@@ -15,6 +16,3 @@ struct verb {
 	const struct verb verb_##id
 //registry: VERB struct verb verb_ verbs
 extern const struct verb *const verbs[]; /* generated; ends with NULL */
-
-#define RHEA_VERSION "0.1.0"
-#define PEER_VERSION "7.2.22"

@@ -72,7 +72,7 @@ static int span_of(struct nbd_request *q, u64 at, u64 end, bool *ret_zero, u64 *
 	*ret_len = 0;
 	for (unsigned i = 0; at + *ret_len < end && i < MAX_STATUS; i++) {
 		struct blk_status s;
-		int r = blk_status(x->node, NULL, x->offset + at + *ret_len, end - at - *ret_len, &s);
+		int r = blk_status(x->root.node, NULL, x->offset + at + *ret_len, end - at - *ret_len, &s);
 		if (r)
 			return r;
 		if (*ret_len && s.zero != *ret_zero)
@@ -95,7 +95,7 @@ static int read_sparse(struct nbd_request *q)
 		int r = span_of(q, at, end, &zero, &len);
 		u8 *buf = q->data + (at - q->from);
 		if (!r && !zero)
-			r = blk_pread(x->node, x->offset + at, buf, len);
+			r = blk_pread(x->root.node, x->offset + at, buf, len);
 		if (r)
 			return simple(q, r, none);
 		u16 last = at + len == end ? NBD_CHUNK_DONE : 0;
@@ -118,7 +118,7 @@ static int do_read(struct nbd_request *q)
 		return simple(q, -ENOMEM, none);
 	if (q->client->structured && !(q->flags & NBD_FLAG_DF) && q->len > SMALL_READ)
 		return read_sparse(q);
-	int r = blk_pread(x->node, x->offset + q->from, q->data, q->len);
+	int r = blk_pread(x->root.node, x->offset + q->from, q->data, q->len);
 	if (r || !q->client->structured || !q->len)
 		return simple(q, r, iovs_one(&v, q->data, q->len));
 	u8 extra[8];
@@ -132,12 +132,12 @@ static int do_cache(struct nbd_request *q)
 	const struct nbd_export *x = q->client->export;
 	u64 len = MIN(q->len, (u32)NBD_MAX_DATA);
 	int r = 0;
-	if (x->node->flags & BLK_DIRECT)
+	if (x->root.node->flags & BLK_DIRECT)
 		return 0; /* there is no cache to fill */
 	if (!nbd_request_room(q, CACHE_PIECE))
 		return -ENOMEM;
 	for (u64 at = 0; at < len && !r; at += CACHE_PIECE)
-		r = blk_pread(x->node, x->offset + q->from + at, q->data, MIN(len - at, (u64)CACHE_PIECE));
+		r = blk_pread(x->root.node, x->offset + q->from + at, q->data, MIN(len - at, (u64)CACHE_PIECE));
 	return r;
 }
 
@@ -179,10 +179,10 @@ static int allocation(struct nbd_request *q, struct extents *e, bool depth)
 	const struct nbd_export *x = q->client->export;
 	for (u64 at = q->from, end = q->from + q->len; at < end && !e->full && e->looked < MAX_EXTENTS;) {
 		struct blk_status s;
-		int r = blk_status(x->node, NULL, x->offset + at, end - at, &s);
+		int r = blk_status(x->root.node, NULL, x->offset + at, end - at, &s);
 		if (r)
 			return r;
-		u32 flags = (s.data || (s.has_offset && s.zero && s.present && s.file != x->node->file)
+		u32 flags = (s.data || (s.has_offset && s.zero && s.present && s.file != x->root.node->file)
 				 ? 0
 				 : NBD_STATE_HOLE) |
 			    (s.zero ? NBD_STATE_ZERO : 0);
@@ -246,7 +246,7 @@ static int do_status(struct nbd_request *q)
 static int do_write(struct nbd_request *q)
 {
 	const struct nbd_export *x = q->client->export;
-	u32 flags = q->flags & NBD_FLAG_FUA ? BLK_REQ_FUA : 0;
+	u32 flags = q->flags & NBD_FLAG_FUA || x->writethrough ? BLK_REQ_FUA : 0;
 	u64 from = x->offset + q->from;
 	struct iovec v;
 	int r;
@@ -254,12 +254,12 @@ static int do_write(struct nbd_request *q)
 		return -EPERM;
 	switch (q->type) {
 	case NBD_CMD_WRITE:
-		return blk_pwritev(x->node, from, iovs_one(&v, q->data, q->len), flags);
+		return blk_pwritev(x->root.node, from, iovs_one(&v, q->data, q->len), flags);
 	case NBD_CMD_TRIM:
-		r = blk_discard(x->node, from, q->len);
-		return r || !flags ? r : blk_flush(x->node);
+		r = blk_discard(x->root.node, from, q->len);
+		return r || !flags ? r : blk_flush(x->root.node);
 	default:
-		return blk_zero(x->node, from, q->len,
+		return blk_zero(x->root.node, from, q->len,
 				flags | (q->flags & NBD_FLAG_NO_HOLE ? 0 : BLK_REQ_MAY_UNMAP) |
 				    (q->flags & NBD_FLAG_FAST_ZERO ? BLK_REQ_NO_FALLBACK : 0));
 	}
@@ -305,7 +305,7 @@ void nbd_serve(struct nbd_request *q)
 		simple(q, do_write(q), none);
 		break;
 	case NBD_CMD_FLUSH:
-		simple(q, blk_flush(q->client->export->node), none);
+		simple(q, blk_flush(q->client->export->root.node), none);
 		break;
 	case NBD_CMD_CACHE:
 		simple(q, do_cache(q), none);

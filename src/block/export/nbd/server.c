@@ -61,7 +61,10 @@ static void work(void *arg)
 {
 	struct nbd_request *q = arg;
 	struct nbd_client *c = q->client;
+	struct blk_root *root = &c->export->root;
+	blk_root_enter(root);
 	nbd_serve(q);
+	blk_root_leave(root);
 	c->in_flight--;
 	c->bytes -= weight(q);
 	request_drop(q);
@@ -312,7 +315,7 @@ struct nbd_export *nbd_export_new(struct nbd_server *s, const char *name, struct
 {
 	struct nbd_export *x = alloc(sizeof(*x));
 	x->name = str_dup(name);
-	x->node = blk_ref(node);
+	blk_root_init(&x->root, node, true, "NBD export '%s'", name);
 	x->size = blk_size(node);
 	x->min_block = MAX(node->align, 1u);
 	x->next = s->exports;
@@ -338,7 +341,7 @@ again:
 	}
 	while (x->users)
 		co_wait(&x->idle);
-	blk_unref(x->node);
+	blk_root_done(&x->root);
 	free(x->name);
 	free(x->description);
 	free(x->bitmaps);

@@ -174,28 +174,46 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 	return from ? qcow2_free(node, from, s->cluster_size, DISCARD_NEVER) : 0;
 }
 
+static bool is_own(u64 l1_entry)
+{
+	return (l1_entry & OFFSET_MASK) && (l1_entry & ENTRY_COPIED);
+}
+
+/*
+ * Makes sure that the L1 entry has a table that may be written. Making one takes several steps: of two requests that need
+ * it at once the second finds that of the first.
+ */
+static int own_table(struct blk_node *node, u64 l1_index)
+{
+	struct qcow2 *s = node->state;
+	int r = 0;
+	if (l1_index < s->l1_size && is_own(s->l1[l1_index]))
+		return 0;
+	co_lock(&s->table_lock);
+	if (l1_index >= s->l1_size)
+		r = qcow2_grow_l1(node, l1_index + 1, false);
+	u64 l2 = r ? 0 : s->l1[l1_index];
+	/* One that is not aligned is the caller's to refuse. */
+	if (!r && !is_own(l2) && !(l2 & OFFSET_MASK & (s->cluster_size - 1)))
+		r = make_l2(node, l1_index);
+	co_unlock(&s->table_lock);
+	return r;
+}
+
 int qcow2_slice(struct blk_node *node, u64 offset, bool make, void **ret, u32 *ret_index)
 {
 	struct qcow2 *s = node->state;
 	u64 cluster = offset >> s->cluster_bits, l1_index = cluster / s->l2_entries;
 	u32 index = cluster % s->l2_entries;
+	int r = make ? own_table(node, l1_index) : 0;
 	*ret = NULL;
 	*ret_index = index % s->slice_entries;
-	if (l1_index >= s->l1_size) {
-		int r = make ? qcow2_grow_l1(node, l1_index + 1, false) : 0;
-		if (r || !make)
-			return r;
-	}
+	if (r || l1_index >= s->l1_size)
+		return r;
 	u64 l2 = s->l1[l1_index] & OFFSET_MASK;
 	if (l2 & (s->cluster_size - 1))
 		return qcow2_corrupt(node, true, "L2 table offset %#llx unaligned (L1 index: %#llx)",
 				     (unsigned long long)l2, (unsigned long long)l1_index);
-	if (make && (!l2 || !(s->l1[l1_index] & ENTRY_COPIED))) {
-		int r = make_l2(node, l1_index);
-		if (r)
-			return r;
-		l2 = s->l1[l1_index] & OFFSET_MASK;
-	}
 	if (!l2)
 		return 0;
 	return cache_get(s->l2, l2 + (u64)(index / s->slice_entries) * slice_unit(s), ret);

@@ -136,6 +136,7 @@ struct qcow2 {
 	u8 *plain; /* the cluster that was uncompressed last */
 	u64 plain_entry; /* its L2 entry, 0: none */
 	struct co_lock lock; /* metadata changes that take several steps */
+	struct co_lock table_lock; /* making an L2 table, growing the L1 table */
 };
 
 static inline u64 qcow2_index(const struct qcow2 *s, u64 offset)

@@ -81,7 +81,6 @@ bool img_wants_help(const char *text);
 int img_print_create_options(const char *filename, const char *fmt, bool amend);
 /* Shows an internal snapshot from now on: an id, a name, or "snapshot.id=..,snapshot.name=..". Reports failure. */
 bool img_load_snapshot(struct blk_node *node, const char *spec);
-struct json *img_image_info(struct blk_node *node);
 /* "{...}" values of json as indented "name: value" lines. */
 void img_print_specific(const struct json *j, int indent);
 void img_print_snapshots(const struct json *list);

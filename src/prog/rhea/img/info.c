@@ -5,71 +5,6 @@
 #include <sys/time.h>
 #include <time.h>
 
-static struct json *snapshots_json(struct blk_node *node)
-{
-	struct blk_snapshot *list;
-	size_t n;
-	if (!node->driver->snapshot_list)
-		return NULL;
-	struct err *e = node->driver->snapshot_list(node, &list, &n);
-	if (e) {
-		err_free(e);
-		return NULL;
-	}
-	struct json *out = n ? json_list() : NULL;
-	for (size_t i = 0; i < n; i++) {
-		struct json *s = json_dict();
-		if (list[i].icount != -1)
-			json_set(s, "icount", json_int(list[i].icount));
-		json_set(s, "vm-clock-nsec", json_int(list[i].vm_clock_nsec % 1000000000));
-		json_set(s, "name", json_str(list[i].name));
-		json_set(s, "date-sec", json_int(list[i].date_sec));
-		json_set(s, "date-nsec", json_int(list[i].date_nsec));
-		json_set(s, "vm-clock-sec", json_int(list[i].vm_clock_nsec / 1000000000));
-		json_set(s, "id", json_str(list[i].id));
-		json_set(s, "vm-state-size", json_int(list[i].vm_state_size));
-		json_add(out, s);
-		free(list[i].id);
-		free(list[i].name);
-	}
-	free(list);
-	return out;
-}
-
-struct json *img_image_info(struct blk_node *node)
-{
-	struct blk_info info = { 0 };
-	struct json *j = json_dict();
-	struct err *e = node->driver->info ? node->driver->info(node, &info) : NULL;
-	err_free(e);
-	if (node->backing_format)
-		json_set(j, "backing-filename-format", json_str(node->backing_format));
-	struct json *snapshots = snapshots_json(node);
-	if (snapshots)
-		json_set(j, "snapshots", snapshots);
-	json_set(j, "virtual-size", json_int(blk_size(node)));
-	json_set(j, "filename", json_str(node->filename));
-	if (info.cluster_size)
-		json_set(j, "cluster-size", json_int(info.cluster_size));
-	json_set(j, "format", json_str(node->driver->name));
-	u64 size = blk_disk_size(node);
-	if (size != ~0ull)
-		json_set(j, "actual-size", json_int(size));
-	if (info.specific)
-		json_set(j, "format-specific", info.specific);
-	if (info.encrypted)
-		json_set(j, "encrypted", json_bool(true));
-	if (node->backing_file) {
-		AUTO(free_ptr) char *full = blk_path_beside(node, node->backing_file);
-		if (node->backing || full)
-			json_set(j, "full-backing-filename",
-				 json_str(node->backing ? node->backing->filename : full));
-		json_set(j, "backing-filename", json_str(node->backing_file));
-	}
-	json_set(j, "dirty-flag", json_bool(info.dirty));
-	return j;
-}
-
 /* ---- as text ---- */
 
 static void print_key(const char *key)
@@ -222,7 +157,7 @@ static int info(struct img *m, int argc, char **argv)
 		    img_open_as(m, m->image_opts && first, name, next_fmt, BLK_NO_IO | BLK_NO_BACKING);
 		if (!node)
 			return 1;
-		struct json *j = img_image_info(node);
+		struct json *j = blk_image_info(node);
 		json_add(list, j);
 		const char *next = json_get_str(j, "full-backing-filename");
 		free(name);
@@ -274,7 +209,7 @@ static int do_snapshot(struct blk_node *node, int action, const char *name)
 	const struct blk_driver *d = node->driver;
 	struct err *e = NULL;
 	if (action == 'l') {
-		struct json *list = snapshots_json(node);
+		struct json *list = blk_snapshots_json(node);
 		if (list) {
 			printf("Snapshot list:\n");
 			img_print_snapshots(list);

@@ -1,0 +1,163 @@
+#include "backend/chr/chr.h"
+#include "base/loop/loop.h"
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct chr *chr_find(const struct chr_set *s, const char *id)
+{
+	struct chr *c = s->list;
+	while (c && strcmp(c->id, id) != 0)
+		c = c->next;
+	return c;
+}
+
+static void drop(struct chr *c)
+{
+	if (c->kind->close)
+		c->kind->close(c);
+	free(c->state);
+	free(c->id);
+	free(c);
+}
+
+static const struct chr_kind *find_kind(const char *name)
+{
+	for (const struct chr_kind *const *k = chr_kinds; *k; k++)
+		if (strcmp((*k)->name, name) == 0)
+			return *k;
+	return NULL;
+}
+
+static struct err *check_options(const struct chr_kind *kind, const struct json *opts)
+{
+	for (size_t i = 0; i < opts->n; i++) {
+		const char *const *known = kind->options;
+		const char *name = opts->keys[i];
+		if (strcmp(name, "id") == 0 || strcmp(name, "backend") == 0)
+			continue;
+		while (*known && strcmp(*known, name) != 0)
+			known++;
+		if (!*known)
+			return err_new(ERR_INVALID,
+				       "Parameter '%s' is not supported by character devices of kind '%s'",
+				       name, kind->name);
+	}
+	return NULL;
+}
+
+struct err *chr_add(struct chr_set *s, struct json *options)
+{
+	AUTO(json_freep) struct json *opts = options;
+	const char *name = json_get_str(opts, "backend"), *id = json_get_str(opts, "id");
+	if (!name)
+		return err_new(ERR_INVALID, "chardev: \"%s\" missing backend", id ? id : "");
+	if (!id)
+		return err_new(ERR_INVALID, "chardev: no id specified");
+	const struct chr_kind *kind = find_kind(name);
+	if (!kind)
+		return err_new(ERR_INVALID, "'%s' is not a valid char driver name", name);
+	if (chr_find(s, id))
+		return err_new(ERR_INVALID, "Chardev with id '%s' already exists", id);
+	struct err *e = check_options(kind, opts);
+	if (e)
+		return e;
+	struct chr *c = alloc(sizeof(*c));
+	*c = (struct chr){
+		.kind = kind, .id = str_dup(id), .state = alloc(kind->state_size + 1), .in = -1, .out = -1
+	};
+	if ((e = kind->open(c, opts))) {
+		drop(c);
+		return e;
+	}
+	struct chr **at = &s->list;
+	while (*at)
+		at = &(*at)->next;
+	*at = c;
+	return NULL;
+}
+
+struct err *chr_remove(struct chr_set *s, const char *id)
+{
+	struct chr **at = &s->list, *c;
+	while (*at && strcmp((*at)->id, id) != 0)
+		at = &(*at)->next;
+	if (!(c = *at))
+		return err_new(ERR_NOT_FOUND, "Chardev '%s' not found", id);
+	if (c->used)
+		return err_new(ERR_BUSY, "Chardev '%s' is busy", id);
+	*at = c->next;
+	drop(c);
+	return NULL;
+}
+
+void chr_set_free(struct chr_set *s)
+{
+	for (struct chr *c; (c = s->list);) {
+		s->list = c->next;
+		drop(c);
+	}
+}
+
+char *chr_text(const struct chr *c)
+{
+	return c->kind->text ? c->kind->text(c) : str_dup(c->kind->name);
+}
+
+int chr_wait(struct chr *c)
+{
+	return c->in >= 0 ? 0 : c->kind->wait(c);
+}
+
+void chr_hang_up(struct chr *c)
+{
+	if (c->kind->hang_up) {
+		c->kind->hang_up(c);
+	} else {
+		if (c->out != c->in && c->out >= 0)
+			close(c->out);
+		if (c->in >= 0)
+			close(c->in);
+	}
+	c->in = c->out = -1;
+}
+
+/*
+ * The standard streams may be shared with other programs, and files cannot be polled: so descriptors stay as they are and
+ * are asked before each call.
+ */
+static void wait_ready(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	while (poll(&p, 1, 0) == 0)
+		co_wait_fd(fd, events == POLLIN ? EPOLLIN : EPOLLOUT);
+}
+
+ssize_t chr_read(struct chr *c, void *buf, size_t len)
+{
+	for (;;) {
+		wait_ready(c->in, POLLIN);
+		ssize_t n = read(c->in, buf, len);
+		if (n >= 0)
+			return n;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+}
+
+int chr_write(struct chr *c, const void *buf, size_t len)
+{
+	const char *at = buf;
+	while (len) {
+		wait_ready(c->out, POLLOUT);
+		/* A pipe that is ready takes this much at once. */
+		ssize_t n = write(c->out, at, MIN(len, (size_t)PIPE_BUF));
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		at += MAX(n, (ssize_t)0);
+		len -= MAX(n, (ssize_t)0);
+	}
+	return 0;
+}

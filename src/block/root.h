@@ -1,0 +1,73 @@
+/*
+ * Who uses the graph from outside: exports, jobs, devices. A user holds a root; the node behind it may be replaced by
+ * another (a snapshot, a finished mirror) between two of the user's requests. Belongs to the graph's thread.
+ */
+#pragma once
+#include "block/blk.h"
+
+struct blk_root { /* in its user's struct */
+	struct blk_root *next;
+	struct blk_node *node; /* a reference; do not keep it beyond a request */
+	struct blk_graph *graph;
+	char *what; /* "NBD export 'x'": for messages */
+	bool writes; /* the user writes */
+	bool stays; /* keeps its node when others get another one: a job's own */
+	unsigned in_flight;
+};
+
+/* what is formatted as by printf. Takes a reference to the node. */
+void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const char *what, ...)
+    PRINTF(4, 5);
+/* The first of all; the others follow by next. */
+const struct blk_root *blk_roots(const struct blk_graph *graph);
+/* No request is under way. Drops the reference; r is zeroed. One that was never initialised is ignored. */
+void blk_root_done(struct blk_root *r);
+/* Around each request: waits while the graph is being changed. In a coroutine, or outside one. */
+void blk_root_enter(struct blk_root *r);
+void blk_root_leave(struct blk_root *r);
+
+/* Keeps new requests of all roots waiting and waits for those under way. Nests. Not within a request. */
+void blk_quiesce(struct blk_graph *graph);
+void blk_resume(struct blk_graph *graph);
+
+/* ---- changing the graph; quiesced ---- */
+
+/* Whatever stands on `from` stands on `to` from now on, but for `to` itself and what lies below it. */
+void blk_replace(struct blk_node *from, struct blk_node *to);
+/* Another backing file, NULL: none. A reference is taken. The header stays: see set_backing. */
+void blk_change_backing(struct blk_node *node, struct blk_node *backing);
+/* Is `below` the node or among what it stands on? */
+bool blk_reaches(const struct blk_node *node, const struct blk_node *below);
+/* The layer whose backing file this is, going down from top; NULL: none. */
+struct blk_node *blk_overlay_of(struct blk_node *top, const struct blk_node *node);
+/* Other nodes or roots that stand on it. */
+bool blk_is_used(const struct blk_node *node);
+
+/* ---- watching writes ---- */
+
+struct blk_hook { /* in its user's struct */
+	struct blk_hook *next;
+	/*
+	 * Before and after bytes change, by a write, zeros or a discard; not by requests flagged BLK_REQ_UNCHANGED. In the
+	 * writer's coroutine; before: anything but 0 fails the request. A request seen by before is seen by after.
+	 */
+	int (*before)(struct blk_hook *h, u64 offset, u64 len);
+	int (*after)(struct blk_hook *h, u64 offset, u64 len);
+};
+/* Both wait for requests that are between before and after; quiesced, so that there are no others. */
+void blk_hook_add(struct blk_node *node, struct blk_hook *h);
+void blk_hook_remove(struct blk_node *node, struct blk_hook *h);
+
+/*
+ * Gives an open node new options, as blockdev-reopen does: what is not named has its default again. Driver and children stay
+ * what they are, but for "backing". options: copied. Quiesced.
+ */
+struct err *blk_reopen_options(struct blk_node *node, const struct json *options) MUST_CHECK;
+
+/*
+ * Writes the name of the backing file into an image (NULL: none); the graph stays. An image that is open for reading alone is
+ * opened for writing meanwhile.
+ */
+struct err *blk_write_backing(struct blk_node *node, const char *file, const char *fmt) MUST_CHECK;
+/* The node may be written to from now on; *ret_was: whether it could before. */
+struct err *blk_make_writable(struct blk_node *node, bool *ret_was) MUST_CHECK;
