@@ -36,6 +36,7 @@ struct linux_options {
 	u64 log;
 	const char *log_file;
 	const char *keep_dir;
+	const char *gdb; /* -g, where gdb connects; NULL: no debugger */
 	bool restore_mask; /* signal_mask is the guest's first signal mask; otherwise it is the host's */
 	u64 signal_mask;
 	bool has_limits; /* limit_as and limit_data are those of the program that executed this one */

@@ -93,7 +93,7 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 }
 
 /* ---- our own descriptors: far from those the guest counts on ---- */
-static int move_high(int fd)
+int move_high(int fd)
 {
 	struct rlimit lim;
 	int at = 1000;
@@ -221,12 +221,13 @@ struct err *linux_run(const struct linux_options *o)
 					      .model = vm->model,
 					      .interpret = o->interpret,
 					      .one_insn = o->one_insn,
+					      .exact = o->gdb,
 					      .stats = o->stats,
 					      .keep_dir = o->keep_dir,
 					      .log = o->log,
 					      .fetch = fetch,
 					      .user = vm };
-	struct sighand *sighand = signal_begin();
+	struct sighand *sighand = signal_begin(o->gdb);
 	e = engine_new(&config, &vm->engine);
 	if (!e)
 		e = load_program(vm, fd, o->path, &im);
@@ -246,6 +247,11 @@ struct err *linux_run(const struct linux_options *o)
 	show_guest(vm, name ? name + 1 : o->path);
 	thread_set_self(t);
 	signal_init(t);
+	if (o->gdb) {
+		e = debug_begin(t, o->gdb);
+		if (e)
+			return e;
+	}
 	thread_loop(t);
 	return NULL;
 }

@@ -93,6 +93,11 @@ static void host_handler(int sig, void *vinfo, void *uc)
 	}
 	if (!t)
 		return;
+	if (t->vm->debug && debug_is_kick(info)) {
+		cpu_stop(t->cpu);
+		host_signal_fix(uc);
+		return;
+	}
 	if (can_fault) {
 		t->held[sig] = *info;
 		t->held_set |= SIGBIT(sig);
@@ -110,22 +115,24 @@ static void host_handler(int sig, void *vinfo, void *uc)
 }
 
 /* Makes the host do with a signal what the guest's action asks for. */
-static void install(int sig, const struct guest_action *act)
+static void install(const struct sighand *sh, int sig, const struct guest_action *act)
 {
+	u64 seen = DUMPS | (sh->all ? ~IGNORED : 0);
 	u64 flags = SA_SIGINFO | SA_RESTART | (act->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT));
 	void (*fn)(int, void *, void *) = host_handler;
 	if (!(FAULTS & SIGBIT(sig))) {
 		if (act->handler == (u64)SIG_IGN)
 			fn = HOST_IGNORE;
-		else if (act->handler == (u64)SIG_DFL && !(DUMPS & SIGBIT(sig)))
+		else if (act->handler == (u64)SIG_DFL && !(seen & SIGBIT(sig)))
 			fn = HOST_DEFAULT;
 	}
 	host_sigaction(sig, fn, flags, ~FAULTS);
 }
 
-struct sighand *signal_begin(void)
+struct sighand *signal_begin(bool debugged)
 {
 	struct sighand *sh = sighand_copy(NULL);
+	sh->all = debugged;
 	for (int sig = 1; sig <= NSIG_GUEST; sig++) {
 		struct {
 			u64 handler, flags, restorer, mask;
@@ -134,8 +141,8 @@ struct sighand *signal_begin(void)
 		if (SIGBIT(sig) & UNBLOCKABLE || RAW4(SYS_rt_sigaction, sig, NULL, &was, 8) < 0)
 			continue;
 		act->handler = was.handler == (u64)SIG_IGN ? (u64)SIG_IGN : (u64)SIG_DFL;
-		if (DUMPS & SIGBIT(sig))
-			install(sig, act);
+		if (DUMPS & SIGBIT(sig) || debugged)
+			install(sh, sig, act);
 	}
 	return sh;
 }
@@ -154,6 +161,7 @@ struct sighand *sighand_copy(struct sighand *from)
 	if (from) {
 		pthread_mutex_lock(&from->lock);
 		memcpy(sh->action, from->action, sizeof(sh->action));
+		sh->all = from->all;
 		pthread_mutex_unlock(&from->lock);
 	}
 	pthread_mutex_init(&sh->lock, NULL);
@@ -172,7 +180,7 @@ void sighand_clear(struct thread *t)
 	for (int sig = 1; sig <= NSIG_GUEST; sig++)
 		if (t->sighand->action[sig].handler > (u64)SIG_IGN) {
 			t->sighand->action[sig] = (struct guest_action){ 0 };
-			install(sig, &t->sighand->action[sig]);
+			install(t->sighand, sig, &t->sighand->action[sig]);
 		}
 }
 
@@ -220,6 +228,8 @@ void signal_die(struct thread *t, const siginfo_t *info)
 		dprintf(2, "qemu: uncaught target signal %d (%s) - %s\n", sig, sigdescr_np(sig),
 			dumped ? "core dumped" : "core not dumped");
 	}
+	if (t->vm->debug)
+		debug_exit(t, 0, sig);
 	die_by(sig);
 }
 
@@ -240,8 +250,21 @@ static void default_action(struct thread *t, const siginfo_t *info)
 		signal_die(t, info);
 }
 
-/* Runs the handler of one signal, or does what stands for it. */
+static void take(struct thread *t, const siginfo_t *info, bool is_fault);
+
+/* A debugger may want another signal, or none. */
 static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
+{
+	int sig = t->vm->debug ? debug_signal(t, info) : info->si_signo;
+	siginfo_t other = { .si_signo = sig, .si_code = SI_USER };
+	if (sig == info->si_signo)
+		take(t, info, is_fault);
+	else if (sig)
+		take(t, &other, false);
+}
+
+/* Runs the handler of one signal, or does what stands for it. */
+static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 {
 	int sig = info->si_signo;
 	struct guest_action *slot = &t->sighand->action[sig], act;
@@ -249,7 +272,7 @@ static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 	act = *slot;
 	if (act.flags & SA_RESETHAND && act.handler > (u64)SIG_IGN) {
 		slot->handler = (u64)SIG_DFL;
-		install(sig, slot);
+		install(t->sighand, sig, slot);
 	}
 	pthread_mutex_unlock(&t->sighand->lock);
 	if (t->vm->opt->strace)
@@ -290,6 +313,8 @@ static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 	u64 base = t->suspended ? t->suspend_mask : t->mask;
 	t->suspended = false;
 	t->mask = (base | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig))) & ~UNBLOCKABLE;
+	if (t->vm->debug)
+		debug_entered_handler(t);
 }
 
 void signal_deliver(struct thread *t)
@@ -325,6 +350,8 @@ void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr)
 	t->fault_addr = addr;
 	t->fault_esr = esr;
 	if (t->mask & SIGBIT(sig)) {
+		if (t->vm->debug)
+			debug_signal(t, &info);
 		if (t->vm->opt->strace)
 			strace_signal(t, &info);
 		signal_die(t, &info);
@@ -358,7 +385,7 @@ i64 sys_rt_sigaction(CALL_ARGS)
 	struct guest_action old = *slot;
 	if (a[1]) {
 		*slot = (struct guest_action){ word[0], word[1] & SA_KNOWN, word[2], word[3] & ~UNBLOCKABLE };
-		install(sig, slot);
+		install(t->sighand, sig, slot);
 		if (slot->handler == (u64)SIG_IGN)
 			__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
 	}

@@ -74,6 +74,8 @@ u64 oflags_to_guest(const struct thread *t, u64 flags)
 
 bool fd_is_ours(const struct thread *t, u64 fd)
 {
+	if (t->vm->debug && debug_owns_fd(t->vm, (int)fd))
+		return true;
 	return (int)fd >= 0 &&
 	       ((int)fd == t->vm->self_fd || (int)fd == t->vm->prefix_fd || (int)fd == t->vm->log_fd);
 }

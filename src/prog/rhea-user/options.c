@@ -221,6 +221,12 @@ static struct err *opt_log_file(struct settings *s, const char *arg)
 	return NULL;
 }
 
+static struct err *opt_gdb(struct settings *s, const char *arg)
+{
+	s->o.gdb = arg;
+	return NULL;
+}
+
 static struct err *opt_version(struct settings *s, const char *arg UNUSED)
 {
 	printf("%s version %s\n", s->name, user_version);
@@ -255,7 +261,7 @@ static struct err *opt_help(struct settings *s, const char *arg UNUSED)
 static const struct option options[] = {
 	{ "h", NULL, false, opt_help, NULL, "print this help" },
 	{ "help", NULL, false, opt_help, NULL, "" },
-	{ "g", "QEMU_GDB", true, opt_not_built, "port", "wait for gdb on this port (not built yet)" },
+	{ "g", "QEMU_GDB", true, opt_gdb, "port", "wait for gdb: PORT, ADDRESS:PORT or unix:PATH" },
 	{ "L", "QEMU_LD_PREFIX", true, opt_prefix, "path", "look for the guest's files below this folder first" },
 	{ "s", "QEMU_STACK_SIZE", true, opt_stack, "size", "size of the stack in bytes" },
 	{ "cpu", "QEMU_CPU", true, opt_cpu, "model", "CPU model; 'help' lists them" },

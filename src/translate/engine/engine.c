@@ -73,6 +73,7 @@ void engine_free(struct engine *e)
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
+	debug_free(e);
 	free(e->page_has_code);
 	free(e->empty_table);
 	free(e->by_code);
@@ -111,6 +112,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
+	debug_new_cpu(p);
 	pthread_mutex_unlock(&e->lock);
 	return cpu;
 }
@@ -187,6 +189,14 @@ static struct tb *get(struct priv *p, u64 pc)
 	return tb ? tb : translate(p, pc);
 }
 
+/* What an event means for whoever runs the CPU. */
+static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
+{
+	if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
+		cpu->fault_addr = cpu->event_arg;
+	return ev;
+}
+
 static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
@@ -223,16 +233,14 @@ static enum ir_event loop(struct priv *p)
 			ev = e->stubs.enter(cpu, tb->code);
 			host_settle(cpu, e->guest->slots);
 		} else {
-			ev = ir_run(tb->region, cpu);
+			ev = debug_event(p, ir_run(tb->region, cpu));
 		}
 		link = NULL;
 		if (ev == HOST_LINK) {
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
 		} else if (ev != HOST_MISS && ev != EV_NONE) {
-			if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
-				cpu->fault_addr = cpu->event_arg;
-			return ev;
+			return came_out(cpu, ev);
 		}
 	}
 }
@@ -253,6 +261,17 @@ enum ir_event cpu_run(struct cpu *cpu)
 	cpu->raise = NULL;
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	return ev;
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	struct priv *p = cpu->engine_priv;
+	u64 end;
+	u32 n;
+	p->stepping = true;
+	bool there = form_region(p, cpu->pc, 1, &end, &n);
+	p->stepping = false;
+	return there ? came_out(cpu, debug_event(p, ir_run(p->region, cpu))) : EV_FETCH;
 }
 
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info)

@@ -15,6 +15,7 @@ struct engine_config {
 	const void *model; /* the guest's CPU model data */
 	bool interpret; /* run everything in the interpreter */
 	bool one_insn; /* one guest instruction a region */
+	bool exact; /* for debuggers and logs: state that nobody will read is kept too */
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
@@ -51,6 +52,21 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
 void engine_invalidate(struct engine *e, u64 addr, u64 len);
 /* In the child of a fork, on the only thread left: other CPUs' engine state is dropped. */
 void engine_after_fork(struct engine *e, struct cpu *self);
+
+/*
+ * For debuggers. Breakpoints: cpu_run comes back with EV_DEBUG, event_arg 0 and cpu->pc at the instruction, which has not run. A
+ * second one at the same place changes nothing.
+ */
+void engine_breakpoint(struct engine *e, u64 addr, bool set);
+/*
+ * Watchpoints: an access of these WATCH_* kinds in [addr, addr+len) makes cpu_run and cpu_step give EV_DEBUG with event_arg the kind of access
+ * and cpu->fault_addr its address: before it was made (pc at the instruction) or behind the instruction, by guest->watch_before. While there
+ * is any, all code is interpreted, instruction by instruction. Accesses by system calls do not count.
+ */
+void engine_watchpoint(struct engine *e, u64 addr, u64 len, unsigned kinds, bool set);
+void engine_debug_clear(struct engine *e);
+/* Runs the instruction at cpu->pc, whether or not a breakpoint is there or a stop was asked for: EV_NONE, or the event it raised. */
+enum ir_event cpu_step(struct cpu *cpu);
 
 /* Counters for --stats; names and values, ended by name NULL. */
 struct engine_stat {

@@ -47,6 +47,8 @@ struct priv { /* a CPU's */
 	struct ir_region *peek; /* for looking ahead */
 	struct peeked peeked[256];
 	struct host_job job;
+	bool stepping; /* breakpoints do not count */
+	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
 	struct former *former;
 	struct {
 		u64 key;
@@ -54,6 +56,11 @@ struct priv { /* a CPU's */
 		bool used;
 	} table[KEYS];
 	u32 n_table;
+};
+
+struct watchpoint {
+	u64 addr, len;
+	u32 kinds;
 };
 
 struct engine {
@@ -72,6 +79,10 @@ struct engine {
 	struct tb **by_code; /* all translations with code in order of making, for faults */
 	size_t n_by_code, by_code_cap;
 	struct priv *cpus;
+	u64 *stop_at; /* breakpoints; readers take the lock unless there is none */
+	struct watchpoint *watch;
+	u32 n_stop_at, n_watch;
+	size_t stop_at_cap, watch_cap;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
 	u64 n_tb, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -95,3 +106,15 @@ void table_flush(struct engine *e);
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);
 u8 *arena_take(struct priv *p, size_t least);
+
+/* ---- debug.c ---- */
+/* Whether translation stops at pc for a debugger. */
+bool debug_stops_at(struct priv *p, u64 pc);
+/* What an interpreted region gave, and whether it was seen by a watchpoint. */
+enum ir_event debug_event(struct priv *p, enum ir_event ev);
+static inline bool debug_watches(const struct engine *e)
+{
+	return UNLIKELY(__atomic_load_n(&e->n_watch, __ATOMIC_RELAXED));
+}
+void debug_new_cpu(struct priv *p); /* under the lock */
+void debug_free(struct engine *e);

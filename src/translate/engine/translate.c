@@ -82,7 +82,8 @@ static bool has_flags(const struct guest *g)
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	ir_pass_dead(p->region, has_flags(p->e->guest) ? flags_dead_at : NULL, p);
+	bool look = has_flags(p->e->guest) && !p->e->config.exact;
+	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
@@ -90,7 +91,7 @@ static bool compile(struct priv *p, struct tb *tb)
 {
 	struct engine *e = p->e;
 	struct host_job *job = &p->job;
-	if (e->config.interpret)
+	if (e->config.interpret || debug_watches(e))
 		return false;
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
 		u8 *out = arena_take(p, attempt ? ARENA : 8 << 10);
@@ -130,7 +131,7 @@ struct tb *translate(struct priv *p, u64 pc)
 	struct engine *e = p->e;
 	u64 end, start = e->config.stats ? now_ns() : 0;
 	u32 n;
-	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
+	u32 max = e->config.one_insn || debug_watches(e) ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &end, &n))
 		return NULL;
 	struct tb *tb = alloc(sizeof(*tb));
