@@ -74,13 +74,18 @@ static int digit(char c)
 				      : -1;
 }
 
+static void packet_begin(struct gdb *g)
+{
+	g->state = IN_PACKET;
+	g->in_len = 0;
+	g->sum = 0;
+	g->too_long = false;
+}
+
 static void between_packets(struct gdb *g, char c)
 {
 	if (c == '$') {
-		g->state = IN_PACKET;
-		g->in_len = 0;
-		g->sum = 0;
-		g->too_long = false;
+		packet_begin(g);
 	} else if (c == 3 && g->running) {
 		g->ops->interrupt(g->user);
 	} else if (c == '-' && !g->no_ack && g->last) {
@@ -92,6 +97,10 @@ static void in_packet(struct gdb *g, char c)
 {
 	if (c == '#') {
 		g->state = IN_SUM1;
+		return;
+	}
+	if (c == '$') { /* never part of one: the end of the last was lost */
+		packet_begin(g);
 		return;
 	}
 	g->sum += (u8)c;
