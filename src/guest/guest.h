@@ -41,6 +41,7 @@ struct guest {
 	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */
 	const u16 *hot_int, *hot_vec;
 	const struct guest_model *models; /* the first is the default */
+	size_t model_size; /* of a model's data, which holds no pointers */
 	const struct guest_reg *regs;
 	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
 	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */

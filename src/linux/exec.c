@@ -28,6 +28,7 @@ enum {
 	S_CPU,
 	S_RELEASE,
 	S_LOGFILE,
+	S_LOGRANGES,
 	S_PROG,
 	S_KEEP,
 	S_ARGV
@@ -49,16 +50,17 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
-	o->strace = flags & 1;
+	o->perf_map = flags & 1;
 	o->interpret = flags & 2;
 	o->one_insn = flags & 4;
 	o->stats = flags & 8;
 	o->seeded = flags & 16;
+	o->jit_dump = flags & 32;
 	o->stack_size = size;
 	o->base = base;
 	o->reserved = reserved;
 	o->page_size = page;
-	o->log = log;
+	o->log = (u32)log;
 	o->seed = seed;
 	o->execfn = argv[S_EXECFN];
 	o->path = argv[S_PATH];
@@ -66,6 +68,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->cpu = null_if_empty(argv[S_CPU]);
 	o->release = null_if_empty(argv[S_RELEASE]);
 	o->log_file = null_if_empty(argv[S_LOGFILE]);
+	o->log_ranges = null_if_empty(argv[S_LOGRANGES]);
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
 	o->argv = argv + S_ARGV;
@@ -86,8 +89,8 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 			const char *execfn, const char *path, char *numbers, const char **argv)
 {
 	const struct linux_options *o = vm->opt;
-	int flags = (o->strace ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
-		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0);
+	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
@@ -104,6 +107,7 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 	argv[S_CPU] = or_empty(same ? o->cpu : NULL);
 	argv[S_RELEASE] = or_empty(o->release);
 	argv[S_LOGFILE] = or_empty(o->log_file);
+	argv[S_LOGRANGES] = or_empty(o->log_ranges);
 	argv[S_PROG] = o->prog_name;
 	argv[S_KEEP] = or_empty(o->keep_dir);
 }
@@ -255,6 +259,7 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	*p = NULL;
 	RAW3(SYS_fcntl, x->fd, F_SETFD, 0);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, 0);
+	engine_keep_flush(vm->engine);
 	i64 r = RAW5(SYS_execveat, vm->self_fd, "", argv, envp, AT_EMPTY_PATH);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, FD_CLOEXEC);
 	return r;
@@ -269,6 +274,7 @@ static i64 run_host(struct thread *t, int dirfd, const char *path, int flags, co
 	if (t->has_queued)
 		return -EINTR_AGAIN;
 	path = procfs_is_exe(path) ? t->vm->exe : path_prefixed(t->vm, path, buf);
+	engine_keep_flush(t->vm->engine);
 	return RAW5(SYS_execveat, dirfd, path, argv, envp, flags);
 }
 

@@ -12,6 +12,7 @@
  * and says EINTR_RESTART exactly when the kernel would restart the call.
  */
 #pragma once
+#include "base/log.h"
 #include "control/gdb/gdb.h"
 #include "guest/guest.h"
 #include "linux/linux.h"
@@ -36,6 +37,9 @@ struct vm {
 	pthread_rwlock_t lock; /* of the map: read to look, write to change */
 	struct map_node *root GUARDED_BY(lock);
 	u64 brk_start, brk, brk_limit;
+	struct engine_origin *file; /* whose code is mapped, or was; under the lock */
+	u32 n_file;
+	size_t file_cap;
 	u64 bytes; /* of the guest's ranges, for RLIMIT_AS */
 	u64 va_limit; /* one behind the highest guest address */
 	u64 page_size; /* the guest's, at least the host's */
@@ -51,7 +55,9 @@ struct vm {
 	char *exe; /* absolute path of the program */
 	int self_fd; /* our own program's file */
 	int prefix_fd; /* -1: no prefix */
-	int log_fd; /* -1: none of ours */
+	struct log log; /* of -d and -strace; its .fd: -1: none of ours */
+	struct symbols *symbols; /* names of functions; NULL: nobody wants to know */
+	u32 map_changes; /* of code in the map; atomic */
 	u64 personality;
 	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
 	struct linux_limit limit_as, limit_data;
@@ -69,6 +75,7 @@ struct map_range {
 	u32 prot; /* PROT_* as the guest asked */
 	u8 kind; /* MAP_NODE_* */
 	bool shared;
+	u32 file; /* index + 1 into vm->file, of private mappings that may be code; 0: another, or none */
 };
 
 /* The host address of a guest address, and back. */
@@ -99,6 +106,13 @@ void vm_brk_init(struct vm *vm, u64 addr);
 bool vm_find(struct vm *vm, u64 addr, struct map_range *ret_range);
 /* Whether all of [addr, addr+len) is the guest's. Takes the lock. */
 bool vm_owns(struct vm *vm, u64 addr, u64 len);
+/*
+ * Where a program's or library's file shall lie, so that it lies there in every run and its translations can be kept: a page's address, other
+ * in every installation; 0: anywhere. fd: the file.
+ */
+u64 vm_place(const struct vm *vm, int fd);
+/* For the engine: the file that code is mapped from. user: the struct vm. */
+bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
 void vm_lock_fork(struct vm *vm);
 void vm_unlock_fork(struct vm *vm, bool child);
 
@@ -210,6 +224,12 @@ struct thread *thread_new(struct vm *vm);
 void thread_free(struct thread *t);
 /* A detached host thread with all signals blocked; 0 or -errno. Everything is blocked already. */
 i64 start_host_thread(void *(*fn)(void *), void *arg);
+
+/* ---- names of functions ---- */
+struct symbols *symbols_new(void);
+/* Name of the guest's function at pc, "" when none is known. */
+void symbols_name(struct vm *vm, u64 pc, char *buf, size_t size);
+void symbols_after_fork(struct symbols *s);
 
 /* ---- a debugger; all but the first only while vm->debug is set ---- */
 /* Waits for gdb at "PORT", "ADDRESS:PORT" or "unix:PATH"; from then on it holds the threads. */

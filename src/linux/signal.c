@@ -230,6 +230,7 @@ void signal_die(struct thread *t, const siginfo_t *info)
 	}
 	if (t->vm->debug)
 		debug_exit(t, 0, sig);
+	engine_keep_flush(t->vm->engine);
 	die_by(sig);
 }
 
@@ -263,10 +264,21 @@ static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 		take(t, &other, false);
 }
 
+/* -d int */
+static void log_signal(const struct thread *t, const siginfo_t *info, bool is_fault)
+{
+	const struct log *l = &t->vm->log;
+	u64 pc = t->cpu->pc;
+	if (log_has(l, LOG_INT) && log_covers(l, pc))
+		log_put(l, "Taking signal %d (%s) at pc 0x%llx, code %d, address 0x%llx\n", info->si_signo,
+			sigdescr_np(info->si_signo), (unsigned long long)pc, info->si_code, is_fault ? (unsigned long long)t->fault_addr : 0);
+}
+
 /* Runs the handler of one signal, or does what stands for it. */
 static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 {
 	int sig = info->si_signo;
+	log_signal(t, info, is_fault);
 	struct guest_action *slot = &t->sighand->action[sig], act;
 	pthread_mutex_lock(&t->sighand->lock);
 	act = *slot;
@@ -275,7 +287,7 @@ static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 		install(t->sighand, sig, slot);
 	}
 	pthread_mutex_unlock(&t->sighand->lock);
-	if (t->vm->opt->strace)
+	if (log_has(&t->vm->log, LOG_STRACE))
 		strace_signal(t, info);
 	if (act.handler == (u64)SIG_IGN && !is_fault)
 		return;
@@ -306,8 +318,11 @@ static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 	}
 	if (act.flags & SA_ONSTACK && t->alt_size && !on_altstack(t, sp))
 		f.sp = t->alt_base + t->alt_size;
-	if (!t->abi->frame_setup(t, &f))
+	if (!t->abi->frame_setup(t, &f)) {
+		if (log_has(&t->vm->log, LOG_GUEST_ERRORS))
+			log_put(&t->vm->log, "no room for the frame of signal %d at 0x%llx\n", sig, (unsigned long long)f.sp);
 		force_segv(t);
+	}
 	if (t->alt_flags & SS_AUTODISARM_)
 		t->alt_base = t->alt_size = t->alt_flags = 0;
 	u64 base = t->suspended ? t->suspend_mask : t->mask;
@@ -352,7 +367,7 @@ void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr)
 	if (t->mask & SIGBIT(sig)) {
 		if (t->vm->debug)
 			debug_signal(t, &info);
-		if (t->vm->opt->strace)
+		if (log_has(&t->vm->log, LOG_STRACE))
 			strace_signal(t, &info);
 		signal_die(t, &info);
 	}
@@ -513,6 +528,8 @@ i64 sys_rt_sigreturn(CALL_ARGS)
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
 	if (!t->abi->frame_return(t, &mask)) {
+		if (log_has(&t->vm->log, LOG_GUEST_ERRORS))
+			log_put(&t->vm->log, "rt_sigreturn: the frame at 0x%llx is damaged\n", (unsigned long long)t->abi->sp(t->cpu));
 		signal_set_mask(t, t->mask);
 		siginfo_t info = { .si_signo = SIGSEGV, .si_code = SI_KERNEL };
 		if (t->mask & SIGBIT(SIGSEGV) || t->sighand->action[SIGSEGV].handler <= (u64)SIG_IGN)

@@ -22,7 +22,7 @@ i64 raw_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 void syscall_run(struct thread *t)
 {
 	const struct linux_abi *abi = t->abi;
-	bool trace = t->vm->opt->strace;
+	bool trace = log_has(&t->vm->log, LOG_STRACE);
 	if (t->pending) { /* came first: delivered first */
 		t->cpu->pc -= abi->insn_len;
 		return;
@@ -32,6 +32,8 @@ void syscall_run(struct thread *t)
 	if (!id) {
 		if (trace)
 			strace_remark(t, "Unknown syscall %lld", (long long)nr);
+		if (log_has(&t->vm->log, LOG_UNIMP))
+			log_put(&t->vm->log, "Unsupported syscall: %lld\n", (long long)nr);
 		abi->set_result(t->cpu, -ENOSYS);
 		return;
 	}
@@ -77,5 +79,5 @@ bool fd_is_ours(const struct thread *t, u64 fd)
 	if (t->vm->debug && debug_owns_fd(t->vm, (int)fd))
 		return true;
 	return (int)fd >= 0 &&
-	       ((int)fd == t->vm->self_fd || (int)fd == t->vm->prefix_fd || (int)fd == t->vm->log_fd);
+	       ((int)fd == t->vm->self_fd || (int)fd == t->vm->prefix_fd || (int)fd == t->vm->log.fd);
 }

@@ -192,9 +192,11 @@ i64 sys_exit(CALL_ARGS)
 	if (t->vm->debug)
 		debug_thread_exit(t, (int)a[0]);
 	signal_block_all();
-	if (t->borrowed || is_leader())
+	if (t->borrowed || is_leader()) {
+		engine_keep_flush(t->vm->engine);
 		for (;;)
 			RAW1(SYS_exit, (int)a[0]);
+	}
 	robust_exit(t);
 	if (t->clear_tid && put_u32(t->vm, t->clear_tid, 0))
 		futex_wake(g2h(t->vm, t->clear_tid), 1);
@@ -209,6 +211,7 @@ i64 sys_exit_group(CALL_ARGS)
 		debug_exit(t, (int)a[0], 0);
 	if (t->vm->opt->stats)
 		vm_print_stats(t->vm);
+	engine_keep_flush(t->vm->engine);
 	for (;;)
 		RAW1(SYS_exit_group, (int)a[0]);
 }
@@ -461,6 +464,7 @@ static i64 clone_fork(struct clone_request *q)
 	t->held_set = 0;
 	if (t->sighand->refs > 1)
 		t->sighand->refs = 1;
+	symbols_after_fork(vm->symbols);
 	engine_after_fork(vm->engine, t->cpu);
 	debug_after_fork(t);
 	t->abi->set_result(t->cpu, 0);

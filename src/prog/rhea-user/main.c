@@ -3,6 +3,7 @@
  * the ELF header says which guest it is.
  */
 #include "linux/exec.h"
+#include "base/log.h"
 #include "user.h"
 #include <stdio.h>
 #include <sys/auxv.h>
@@ -64,12 +65,13 @@ static int run_for_binfmt(const char *name, const struct linux_abi *abi, int arg
 				   .prefix = getenv("QEMU_LD_PREFIX"),
 				   .cpu = getenv("QEMU_CPU"),
 				   .release = getenv("QEMU_UNAME"),
-				   .strace = getenv("QEMU_STRACE"),
+				   .log = getenv("QEMU_STRACE") ? LOG_STRACE : 0,
 				   .argv = argc > 2 ? argv + 2 : args,
 				   .envp = environ };
 	unsigned long fd = getauxval(AT_EXECFD);
 	if (fd)
 		o.fd = (int)fd;
+	user_keep(&o, NULL);
 	struct err *e = linux_run(&o);
 	bool foreign = linux_err_is_foreign(e);
 	user_report(name, e);
@@ -83,6 +85,8 @@ static int run_again(int argc, char **argv)
 		fprintf(stderr, "rhea-user: damaged --exec-state\n");
 		return 1;
 	}
+	if (o.keep_dir)
+		user_keep(&o, o.keep_dir);
 	user_report(o.prog_name, linux_run(&o));
 	return 127;
 }
@@ -92,7 +96,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} verbs[] = { { "binfmt", user_binfmt }, { "exec", user_exec } };
+	} verbs[] = { { "binfmt", user_binfmt }, { "exec", user_exec }, { "kept", user_kept } };
 	enum { PRESERVED_ARGV0 = 1 };
 	bool binfmt = false;
 	if (argc > 1 && strcmp(argv[1], EXEC_MARK) == 0)

@@ -1,6 +1,7 @@
 /*
  * The options and environment variables of the peer's user mode; the option wins. Names and meaning: qemu-aarch64(1) of Debian 12.
  */
+#include "base/log.h"
 #include "user.h"
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct settings {
 	char **env;
 	size_t n_env, env_cap;
 	struct err *err;
+	const char *keep; /* "off" or a directory, NULL: by the environment */
 	bool done; /* the option was all there was to do (help, version) */
 };
 
@@ -199,7 +201,7 @@ static struct err *opt_one_insn(struct settings *s, const char *arg UNUSED)
 
 static struct err *opt_strace(struct settings *s, const char *arg UNUSED)
 {
-	s->o.strace = true;
+	s->o.log |= LOG_STRACE;
 	return NULL;
 }
 
@@ -221,9 +223,50 @@ static struct err *opt_log_file(struct settings *s, const char *arg)
 	return NULL;
 }
 
+static struct err *opt_log(struct settings *s, const char *arg)
+{
+	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+		puts("Log items (comma separated):");
+		for (const struct log_item_info *i = log_items; i->name; i++)
+			printf("%-15s %s\n", i->name, i->help);
+		s->done = true;
+		return NULL;
+	}
+	u32 items = 0;
+	struct err *e = log_parse_items(arg, &items);
+	s->o.log |= items;
+	return e ? err_in(e, "-d") : NULL;
+}
+
+static struct err *opt_log_ranges(struct settings *s, const char *arg)
+{
+	s->o.log_ranges = arg;
+	return NULL;
+}
+
+static struct err *opt_perf_map(struct settings *s, const char *arg UNUSED)
+{
+	s->o.perf_map = true;
+	return NULL;
+}
+
+static struct err *opt_jit_dump(struct settings *s, const char *arg UNUSED)
+{
+	s->o.jit_dump = true;
+	return NULL;
+}
+
 static struct err *opt_gdb(struct settings *s, const char *arg)
 {
 	s->o.gdb = arg;
+	return NULL;
+}
+
+static struct err *opt_keep(struct settings *s, const char *arg)
+{
+	if (strcmp(arg, "off") != 0 && arg[0] != '/')
+		return err_new(ERR_INVALID, "-keep wants 'off' or the absolute path of a directory, not '%s'", arg);
+	s->keep = arg;
 	return NULL;
 }
 
@@ -252,7 +295,7 @@ static struct err *opt_help(struct settings *s, const char *arg UNUSED)
 	}
 	puts("\n-E and -U take lists separated by commas and may be given several times.");
 	if (!s->o.abi)
-		puts("\nOther uses: rhea-user binfmt status|install|remove, rhea-user exec ROOT COMMAND...");
+		puts("\nOther uses: rhea-user binfmt status|install|remove, rhea-user exec ROOT COMMAND..., rhea-user kept status|clear");
 	s->done = true;
 	return NULL;
 }
@@ -271,8 +314,8 @@ static const struct option options[] = {
 	{ "r", "QEMU_UNAME", true, opt_release, "uname", "the release that uname shows" },
 	{ "B", "QEMU_GUEST_BASE", true, opt_base, "address", "where the guest's address 0 lies in the host's memory" },
 	{ "R", "QEMU_RESERVED_VA", true, opt_reserved, "size", "size of the guest's address space" },
-	{ "d", "QEMU_LOG", true, opt_not_built, "item[,...]", "log these items (not built yet)" },
-	{ "dfilter", "QEMU_DFILTER", true, opt_not_built, "range[,...]", "log only these addresses (not built yet)" },
+	{ "d", "QEMU_LOG", true, opt_log, "item[,...]", "log these items; 'help' lists them" },
+	{ "dfilter", "QEMU_DFILTER", true, opt_log_ranges, "range[,...]", "log only regions that begin there: FIRST..LAST, START+LENGTH, LAST-LENGTH" },
 	{ "D", "QEMU_LOG_FILENAME", true, opt_log_file, "logfile", "where the log and -strace go (stderr)" },
 	{ "p", "QEMU_PAGESIZE", true, opt_pagesize, "pagesize", "page size of the guest" },
 	{ "singlestep", "QEMU_SINGLESTEP", false, opt_one_insn, NULL, "translate one instruction at a time" },
@@ -280,7 +323,10 @@ static const struct option options[] = {
 	{ "strace", "QEMU_STRACE", false, opt_strace, NULL, "log system calls" },
 	{ "seed", "QEMU_RAND_SEED", true, opt_seed, "number", "seed of the random numbers the program starts with" },
 	{ "interpret", NULL, false, opt_interpret, NULL, "run in the reference interpreter" },
+	{ "perfmap", NULL, false, opt_perf_map, NULL, "write /tmp/perf-PID.map, so that perf names the guest's functions" },
+	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
+	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
 	{ "trace", "QEMU_TRACE", true, opt_not_built, "item", "trace points (not built yet)" },
 	{ "plugin", "QEMU_PLUGIN", true, opt_not_built, "file", "plugins (not built yet)" },
 	{ "version", "QEMU_VERSION", false, opt_version, NULL, "print the version" },
@@ -356,6 +402,7 @@ int user_run(const char *name, const struct linux_abi *abi, int argc, char **arg
 	if (s.argv0)
 		s.o.argv[0] = s.argv0;
 	s.o.envp = s.env;
+	user_keep(&s.o, s.keep);
 	struct err *e = linux_run(&s.o);
 	bool foreign = linux_err_is_foreign(e);
 	user_report(name, e);

@@ -1,12 +1,6 @@
 /* Breakpoints and watchpoints: what a debugger asks of the engine. */
 #include "translate/engine/priv.h"
 
-/* Code that holds addr is translated again. Regions may begin behind code that they hold, so all of the page goes. */
-static void retranslate(struct engine *e, u64 addr)
-{
-	engine_invalidate(e, ROUND_DOWN(addr, BIT(PAGE_BITS)), BIT(PAGE_BITS));
-}
-
 bool debug_stops_at(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
@@ -37,7 +31,7 @@ void engine_breakpoint(struct engine *e, u64 addr, bool set)
 	}
 	pthread_mutex_unlock(&e->lock);
 	if (set != was)
-		retranslate(e, addr);
+		engine_invalidate(e, addr, 1);
 }
 
 /* Hook of every access while there are watchpoints. */

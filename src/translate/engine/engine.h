@@ -5,10 +5,16 @@
  * translations is read without locks. engine_invalidate may be called from any thread.
  */
 #pragma once
+#include "base/log.h"
 #include "guest/guest.h"
 
 struct engine;
 struct err;
+
+/* A file and its state, as fstat tells. */
+struct engine_origin {
+	u64 dev, ino, size, mtime; /* mtime in nanoseconds */
+};
 
 struct engine_config {
 	const struct guest *guest;
@@ -19,12 +25,18 @@ struct engine_config {
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
-	u64 log; /* LOG_* of log.h */
+	u64 keep_build; /* tells this program's builds apart */
+	const struct log *log; /* NULL: nothing is logged; borrowed */
+	bool perf_map, jit_dump; /* files for perf: /tmp/perf-PID.map, jit-PID.dump in the current folder */
+	/* Name of the function at a guest address; "" when it is not known. NULL: none is. */
+	void (*symbol)(void *user, u64 pc, char *buf, size_t size);
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
 	 * the fault in *ret_code when it cannot be fetched.
 	 */
 	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
+	/* The file that the guest's code at addr is mapped from; false: from none, or it may be written to. Needed with keep_dir. */
+	bool (*origin)(void *user, u64 addr, struct engine_origin *ret);
 	void *user;
 };
 
@@ -67,10 +79,12 @@ void engine_watchpoint(struct engine *e, u64 addr, u64 len, unsigned kinds, bool
 void engine_debug_clear(struct engine *e);
 /* Runs the instruction at cpu->pc, whether or not a breakpoint is there or a stop was asked for: EV_NONE, or the event it raised. */
 enum ir_event cpu_step(struct cpu *cpu);
+/* Before the process ends or executes another program: writes down what is to be kept. From any thread. */
+void engine_keep_flush(struct engine *e);
 
 /* Counters for --stats; names and values, ended by name NULL. */
 struct engine_stat {
 	const char *name;
 	u64 value;
 };
-unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n);
+unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n);
