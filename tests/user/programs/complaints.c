@@ -65,7 +65,7 @@ void elsewhere_c(void)
 static void divert(int sig, siginfo_t *info, void *vuc)
 {
 	ucontext_t *uc = vuc;
-	extern const char loop_begin[], loop_end[];
+	extern const char loop_begin[], loop_end[] __attribute__((visibility("hidden")));
 	uint64_t pc = uc->uc_mcontext.pc;
 	(void)sig, (void)info;
 	if (pc < (uint64_t)loop_begin || pc >= (uint64_t)loop_end)
@@ -82,7 +82,7 @@ static void *victim(void *arg)
 	sigaltstack(&own, NULL);
 	while (spin_on) {
 		uint64_t a = 0, i = 10000;
-		__asm__ volatile("loop_begin: add %0, %0, %1\n subs %1, %1, #1\n b.ne loop_begin\nloop_end:\n" : "+r"(a), "+r"(i) : : "cc", "x27");
+		__asm__ volatile(".globl loop_begin, loop_end\n loop_begin: add %0, %0, %1\n subs %1, %1, #1\n b.ne loop_begin\nloop_end:\n" : "+r"(a), "+r"(i) : : "cc", "x27");
 		sum += a;
 		want += 10000ull * 10001 / 2;
 		n++;
@@ -155,14 +155,15 @@ static void double_mapping(void)
 
 /* 8: threads poll by reading a page that is taken away when they shall stop */
 static char *page;
-static atomic_int stopped, resume_at;
+static atomic_int stopped, safe_round, resumed;
 static void safepoint(int sig, siginfo_t *info, void *uc)
 {
 	(void)sig, (void)uc;
 	if ((char *)info->si_addr < page || (char *)info->si_addr >= page + 4096)
 		_exit(99);
+	int now = atomic_load(&safe_round);
 	atomic_fetch_add(&stopped, 1);
-	while (!atomic_load(&resume_at))
+	while (atomic_load(&resumed) < now)
 		sched_yield();
 }
 
@@ -187,17 +188,17 @@ static void safepoints(void)
 		pthread_create(&t[i], NULL, java, (void *)&go);
 	for (; rounds < 20; rounds++) {
 		atomic_store(&stopped, 0);
-		atomic_store(&resume_at, 0);
+		atomic_store(&safe_round, rounds + 1);
 		mprotect(page, 4096, PROT_NONE);
 		for (int i = 0; i < 20000 && atomic_load(&stopped) < 3; i++)
 			usleep(100);
 		if (atomic_load(&stopped) != 3)
 			break;
 		mprotect(page, 4096, PROT_READ);
-		atomic_store(&resume_at, 1);
+		atomic_store(&resumed, rounds + 1);
 	}
 	mprotect(page, 4096, PROT_READ);
-	atomic_store(&resume_at, 1);
+	atomic_store(&resumed, 1000);
 	go = 0;
 	for (int i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
