@@ -33,6 +33,7 @@ struct log_range { /* first to last, both in it */
 struct log {
 	int fd; /* -1: stderr */
 	u32 items; /* LOG_* */
+	u32 traces; /* trace events that are on: bits by enum trace_id */
 	struct log_range *range; /* of guest addresses; n_range 0: all */
 	unsigned n_range;
 };

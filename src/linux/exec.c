@@ -61,6 +61,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->reserved = reserved;
 	o->page_size = page;
 	o->log = (u32)log;
+	o->traces = (u32)(log >> 32);
 	o->seed = seed;
 	o->execfn = argv[S_EXECFN];
 	o->path = argv[S_PATH];
@@ -94,7 +95,7 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
-		 (unsigned long long)o->log, (unsigned long long)mask, (unsigned long long)o->seed,
+		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)mask, (unsigned long long)o->seed,
 		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
 		 (unsigned long long)vm->limit_data.max);
 	bool same = abi == vm->abi;
@@ -313,6 +314,8 @@ i64 exec_call(struct thread *t, int dirfd, u64 path_at, u64 argv_at, u64 envp_at
 		snprintf(execfn, sizeof(execfn), "%s", path);
 	else
 		snprintf(execfn, sizeof(execfn), path[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, path);
+	if (trace_on(&vm->log, TRACE_USER_EXEC))
+		trace_put(&vm->log, TRACE_USER_EXEC, "path=%s", path);
 	signal_before_exec(t, false);
 	x->fd = -1;
 	r = !path[0] && !(flags & AT_EMPTY_PATH) ? -ENOENT : identify(t, dirfd, path, flags, x);

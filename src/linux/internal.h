@@ -12,7 +12,7 @@
  * and says EINTR_RESTART exactly when the kernel would restart the call.
  */
 #pragma once
-#include "base/log.h"
+#include "base/trace.h"
 #include "control/gdb/gdb.h"
 #include "guest/guest.h"
 #include "linux/linux.h"

@@ -35,6 +35,7 @@ struct linux_options {
 	bool seeded; /* seed holds what AT_RANDOM is made from */
 	u64 seed;
 	u32 log; /* LOG_* */
+	u32 traces; /* by enum trace_id */
 	const char *log_file; /* -D; "%d" in it is the process's number. NULL: stderr */
 	const char *log_ranges; /* -dfilter; NULL: all addresses */
 	const char *keep_dir; /* of kept translations, NULL: none are kept */

@@ -120,12 +120,13 @@ static struct err *open_log(struct vm *vm)
 	char name[PATH_MAX];
 	const char *percent = o->log_file ? strchr(o->log_file, '%') : NULL;
 	vm->log.items = o->log;
+	vm->log.traces = o->traces;
 	if (o->log_ranges) {
 		struct err *e = log_parse_ranges(o->log_ranges, &vm->log.range, &vm->log.n_range);
 		if (e)
 			return err_in(e, "-dfilter");
 	}
-	if (!o->log_file || !o->log)
+	if (!o->log_file || !(o->log | o->traces))
 		return NULL;
 	if (percent && (percent[1] != 'd' || strchr(percent + 1, '%')))
 		return err_new(ERR_INVALID, "-D %s: only one '%%d' may be in it", o->log_file);

@@ -219,6 +219,8 @@ void signal_die(struct thread *t, const siginfo_t *info)
 {
 	int sig = info->si_signo;
 	signal_block_all();
+	if (trace_on(&t->vm->log, TRACE_USER_DUMP_CORE_AND_ABORT))
+		trace_put(&t->vm->log, TRACE_USER_DUMP_CORE_AND_ABORT, "env=%p signal %d", (void *)t->cpu, sig);
 	if (DUMPS & SIGBIT(sig)) {
 		struct rlimit none = { 0, 0 };
 		bool dumped = core_dump(t, info);
@@ -278,7 +280,12 @@ static void log_signal(const struct thread *t, const siginfo_t *info, bool is_fa
 static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 {
 	int sig = info->si_signo;
+	const struct log *l = &t->vm->log;
 	log_signal(t, info, is_fault);
+	if (trace_on(l, TRACE_USER_HANDLE_SIGNAL))
+		trace_put(l, TRACE_USER_HANDLE_SIGNAL, "env=%p signal %d", (void *)t->cpu, sig);
+	if (trace_on(l, TRACE_USER_HOST_SIGNAL) && !is_fault)
+		trace_put(l, TRACE_USER_HOST_SIGNAL, "env=%p signal %d from the host", (void *)t->cpu, sig);
 	struct guest_action *slot = &t->sighand->action[sig], act;
 	pthread_mutex_lock(&t->sighand->lock);
 	act = *slot;
@@ -323,6 +330,8 @@ static void take(struct thread *t, const siginfo_t *info, bool is_fault)
 			log_put(&t->vm->log, "no room for the frame of signal %d at 0x%llx\n", sig, (unsigned long long)f.sp);
 		force_segv(t);
 	}
+	if (trace_on(l, TRACE_USER_SETUP_RT_FRAME))
+		trace_put(l, TRACE_USER_SETUP_RT_FRAME, "env=%p frame_addr=0x%llx", (void *)t->cpu, (unsigned long long)t->abi->sp(t->cpu));
 	if (t->alt_flags & SS_AUTODISARM_)
 		t->alt_base = t->alt_size = t->alt_flags = 0;
 	u64 base = t->suspended ? t->suspend_mask : t->mask;
@@ -527,6 +536,9 @@ i64 sys_rt_sigreturn(CALL_ARGS)
 	u64 mask;
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
+	if (trace_on(&t->vm->log, TRACE_USER_DO_RT_SIGRETURN))
+		trace_put(&t->vm->log, TRACE_USER_DO_RT_SIGRETURN, "env=%p frame_addr=0x%llx", (void *)t->cpu,
+			  (unsigned long long)t->abi->sp(t->cpu));
 	if (!t->abi->frame_return(t, &mask)) {
 		if (log_has(&t->vm->log, LOG_GUEST_ERRORS))
 			log_put(&t->vm->log, "rt_sigreturn: the frame at 0x%llx is damaged\n", (unsigned long long)t->abi->sp(t->cpu));

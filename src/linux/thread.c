@@ -497,6 +497,8 @@ static i64 do_clone(struct thread *t, struct clone_request *q)
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
 	sem_init(&q->ready, 0, 0);
+	if (trace_on(&t->vm->log, TRACE_USER_FORK))
+		trace_put(&t->vm->log, TRACE_USER_FORK, "flags=0x%llx", (unsigned long long)q->flags);
 	i64 r = q->flags & CLONE_THREAD ? clone_thread(q) : q->flags & CLONE_VM ? clone_vm(q) : clone_fork(q);
 	if (!t->has_queued)
 		signal_host_mask(t->mask);

@@ -75,6 +75,12 @@ run -d int,unimp,page ./p
 check "int: a signal; unimp: a call; page: the map" sh -c 'grep -qE "^Taking signal 10 " err && grep -q "^Unsupported syscall: 999" err && grep -qE "^0000000000400000-[0-9a-f]+ [0-9a-f]+ r-x$" err && grep -q "^entry  *0x" err'
 run -d strace -D 'log-%d' ./p fork
 check "-D with %d: a file of the process" sh -c 'ls log-* | grep -qE "log-[0-9]+$" && cat log-* | grep -q "exit_group(0)"'
+run -trace 'guest_user_*,-*_ret' ./p; check "-trace: patterns" sh -c 'grep -qE "^guest_user_syscall cpu=.* num=0x0*3e7 arg1" err && ! grep -q syscall_ret err'
+run -d trace:user_handle_signal -D log2 ./p; check "-d trace:" sh -c '[ "$(cat log2)" != "" ] && ! grep -qv "^user_handle_signal env=.* signal 10$" log2'
+printf '# mine\nuser_do_rt*\n' >events
+run -trace events=events,file=log3 ./p; check "-trace: a file of events, a file to write" grep -qE '^user_do_rt_sigreturn env=' log3
+run -trace help; check "-trace help" grep -qx user_fork out
+run -trace nothing ./p; check "an event that is none" sh -c '[ $0 = 1 ] && grep -q "no trace event .nothing." err' $rc
 run -d nonsense ./p; check "an item that is none" sh -c '[ $0 = 1 ] && grep -q "no log item .nonsense." err' $rc
 run -dfilter 5 -d exec ./p; check "a range that is none" sh -c '[ $0 = 1 ] && grep -q "want FIRST..LAST" err' $rc
 run -D 'a%x' -d exec ./p; check "a log file's name with %x" sh -c '[ $0 = 1 ] && grep -q "only one .%d" err' $rc

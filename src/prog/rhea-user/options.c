@@ -1,7 +1,7 @@
 /*
  * The options and environment variables of the peer's user mode; the option wins. Names and meaning: qemu-aarch64(1) of Debian 12.
  */
-#include "base/log.h"
+#include "base/trace.h"
 #include "user.h"
 #include <errno.h>
 #include <stdio.h>
@@ -223,6 +223,40 @@ static struct err *opt_log_file(struct settings *s, const char *arg)
 	return NULL;
 }
 
+static struct err *opt_trace(struct settings *s, const char *arg)
+{
+	char *file = NULL;
+	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+		for (unsigned i = 0; i < TRACE_IDS; i++)
+			puts(trace_names[i]);
+		s->done = true;
+		return NULL;
+	}
+	struct err *e = trace_parse(arg, &s->o.traces, &file);
+	if (file)
+		s->o.log_file = file;
+	return e ? err_in(e, "-trace") : NULL;
+}
+
+/* The words of -d that are "trace:PATTERN"; what is left in rest. */
+static struct err *take_traces(struct settings *s, const char *list, char *rest)
+{
+	struct err *e = NULL;
+	size_t n = 0;
+	while (!e && *list) {
+		size_t len = strcspn(list, ",");
+		if (strncmp(list, "trace:", 6) == 0) {
+			char *pattern = strndup(list + 6, len - 6);
+			e = opt_trace(s, pattern);
+			free(pattern);
+		} else {
+			n += (size_t)sprintf(rest + n, "%s%.*s", n ? "," : "", (int)len, list);
+		}
+		list += len + (list[len] == ',');
+	}
+	return e;
+}
+
 static struct err *opt_log(struct settings *s, const char *arg)
 {
 	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
@@ -233,7 +267,10 @@ static struct err *opt_log(struct settings *s, const char *arg)
 		return NULL;
 	}
 	u32 items = 0;
-	struct err *e = log_parse_items(arg, &items);
+	AUTO(free_ptr) char *rest = alloc(strlen(arg) + 1);
+	struct err *e = take_traces(s, arg, rest);
+	if (!e)
+		e = log_parse_items(rest, &items);
 	s->o.log |= items;
 	return e ? err_in(e, "-d") : NULL;
 }
@@ -327,7 +364,7 @@ static const struct option options[] = {
 	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
 	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
-	{ "trace", "QEMU_TRACE", true, opt_not_built, "item", "trace points (not built yet)" },
+	{ "trace", "QEMU_TRACE", true, opt_trace, "[enable=]pattern", "log these events; 'help' lists them; also events=FILE, file=FILE" },
 	{ "plugin", "QEMU_PLUGIN", true, opt_not_built, "file", "plugins (not built yet)" },
 	{ "version", "QEMU_VERSION", false, opt_version, NULL, "print the version" },
 	{ NULL, NULL, false, NULL, NULL, NULL },
