@@ -266,17 +266,22 @@ void debug_entered_handler(struct thread *t)
 		t->debug.stepped = true;
 }
 
+/* Before an end: whatever this thread was told to do, it waits only for the others' sake. Locked. */
+static void stand_still(struct debug *d, struct thread *t)
+{
+	t->debug.state = DEBUG_PARKED;
+	pthread_cond_broadcast(&d->changed);
+	while (d->halted && !d->over)
+		pthread_cond_wait(&d->changed, &d->lock);
+}
+
 void debug_exit(struct thread *t, int status, int signal)
 {
 	struct debug *d = t->vm->debug;
 	if (!is_debugged(t))
 		return;
 	pthread_mutex_lock(&d->lock);
-	while (d->halted && !d->over) {
-		t->debug.state = DEBUG_PARKED;
-		pthread_cond_broadcast(&d->changed);
-		pthread_cond_wait(&d->changed, &d->lock);
-	}
+	stand_still(d, t);
 	d->exiting = true;
 	d->exit = (struct gdb_stop){ .why = signal ? GDB_KILLED : GDB_EXITED,
 				     .thread = (u64)t->tid,
@@ -299,11 +304,7 @@ void debug_thread_exit(struct thread *t, int status)
 	    t->borrowed) /* also when the client is gone: its thread keeps the process from ending by itself */
 		return;
 	pthread_mutex_lock(&d->lock);
-	while (d->halted && !d->over) {
-		t->debug.state = DEBUG_PARKED;
-		pthread_cond_broadcast(&d->changed);
-		pthread_cond_wait(&d->changed, &d->lock);
-	}
+	stand_still(d, t);
 	t->debug.gone = true;
 	if (t->tid == getpid())
 		t->vm->leader_status = status;

@@ -232,6 +232,8 @@ void signal_die(struct thread *t, const siginfo_t *info)
 	}
 	if (t->vm->debug)
 		debug_exit(t, 0, sig);
+	if (t->vm->opt->stats)
+		vm_print_stats(t->vm);
 	engine_keep_flush(t->vm->engine);
 	die_by(sig);
 }

@@ -138,7 +138,7 @@ static struct cpu *cpu_of(struct gdb *g, bool write)
 	return thread ? g->ops->cpu(g->user, thread, write) : NULL;
 }
 
-static void read_all(struct gdb *g)
+static void read_all(struct gdb *g, const char *p UNUSED)
 {
 	u8 buf[REG_BYTES_MAX];
 	const struct cpu *cpu = cpu_of(g, false);
@@ -205,8 +205,10 @@ static bool scan_range(const char **p, char end, u64 *ret_addr, u64 *ret_len)
 	       (end ? skip_char(p, end) : !**p);
 }
 
-static void read_memory(struct gdb *g, const char *p, bool binary)
+/* m in digits, x in binary. */
+static void read_memory(struct gdb *g, const char *p)
 {
+	bool binary = p[-1] == 'x';
 	u64 addr, len;
 	if (!scan_range(&p, 0, &addr, &len)) {
 		put_error(g, EINVAL);
@@ -238,8 +240,9 @@ static void write_memory(struct gdb *g, const char *p)
 }
 
 /* X: the bytes themselves, with some escaped. */
-static void write_binary(struct gdb *g, const char *p, const char *end)
+static void write_binary(struct gdb *g, const char *p)
 {
+	const char *end = g->in + g->in_len;
 	u64 addr, len, n = 0;
 	if (!scan_range(&p, ':', &addr, &len) || len > PACKET_MAX) {
 		put_error(g, EINVAL);
@@ -253,8 +256,9 @@ static void write_binary(struct gdb *g, const char *p, const char *end)
 }
 
 /* ---- breakpoints and watchpoints ---- */
-static void point(struct gdb *g, const char *p, bool set)
+static void point(struct gdb *g, const char *p)
 {
+	bool set = p[-1] == 'Z';
 	u64 addr, len;
 	unsigned type = (unsigned)(u8)*p - '0';
 	if (type >= GDB_POINTS) /* a kind we do not have: the empty reply says so */
@@ -341,8 +345,9 @@ static void v_cont(struct gdb *g, const char *p)
 }
 
 /* c, s, C, S: [signal;] and where to go on. Step: the chosen thread alone, the others run. */
-static void old_resume(struct gdb *g, char what, const char *p)
+static void old_resume(struct gdb *g, const char *p)
 {
+	char what = p[-1];
 	u64 n, thread = thread_pick(g, g->thread_c > 0 ? (u64)g->thread_c : 0);
 	struct wish wish[2] = { { .thread = (i64)thread,
 				  .action.act = what == 's' || what == 'S' ? GDB_STEP : GDB_GO },
@@ -367,17 +372,22 @@ static void old_resume(struct gdb *g, char what, const char *p)
 	resume(g, wish, 2);
 }
 
-static void killed(struct gdb *g, const char *p)
+static void kill_target(struct gdb *g, const char *p UNUSED)
+{
+	g->gone = true;
+	g->ops->kill(g->user);
+}
+
+static void v_kill(struct gdb *g, const char *p)
 {
 	u64 pid;
-	if (*p == ';' && (p++, !scan_hex(&p, &pid) || pid != g->pid)) {
+	if (skip_char(&p, ';') && (!scan_hex(&p, &pid) || pid != g->pid)) {
 		put_error(g, ESRCH);
 		return;
 	}
 	reply_fmt(&g->out, "OK");
 	reply_send(g);
-	g->gone = true;
-	g->ops->kill(g->user);
+	kill_target(g, p);
 }
 
 static void detached(struct gdb *g, const char *p)
@@ -400,7 +410,7 @@ static void v_packet(struct gdb *g, const char *p)
 	else if (skip_text(&p, "Cont"))
 		v_cont(g, p);
 	else if (skip_text(&p, "Kill"))
-		killed(g, p);
+		v_kill(g, p);
 	else if (skip_text(&p, "File:"))
 		file_run(g, p);
 }
@@ -435,72 +445,30 @@ void command_stop_reply(struct gdb *g)
 	reply_fmt(&g->out, ";");
 }
 
-/* ---- all of them ---- */
-void command_run(struct gdb *g, char *packet, size_t len)
+static void ask_stop(struct gdb *g, const char *p UNUSED)
 {
-	const char *p = packet + 1;
-	switch (packet[0]) {
-	case '?':
-		g->thread_g = 0;
-		command_stop_reply(g);
-		break;
-	case 'g':
-		read_all(g);
-		break;
-	case 'G':
-		write_all(g, p);
-		break;
-	case 'p':
-		read_one(g, p);
-		break;
-	case 'P':
-		write_one(g, p);
-		break;
-	case 'm':
-	case 'x':
-		read_memory(g, p, packet[0] == 'x');
-		break;
-	case 'M':
-		write_memory(g, p);
-		break;
-	case 'X':
-		write_binary(g, p, packet + len);
-		break;
-	case 'H':
-		choose_thread(g, p);
-		break;
-	case 'T':
-		thread_alive(g, p);
-		break;
-	case 'Z':
-	case 'z':
-		point(g, p, packet[0] == 'Z');
-		break;
-	case 'c':
-	case 'C':
-	case 's':
-	case 'S':
-		old_resume(g, packet[0], p);
-		break;
-	case 'v':
-		v_packet(g, p);
-		break;
-	case 'q':
-		query_run(g, p);
-		break;
-	case 'Q':
-		query_set(g, p);
-		break;
-	case 'D':
-		detached(g, p);
-		break;
-	case 'k':
-		g->gone = true;
-		g->ops->kill(g->user);
-		break;
-	}
+	g->thread_g = 0;
+	command_stop_reply(g);
+}
+
+/* ---- all of them ---- */
+/* By the first letter; each gets what follows it. What is not here gets the empty reply, which says so. */
+static void (*const commands[128])(struct gdb *g, const char *p) = {
+	['?'] = ask_stop,     ['g'] = read_all,	     ['G'] = write_all,	   ['p'] = read_one,
+	['P'] = write_one,    ['m'] = read_memory,   ['x'] = read_memory,  ['M'] = write_memory,
+	['X'] = write_binary, ['H'] = choose_thread, ['T'] = thread_alive, ['Z'] = point,
+	['z'] = point,	      ['c'] = old_resume,    ['C'] = old_resume,   ['s'] = old_resume,
+	['S'] = old_resume,   ['v'] = v_packet,	     ['q'] = query_run,	   ['Q'] = query_set,
+	['D'] = detached,     ['k'] = kill_target,
+};
+
+void command_run(struct gdb *g)
+{
+	u8 letter = (u8)g->in[0];
+	if (letter < LEN(commands) && commands[letter])
+		commands[letter](g, g->in + 1);
 	if (!g->running && !g->gone)
-		reply_send(g); /* empty: a packet that is not supported */
+		reply_send(g);
 	g->out.len = 0;
 }
 

@@ -63,7 +63,7 @@ static void packet_done(struct gdb *g)
 		return;
 	g->in[g->in_len] = 0;
 	if (!g->running)
-		command_run(g, g->in, g->in_len);
+		command_run(g);
 }
 
 static int digit(char c)

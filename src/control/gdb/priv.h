@@ -51,8 +51,8 @@ unsigned signal_to_gdb(int sig);
 int signal_from_gdb(unsigned n);
 
 /* ---- command.c ---- */
-/* A packet's content, ended by 0; binary data may lie inside. */
-void command_run(struct gdb *g, char *packet, size_t len);
+/* The packet in g->in, ended by 0; binary data may lie inside. */
+void command_run(struct gdb *g);
 void command_stop_reply(struct gdb *g);
 /* A thread that exists: the one asked for, or any for 0. 0: there is none. */
 u64 thread_pick(struct gdb *g, u64 thread);
