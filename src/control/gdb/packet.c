@@ -122,7 +122,7 @@ void gdb_input(struct gdb *g, const void *data, size_t len)
 			in_packet(g, p[i]);
 			break;
 		case IN_SUM1:
-			g->sum_sent = (u8)(digit(p[i]) << 4);
+			g->sum_sent = (u8)((unsigned)digit(p[i]) << 4);
 			g->state = IN_SUM2;
 			break;
 		case IN_SUM2:
