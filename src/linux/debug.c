@@ -2,6 +2,8 @@
 #include "linux/debug.h"
 #include "linux/syscalls/arg.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -316,6 +318,39 @@ void debug_thread_exit(struct thread *t, int status)
 	t->debug.gone = false;
 	debug_exit(t, t->vm->leader_status, 0);
 	RAW1(SYS_exit_group, t->vm->leader_status);
+}
+
+/* ---- exec: the connection goes on in the next program ---- */
+void debug_before_exec(struct thread *t, char *session, size_t size)
+{
+	struct debug *d = t->vm->debug;
+	char agreed[32];
+	session[0] = 0;
+	if (!is_debugged(t))
+		return;
+	pthread_mutex_lock(&d->lock);
+	stand_still(d, t);
+	d->leaving = true;
+	wake_connection(d);
+	while (!d->left && !d->over)
+		pthread_cond_wait(&d->changed, &d->lock);
+	pthread_mutex_unlock(&d->lock);
+	if (d->over)
+		return;
+	gdb_save(d->gdb, agreed, sizeof(agreed));
+	snprintf(session, size, "%d %llx %s", d->fd, (unsigned long long)d->pass, agreed);
+	RAW3(SYS_fcntl, d->fd, F_SETFD, 0);
+}
+
+void debug_exec_failed(struct thread *t)
+{
+	struct debug *d = t->vm->debug;
+	if (!d->left)
+		return;
+	RAW3(SYS_fcntl, d->fd, F_SETFD, FD_CLOEXEC);
+	d->leaving = d->left = false;
+	if (debug_serve(d) < 0)
+		debug_end(d);
 }
 
 void debug_after_fork(struct thread *t)

@@ -27,6 +27,7 @@ struct debug {
 	bool halted;
 	bool over; /* the client is gone: nobody looks any more. Never goes back; read without the lock too */
 	bool exiting;
+	bool leaving, left; /* the connection's thread shall end without closing it, for exec; and has */
 	struct gdb_stop exit;
 	u64 pass; /* signals that are not reported: bit sig - 1 */
 	struct debug_point *point; /* changed only while halted */
@@ -46,5 +47,7 @@ struct thread *debug_reporter(struct debug *d);
 void debug_halt(struct debug *d);
 /* Lets them go on with their actions. */
 void debug_release(struct debug *d);
+/* Starts the connection's thread; everything is blocked already. 0 or -errno. */
+i64 debug_serve(struct debug *d);
 /* The client is gone. */
 void debug_end(struct debug *d);

@@ -31,6 +31,7 @@ enum {
 	S_LOGRANGES,
 	S_PROG,
 	S_KEEP,
+	S_DEBUGGER,
 	S_ARGV
 };
 
@@ -72,6 +73,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->log_ranges = null_if_empty(argv[S_LOGRANGES]);
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
+	o->gdb_session = null_if_empty(argv[S_DEBUGGER]);
 	o->argv = argv + S_ARGV;
 	o->restore_mask = o->has_limits = true;
 	o->limit_as = (struct linux_limit){ as, as_max };
@@ -246,12 +248,13 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 		    const char **guest_argv, i64 argc, const char **envp)
 {
 	struct vm *vm = t->vm;
-	char numbers[400], path[PATH_MAX];
+	char numbers[400], path[PATH_MAX], session[64] = "";
 	if (procfs_is_exe(x->path))
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else
 		snprintf(path, sizeof(path), "%s", x->path);
 	state_write(vm, x->abi, x->fd, t->mask, execfn, path, numbers, argv);
+	argv[S_DEBUGGER] = session;
 	const char **p = argv + S_ARGV;
 	for (unsigned i = 0; i < x->n_extra; i++)
 		*p++ = x->extra[i];
@@ -261,7 +264,11 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	RAW3(SYS_fcntl, x->fd, F_SETFD, 0);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, 0);
 	engine_keep_flush(vm->engine);
+	if (vm->debug)
+		debug_before_exec(t, session, sizeof(session));
 	i64 r = RAW5(SYS_execveat, vm->self_fd, "", argv, envp, AT_EMPTY_PATH);
+	if (session[0])
+		debug_exec_failed(t);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, FD_CLOEXEC);
 	return r;
 }

@@ -296,12 +296,24 @@ static void attend(struct debug *d)
 	}
 }
 
+/* Whether a program is being executed, in which another thread will serve this connection. */
+static bool leaves(struct debug *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->left = d->leaving && !d->halted;
+	bool yes = d->left;
+	if (yes)
+		pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+	return yes;
+}
+
 static void *serve(void *arg)
 {
 	struct debug *d = arg;
 	char buf[4096];
 	u64 woken;
-	while (!d->over) {
+	while (!d->over && !leaves(d)) {
 		struct pollfd p[2] = { { .fd = d->fd, .events = POLLIN },
 				       { .fd = d->wake, .events = POLLIN } };
 		if (poll(p, 2, -1) < 0)
@@ -318,9 +330,16 @@ static void *serve(void *arg)
 			gdb_input(d->gdb, buf, (size_t)n);
 		attend(d); /* what had to wait while everything stood still */
 	}
-	gdb_free(d->gdb);
-	close(d->fd);
+	if (d->over) {
+		gdb_free(d->gdb);
+		close(d->fd);
+	}
 	return NULL;
+}
+
+i64 debug_serve(struct debug *d)
+{
+	return start_host_thread(serve, d);
 }
 
 /* ---- waiting for the client ---- */
@@ -381,25 +400,44 @@ static struct err *wait_for_client(const char *where, int *ret_fd)
 	return NULL;
 }
 
-struct err *debug_begin(struct thread *t, const char *where)
+/* The client's connection and what is agreed on it: a new one at where, or that of the program which executed this one. */
+static struct err *connect_client(struct debug *d, const struct linux_options *o)
+{
+	unsigned long long pass;
+	int at = 0;
+	if (!o->gdb_session)
+		return wait_for_client(o->gdb, &d->fd);
+	if (sscanf(o->gdb_session, "%d %llx %n", &d->fd, &pass, &at) != 2 || !at ||
+	    !gdb_restore(d->gdb, o->gdb_session + at))
+		return err_new(ERR_CORRUPT, "damaged state of the debugger's connection");
+	d->pass = pass;
+	fcntl(d->fd, F_SETFD, FD_CLOEXEC);
+	return NULL;
+}
+
+struct err *debug_begin(struct thread *t)
 {
 	struct vm *vm = t->vm;
 	struct debug *d = alloc(sizeof(*d));
-	struct err *e = wait_for_client(where, &d->fd);
+	d->vm = vm;
+	d->gdb = gdb_new(&ops, d, vm->abi->guest, (u64)getpid());
+	struct err *e = connect_client(d, vm->opt);
 	if (e) {
+		gdb_free(d->gdb);
 		free(d);
 		return e;
 	}
-	d->vm = vm;
 	d->wake = move_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	d->mem = move_high(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	d->halted = true;
-	d->gdb = gdb_new(&ops, d, vm->abi->guest, (u64)getpid());
-	gdb_report(d->gdb, &(struct gdb_stop){ .why = GDB_SIGNAL, .thread = (u64)t->tid, .value = SIGTRAP });
+	gdb_report(d->gdb, &(struct gdb_stop){ .why = vm->opt->gdb_session ? GDB_EXEC : GDB_SIGNAL,
+					       .thread = (u64)t->tid,
+					       .value = SIGTRAP,
+					       .path = vm->exe });
 	u64 mask = signal_block_all();
-	i64 err = start_host_thread(serve, d);
+	i64 err = debug_serve(d);
 	signal_host_mask(mask);
 	if (d->wake < 0 || err)
 		return err_errno(d->wake < 0 ? EMFILE : (int)-err, "-g: cannot start a thread for gdb");

@@ -232,8 +232,8 @@ void symbols_name(struct vm *vm, u64 pc, char *buf, size_t size);
 void symbols_after_fork(struct symbols *s);
 
 /* ---- a debugger; all but the first only while vm->debug is set ---- */
-/* Waits for gdb at "PORT", "ADDRESS:PORT" or "unix:PATH"; from then on it holds the threads. */
-struct err *debug_begin(struct thread *t, const char *where) MUST_CHECK;
+/* Waits for gdb where the options say, or goes on with the one they hand over; from then on it holds the threads. */
+struct err *debug_begin(struct thread *t) MUST_CHECK;
 enum ir_event debug_run(struct thread *t); /* cpu_run as the debugger wants it */
 void debug_call(struct thread *t); /* syscall_run, known to the debugger */
 /* Before a signal is delivered: which one shall be; 0 none. */
@@ -242,6 +242,9 @@ void debug_entered_handler(struct thread *t);
 /* Before the process ends, before a thread does; says so to the client. */
 void debug_exit(struct thread *t, int status, int signal);
 void debug_thread_exit(struct thread *t, int status);
+/* Before a guest program is executed in this process: what it needs to go on with the client; "": there is none. After a failure all is as before. */
+void debug_before_exec(struct thread *t, char *session, size_t size);
+void debug_exec_failed(struct thread *t);
 void debug_after_fork(struct thread *t); /* in the child, which is not debugged */
 bool debug_is_kick(const siginfo_t *info); /* a signal by which the debugger's thread brings a thread out of a call */
 bool debug_owns_fd(const struct vm *vm, int fd);

@@ -256,6 +256,7 @@ struct err *linux_run(const struct linux_options *o)
 {
 	struct vm *vm = alloc(sizeof(*vm));
 	struct image im = { 0 };
+	bool debugged = o->gdb || o->gdb_session;
 	int fd = -1;
 	vm->opt = o;
 	struct err *e = open_program(o, &fd);
@@ -276,7 +277,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .model = vm->model,
 					      .interpret = o->interpret,
 					      .one_insn = o->one_insn,
-					      .exact = o->gdb || o->log & LOG_CPU,
+					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
@@ -288,7 +289,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .fetch = fetch,
 					      .user = vm };
 	vm->symbols = symbols_new();
-	struct sighand *sighand = signal_begin(o->gdb);
+	struct sighand *sighand = signal_begin(debugged);
 	e = engine_new(&config, &vm->engine);
 	if (!e)
 		e = load_program(vm, fd, o->path, &im);
@@ -310,8 +311,8 @@ struct err *linux_run(const struct linux_options *o)
 	signal_init(t);
 	if (log_has(&vm->log, LOG_PAGE))
 		log_pages(vm, &im);
-	if (o->gdb) {
-		e = debug_begin(t, o->gdb);
+	if (debugged) {
+		e = debug_begin(t);
 		if (e)
 			return e;
 	}

@@ -106,6 +106,20 @@ continue
 G
 check "a crash is reported with its address, then its death" sh -c 'grep -q "received signal SIGSEGV" log && grep -qE "= .*0x10$" log && grep -q "terminated with signal SIGSEGV" log && [ "$(cat rc)" = 139 ]'
 
+debug ./arm exec "$tmp/armdyn" <<G
+break main
+continue
+continue
+info inferiors
+print argc
+print argv[0]
+continue
+handle SIGUSR1 nostop
+continue
+continue
+G
+check "gdb follows an exec, and its breakpoint is set in the new program" sh -c 'grep -q "is executing new program" log && grep -qE "^[$]1 = 1$" log && grep -q "\"executed\"" log && [ "$(cat rc)" = 3 ]'
+
 cat >client.py <<'P'
 # Raw packets. usage: client.py SOCKET
 import os, socket, sys, time

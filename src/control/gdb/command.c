@@ -426,7 +426,7 @@ void command_stop_reply(struct gdb *g)
 {
 	static const char *const reasons[] = {
 		[GDB_SWBREAK] = "swbreak", [GDB_HWBREAK] = "hwbreak", [GDB_WATCH] = "watch",
-		[GDB_RWATCH] = "rwatch",   [GDB_AWATCH] = "awatch",   [GDB_SIGNAL] = NULL
+		[GDB_RWATCH] = "rwatch",   [GDB_AWATCH] = "awatch",   [GDB_EXEC] = NULL
 	};
 	enum { TRAP = 5 };
 	const struct gdb_stop *s = &g->stop;
@@ -438,10 +438,14 @@ void command_stop_reply(struct gdb *g)
 	}
 	reply_fmt(&g->out, "T%02xthread:", s->why == GDB_SIGNAL ? signal_to_gdb(s->value) : TRAP);
 	put_thread(g, s->thread);
-	if (s->why >= GDB_WATCH && s->why <= GDB_AWATCH)
+	if (s->why >= GDB_WATCH && s->why <= GDB_AWATCH) {
 		reply_fmt(&g->out, ";%s:%llx", reasons[s->why], (unsigned long long)s->addr);
-	else if (reasons[s->why])
+	} else if (s->why == GDB_EXEC && g->exec_events) {
+		reply_fmt(&g->out, ";exec:");
+		reply_hex(&g->out, s->path, strlen(s->path));
+	} else if (reasons[s->why]) {
 		reply_fmt(&g->out, ";%s:", reasons[s->why]);
+	}
 	reply_fmt(&g->out, ";");
 }
 
@@ -503,4 +507,20 @@ void gdb_free(struct gdb *g)
 	free(g->out.data);
 	free(g->last);
 	free(g);
+}
+
+void gdb_save(const struct gdb *g, char *text, size_t size)
+{
+	snprintf(text, size, "%d%d%d", g->no_ack, g->multiprocess, g->exec_events);
+}
+
+bool gdb_restore(struct gdb *g, const char *text)
+{
+	if (strlen(text) != 3 || strspn(text, "01") != 3)
+		return false;
+	g->no_ack = text[0] == '1';
+	g->multiprocess = text[1] == '1';
+	g->exec_events = text[2] == '1';
+	g->running = true;
+	return true;
 }

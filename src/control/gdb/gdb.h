@@ -21,6 +21,7 @@ enum gdb_why {
 	GDB_WATCH,
 	GDB_RWATCH,
 	GDB_AWATCH,
+	GDB_EXEC, /* another program goes on in this process */
 	GDB_EXITED,
 	GDB_KILLED
 };
@@ -29,6 +30,7 @@ struct gdb_stop {
 	u64 thread;
 	int value; /* GDB_SIGNAL, GDB_KILLED: the signal, host's number. GDB_EXITED: the status */
 	u64 addr; /* of a watched access */
+	const char *path; /* GDB_EXEC: the new program's */
 };
 
 enum gdb_act { GDB_STAY, GDB_GO, GDB_STEP, GDB_RANGE };
@@ -80,3 +82,9 @@ void gdb_free(struct gdb *g);
 void gdb_input(struct gdb *g, const void *data, size_t len);
 /* The target stopped, for the first time or after resume; or it is gone. */
 void gdb_report(struct gdb *g, const struct gdb_stop *stop);
+/*
+ * What client and stub have agreed on, as text: a stub that another program makes for the same connection (exec) takes it over and
+ * owes the client the answer to its last resume. False: damaged.
+ */
+void gdb_save(const struct gdb *g, char *text, size_t size);
+bool gdb_restore(struct gdb *g, const char *text);

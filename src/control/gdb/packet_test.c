@@ -231,7 +231,9 @@ TEST(gdb, describes_registers_by_feature)
 	CHECK_STR(ask(f, "qXfer:features:read:target.xml:0,5"), "m<?xml");
 	CHECK_STR(ask(f, "qXfer:auxv:read::0,10"), "l}\x03}]}\x04}\x0a");
 	CHECK_STR(ask(f, "qXfer:siginfo:read::0,10"), "E00");
-	CHECK(strstr(ask(f, "qXfer:threads:read::0,1000"), "<thread id=\"1\" name=\"&}\x03" "60;t&}\x03" "62;\">"));
+	CHECK(strstr(ask(f, "qXfer:threads:read::0,1000"), "<thread id=\"1\" name=\"&}\x03"
+							   "60;t&}\x03"
+							   "62;\">"));
 }
 
 TEST(gdb, malformed_packets_get_an_error_or_nothing)
@@ -336,4 +338,20 @@ TEST(gdb, numbers_signals_its_own_way)
 	FAKE;
 	CHECK_STR(ask(f, "QPassSignals:e;1e;"), "OK");
 	CHECK_EQ(f->pass, BIT(SIGALRM - 1) | BIT(SIGUSR1 - 1));
+}
+
+TEST(gdb, another_stub_goes_on_behind_an_exec)
+{
+	FAKE;
+	char agreed[32];
+	ask(f, "qSupported:multiprocess+;exec-events+");
+	ask(f, "QStartNoAckMode");
+	CHECK(!ask(f, "vCont;c"));
+	gdb_save(f->g, agreed, sizeof(agreed));
+	AUTO(fake_free) struct fake *n = alloc(sizeof(*n));
+	n->g = gdb_new(&fake_ops, n, &fake_guest, 0x10);
+	CHECK(!gdb_restore(n->g, "12"));
+	CHECK(gdb_restore(n->g, agreed));
+	gdb_report(n->g, &(struct gdb_stop){ .why = GDB_EXEC, .thread = 2, .path = "/a" });
+	CHECK_STR(n->sent, "$T05thread:p10.2;exec:2f61;#f0");
 }

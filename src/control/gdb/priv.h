@@ -17,7 +17,7 @@ struct gdb {
 	u64 pid;
 	bool running; /* between resume and report */
 	bool gone; /* nothing is left to debug */
-	bool no_ack, multiprocess, stopped_once;
+	bool no_ack, multiprocess, exec_events; /* agreed with the client */
 	struct gdb_stop stop; /* the last one */
 	u64 thread_g; /* of g, p, m, ...; 0: any */
 	i64 thread_c; /* of c and s; ALL_THREADS, 0: any */

@@ -122,8 +122,10 @@ static void transfer(struct gdb *g, const char *p)
 static void supported(struct gdb *g, const char *p)
 {
 	g->multiprocess = strstr(p, "multiprocess+");
+	g->exec_events = strstr(p, "exec-events+");
 	reply_fmt(&g->out,
-		  "PacketSize=%x;QStartNoAckMode+;QPassSignals+;multiprocess+;vContSupported+;swbreak+;"
+		  "PacketSize=%x;QStartNoAckMode+;QPassSignals+;multiprocess+;exec-events+;vContSupported+;"
+		  "swbreak+;"
 		  "hwbreak+;binary-upload+;"
 		  "qXfer:features:read+;qXfer:threads:read+;qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:"
 		  "siginfo:read+",

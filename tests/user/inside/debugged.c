@@ -50,6 +50,10 @@ int main(int argc, char **argv)
 		return read(0, &c, 1) == 1 ? 42 : 43;
 	if (argc > 1 && !strcmp(argv[1], "fork"))
 		return forked();
+	if (argc > 1 && !strcmp(argv[1], "exec")) {
+		execl("/nowhere", "nowhere", NULL);
+		execl(argv[2], "executed", NULL);
+	}
 	if (argc > 1 && !strcmp(argv[1], "crash"))
 		*(volatile int *)16 = 1;
 	signal(SIGUSR1, on_usr1);
