@@ -184,8 +184,9 @@ void perf_after_fork(struct engine *e)
 		err_free(err);
 		e->perf->broken = true;
 	}
-	for (size_t i = 0; i < e->n_by_code; i++)
-		perf_region(e, e->by_code[i]);
+	for (size_t a = 0; a < e->size / ARENA; a++)
+		for (u32 i = 0; i < e->arena[a].n; i++)
+			perf_region(e, e->arena[a].tb[i]);
 }
 
 void perf_end(struct engine *e)
