@@ -271,7 +271,7 @@ static enum ir_event loop(struct priv *p)
 			if (chain && !remember(p, &table[host_jump_slot(tb->pc, shift)], link, tb))
 				continue;
 			ev = e->stubs.enter(cpu, tb->code);
-			host_settle(cpu, e->guest->slots);
+			host_settle(cpu, &e->stubs);
 		} else {
 			ev = debug_event(p, ir_run(tb->region, cpu));
 		}
@@ -302,7 +302,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	sigjmp_buf raise;
 	enum ir_event ev;
 	if (sigsetjmp(raise, 0)) {
-		host_settle(cpu, p->e->guest->slots);
+		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
 		ev = cpu->event;
 	} else {
