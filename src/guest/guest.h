@@ -25,6 +25,11 @@ struct guest_reg {
 	void (*set)(struct cpu *cpu, u64 value);
 };
 
+/* Type definitions that gdb's register types of one feature need, in the target description's XML. Tables end with feature NULL. */
+struct guest_reg_types {
+	const char *feature, *xml;
+};
+
 struct guest {
 	const char *name; /* as in qemu-NAME */
 	const char *summary;
@@ -38,6 +43,9 @@ struct guest {
 	const struct guest_model *models; /* the first is the default */
 	size_t model_size; /* of a model's data, which holds no pointers */
 	const struct guest_reg *regs;
+	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
+	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */
+	bool watch_before; /* gdb expects a watchpoint to stop before the access was made, not behind the instruction */
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
 

@@ -12,6 +12,8 @@
  * and says EINTR_RESTART exactly when the kernel would restart the call.
  */
 #pragma once
+#include "base/trace.h"
+#include "control/gdb/gdb.h"
 #include "guest/guest.h"
 #include "linux/linux.h"
 #include "translate/engine/engine.h"
@@ -53,7 +55,9 @@ struct vm {
 	char *exe; /* absolute path of the program */
 	int self_fd; /* our own program's file */
 	int prefix_fd; /* -1: no prefix */
-	int log_fd; /* -1: none of ours */
+	struct log log; /* of -d and -strace; its .fd: -1: none of ours */
+	struct symbols *symbols; /* names of functions; NULL: nobody wants to know */
+	u32 map_changes; /* of code in the map; atomic */
 	u64 personality;
 	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
 	struct linux_limit limit_as, limit_data;
@@ -61,6 +65,8 @@ struct vm {
 	struct thread *threads GUARDED_BY(threads_lock); /* a ring through next */
 	u32 n_threads;
 	volatile u32 exiting;
+	struct debug *debug; /* NULL: no debugger was asked for */
+	int leader_status; /* debugged only: what the first thread ended with */
 };
 enum { MAP_NODE_GUEST, MAP_NODE_RESERVED };
 /* Guest protection and kind of a range; see memory.c. */
@@ -123,6 +129,7 @@ struct guest_action { /* as the kernel's struct sigaction, already converted */
 struct sighand {
 	pthread_mutex_t lock;
 	u32 refs; /* atomic */
+	bool all; /* a debugger wants to see signals that have no handler, too */
 	struct guest_action action[NSIG_GUEST + 1];
 };
 struct sigframe_info { /* what a frame builder gets */
@@ -135,6 +142,20 @@ struct sigframe_info { /* what a frame builder gets */
 	u32 stack_flags; /* uc_stack of the frame: the alternate stack as it was */
 	u64 fault_addr, fault_esr; /* of a fault, or 0 */
 	u64 trampoline; /* sigreturn in the vDSO */
+};
+
+/* What a debugger knows of a thread; guarded by its lock. debug.h says how it works. */
+struct debug_part {
+	enum { DEBUG_RUNNING, DEBUG_CALLING, DEBUG_PARKED } state;
+	enum gdb_act action;
+	u64 from, to; /* of GDB_RANGE */
+	int signal; /* to be taken instead of the one reported; 0 none */
+	int injected; /* sent by the client, not to be reported */
+	bool has_report, shown, repeats; /* it has something to say, the client has heard it, it would say it again */
+	bool stepped; /* the thread's own: the step asked for was made */
+	bool gone; /* ending: does not count any more */
+	struct gdb_stop report;
+	const siginfo_t *info; /* of the signal being reported */
 };
 
 struct thread {
@@ -166,13 +187,14 @@ struct thread {
 	void *exec_memory; /* what a failed or successful exec needs until the thread is gone */
 	struct strace_line *line;
 	u64 nr, arg[6]; /* the call being made */
+	struct debug_part debug;
 };
 /* The thread that runs here; NULL on threads that run no guest. */
 struct thread *thread_self(void);
 void thread_set_self(struct thread *t);
 
 /* The first handlers, as the host's dispositions ask; from then on guest memory that is not there can be met (get_mem, put_mem). */
-struct sighand *signal_begin(void);
+struct sighand *signal_begin(bool debugged);
 void signal_init(struct thread *t); /* the first thread's mask */
 /* Delivers what waits, if anything; changes the CPU's state. */
 void signal_deliver(struct thread *t);
@@ -200,6 +222,32 @@ extern const char *const signal_names[NSIG_GUEST + 1];
 void thread_loop(struct thread *t);
 struct thread *thread_new(struct vm *vm);
 void thread_free(struct thread *t);
+/* A detached host thread with all signals blocked; 0 or -errno. Everything is blocked already. */
+i64 start_host_thread(void *(*fn)(void *), void *arg);
+
+/* ---- names of functions ---- */
+struct symbols *symbols_new(void);
+/* Name of the guest's function at pc, "" when none is known. */
+void symbols_name(struct vm *vm, u64 pc, char *buf, size_t size);
+void symbols_after_fork(struct symbols *s);
+
+/* ---- a debugger; all but the first only while vm->debug is set ---- */
+/* Waits for gdb where the options say, or goes on with the one they hand over; from then on it holds the threads. */
+struct err *debug_begin(struct thread *t) MUST_CHECK;
+enum ir_event debug_run(struct thread *t); /* cpu_run as the debugger wants it */
+void debug_call(struct thread *t); /* syscall_run, known to the debugger */
+/* Before a signal is delivered: which one shall be; 0 none. */
+int debug_signal(struct thread *t, const siginfo_t *info);
+void debug_entered_handler(struct thread *t);
+/* Before the process ends, before a thread does; says so to the client. */
+void debug_exit(struct thread *t, int status, int signal);
+void debug_thread_exit(struct thread *t, int status);
+/* Before a guest program is executed in this process: what it needs to go on with the client; "": there is none. After a failure all is as before. */
+void debug_before_exec(struct thread *t, char *session, size_t size);
+void debug_exec_failed(struct thread *t);
+void debug_after_fork(struct thread *t); /* in the child, which is not debugged */
+bool debug_is_kick(const siginfo_t *info); /* a signal by which the debugger's thread brings a thread out of a call */
+bool debug_owns_fd(const struct vm *vm, int fd);
 
 /* ---- loading ---- */
 struct image {
@@ -217,6 +265,8 @@ u64 vdso_map(struct vm *vm);
 u64 vdso_sigreturn(const struct vm *vm); /* address of the trampoline */
 
 /* ---- files ---- */
+/* A descriptor of our own, moved far from those the guest counts on; -1 stays -1. Close-on-exec. */
+int move_high(int fd);
 /* The host's path of a guest's: the -L prefix, when the file is there. Result in buf, or path itself. */
 const char *path_prefixed(struct vm *vm, const char *path, char *buf);
 /* /proc files the guest must see its own way: an open file, -1 if the path is none of them, -errno. */

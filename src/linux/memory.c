@@ -256,6 +256,7 @@ static i64 claim(struct vm *vm, u64 start, u64 end)
 
 static void forget_code(struct vm *vm, u64 start, u64 end)
 {
+	__atomic_add_fetch(&vm->map_changes, 1, __ATOMIC_RELEASE);
 	if (vm->engine)
 		engine_invalidate(vm->engine, start, end - start);
 }
@@ -696,7 +697,7 @@ struct err *vm_init(struct vm *vm)
 		vm->limit_as = vm->opt->limit_as;
 		vm->limit_data = vm->opt->limit_data;
 	}
-	vm->self_fd = vm->prefix_fd = vm->log_fd = -1;
+	vm->self_fd = vm->prefix_fd = vm->log.fd = -1;
 	if (vm->opt->base || (vm->opt->reserved && vm->opt->reserved < vm->va_limit))
 		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own",
 			       vm->abi->name);

@@ -264,9 +264,7 @@ static void add_arg(struct strace_line *l, struct thread *t, enum call_kind kind
 
 static void put_line(struct thread *t, const struct strace_line *l)
 {
-	int fd = t->vm->log_fd >= 0 ? t->vm->log_fd : 2;
-	if (write(fd, l->text, l->len) < 0)
-		return; /* nowhere to say so */
+	log_put(&t->vm->log, "%.*s", (int)l->len, l->text);
 }
 
 /* The arguments are printed before the call, since it may not come back; the result ends the line. */

@@ -73,7 +73,7 @@ run rhea-user -bogus ./p; check "an unknown option" says 1 "qemu: unknown option
 run rhea-user -cpu; check "a missing argument" says 1 "qemu: missing argument for option 'cpu'"
 run rhea-user -cpu nonsense ./p; check "an unknown CPU" says 1 "unable to find CPU model 'nonsense'"
 run rhea-user -s many ./p; check "a number that is none" says 1 "'many' is not a number"
-run rhea-user -g 1234 ./p; [ $rc = 1 ] && check "what is not built is refused" says 1 "-g"
+run rhea-user -plugin x.so ./p; check "what is not built is refused" says 1 "-plugin"
 run rhea-user ./nothing; check "a missing file" says 1 "Error while loading ./nothing: No such file or directory"
 run rhea-user /bin/true; check "a program of another architecture" says 255 "Invalid ELF image for this architecture"
 run rhea-user p.c; check "a text" says 1 "not an ELF file"

@@ -37,12 +37,15 @@ static void fcsr_set(struct cpu *cpu, u64 v) { riscv_set_fcsr((struct riscv *)cp
 static void fflags_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, (fcsr_get(cpu) & ~31ull) | (v & 31)); }
 static void frm_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, fflags_get(cpu) | (v & 7) << 5); }
 
+static u64 zero_get(const struct cpu *cpu UNUSED) { return 0; }
+static void zero_set(struct cpu *cpu UNUSED, u64 v UNUSED) { }
+
 #define CORE "org.gnu.gdb.riscv.cpu"
 #define FPU "org.gnu.gdb.riscv.fpu"
 #define GX(name, n, bits, type) { name, CORE, AT(x[n]), bits, type, NULL, NULL, NULL }
 #define GF(name, n) { name, FPU, AT(f[n]), 64, "riscv_double", NULL, NULL, NULL }
 #define REGS(bits) \
-	GX("zero", 0, bits, NULL), GX("ra", 1, bits, "code_ptr"), GX("sp", 2, bits, "data_ptr"), GX("gp", 3, bits, "data_ptr"), \
+	{ "zero", CORE, 0, bits, NULL, NULL, zero_get, zero_set }, GX("ra", 1, bits, "code_ptr"), GX("sp", 2, bits, "data_ptr"), GX("gp", 3, bits, "data_ptr"), \
 	GX("tp", 4, bits, "data_ptr"), GX("t0", 5, bits, NULL), GX("t1", 6, bits, NULL), GX("t2", 7, bits, NULL), \
 	GX("fp", 8, bits, "data_ptr"), GX("s1", 9, bits, NULL), GX("a0", 10, bits, NULL), GX("a1", 11, bits, NULL), \
 	GX("a2", 12, bits, NULL), GX("a3", 13, bits, NULL), GX("a4", 14, bits, NULL), GX("a5", 15, bits, NULL), \
@@ -61,6 +64,10 @@ static void frm_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, fflags_get(cpu) | (v
 	{ 0 }
 static const struct guest_reg riscv64_regs[] = { REGS(64) };
 static const struct guest_reg riscv32_regs[] = { REGS(32) };
+static const struct guest_reg_types reg_types[] = {
+	{ FPU, "<union id='riscv_double'><field name='float' type='ieee_single'/><field name='double' type='ieee_double'/></union>" },
+	{ 0 },
+};
 
 /* Groups by bits 6 to 2 of the word (volume I, "RV32/64G Instruction Set Listings"): each list is asked in order. */
 static const struct insn_group *const load_store[] = { &riscv_int, NULL };
@@ -188,6 +195,8 @@ GUEST(riscv64) = {
 	.hot_vec = hot_vec,
 	.models = riscv64_models,
 	.regs = riscv64_regs,
+	.reg_types = reg_types,
+	.gdb_arch = "riscv:rv64",
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,
@@ -208,6 +217,8 @@ GUEST(riscv32) = {
 	.hot_vec = hot_vec,
 	.models = riscv32_models,
 	.regs = riscv32_regs,
+	.reg_types = reg_types,
+	.gdb_arch = "riscv:rv32",
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,

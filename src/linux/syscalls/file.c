@@ -142,7 +142,7 @@ i64 sys_close_range(CALL_ARGS)
 	u32 first = (u32)a[0], last = (u32)a[1];
 	if (first > last || a[2] & ~6ull)
 		return -EINVAL;
-	int ours[] = { t->vm->self_fd, t->vm->prefix_fd, t->vm->log_fd };
+	int ours[] = { t->vm->self_fd, t->vm->prefix_fd, t->vm->log.fd };
 	while (first <= last) {
 		u32 stop = last, next = last;
 		bool hit = false;
@@ -167,7 +167,7 @@ i64 sys_close_range(CALL_ARGS)
 static void make_room(struct thread *t, int fd)
 {
 	struct vm *vm = t->vm;
-	int *ours[] = { &vm->self_fd, &vm->prefix_fd, &vm->log_fd };
+	int *ours[] = { &vm->self_fd, &vm->prefix_fd, &vm->log.fd };
 	for (unsigned i = 0; i < LEN(ours); i++)
 		if (*ours[i] == fd && fd >= 0) {
 			i64 new = RAW3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);

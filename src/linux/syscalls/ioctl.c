@@ -58,7 +58,7 @@ i64 sys_ioctl(CALL_ARGS)
 	if (!row && ((a[1] >> 8 & 0xff) == 'E' || (a[1] >> 8 & 0xff) == 'H') && a[1] >> 16 & 0x3fff)
 		return HOST3(SYS_ioctl, a[0], a[1], ptr_arg(t, a[2]));
 	if (!row) {
-		if (t->vm->opt->strace)
+		if (log_has(&t->vm->log, LOG_STRACE))
 			strace_remark(t, "Unsupported ioctl: cmd=0x%04x", (u32)a[1]);
 		return RAW3(SYS_fcntl, a[0], 3 /* F_GETFL */, 0) < 0 ? -EBADF : -ENOTTY;
 	}

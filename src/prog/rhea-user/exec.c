@@ -5,6 +5,7 @@
  *
  * Manual: man 7 user_namespaces, mount_namespaces; man 2 pivot_root, mount.
  */
+#include "base/log.h"
 #include "user.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -134,7 +135,7 @@ int user_exec(int argc, char **argv)
 		else if (strcmp(argv[i], "--bare") == 0)
 			bare = true;
 		else if (strcmp(argv[i], "-strace") == 0)
-			o.strace = true;
+			o.log |= LOG_STRACE;
 		else if (strcmp(argv[i], "-cpu") == 0 && i + 1 < argc)
 			o.cpu = argv[++i];
 		else

@@ -62,7 +62,11 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
-	if (config->keep_dir && !config->one_insn && !config->interpret)
+	err = perf_begin(e);
+	if (err)
+		return err_in(err, "perf");
+	/* what is looked at must be made now, and in every detail */
+	if (config->keep_dir && !config->one_insn && !config->interpret && !config->exact && !config->log)
 		e->keep = keep_new(e);
 	*ret_engine = e;
 	return NULL;
@@ -83,6 +87,8 @@ void engine_free(struct engine *e)
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
+	debug_free(e);
+	perf_end(e);
 	free(e->page_has_code);
 	free(e->entry);
 	free(e->empty_table);
@@ -126,6 +132,8 @@ struct cpu *engine_cpu_new(struct engine *e)
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
+	p->number = e->n_cpus_made++;
+	debug_new_cpu(p);
 	pthread_mutex_unlock(&e->lock);
 	return cpu;
 }
@@ -153,6 +161,8 @@ void engine_cpu_free(struct cpu *cpu)
 			*c = p->next;
 			break;
 		}
+	for (unsigned i = 0; i < EXIT_CAUSES; i++)
+		e->n_exit[i] += p->n_exit[i];
 	pthread_mutex_unlock(&e->lock);
 	priv_free(p);
 	free(cpu);
@@ -181,6 +191,7 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 	if (second_view(copy, e->size, (u8 *)e->rx) == MAP_FAILED ||
 	    mremap(copy, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED)
 		_exit(127);
+	perf_after_fork(e);
 }
 
 static struct host_jump *jump_table(struct priv *p, u64 key)
@@ -209,6 +220,27 @@ static struct tb *get(struct priv *p, u64 pc)
 	return tb ? tb : translate(p, pc);
 }
 
+/* What an event means for whoever runs the CPU. */
+static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
+{
+	if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
+		cpu->fault_addr = cpu->event_arg;
+	return ev;
+}
+
+/* Lets generated code find a translation next time: by the link it came over, if any, and by its hash. False: it has gone meanwhile. */
+static bool remember(struct priv *p, struct host_jump *j, struct host_link *link, struct tb *tb)
+{
+	if (link)
+		tb_link(p->e, link, tb);
+	j->code = tb->code;
+	__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
+	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
+		return true;
+	j->pc = ~0ull;
+	return false;
+}
+
 static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
@@ -217,6 +249,7 @@ static enum ir_event loop(struct priv *p)
 	u64 key = cpu->key;
 	struct host_jump *table = jump_table(p, key);
 	struct host_link *link = NULL;
+	bool chain = !log_has(e->config.log, LOG_NOCHAIN);
 	__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
 	for (;;) {
 		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
@@ -232,32 +265,35 @@ static enum ir_event loop(struct priv *p)
 		if (!tb)
 			return EV_FETCH;
 		u64 ev;
+		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
+			log_entered(p, tb);
 		if (tb->code) {
-			if (link)
-				tb_link(e, link, tb);
-			struct host_jump *j = &table[host_jump_slot(tb->pc, shift)];
-			j->code = tb->code;
-			__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
-			if (__atomic_load_n(&tb->dead,
-					    __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
-				j->pc = ~0ull;
+			if (chain && !remember(p, &table[host_jump_slot(tb->pc, shift)], link, tb))
 				continue;
-			}
 			ev = e->stubs.enter(cpu, tb->code);
 			host_settle(cpu, &e->stubs);
 		} else {
-			ev = ir_run(tb->region, cpu);
+			ev = debug_event(p, ir_run(tb->region, cpu));
 		}
 		link = NULL;
 		if (ev == HOST_LINK) {
+			p->n_exit[EXIT_LINK]++;
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
-		} else if (ev != HOST_MISS && ev != EV_NONE) {
-			if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
-				cpu->fault_addr = cpu->event_arg;
-			return ev;
+		} else if (ev == HOST_MISS) {
+			p->n_exit[EXIT_MISS]++;
+		} else if (ev != EV_NONE) {
+			return came_out(cpu, ev);
 		}
 	}
+}
+
+static enum exit_cause cause_of(enum ir_event ev)
+{
+	return ev == EV_NONE						? EXIT_STOP
+	       : ev == EV_SYSCALL					? EXIT_SYSCALL
+	       : ev == EV_MEMORY || ev == EV_FETCH || ev == EV_ALIGN	? EXIT_FAULT
+									: EXIT_OTHER;
 }
 
 enum ir_event cpu_run(struct cpu *cpu)
@@ -275,7 +311,18 @@ enum ir_event cpu_run(struct cpu *cpu)
 	}
 	cpu->raise = NULL;
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
+	p->n_exit[cause_of(ev)]++;
 	return ev;
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	struct priv *p = cpu->engine_priv;
+	u32 n;
+	p->stepping = true;
+	bool there = form_region(p, cpu->pc, 1, &n);
+	p->stepping = false;
+	return there ? came_out(cpu, debug_event(p, ir_run(p->region, cpu))) : EV_FETCH;
 }
 
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
@@ -321,8 +368,18 @@ void engine_keep_flush(struct engine *e)
 		keep_flush(e->keep);
 }
 
-unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n)
+/* All CPUs', as they stand: those that run count on. */
+static u64 exits(const struct engine *e, enum exit_cause cause)
 {
+	u64 n = e->n_exit[cause];
+	for (const struct priv *c = e->cpus; c; c = c->next)
+		n += __atomic_load_n(&c->n_exit[cause], __ATOMIC_RELAXED);
+	return n;
+}
+
+unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
+{
+	pthread_mutex_lock(&e->lock);
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
 		{ "regions kept from earlier runs", e->n_kept },
@@ -331,7 +388,14 @@ unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigne
 		{ "regions interpreted", e->n_interpreted },
 		{ "regions invalidated", e->n_invalidated },
 		{ "microseconds in translation", e->translate_ns / 1000 },
+		{ "exits: unlinked jumps", exits(e, EXIT_LINK) },
+		{ "exits: indirect jumps that missed", exits(e, EXIT_MISS) },
+		{ "exits: system calls", exits(e, EXIT_SYSCALL) },
+		{ "exits: faults", exits(e, EXIT_FAULT) },
+		{ "exits: requests to stop", exits(e, EXIT_STOP) },
+		{ "exits: other events", exits(e, EXIT_OTHER) },
 	};
+	pthread_mutex_unlock(&e->lock);
 	unsigned i;
 	for (i = 0; i < n && i < LEN(all); i++)
 		stats[i] = all[i];

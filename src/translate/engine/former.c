@@ -135,6 +135,14 @@ static void fetch_across(struct former *f, u64 pc)
 	t->avail = have + more;
 }
 
+/* In the place of an instruction with a breakpoint. */
+static void stop_here(struct tr *t, u32 len)
+{
+	t->len = len;
+	v_op(t, IR_INSN, TY_VOID, 0, len, 0, t->pc);
+	v_op(t, IR_RAISE, TY_VOID, IR_NONE, EV_DEBUG, 0, t->pc);
+}
+
 /* Translates straight on from a place until a block ends. */
 static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_insns)
 {
@@ -168,7 +176,10 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			f->mark_n++;
 		}
 		t->len = 0;
-		priv->e->guest->insn(t);
+		if (debug_stops_at(priv, pc))
+			stop_here(t, priv->e->guest->insn_min);
+		else
+			priv->e->guest->insn(t);
 		++*n_insns;
 		pc += t->len;
 		f->start = MIN(f->start, t->pc);
@@ -233,7 +244,10 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 			    .block_of = block_of,
 			    .former = f };
 	p->e->guest->begin(&f->t);
-	if (!straight(f, add(f, pc), max_insns, &n))
+	struct place *entry = add(f, pc);
+	if (max_insns == 1) /* a jump to itself leaves, too */
+		memset(f->by_pc, 0, sizeof(f->by_pc));
+	if (!straight(f, entry, max_insns, &n))
 		return false;
 	for (u32 i = 0; i < f->n_todo; i++) {
 		struct place *place = &f->place[f->todo[i]];

@@ -58,6 +58,8 @@ struct arena_tbs { /* the translations whose code lies in an arena: in the order
 	u32 cap;
 };
 
+enum exit_cause { EXIT_LINK, EXIT_MISS, EXIT_STOP, EXIT_SYSCALL, EXIT_FAULT, EXIT_OTHER, EXIT_CAUSES };
+
 enum { KEYS = 8 };
 struct priv { /* a CPU's */
 	struct engine *e;
@@ -72,6 +74,10 @@ struct priv { /* a CPU's */
 	u32 n_span;
 	struct keep_pages *keep_pages; /* keep.c's; NULL until used */
 	struct host_job job;
+	u32 number; /* in the log */
+	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
+	bool stepping; /* breakpoints do not count */
+	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
 	struct former *former;
 	struct {
 		u64 key;
@@ -79,6 +85,11 @@ struct priv { /* a CPU's */
 		bool used;
 	} table[KEYS];
 	u32 n_table;
+};
+
+struct watchpoint {
+	u64 addr, len;
+	u32 kinds;
 };
 
 struct engine {
@@ -97,11 +108,18 @@ struct engine {
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
+	u64 *stop_at; /* breakpoints; readers take the lock unless there is none */
+	struct watchpoint *watch;
+	u32 n_stop_at, n_watch;
+	size_t stop_at_cap, watch_cap;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
 	u64 epoch; /* of invalidations; atomic, changed under the lock */
 	struct {
 		u64 addr, end;
 	} gone[16]; /* the last ones, by epoch */
+	struct perf *perf; /* NULL: perf wants nothing */
+	u32 n_cpus_made;
+	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
 	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -139,3 +157,28 @@ void table_flush(struct engine *e);
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);
 u8 *arena_take(struct priv *p, size_t least);
+
+/* ---- debug.c ---- */
+/* Whether translation stops at pc for a debugger. */
+bool debug_stops_at(struct priv *p, u64 pc);
+/* What an interpreted region gave, and whether it was seen by a watchpoint. */
+enum ir_event debug_event(struct priv *p, enum ir_event ev);
+static inline bool debug_watches(const struct engine *e)
+{
+	return UNLIKELY(__atomic_load_n(&e->n_watch, __ATOMIC_RELAXED));
+}
+void debug_new_cpu(struct priv *p); /* under the lock */
+void debug_free(struct engine *e);
+
+/* ---- log.c: -d, of the region in p->region ---- */
+void log_formed(struct priv *p);
+void log_optimized(struct priv *p);
+void log_compiled(struct priv *p, const struct tb *tb);
+void log_entered(struct priv *p, const struct tb *tb);
+
+/* ---- perf.c ---- */
+struct err *perf_begin(struct engine *e) MUST_CHECK;
+/* Tells perf of a translation that is in the code cache. Under the lock. */
+void perf_region(struct engine *e, const struct tb *tb);
+void perf_after_fork(struct engine *e);
+void perf_end(struct engine *e);

@@ -100,8 +100,10 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 		e->page[p] = r;
 		__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
 	}
-	if (tb->code)
+	if (tb->code) {
 		remember_code(e, tb);
+		perf_region(e, tb);
+	}
 	e->n_tb++;
 	pthread_mutex_unlock(&e->lock);
 	return tb;

@@ -96,7 +96,8 @@ static bool has_flags(const struct guest *g)
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	ir_pass_dead(p->region, has_flags(p->e->guest) ? flags_dead_at : NULL, p);
+	bool look = has_flags(p->e->guest) && !p->e->config.exact;
+	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
@@ -104,7 +105,7 @@ static bool compile(struct priv *p, struct tb *tb)
 {
 	struct engine *e = p->e;
 	struct host_job *job = &p->job;
-	if (e->config.interpret)
+	if (e->config.interpret || debug_watches(e))
 		return false;
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
 		u8 *out = arena_take(p, attempt ? ARENA : 8 << 10);
@@ -143,10 +144,12 @@ static bool compile(struct priv *p, struct tb *tb)
 static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 n, max = e->config.one_insn ? 1 : TIER1_INSNS;
+	u32 n, max = e->config.one_insn || debug_watches(e) ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &n))
 		return NULL;
+	log_formed(p);
 	run_passes(p);
+	log_optimized(p);
 	struct tb *tb = tb_new(p, pc);
 	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
 		tb_free(tb);
@@ -155,6 +158,7 @@ static struct tb *make(struct priv *p, u64 pc)
 		tb = tb_new(p, pc);
 		compile(p, tb);
 	}
+	log_compiled(p, tb);
 	if (!tb->code) {
 		tb->region = p->region;
 		p->region = ir_new(e->guest->slots, e->guest->addr_type);

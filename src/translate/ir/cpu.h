@@ -36,6 +36,8 @@ struct cpu {
 	u8 *mem_base; /* user mode: guest address 0 in the host's address space */
 	u64 mem_mask; /* user mode: address bits that count (all ones; 32-bit guests 0xffffffff) */
 	const struct cpu_memory *memory; /* other modes: how accesses go; NULL in user mode */
+	/* Debuggers: called before every access of interpreter and helpers with WATCH_* bits; may raise. NULL: nobody watches. */
+	void (*watch)(struct cpu *cpu, u64 addr, unsigned size, unsigned how);
 	void (*clean)(struct cpu *cpu, u64 addr, u64 len); /* CLEAN: code there may have changed. The engine's; may be NULL */
 	void *engine_priv; /* the engine's own part of this CPU */
 };
@@ -47,6 +49,8 @@ struct cpu_memory {
 	/* A host address at which the guest's size bytes lie, for atomics; never NULL. */
 	void *(*host)(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem);
 };
+
+enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 /* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
 void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg) NORETURN;
