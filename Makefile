@@ -34,6 +34,8 @@ tsan:
 coverage:
 	@$(MAKE) B=build-cov OPTS="-Db_coverage=true" all
 	@build-cov/unit && ninja -C build-cov coverage-text && cat build-cov/meson-logs/coverage.txt
+root-test: all
+	@tests/user/root.sh $(B)
 bench: all
 	@tests/bench/run.sh $(B)
 format:
@@ -46,10 +48,10 @@ clean:
 	rm -rf build build-asan build-tsan build-cov
 help:
 	@sed -n 's/^# //p' Makefile | head -4
-	@echo "make unit | asan | tsan | coverage | bench | format | tidy | install | clean"
+	@echo "make unit | asan | tsan | coverage | bench | root-test | format | tidy | install | clean"
 
 $(B)/build.ninja:
 	@meson setup $(OPTS) $(B) >$(B)-setup.log || { cat $(B)-setup.log; exit 1; }
 	@mv $(B)-setup.log $(B)/
 
-.PHONY: all run test unit setup asan tsan coverage bench format tidy install clean help
+.PHONY: all run test unit setup asan tsan coverage bench root-test format tidy install clean help
