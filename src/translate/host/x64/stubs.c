@@ -15,7 +15,7 @@ static u32 settle(u32 stored)
 	       (stored & 1 ? FL_V : 0) | (ah & 4 ? FL_P : 0) | (half ? FL_A : 0);
 }
 
-void host_settle(struct cpu *cpu, const struct ir_slot *slot)
+void host_settle(struct cpu *cpu, const struct host_stubs *stubs)
 {
 	u32 m = cpu->host_fp;
 	if (m & 0x3f) {
@@ -24,11 +24,11 @@ void host_settle(struct cpu *cpu, const struct ir_slot *slot)
 				 (m & 32 ? FP_INEXACT : 0);
 		cpu->host_fp = m & ~0x3fu;
 	}
-	for (; slot->name; slot++)
-		if (slot->type == TY_FLAGS) {
-			u32 *f = (u32 *)((u8 *)cpu + slot->offset);
+	for (unsigned i = 0; i < stubs->n_flags; i++) {
+		u32 *f = (u32 *)((u8 *)cpu + stubs->flags_at[i]);
+		if (*f & 0xff0000) /* in the stored form */
 			*f = settle(*f);
-		}
+	}
 }
 
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
@@ -100,11 +100,11 @@ static void move_homes(struct x64_code *c, const struct ir_slot *slot, u16 home[
 		if (home[0][r] != NO_SLOT) {
 			bool wide = slot[home[0][r]].type == TY_I64;
 			x_rm(c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), r,
-			     x_mem(RBP, slot[home[0][r]].offset));
+			     state_mem(slot[home[0][r]].offset));
 		}
 		if (home[1][r] != NO_SLOT)
 			x_vrm(c, xmm_move(slot[home[1][r]].type, store), r, 0,
-			      x_mem(RBP, slot[home[1][r]].offset));
+			      state_mem(slot[home[1][r]].offset));
 	}
 }
 
@@ -128,7 +128,7 @@ static void make_slow(struct x64_code *c)
 			x_rm(c, OPW | X_MOV_STORE, r, x_mem(RBP, save.disp + r * 8));
 		x_vrm(c, V_MOVAPS_STORE, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
 	}
-	x_mov_rr(c, OPW, RDI, RBP);
+	x_lea(c, OPW, RDI, state_mem(0));
 	x_rm(c, OPW | X_MOV_LOAD, RSI, x_mem(RSP, 0)); /* the descriptor behind the call */
 	x_alu_mi(c, X_ADD, OPW, x_mem(RSP, 0), sizeof(struct slow_desc));
 	x_alu_ri(c, X_SUB, OPW, RSP, 8);
@@ -148,7 +148,7 @@ static void make_helper(struct x64_code *c, const struct ir_slot *slot, u16 home
 	move_homes(c, slot, home, true);
 	x_rm(c, OPW | X_MOV_STORE, RCX, CPU(insn_pc));
 	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp));
-	x_mov_rr(c, OPW, RDI, RBP);
+	x_lea(c, OPW, RDI, state_mem(0));
 	x_lea(c, OPW, RSI, CPU(call_ret));
 	x_lea(c, OPW, RDX, CPU(call_arg));
 	x_alu_ri(c, X_SUB, OPW, RSP, 8);
@@ -215,13 +215,17 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	u16 home[2][16];
 	choose_homes(slot, hot_int, hot_vec, home);
 	s->sha = has_sha();
+	s->n_flags = 0;
+	for (const struct ir_slot *f = slot; f->name; f++)
+		if (f->type == TY_FLAGS && s->n_flags < LEN(s->flags_at))
+			s->flags_at[s->n_flags++] = f->offset;
 	s->start = here(c);
 	/* enter(cpu, code) */
 	s->enter = (u64(*)(struct cpu *, const void *))(uintptr_t)here(c);
 	BYTES(c, "\x55\x53\x41\x54\x41\x55\x41\x56\x41\x57"); /* push rbp rbx r12 r13 r14 r15 */
 	x_alu_ri(c, X_SUB, OPW, RSP, 8 + 16);
 	x_rm(c, MAP0F | 0xae, 3, x_mem(RSP, 0)); /* the caller's MXCSR */
-	x_mov_rr(c, OPW, RBP, RDI);
+	x_lea(c, OPW, RBP, x_mem(RDI, STATE_BIAS));
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
 	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
