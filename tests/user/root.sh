@@ -64,7 +64,7 @@ if [ ! -e "$work/made" ]; then
 	step debootstrap-first first_stage
 	step debootstrap-second enter /debootstrap/debootstrap --second-stage
 	step apt-update enter apt-get update
-	step apt-install install gcc libc6-dev make git openssl sqlite3 python3 libpython3.11-testsuite
+	step apt-install install netbase gcc libc6-dev make git openssl sqlite3 python3 libpython3.11-testsuite
 	step apt-install-languages install golang-go openjdk-17-jdk-headless nodejs erlang-base
 	[ $status = 0 ] && touch "$work/made"
 fi
