@@ -326,9 +326,10 @@ i64 exec_call(struct thread *t, int dirfd, u64 path_at, u64 argv_at, u64 envp_at
 	signal_before_exec(t, false);
 	x->fd = -1;
 	r = !path[0] && !(flags & AT_EMPTY_PATH) ? -ENOENT : identify(t, dirfd, path, flags, x);
+	/* Without a file of ourselves (no /proc: binfmt_misc started us in a bare chroot) the kernel starts us as it did before. */
 	if (!r)
-		r = x->abi ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp)
-			   : run_host(t, dirfd, path, flags, guest_argv, envp);
+		r = x->abi && vm->self_fd >= 0 ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp)
+					       : run_host(t, dirfd, path, flags, guest_argv, envp);
 	if (x->fd >= 0)
 		RAW1(SYS_close, x->fd);
 	signal_before_exec(t, true);
