@@ -1,4 +1,5 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
+#include "translate/engine/mmu.h"
 #include "translate/engine/priv.h"
 #include "base/err.h"
 #include <errno.h>
@@ -33,11 +34,15 @@ static struct err *map_code(struct engine *e)
 struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
 {
 	const char *why;
+	if (config->phys && !config->guest->system)
+		return err_new(ERR_UNSUPPORTED, "%s has no system mode yet", config->guest->name);
 	if (!config->interpret && !host_supported(&why))
 		return err_hint(err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
 				"the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
+	if (config->phys)
+		e->config.fetch = mmu_fetch;
 	e->guest = config->guest;
 	pthread_mutex_init(&e->lock, NULL);
 	struct err *err = map_code(e);
@@ -102,7 +107,13 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->engine = e;
 	cpu->engine_priv = p;
 	cpu->guest = e->guest;
-	cpu->clean = clean;
+	if (e->config.phys) { /* stores to code are seen: nothing to do when the guest says so */
+		p->mmu = mmu_new(e->config.phys);
+		cpu->system = &mmu_services;
+		cpu->memory = &mmu_memory;
+	} else {
+		cpu->clean = clean;
+	}
 	cpu->mem_mask = ~0ull;
 	cpu->excl_addr = ~0ull;
 	cpu->host_fp = 0x1f80;
@@ -117,6 +128,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 
 static void priv_free(struct priv *p)
 {
+	mmu_free(p->mmu);
 	for (u32 i = 0; i < p->n_table; i++)
 		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
 	ir_free(p->region);
@@ -162,12 +174,34 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 	close(fd);
 }
 
-static struct host_jump *jump_table(struct priv *p, u64 key)
+enum { CHUNK_BITS = HOST_JUMP_BITS - 6 };
+
+void jumps_clear(struct jumps *j)
+{
+	for (; j->used; j->used &= j->used - 1)
+		for (u32 i = 0, at = (u32)__builtin_ctzll(j->used) << CHUNK_BITS; i < 1 << CHUNK_BITS; i++)
+			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
+}
+
+static void jumps_set(struct jumps *j, u32 slot, const struct tb *tb)
+{
+	j->used |= BIT(slot >> CHUNK_BITS);
+	j->table[slot].code = tb->code;
+	__atomic_store_n(&j->table[slot].pc, tb->pc, __ATOMIC_RELEASE);
+}
+
+/* What tells one table of jumps from another. */
+static u64 jumps_key(const struct priv *p)
+{
+	return p->cpu->key | (p->mmu ? (u64)p->mmu->code->serial << 20 : 0);
+}
+
+static struct jumps *jump_table(struct priv *p, u64 key)
 {
 	for (u32 i = 0; i < p->n_table; i++)
 		if (p->table[i].key == key)
-			return p->table[i].table;
-	u32 i = p->n_table < KEYS ? p->n_table : key % KEYS;
+			return &p->table[i];
+	u32 i = p->n_table < KEYS ? p->n_table : (key ^ key >> 20) % KEYS;
 	struct host_jump *t = i < p->n_table ? p->table[i].table :
 					       mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
 						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -176,13 +210,16 @@ static struct host_jump *jump_table(struct priv *p, u64 key)
 	pthread_mutex_lock(&p->e->lock);
 	p->table[i].key = key;
 	p->table[i].table = t;
+	p->table[i].used = 0;
 	p->n_table = MAX(p->n_table, i + 1);
 	pthread_mutex_unlock(&p->e->lock);
-	return t;
+	return &p->table[i];
 }
 
 static struct tb *get(struct priv *p, u64 pc)
 {
+	if (p->mmu)
+		return mmu_get(p, pc);
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key);
 	return tb ? tb : translate(p, pc);
 }
@@ -192,17 +229,17 @@ static enum ir_event loop(struct priv *p)
 	struct engine *e = p->e;
 	struct cpu *cpu = p->cpu;
 	unsigned shift = __builtin_ctz(e->guest->insn_min);
-	u64 key = cpu->key;
-	struct host_jump *table = jump_table(p, key);
+	u64 key = jumps_key(p);
+	struct jumps *jumps = jump_table(p, key);
 	struct host_link *link = NULL;
-	__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 	for (;;) {
 		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
 			return EV_NONE;
-		if (cpu->key != key) {
-			key = cpu->key;
-			table = jump_table(p, key);
-			__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+		if (jumps_key(p) != key || cpu->jump_table != jumps->table) {
+			key = jumps_key(p);
+			jumps = jump_table(p, key);
+			__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 			link = NULL;
 			continue;
 		}
@@ -211,13 +248,14 @@ static enum ir_event loop(struct priv *p)
 			return EV_FETCH;
 		u64 ev;
 		if (tb->code) {
-			if (link)
+			bool single = p->mmu && p->mmu->in_single; /* nothing leads to it but this loop, and it leads nowhere */
+			u32 slot = host_jump_slot(tb->pc, shift);
+			if (link && !single)
 				tb_link(e, link, tb);
-			struct host_jump *j = &table[host_jump_slot(tb->pc, shift)];
-			j->code = tb->code;
-			__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
+			if (!single)
+				jumps_set(jumps, slot, tb);
 			if (__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
-				j->pc = ~0ull;
+				jumps->table[slot].pc = ~0ull;
 				continue;
 			}
 			ev = e->stubs.enter(cpu, tb->code);
@@ -229,6 +267,8 @@ static enum ir_event loop(struct priv *p)
 		if (ev == HOST_LINK) {
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
+			if (p->mmu && p->mmu->in_single)
+				link = NULL;
 		} else if (ev != HOST_MISS && ev != EV_NONE) {
 			if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
 				cpu->fault_addr = cpu->event_arg;

@@ -9,6 +9,7 @@
 
 struct engine;
 struct err;
+struct phys_map;
 
 struct engine_config {
 	const struct guest *guest;
@@ -19,6 +20,7 @@ struct engine_config {
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 log; /* LOG_* of log.h */
+	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
 	 * the fault in *ret_code when it cannot be fetched.
@@ -39,6 +41,13 @@ void engine_cpu_free(struct cpu *cpu);
  * (the caller clears it). EV_SYSCALL, ...: cpu->event_arg. EV_MEMORY, EV_FETCH, EV_ALIGN: cpu->fault_*.
  */
 enum ir_event cpu_run(struct cpu *cpu);
+
+/*
+ * System mode: runs it until cpu_leave was called (EV_NONE) or the guest waits (EV_HALT). Exceptions and interrupts are the guest's own.
+ */
+enum ir_event cpu_run_system(struct cpu *cpu);
+/* Makes cpu_run_system return; from any thread. */
+void cpu_leave(struct cpu *cpu);
 
 /*
  * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated

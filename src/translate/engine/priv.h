@@ -16,6 +16,9 @@ struct incoming {
 /* A translation. Never freed while the engine runs code; a dead one is only out of every table. */
 struct tb {
 	u64 pc, key;
+	u64 at; /* what it is filed under: pc; in system mode the physical address of pc */
+	u64 second; /* system mode: physical page of an instruction's part behind pc's page, ~0 none */
+	struct tb *next_second; /* of those that have one */
 	u64 end; /* one behind the last guest byte, all in the page of pc (or the next, for an instruction that crosses) */
 	const u8 *code; /* run address; NULL: .region is interpreted */
 	u32 size;
@@ -37,7 +40,14 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
-enum { KEYS = 8 };
+enum { KEYS = 32 };
+/* Entries that generated code's indirect jumps find, of one mode (in system mode: of one mode in one context). */
+struct jumps {
+	u64 key;
+	struct host_jump *table;
+	u64 used; /* which 64ths of it were written to */
+};
+struct mmu;
 struct priv { /* a CPU's */
 	struct engine *e;
 	struct cpu *cpu;
@@ -48,12 +58,11 @@ struct priv { /* a CPU's */
 	struct peeked peeked[256];
 	struct host_job job;
 	struct former *former;
-	struct {
-		u64 key;
-		struct host_jump *table;
-		bool used;
-	} table[KEYS];
+	struct jumps table[KEYS];
 	u32 n_table;
+	/* system mode */
+	struct mmu *mmu; /* NULL in user mode */
+	u64 place, at; /* of the translation being looked for: what belongs into its key, its physical address */
 };
 
 struct engine {
@@ -73,6 +82,8 @@ struct engine {
 	size_t n_by_code, by_code_cap;
 	struct priv *cpus;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
+	struct tb *second; /* those that have a second page */
+	u64 code_writes; /* system mode: how often translated memory was written to; atomic */
 	u64 n_tb, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
@@ -91,6 +102,16 @@ void tb_link(struct engine *e, struct host_link *link, struct tb *target);
 /* The translation whose code holds a run address; NULL if none. Async-signal-safe. */
 struct tb *tb_at(struct engine *e, const u8 *run);
 void table_flush(struct engine *e);
+
+/* Is there a translation of code that lies in [addr, addr + size) (as they are filed, within a page)? Under the lock. */
+bool tb_in(struct engine *e, u64 addr, u64 size);
+/* They go. Under the lock. */
+void tb_kill(struct engine *e, u64 addr, u64 size);
+/* Notes where the second page of its code is. */
+void tb_second_page(struct engine *e, struct tb *tb, u64 phys);
+
+/* ---- engine.c ---- */
+void jumps_clear(struct jumps *j);
 
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);

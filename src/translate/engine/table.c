@@ -43,7 +43,7 @@ struct tb *tb_insert(struct engine *e, struct tb *tb)
 	struct tb **b = &e->table[bucket(tb->pc, tb->key)];
 	tb->next = *b;
 	__atomic_store_n(b, tb, __ATOMIC_RELEASE);
-	u32 p = page_bucket(tb->pc >> PAGE_BITS);
+	u32 p = page_bucket(tb->at >> PAGE_BITS);
 	tb->next_in_page = e->page[p];
 	e->page[p] = tb;
 	__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
@@ -117,7 +117,7 @@ static bool kill_page(struct engine *e, u64 page, u64 addr, u64 end)
 	struct tb **p = &e->page[page_bucket(page)];
 	while (*p) {
 		struct tb *tb = *p;
-		if (tb->pc >> PAGE_BITS == page && tb->pc < end && tb->end > addr) {
+		if (tb->at >> PAGE_BITS == page && tb->at < end && tb->at + (tb->end - tb->pc) > addr) {
 			*p = tb->next_in_page;
 			kill_tb(e, tb);
 			any = true;
@@ -126,6 +126,42 @@ static bool kill_page(struct engine *e, u64 page, u64 addr, u64 end)
 		}
 	}
 	return any;
+}
+
+bool tb_in(struct engine *e, u64 addr, u64 size)
+{
+	for (struct tb *tb = e->page[page_bucket(addr >> PAGE_BITS)]; tb; tb = tb->next_in_page)
+		if (tb->at >> PAGE_BITS == addr >> PAGE_BITS && tb->at < addr + size && tb->at + (tb->end - tb->pc) > addr)
+			return true;
+	for (struct tb *tb = e->second; tb; tb = tb->next_second)
+		if (!tb->dead && tb->second >> PAGE_BITS == addr >> PAGE_BITS)
+			return true;
+	return false;
+}
+
+void tb_kill(struct engine *e, u64 addr, u64 size)
+{
+	bool any = kill_page(e, addr >> PAGE_BITS, addr, addr + size);
+	for (struct tb **p = &e->second; *p;) {
+		struct tb *tb = *p;
+		if (!tb->dead && tb->second >> PAGE_BITS == addr >> PAGE_BITS)
+			any |= kill_page(e, tb->at >> PAGE_BITS, tb->at, tb->at + 1);
+		if (tb->dead)
+			*p = tb->next_second;
+		else
+			p = &tb->next_second;
+	}
+	if (any)
+		stop_cpus(e);
+}
+
+void tb_second_page(struct engine *e, struct tb *tb, u64 phys)
+{
+	pthread_mutex_lock(&e->lock);
+	tb->second = phys;
+	tb->next_second = e->second;
+	e->second = tb;
+	pthread_mutex_unlock(&e->lock);
 }
 
 void engine_invalidate(struct engine *e, u64 addr, u64 len)

@@ -1,4 +1,5 @@
 /* From a guest address to a translation. */
+#include "translate/engine/mmu.h"
 #include "translate/engine/priv.h"
 #include "translate/ir/passes.h"
 #include <time.h>
@@ -105,6 +106,8 @@ static bool compile(struct priv *p, struct tb *tb)
 		job->to_run = e->rx - e->rw;
 		job->stubs = &e->stubs;
 		job->insn_shift = __builtin_ctz(e->guest->insn_min);
+		job->link_bits = p->mmu ? PAGE_BITS : 0;
+		job->insn_max = e->guest->insn_max;
 		host_compile(job);
 		if (job->unsupported)
 			return false;
@@ -130,12 +133,14 @@ struct tb *translate(struct priv *p, u64 pc)
 	struct engine *e = p->e;
 	u64 end, start = e->config.stats ? now_ns() : 0;
 	u32 n;
-	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
+	u32 max = e->config.one_insn || p->place & KEY_SINGLE ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &end, &n))
 		return NULL;
 	struct tb *tb = alloc(sizeof(*tb));
 	tb->pc = pc;
-	tb->key = p->cpu->key;
+	tb->key = p->cpu->key | p->place;
+	tb->at = p->mmu ? p->at : pc;
+	tb->second = ~0ull;
 	tb->end = end;
 	run_passes(p);
 	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */

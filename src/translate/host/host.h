@@ -37,6 +37,11 @@ struct host_job {
 	u8 *out, *out_end; /* where to write */
 	intptr_t to_run;
 	const struct host_stubs *stubs;
+	/*
+	 * System mode: direct jumps are linked only inside a page of so many bits, and not to where an instruction may reach into the next; others
+	 * go through the hash of translations. 0: user mode.
+	 */
+	u8 link_bits, insn_max;
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */

@@ -45,12 +45,20 @@ struct cpu {
 	void *engine_priv; /* the engine's own part of this CPU */
 };
 
+/* What generated code does after a miss: access again with the distance to host memory it got; nothing more; leave with cpu->event. */
+enum cpu_miss { MISS_RETRY, MISS_DONE, MISS_LEAVE };
+
 /* Guest memory for interpreter and helpers: faults raise EV_MEMORY and do not come back. size 1..16. */
 struct cpu_memory {
 	void (*read)(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
 	void (*write)(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);
 	/* A host address at which the guest's size bytes lie, for atomics; never NULL. */
 	void *(*host)(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem);
+	/*
+	 * For generated code whose table did not know the address: LD reads into value, ST writes from it (as they lie in memory), CAS and RMW get
+	 * the distance from the guest's address to the host's. Raises nothing. cpu->insn_pc is set.
+	 */
+	enum cpu_miss (*miss)(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size, struct ir_mem mem, u64 *ret_add);
 };
 
 /* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
