@@ -1,6 +1,6 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
+#include "translate/engine/keep/keep.h"
 #include "translate/engine/mmu.h"
-#include "translate/engine/priv.h"
 #include "base/err.h"
 #include <errno.h>
 #include <signal.h>
@@ -10,21 +10,27 @@
 
 enum { DEFAULT_CODE = 256 << 20 };
 
+/*
+ * Maps shared memory a second time, for execution; at a place (over what is there) or anywhere. Not by a memory file: the guest's limit on the size
+ * of files would count for that.
+ */
+static u8 *second_view(u8 *memory, size_t size, u8 *place)
+{
+	u8 *view = mremap(memory, 0, size, MREMAP_MAYMOVE | (place ? MREMAP_FIXED : 0), place);
+	return view == MAP_FAILED || mprotect(view, size, PROT_READ | PROT_EXEC) < 0 ? MAP_FAILED : view;
+}
+
 static struct err *map_code(struct engine *e)
 {
 	e->size = ROUND_UP(e->config.code_size ? e->config.code_size : DEFAULT_CODE, ARENA);
-	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, e->size) < 0)
-		return err_errno(errno, "cannot make the code cache of %zu bytes", e->size);
-	e->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	e->rx = mmap(NULL, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	int why = errno;
-	close(fd);
-	if (e->rw == MAP_FAILED || e->rx == MAP_FAILED)
-		return err_errno(why, "cannot map the code cache of %zu bytes", e->size);
+	e->rw =
+	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	e->rx = e->rw == MAP_FAILED ? MAP_FAILED : second_view(e->rw, e->size, NULL);
+	if (e->rx == MAP_FAILED)
+		return err_errno(errno, "cannot map the code cache of %zu bytes", e->size);
 	/* a fork must not share code that either side goes on changing: the child maps its own */
-	size_t n = host_make_stubs(e->rw, e->rw + ARENA, e->rx - e->rw, e->guest->slots, e->guest->hot_int, e->guest->hot_vec,
-				   &e->stubs);
+	size_t n = host_make_stubs(e->rw, e->rw + ARENA, e->rx - e->rw, e->guest->slots, e->guest->hot_int,
+				   e->guest->hot_vec, &e->stubs);
 	if (!n)
 		return err_new(ERR_UNSUPPORTED, "no room for the shared code");
 	e->used = ROUND_UP(n, 4096);
@@ -37,8 +43,9 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	if (config->phys && !config->guest->system)
 		return err_new(ERR_UNSUPPORTED, "%s has no system mode yet", config->guest->name);
 	if (!config->interpret && !host_supported(&why))
-		return err_hint(err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
-				"the option -interpret works on every processor, slowly");
+		return err_hint(
+		    err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
+		    "the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
 	if (config->phys)
@@ -50,38 +57,43 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 		free(e);
 		return err;
 	}
-	e->table = mmap(NULL, sizeof(*e->table) << TABLE_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->table = mmap(NULL, sizeof(*e->table) << TABLE_BITS, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	e->page_has_code = alloc(1 << PAGES_BITS);
+	e->entry = alloc((1u << ENTRY_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
+	if (config->keep_dir && !config->one_insn && !config->interpret)
+		e->keep = keep_new(e);
 	*ret_engine = e;
 	return NULL;
 }
 
 void engine_free(struct engine *e)
 {
-	for (u32 b = 0; b < 1u << PAGES_BITS; b++)
-		for (struct tb *tb = e->page[b], *next; tb; tb = next) {
-			next = tb->next_in_page;
-			for (struct incoming *in = tb->incoming, *n; in; in = n) {
-				n = in->next;
-				free(in);
-			}
-			if (tb->region)
-				ir_free(tb->region);
-			free(tb->site);
-			free(tb);
+	for (u32 b = 0; b < 1u << TABLE_BITS; b++)
+		for (struct tb *tb = e->table[b], *next; tb; tb = next) {
+			next = tb->next;
+			tb_free(tb);
 		}
+	for (struct page_ref *r = e->dead, *next; r; r = next) {
+		next = r->next;
+		tb_free(r->tb);
+	}
 	munmap(e->rw, e->size);
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
 	free(e->page_has_code);
+	free(e->entry);
 	free(e->empty_table);
 	free(e->by_code);
 	pthread_mutex_destroy(&e->lock);
+	if (e->keep)
+		keep_free(e->keep);
 	free(e);
 }
 
@@ -134,6 +146,8 @@ static void priv_free(struct priv *p)
 	ir_free(p->region);
 	ir_free(p->peek);
 	former_free(p->former);
+	free(p->keep_pages);
+	free(p->job.reloc);
 	free(p->job.site);
 	free(p);
 }
@@ -162,16 +176,20 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 		if (c != mine)
 			priv_free(c);
 	}
+	if (e->keep)
+		keep_after_fork(e->keep);
 	mine->next = NULL;
 	e->cpus = mine;
 	/* the code cache is one memory of both processes: what the child writes must be its own */
 	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
-	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, e->size) < 0 || pwrite(fd, e->rw, used, 0) != (ssize_t)used ||
-	    mmap(e->rw, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED ||
-	    mmap(e->rx, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+	u8 *copy =
+	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (copy == MAP_FAILED)
 		_exit(127); /* without code of its own the child must not go on */
-	close(fd);
+	memcpy(copy, e->rw, used);
+	if (second_view(copy, e->size, (u8 *)e->rx) == MAP_FAILED ||
+	    mremap(copy, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED)
+		_exit(127);
 }
 
 enum { CHUNK_BITS = HOST_JUMP_BITS - 6 };
@@ -202,9 +220,10 @@ static struct jumps *jump_table(struct priv *p, u64 key)
 		if (p->table[i].key == key)
 			return &p->table[i];
 	u32 i = p->n_table < KEYS ? p->n_table : (key ^ key >> 20) % KEYS;
-	struct host_jump *t = i < p->n_table ? p->table[i].table :
-					       mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
-						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct host_jump *t = i < p->n_table
+				  ? p->table[i].table
+				  : mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (u32 k = 0; k < 1 << HOST_JUMP_BITS; k++)
 		t[k] = (struct host_jump){ ~0ull, NULL };
 	pthread_mutex_lock(&p->e->lock);
@@ -254,7 +273,8 @@ static enum ir_event loop(struct priv *p)
 				tb_link(e, link, tb);
 			if (!single)
 				jumps_set(jumps, slot, tb);
-			if (__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
+			if (__atomic_load_n(&tb->dead,
+					    __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
 				jumps->table[slot].pc = ~0ull;
 				continue;
 			}
@@ -332,10 +352,17 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	return false;
 }
 
+void engine_keep_flush(struct engine *e)
+{
+	if (e->keep)
+		keep_flush(e->keep);
+}
+
 unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n)
 {
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
+		{ "regions kept from earlier runs", e->n_kept },
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },
 		{ "regions interpreted", e->n_interpreted },

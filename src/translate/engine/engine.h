@@ -11,6 +11,11 @@ struct engine;
 struct err;
 struct phys_map;
 
+/* A file and its state, as fstat tells. */
+struct engine_origin {
+	u64 dev, ino, size, mtime; /* mtime in nanoseconds */
+};
+
 struct engine_config {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model data */
@@ -19,6 +24,7 @@ struct engine_config {
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
+	u64 keep_build; /* tells this program's builds apart */
 	u64 log; /* LOG_* of log.h */
 	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
@@ -26,6 +32,8 @@ struct engine_config {
 	 * the fault in *ret_code when it cannot be fetched.
 	 */
 	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
+	/* The file that the guest's code at addr is mapped from; false: from none, or it may be written to. Needed with keep_dir. */
+	bool (*origin)(void *user, u64 addr, struct engine_origin *ret);
 	void *user;
 };
 
@@ -60,6 +68,9 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
 void engine_invalidate(struct engine *e, u64 addr, u64 len);
 /* In the child of a fork, on the only thread left: other CPUs' engine state is dropped. */
 void engine_after_fork(struct engine *e, struct cpu *self);
+
+/* Before the process ends or executes another program: writes down what is to be kept. From any thread. */
+void engine_keep_flush(struct engine *e);
 
 /* Counters for --stats; names and values, ended by name NULL. */
 struct engine_stat {

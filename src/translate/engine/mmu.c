@@ -351,13 +351,20 @@ void mmu_mark_code(struct engine *e, u64 phys)
 void mmu_code_written(struct engine *e, u64 phys, u64 size)
 {
 	const struct phys_range *r = phys_find(e->config.phys, phys);
+	engine_invalidate(e, phys, size);
 	pthread_mutex_lock(&e->lock);
-	/* who translates at this moment sees that the number changed, and does it again */
-	__atomic_fetch_add(&e->code_writes, 1, __ATOMIC_SEQ_CST);
-	tb_kill(e, phys, size);
-	if (!tb_in(e, phys & ~(u64)(PAGE - 1), PAGE))
+	if (!tb_in(e, phys & ~(u64)(PAGE - 1), PAGE)) { /* who translates at this moment sees that the number changed */
+		__atomic_fetch_add(&e->unmarked, 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&r->code[(phys - r->base) / PAGE], 0, __ATOMIC_SEQ_CST);
+	}
 	pthread_mutex_unlock(&e->lock);
+}
+
+void mmu_spans(struct priv *p)
+{
+	struct mmu_place at;
+	for (u32 i = 0; p->mmu && i < p->n_span; i++)
+		p->span[i].page = mmu_find(p, p->mmu->code, p->span[i].page << PAGE_BITS & p->cpu->mem_mask, MMU_FETCH, &at) ? at.phys >> PAGE_BITS : ~0ull >> PAGE_BITS;
 }
 
 bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size)

@@ -85,6 +85,8 @@ const u8 *mmu_fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *re
 void mmu_mark_code(struct engine *e, u64 phys);
 /* Before a write of size bytes to tracked memory at p->cpu's current instruction: false: leave, and do that instruction alone. */
 bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size);
+/* Of the region being made: the pages it was made from become physical ones. Nothing in user mode. */
+void mmu_spans(struct priv *p);
 /* After such a write, or when translations of physical memory are wrong for another reason: they go. From any thread. */
 void mmu_code_written(struct engine *e, u64 phys, u64 size);
 /* Which word and bit of .code_pages stand for an address. */

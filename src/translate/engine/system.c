@@ -6,47 +6,35 @@
 
 enum { PAGE = 4096 };
 
-/* Where the second page's part of an instruction in two pages lies; ~0 when it lies in one. False: it cannot be fetched. */
-static bool second_page(struct priv *p, const struct tb *tb, u64 *ret_phys)
+/* Of an instruction in two pages: is the second one still what it was when this was made? */
+static bool still_right(struct priv *p, const struct tb *tb)
 {
 	struct mmu_place at;
-	*ret_phys = ~0ull;
-	if ((tb->end - 1) >> PAGE_BITS == tb->pc >> PAGE_BITS)
-		return true;
-	if (!mmu_find(p, p->mmu->code, (tb->end - 1) & p->cpu->mem_mask, MMU_FETCH, &at))
-		return false;
-	*ret_phys = at.phys & ~(u64)(PAGE - 1);
-	return true;
+	u64 next = ((tb->pc >> PAGE_BITS) + 1) << PAGE_BITS & p->cpu->mem_mask;
+	return tb->n_ref < 2 || (mmu_find(p, p->mmu->code, next, MMU_FETCH, &at) && at.phys >> PAGE_BITS == tb->ref[1].span.page);
 }
 
-/* A translation that says "the rest cannot be fetched", or of a second page that is another one now, goes. */
-static bool still_right(struct priv *p, struct tb *tb)
+/* Marks the pages of which a region at pc may be made. */
+static void mark(struct priv *p, u64 pc, u64 phys)
 {
-	u64 second;
-	return second_page(p, tb, &second) && second == tb->second;
+	struct mmu_place at;
+	u64 last = (pc + p->e->guest->insn_max - 1) & p->cpu->mem_mask;
+	mmu_mark_code(p->e, phys);
+	if (last >> PAGE_BITS != pc >> PAGE_BITS && mmu_find(p, p->mmu->code, last, MMU_FETCH, &at))
+		mmu_mark_code(p->e, at.phys);
 }
 
 static struct tb *make(struct priv *p, u64 pc, u64 phys)
 {
 	struct engine *e = p->e;
-	struct tb *tb;
-	u64 seq, second;
-	do {
-		seq = __atomic_load_n(&e->code_writes, __ATOMIC_SEQ_CST);
-		mmu_mark_code(e, phys);
-		if ((pc & (PAGE - 1)) + e->guest->insn_max > PAGE) { /* perhaps the next page too */
-			struct mmu_place at;
-			if (mmu_find(p, p->mmu->code, (pc + e->guest->insn_max - 1) & p->cpu->mem_mask, MMU_FETCH, &at))
-				mmu_mark_code(e, at.phys);
-		}
-		tb = translate(p, pc);
-		if (tb && !second_page(p, tb, &second))
-			return NULL;
-		if (tb && second != tb->second)
-			tb_second_page(e, tb, second);
-		/* somebody wrote to code meanwhile: perhaps to what was just read */
-	} while (tb && __atomic_load_n(&e->code_writes, __ATOMIC_SEQ_CST) != seq && (mmu_code_written(e, phys, PAGE - (phys & (PAGE - 1))), true));
-	return tb;
+	for (;;) {
+		u64 before = __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST);
+		mark(p, pc, phys);
+		struct tb *tb = translate(p, pc);
+		if (!tb || __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST) == before)
+			return tb;
+		mmu_code_written(e, phys, 1); /* perhaps a mark was lost, and a write not seen */
+	}
 }
 
 struct tb *mmu_get(struct priv *p, u64 pc)
@@ -60,7 +48,6 @@ struct tb *mmu_get(struct priv *p, u64 pc)
 	m->in_single = m->single;
 	m->single = false;
 	p->place = mmu_key(m->in_single ? KEY_SINGLE : 0, at.phys);
-	p->at = at.phys;
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key | p->place);
 	if (tb && !still_right(p, tb)) {
 		mmu_code_written(p->e, at.phys, 1);
@@ -71,7 +58,7 @@ struct tb *mmu_get(struct priv *p, u64 pc)
 	u64 bit;
 	if (tb && !m->in_single) {
 		*mmu_code_page(m->code, pc, &bit) |= bit;
-		*mmu_code_page(m->code, tb->end - 1, &bit) |= bit;
+		*mmu_code_page(m->code, pc + p->e->guest->insn_max - 1, &bit) |= bit;
 	}
 	return tb;
 }

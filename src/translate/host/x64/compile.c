@@ -281,7 +281,7 @@ static void tear_down(struct jit *j)
 void host_compile(struct host_job *job)
 {
 	struct jit j = { 0 };
-	job->n_site = 0;
+	job->n_site = job->n_reloc = 0;
 	job->size = 0;
 	job->n_slow = 0;
 	job->unsupported = false;

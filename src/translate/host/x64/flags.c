@@ -394,7 +394,7 @@ static void make_flags(struct jit *j, u32 v)
 /* EAX holds the stored form: into the host's flags, C as CF. */
 static void load_eax(struct jit *j, u32 v, bool lent)
 {
-	x_patch(x_call(&j->c), j->job->stubs->flags - j->c.to_run);
+	to_stub(j, x_call(&j->c), j->job->stubs->flags);
 	return_rax(j, lent);
 	flags_now(j, v, FK_ADD);
 }

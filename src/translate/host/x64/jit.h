@@ -214,6 +214,9 @@ enum {
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
 void site(struct jit *j); /* the next host instruction may fault */
+/* ---- reloc.c ---- */
+void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
+void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
