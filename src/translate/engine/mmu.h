@@ -9,13 +9,14 @@
  */
 #pragma once
 #include "guest/system.h"
+#include "translate/host/host.h"
 #include "translate/engine/mem/phys.h"
 
 struct priv;
 struct engine;
 struct tb;
 
-enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, TLB_RANGES = 8, CONTEXTS = 16 };
+enum { TLB_BITS = HOST_TLB_BITS, TLB_SIZE = 1 << TLB_BITS, TLB_RANGES = 8, CONTEXTS = 16 };
 
 /*
  * Generated code compares the address of the access's last byte, its low twelve bits set, with .read or .write, and adds .add to reach host memory;

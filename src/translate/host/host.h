@@ -71,10 +71,13 @@ struct host_job {
 struct host_stubs {
 	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
+	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *start, *end;
 	bool sha; /* the host has instructions for SHA-1 and SHA-256 */
 };
+
+/* System mode: entries of a context's table (cpu->tlb): the number of them and their size in powers of two, offsets of fields. */
+enum { HOST_TLB_BITS = 12, HOST_TLB_ENTRY_BITS = 5, HOST_TLB_READ = 0, HOST_TLB_WRITE = 8, HOST_TLB_ADD = 16 };
 
 /* One entry of a CPU's hash of translations, probed by generated code. */
 struct host_jump {

@@ -263,10 +263,41 @@ void emit_poll(struct jit *j, u64 pc)
 	c->pc = pc;
 }
 
+/* To the guest address in RAX by the CPU's hash of translations. */
+static void through_table(struct jit *j)
+{
+	unsigned shift = j->job->insn_shift;
+	x_mov_rr(&j->c, 0, RCX, RAX);
+	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
+	if (shift == 0) {
+		x_shift_ri(&j->c, 4, 0, RCX, 4);
+		x_rm(&j->c, OPW | X_ALU(X_ADD), RCX, CPU(jump_table));
+	} else {
+		x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
+		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
+	}
+	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
+	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
+	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+}
+
+/* May a jump go straight to the translation of pc, whatever page tables become? */
+static bool linkable(const struct jit *j, u64 pc)
+{
+	unsigned bits = j->job->link_bits;
+	return !bits || (!((pc ^ j->r->pc) >> bits) && (pc & BITS(bits)) + j->job->insn_max <= BIT(bits));
+}
+
 static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
 		emit_poll(j, pc);
+	if (!linkable(j, pc)) {
+		flags_clobber(j);
+		x_mov_ri(&j->c, RAX, pc);
+		through_table(j);
+		return;
+	}
 	x_room(&j->c);
 	while (((uintptr_t)j->c.p + 1) % 8 >
 	       4) /* the displacement must not straddle: it is patched while others run */
@@ -284,19 +315,7 @@ static void indirect(struct jit *j, u32 target)
 		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
 	else if (!wide)
 		x_mov_rr(&j->c, 0, RAX, RAX);
-	unsigned shift = j->job->insn_shift;
-	x_mov_rr(&j->c, 0, RCX, RAX);
-	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
-	if (shift == 0) {
-		x_shift_ri(&j->c, 4, 0, RCX, 4);
-		x_rm(&j->c, OPW | X_ALU(X_ADD), RCX, CPU(jump_table));
-	} else {
-		x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
-		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
-	}
-	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
-	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
-	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+	through_table(j);
 }
 
 static void leave(struct jit *j, u64 pc, u32 event)
@@ -361,6 +380,8 @@ void emit_cold(struct jit *j)
 		if (c->kind == COLD_SLOW) {
 			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
 			x_patch(x_jmp(&j->c), c->back);
+		} else if (c->kind == COLD_MISS) {
+			emit_miss(j, c);
 		} else if (c->kind == COLD_LINK) {
 			call_stub(j, j->job->stubs->link);
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };

@@ -143,6 +143,31 @@ static void make_slow(struct x64_code *c)
 	BYTES(c, "\xc3");
 }
 
+/* As slow, but where to go on is what the function says. */
+static void make_miss(struct x64_code *c)
+{
+	struct x64_mem save = CPU(host_save);
+	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
+	for (unsigned r = 0; r < 16; r++) {
+		if (r != RSP)
+			x_rm(c, OPW | X_MOV_STORE, r, x_mem(RBP, save.disp + r * 8));
+		x_vrm(c, V_MOVAPS_STORE, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
+	}
+	x_mov_rr(c, OPW, RDI, RBP);
+	x_rm(c, OPW | X_MOV_LOAD, RSI, x_mem(RSP, 0)); /* the descriptor behind the call */
+	x_alu_ri(c, X_SUB, OPW, RSP, 8);
+	call_abs(c, (u64)(uintptr_t)host_miss);
+	x_alu_ri(c, X_ADD, OPW, RSP, 8);
+	x_rm(c, OPW | X_MOV_STORE, RAX, x_mem(RSP, 0));
+	for (unsigned r = 0; r < 16; r++) {
+		if (r != RSP && r != RBP)
+			x_rm(c, OPW | X_MOV_LOAD, r, x_mem(RBP, save.disp + r * 8));
+		x_vrm(c, V_MOVAPS, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
+	}
+	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
+	BYTES(c, "\xc3");
+}
+
 static void make_helper(struct x64_code *c, const struct ir_slot *slot, u16 home[2][16])
 {
 	move_homes(c, slot, home, true);
@@ -251,6 +276,11 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	make_slow(c);
 	s->helper = here(c);
 	make_helper(c, slot, home);
+	s->mem = here(c);
+	make_miss(c);
+	s->miss_leave = here(c);
+	x_rm(c, X_MOVZX8, RAX, CPU(event));
+	x_patch(x_jmp(c), s->exit - c->to_run);
 	s->flags = here(c);
 	make_flags_stub(c);
 	s->end = here(c);
