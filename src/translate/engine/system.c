@@ -1,6 +1,4 @@
 /* Running a CPU in system mode: from pc to translations by physical address, events into the guest's exceptions, stops into interrupts. */
-#include <stdio.h> //DBG
-#include <stdlib.h> //DBG
 #include "translate/engine/mmu.h"
 #include "translate/engine/priv.h"
 
@@ -96,7 +94,6 @@ enum ir_event cpu_run_system(struct cpu *cpu)
 			p->e->guest->system->interrupt(cpu);
 		}
 		enum ir_event event = cpu_run(cpu);
-		if (getenv("DBG")) fprintf(stderr, "ev %d pc %llx key %llx arg %llx fault %llx code %u\n", event, (long long)cpu->pc, (long long)cpu->key, (long long)cpu->event_arg, (long long)cpu->fault_addr, cpu->fault_code); //DBG
 		if (event != EV_NONE && !deliver(p, event))
 			return event;
 	}
