@@ -53,10 +53,9 @@ __attribute__((interrupt("machine"), aligned(4), used)) static void trap(void)
 		}
 		return;
 	}
-	cause = c, tval = CSRR(mtval), traps++;
-	if (c == 8 || c == 9 || c == 12 || c == 1) {
-		if (c == 9)
-			traps--;
+	if (c != 9)
+		cause = c, tval = CSRR(mtval), traps++;
+	if (c == 9 || c == 12 || c == 1) {
 		CSRW(mepc, back);
 		CSRS(mstatus, MPP);
 	} else {

@@ -53,7 +53,7 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	x_rr(&j->c, 0x69, t, index); /* imul t, index, stride */
 	x_32(&j->c, stride);
-	struct x64_mem m = { RBP, t, 0, slot->offset };
+	struct x64_mem m = { RBP, t, 0, slot->offset - STATE_BIAS };
 	if (!set)
 		r = xmm ? def_xmm(j, v) : def_gpr(j, v);
 	if (!xmm) {
@@ -155,7 +155,7 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 			j->job->unsupported = true;
 		return;
 	}
-	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL)) {
+	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU)) {
 		use_later(j, v);
 		return;
 	}
@@ -172,6 +172,8 @@ static void emit_block(struct jit *j, u32 number)
 	const struct ir_region *r = j->r;
 	const struct ir_block *b = &r->block[number];
 	struct blk *x = &j->blk[number];
+	if (x->in_branch)
+		return;
 	if (x->has_snap)
 		snap_give(j, x);
 	else if (x->preds != 1)
