@@ -16,7 +16,9 @@ struct file {
 u8 *board_ram(struct board *b, u64 phys, u64 size)
 {
 	const struct phys_range *r = phys_find(b->phys, phys);
-	return r && r->host && size <= r->size && phys - r->base <= r->size - size ? r->host + (phys - r->base) : NULL;
+	return r && r->host && size <= r->size && phys - r->base <= r->size - size
+		   ? r->host + (phys - r->base)
+		   : NULL;
 }
 
 static bool inside(const struct file *f, u64 at, u64 size)
@@ -30,7 +32,11 @@ static Elf64_Phdr segment(const struct file *f, bool wide, u64 at)
 	if (wide)
 		return *(const Elf64_Phdr *)(f->at + at);
 	const Elf32_Phdr *p = (const Elf32_Phdr *)(f->at + at);
-	return (Elf64_Phdr){ .p_type = p->p_type, .p_offset = p->p_offset, .p_paddr = p->p_paddr, .p_filesz = p->p_filesz, .p_memsz = p->p_memsz };
+	return (Elf64_Phdr){ .p_type = p->p_type,
+			     .p_offset = p->p_offset,
+			     .p_paddr = p->p_paddr,
+			     .p_filesz = p->p_filesz,
+			     .p_memsz = p->p_memsz };
 }
 
 static Elf64_Shdr section(const struct file *f, bool wide, u64 at)
@@ -38,10 +44,13 @@ static Elf64_Shdr section(const struct file *f, bool wide, u64 at)
 	if (wide)
 		return *(const Elf64_Shdr *)(f->at + at);
 	const Elf32_Shdr *s = (const Elf32_Shdr *)(f->at + at);
-	return (Elf64_Shdr){ .sh_type = s->sh_type, .sh_offset = s->sh_offset, .sh_size = s->sh_size, .sh_link = s->sh_link };
+	return (Elf64_Shdr){
+		.sh_type = s->sh_type, .sh_offset = s->sh_offset, .sh_size = s->sh_size, .sh_link = s->sh_link
+	};
 }
 
-static struct err *load_segments(struct board *b, const struct file *f, bool wide, u64 at, unsigned n, unsigned size)
+static struct err *load_segments(struct board *b, const struct file *f, bool wide, u64 at, unsigned n,
+				 unsigned size)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (!inside(f, at + i * size, size))
@@ -51,13 +60,15 @@ static struct err *load_segments(struct board *b, const struct file *f, bool wid
 			continue;
 		u8 *to = board_ram(b, p.p_paddr, p.p_memsz);
 		if (!inside(f, p.p_offset, p.p_filesz) || p.p_filesz > p.p_memsz || !to)
-			return err_new(ERR_INVALID, "a segment for %#llx does not fit into RAM", (unsigned long long)p.p_paddr);
+			return err_new(ERR_INVALID, "a segment for %#llx does not fit into RAM",
+				       (unsigned long long)p.p_paddr);
 		memcpy(to, f->at + p.p_offset, p.p_filesz);
 	}
 	return NULL;
 }
 
-static void find_symbols(struct board *b, const struct file *f, bool wide, const Elf64_Shdr *table, const Elf64_Shdr *names)
+static void find_symbols(struct board *b, const struct file *f, bool wide, const Elf64_Shdr *table,
+			 const Elf64_Shdr *names)
 {
 	unsigned size = wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	for (u64 i = 0; i + size <= table->sh_size; i += size) {

@@ -70,9 +70,15 @@ static struct err *start(struct board *b, const struct options *o, struct engine
 	b->phys = phys_new();
 	b->ram_size = o->mib * MiB;
 	b->n_harts = o->harts;
-	if ((e = find_model(g, o->cpu, &model)) || (e = board_devices(b)) || (e = board_load(b, o->path, &wide)))
+	if ((e = find_model(g, o->cpu, &model)) || (e = board_devices(b)) ||
+	    (e = board_load(b, o->path, &wide)))
 		return e;
-	struct engine_config config = { .guest = g, .model = model, .interpret = o->interpret, .one_insn = o->one, .stats = o->stats, .phys = b->phys };
+	struct engine_config config = { .guest = g,
+					.model = model,
+					.interpret = o->interpret,
+					.one_insn = o->one,
+					.stats = o->stats,
+					.phys = b->phys };
 	if ((e = engine_new(&config, ret_engine)))
 		return e;
 	for (unsigned i = 0; i < b->n_harts; i++) {
@@ -161,7 +167,8 @@ int main(int argc, char **argv)
 			o.path = NULL, i = argc;
 	}
 	if (!o.path) {
-		fprintf(stderr, "usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL] [-seconds N] [-stats] PROGRAM\n");
+		fprintf(stderr, "usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL] [-seconds "
+				"N] [-stats] PROGRAM\n");
 		return 2;
 	}
 	return run(&o);

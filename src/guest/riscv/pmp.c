@@ -52,7 +52,8 @@ static u8 lockdown_rule(u8 cfg, unsigned priv)
 
 static u8 to_access(u8 rwx)
 {
-	return (rwx & R ? BIT(MMU_READ) : 0) | (rwx & W ? BIT(MMU_WRITE) : 0) | (rwx & X ? BIT(MMU_FETCH) : 0);
+	return (rwx & R ? BIT(MMU_READ) : 0) | (rwx & W ? BIT(MMU_WRITE) : 0) |
+	       (rwx & X ? BIT(MMU_FETCH) : 0);
 }
 
 u8 riscv_pmp_allow(const struct riscv *r, u64 phys, unsigned priv, u8 *bits)
@@ -71,7 +72,8 @@ u8 riscv_pmp_allow(const struct riscv *r, u64 phys, unsigned priv, u8 *bits)
 			--*bits;
 		}
 		if (in)
-			return to_access(lockdown ? lockdown_rule(r->p.pmpcfg[n], priv) : plain_rule(r->p.pmpcfg[n], priv));
+			return to_access(lockdown ? lockdown_rule(r->p.pmpcfg[n], priv)
+						  : plain_rule(r->p.pmpcfg[n], priv));
 	}
 	if (priv != PRIV_M || r->p.mseccfg & SECCFG_MMWP)
 		return 0;

@@ -5,7 +5,8 @@
 #include "guest/riscv/priv.h"
 
 /* ---- modes ---- */
-static const struct satp_mode sv32 = { 2, 32, 4, 10 }, sv39 = { 3, 39, 8, 9 }, sv48 = { 4, 48, 8, 9 }, sv57 = { 5, 57, 8, 9 };
+static const struct satp_mode sv32 = { 2, 32, 4, 10 }, sv39 = { 3, 39, 8, 9 }, sv48 = { 4, 48, 8, 9 },
+			      sv57 = { 5, 57, 8, 9 };
 
 static const struct satp_mode *mode_by_number(const struct riscv *r, unsigned mode)
 {
@@ -50,8 +51,8 @@ static u64 context(const struct riscv *r, unsigned priv, bool data)
 static void set_mode(struct riscv *r, unsigned priv)
 {
 	unsigned fs = field(r->p.mstatus, ST_FS);
-	r->cpu.key = (r->cpu.key & KEY_FRM) | (u64)priv << KEY_PRIV_SHIFT | KEY_SYSTEM | (fs ? 0 : KEY_FS_OFF) |
-		     (fs < 3 ? KEY_FS_CLEAN : 0);
+	r->cpu.key = (r->cpu.key & KEY_FRM) | (u64)priv << KEY_PRIV_SHIFT | KEY_SYSTEM |
+		     (fs ? 0 : KEY_FS_OFF) | (fs < 3 ? KEY_FS_CLEAN : 0);
 	u64 data = context(r, data_priv(r), true);
 	r->cpu.system->enter(&r->cpu, context(r, priv, false), (const u64[CPU_MMUS]){ data, data });
 }
@@ -83,7 +84,8 @@ u64 riscv_pending(const struct riscv *r)
 /* The interrupt to take now, -1 none. *to: the privilege that handles it. */
 static int deliverable(const struct riscv *r, unsigned *to)
 {
-	static const u8 order[] = { RISCV_INT_MEI, RISCV_INT_MSI, RISCV_INT_MTI, RISCV_INT_SEI, RISCV_INT_SSI, RISCV_INT_STI };
+	static const u8 order[] = { RISCV_INT_MEI, RISCV_INT_MSI, RISCV_INT_MTI,
+				    RISCV_INT_SEI, RISCV_INT_SSI, RISCV_INT_STI };
 	u64 ready = riscv_pending(r) & r->p.mie;
 	unsigned priv = priv_of(r);
 	if (!ready)
@@ -193,7 +195,8 @@ static bool event(struct cpu *cpu, enum ir_event event)
 		exception(r, cpu->fault_code, cpu->fault_addr);
 		return true;
 	case EV_ALIGN:
-		exception(r, cpu->fault_write ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, cpu->fault_addr);
+		exception(r, cpu->fault_write ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED,
+			  cpu->fault_addr);
 		return true;
 	case EV_RISCV_JUMP:
 		exception(r, CAUSE_FETCH_MISALIGNED, cpu->event_arg);
@@ -268,7 +271,8 @@ static void sfence(struct cpu *cpu, union ir_val *ret UNUSED, const union ir_val
 	unsigned priv = priv_of(r), given = arg[3].w;
 	if (priv < PRIV_S || (priv == PRIV_S && r->p.mstatus & ST_TVM))
 		illegal(cpu, arg[2].u);
-	u64 mask = given & 2 ? CTX_ASID | CTX_PAGED : CTX_PAGED, match = given & 2 ? CTX_PAGED | (arg[1].u & CTX_ASID) : CTX_PAGED;
+	u64 mask = given & 2 ? CTX_ASID | CTX_PAGED : CTX_PAGED,
+	    match = given & 2 ? CTX_PAGED | (arg[1].u & CTX_ASID) : CTX_PAGED;
 	if (given & 1)
 		cpu->system->flush_page(cpu, mask, match, arg[0].u, given & 2);
 	else
@@ -295,8 +299,12 @@ HELPER(riscv_mret) = { .name = "riscv_mret", .fn = mret, .effects = RAISING, .sl
 HELPER(riscv_sret) = { .name = "riscv_sret", .fn = sret, .effects = RAISING, .slots = no_slots };
 HELPER(riscv_wfi) = { .name = "riscv_wfi", .fn = wfi, .effects = RAISING, .slots = no_slots };
 HELPER(riscv_sfence) = { .name = "riscv_sfence", .fn = sfence, .effects = RAISING, .slots = no_slots };
-HELPER(riscv_sfence_order) = { .name = "riscv_sfence_order", .fn = sfence_order, .effects = RAISING, .slots = no_slots };
-HELPER(riscv_fs_dirty) = { .name = "riscv_fs_dirty", .fn = fs_dirty, .effects = HELP_VOLATILE, .slots = no_slots };
+HELPER(riscv_sfence_order) = {
+	.name = "riscv_sfence_order", .fn = sfence_order, .effects = RAISING, .slots = no_slots
+};
+HELPER(riscv_fs_dirty) = {
+	.name = "riscv_fs_dirty", .fn = fs_dirty, .effects = HELP_VOLATILE, .slots = no_slots
+};
 
 bool riscv_fs_dirty(struct tr *t)
 {

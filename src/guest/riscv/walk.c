@@ -39,7 +39,8 @@ struct entry {
 
 static u64 load_entry(const void *host, unsigned size)
 {
-	return size == 4 ? __atomic_load_n((const u32 *)host, __ATOMIC_ACQUIRE) : __atomic_load_n((const u64 *)host, __ATOMIC_ACQUIRE);
+	return size == 4 ? __atomic_load_n((const u32 *)host, __ATOMIC_ACQUIRE)
+			 : __atomic_load_n((const u64 *)host, __ATOMIC_ACQUIRE);
 }
 
 static u64 page_number(const struct entry *e)
@@ -54,19 +55,21 @@ static bool well_formed(const struct riscv *r, u64 pte, unsigned size)
 	if (size == 4)
 		return true;
 	bool pbmt = has(r, RISCV_SVPBMT) && r->p.menvcfg & ENV_PBMTE;
-	if (pte & PTE_RESERVED || (pte & PTE_N && !has(r, RISCV_SVNAPOT)) || (pte & PTE_PBMT && !pbmt) || (pte & PTE_PBMT) == PTE_PBMT)
+	if (pte & PTE_RESERVED || (pte & PTE_N && !has(r, RISCV_SVNAPOT)) || (pte & PTE_PBMT && !pbmt) ||
+	    (pte & PTE_PBMT) == PTE_PBMT)
 		return false;
 	return pte & (PTE_R | PTE_X) || !(pte & (PTE_D | PTE_A | PTE_U | PTE_N | PTE_PBMT));
 }
 
 /* Down to the leaf. */
-static bool find_leaf(struct riscv *r, const struct satp_mode *mode, u64 addr, enum mmu_access access, struct entry *e,
-		      struct walk_result *ret)
+static bool find_leaf(struct riscv *r, const struct satp_mode *mode, u64 addr, enum mmu_access access,
+		      struct entry *e, struct walk_result *ret)
 {
 	u64 table = (r->p.satp & (mode->entry == 4 ? BITS(22) : BITS(44))) << 12;
 	e->size = mode->entry;
 	for (unsigned level = mode->levels; level-- > 0;) {
-		u64 at = table + (addr >> (12 + level * mode->index_bits) & BITS(mode->index_bits)) * mode->entry;
+		u64 at =
+		    table + (addr >> (12 + level * mode->index_bits) & BITS(mode->index_bits)) * mode->entry;
 		u8 bits = 12;
 		e->host = r->cpu.system->ram(&r->cpu, at, mode->entry);
 		if (!e->host || !(riscv_pmp_allow(r, at, PRIV_S, &bits) & BIT(MMU_READ)))
@@ -103,7 +106,8 @@ static bool place(const struct satp_mode *mode, const struct entry *e, u64 addr,
 static u8 permitted(u64 pte, u64 context)
 {
 	unsigned priv = context >> CTX_PRIV_SHIFT & 3;
-	u8 allow = (pte & PTE_R ? BIT(MMU_READ) : 0) | (pte & PTE_W ? BIT(MMU_WRITE) : 0) | (pte & PTE_X ? BIT(MMU_FETCH) : 0);
+	u8 allow = (pte & PTE_R ? BIT(MMU_READ) : 0) | (pte & PTE_W ? BIT(MMU_WRITE) : 0) |
+		   (pte & PTE_X ? BIT(MMU_FETCH) : 0);
 	if (pte & PTE_X && context & CTX_MXR)
 		allow |= BIT(MMU_READ);
 	if (priv == PRIV_U)
@@ -118,10 +122,12 @@ static bool update(const struct entry *e, u64 want)
 {
 	if (e->size == 4) {
 		u32 old = (u32)e->pte;
-		return __atomic_compare_exchange_n((u32 *)e->host, &old, (u32)want, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		return __atomic_compare_exchange_n((u32 *)e->host, &old, (u32)want, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_SEQ_CST);
 	}
 	u64 old = e->pte;
-	return __atomic_compare_exchange_n((u64 *)e->host, &old, want, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return __atomic_compare_exchange_n((u64 *)e->host, &old, want, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 static bool may_update(struct riscv *r)
@@ -129,8 +135,8 @@ static bool may_update(struct riscv *r)
 	return has(r, RISCV_SVADU) && r->p.menvcfg & ENV_ADUE;
 }
 
-static bool walk_pages(struct riscv *r, const struct satp_mode *mode, u64 context, u64 addr, enum mmu_access access,
-		       struct walk_result *ret)
+static bool walk_pages(struct riscv *r, const struct satp_mode *mode, u64 context, u64 addr,
+		       enum mmu_access access, struct walk_result *ret)
 {
 	if (!canonical(mode, addr))
 		return fails(ret, access, true);
@@ -160,7 +166,9 @@ bool riscv_walk(struct cpu *cpu, u64 context, u64 addr, enum mmu_access access, 
 		if (!walk_pages(r, mode, context, addr, access, ret))
 			return false;
 	} else {
-		*ret = (struct walk_result){ .phys = addr, .bits = 56, .allow = BIT(MMU_READ) | BIT(MMU_WRITE) | BIT(MMU_FETCH) };
+		*ret = (struct walk_result){ .phys = addr,
+					     .bits = 56,
+					     .allow = BIT(MMU_READ) | BIT(MMU_WRITE) | BIT(MMU_FETCH) };
 		if (addr >> 56)
 			return fails(ret, access, false);
 	}

@@ -72,7 +72,8 @@ static enum outcome load(struct priv *p, u64 addr, void *buf, unsigned size, str
 	addr &= p->cpu->mem_mask;
 	if (!mmu_find(p, c, addr, MMU_READ, &at[0]) || (n < size && !mmu_find(p, c, rest, MMU_READ, &at[1])))
 		return FAULT;
-	if (!load_part(p, &at[0], addr, buf, n) || (n < size && !load_part(p, &at[1], rest, (u8 *)buf + n, size - n)))
+	if (!load_part(p, &at[0], addr, buf, n) ||
+	    (n < size && !load_part(p, &at[1], rest, (u8 *)buf + n, size - n)))
 		return FAULT;
 	return DONE;
 }
@@ -85,12 +86,14 @@ static enum outcome store(struct priv *p, u64 addr, const void *buf, unsigned si
 	u64 rest = (addr + n) & p->cpu->mem_mask;
 	p->cpu->fault_write = 1;
 	addr &= p->cpu->mem_mask;
-	if (!mmu_find(p, c, addr, MMU_WRITE, &at[0]) || (n < size && !mmu_find(p, c, rest, MMU_WRITE, &at[1])))
+	if (!mmu_find(p, c, addr, MMU_WRITE, &at[0]) ||
+	    (n < size && !mmu_find(p, c, rest, MMU_WRITE, &at[1])))
 		return FAULT;
 	if ((at[0].tracked && !mmu_code_write(p, &at[0], n)) ||
 	    (n < size && at[1].tracked && !mmu_code_write(p, &at[1], size - n)))
 		return ALONE;
-	if (!store_part(p, &at[0], addr, buf, n) || (n < size && !store_part(p, &at[1], rest, (const u8 *)buf + n, size - n)))
+	if (!store_part(p, &at[0], addr, buf, n) ||
+	    (n < size && !store_part(p, &at[1], rest, (const u8 *)buf + n, size - n)))
 		return FAULT;
 	return DONE;
 }
@@ -140,7 +143,8 @@ static void *host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem)
 }
 
 /* ---- for generated code ---- */
-static enum cpu_miss miss(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size, struct ir_mem mem, u64 *ret_add)
+static enum cpu_miss miss(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size,
+			  struct ir_mem mem, u64 *ret_add)
 {
 	struct priv *p = cpu->engine_priv;
 	enum outcome o;

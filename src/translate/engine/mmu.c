@@ -165,7 +165,8 @@ static bool in_use(const struct mmu *m, const struct context *c)
 
 static struct context *new_context(void)
 {
-	struct context *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct context *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (c == MAP_FAILED)
 		abort(); /* as alloc does without memory */
 	return c;
@@ -220,9 +221,14 @@ static void remember_range(struct context *c, u64 addr, const struct walk_result
 {
 	struct tlb_range *r = &c->range[c->next_range++ % TLB_RANGES];
 	if (r->bits)
-		drop_range(c, r->base, r->bits, false); /* a flush of one of its pages could not find the others */
+		drop_range(c, r->base, r->bits,
+			   false); /* a flush of one of its pages could not find the others */
 	u64 in = w->bits > 63 ? ~0ull : BITS(w->bits);
-	*r = (struct tlb_range){ .base = addr & ~in, .phys = w->phys & ~in, .bits = w->bits, .allow = w->allow, .global = w->global };
+	*r = (struct tlb_range){ .base = addr & ~in,
+				 .phys = w->phys & ~in,
+				 .bits = w->bits,
+				 .allow = w->allow,
+				 .global = w->global };
 }
 
 /* What is mapped at addr, by a range known or by the guest's walk. */
@@ -231,7 +237,10 @@ static bool walk(struct priv *p, struct context *c, u64 addr, enum mmu_access ac
 	for (unsigned i = 0; i < TLB_RANGES; i++) {
 		const struct tlb_range *r = &c->range[i];
 		if (r->bits && !((addr ^ r->base) >> r->bits) && r->allow & BIT(access)) {
-			*ret = (struct walk_result){ .phys = r->phys | (addr - r->base), .bits = r->bits, .allow = r->allow, .global = r->global };
+			*ret = (struct walk_result){ .phys = r->phys | (addr - r->base),
+						     .bits = r->bits,
+						     .allow = r->allow,
+						     .global = r->global };
 			return true;
 		}
 	}
@@ -246,7 +255,8 @@ static bool walk(struct priv *p, struct context *c, u64 addr, enum mmu_access ac
 	return true;
 }
 
-static void fill(struct priv *p, struct context *c, u64 addr, const struct walk_result *w, const struct phys_range *r)
+static void fill(struct priv *p, struct context *c, u64 addr, const struct walk_result *w,
+		 const struct phys_range *r)
 {
 	unsigned i = index_of(addr);
 	struct tlb_entry *e = &c->entry[i];
@@ -259,8 +269,11 @@ static void fill(struct priv *p, struct context *c, u64 addr, const struct walk_
 	e->read = page | (w->allow & BIT(MMU_READ) ? TAG_ALLOWED : TAG_KNOWN);
 	e->phys = phys | (w->global ? TLB_GLOBAL : 0) | (w->allow & BIT(MMU_FETCH) ? TLB_FETCH : 0) |
 		  (w->allow & BIT(MMU_WRITE) ? TLB_TRACKED : 0);
-	__atomic_store_n(&e->write, page | (w->allow & BIT(MMU_WRITE) ? TAG_ALLOWED : TAG_KNOWN), __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(code, __ATOMIC_SEQ_CST)) /* after the tag stands, since mmu_mark_code sets this before it looks */
+	__atomic_store_n(&e->write, page | (w->allow & BIT(MMU_WRITE) ? TAG_ALLOWED : TAG_KNOWN),
+			 __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(
+		code,
+		__ATOMIC_SEQ_CST)) /* after the tag stands, since mmu_mark_code sets this before it looks */
 		__atomic_store_n(&e->write, page | TAG_KNOWN, __ATOMIC_RELAXED);
 	p->mmu->n_fill++;
 }
@@ -269,11 +282,14 @@ bool mmu_find(struct priv *p, struct context *c, u64 addr, enum mmu_access acces
 {
 	struct tlb_entry *e = &c->entry[index_of(addr)];
 	if (holds(e, addr)) {
-		bool ok = access == MMU_READ ? (e->read & TAG_ALLOWED) == TAG_ALLOWED :
-			  e->phys & (access == MMU_WRITE ? TLB_TRACKED : TLB_FETCH);
+		bool ok = access == MMU_READ ? (e->read & TAG_ALLOWED) == TAG_ALLOWED
+					     : e->phys & (access == MMU_WRITE ? TLB_TRACKED : TLB_FETCH);
 		if (ok) {
-			*ret = (struct mmu_place){ .host = (u8 *)(uintptr_t)(addr + e->add), .phys = (e->phys & ~(u64)(PAGE - 1)) | (addr & (PAGE - 1)) };
-			ret->tracked = access == MMU_WRITE && (__atomic_load_n(&e->write, __ATOMIC_RELAXED) & TAG_ALLOWED) != TAG_ALLOWED;
+			*ret =
+			    (struct mmu_place){ .host = (u8 *)(uintptr_t)(addr + e->add),
+						.phys = (e->phys & ~(u64)(PAGE - 1)) | (addr & (PAGE - 1)) };
+			ret->tracked = access == MMU_WRITE && (__atomic_load_n(&e->write, __ATOMIC_RELAXED) &
+							       TAG_ALLOWED) != TAG_ALLOWED;
 			return true;
 		}
 	}
@@ -314,7 +330,9 @@ static void *ram(struct cpu *cpu, u64 phys, unsigned size)
 	return r && r->host && phys - r->base <= r->size - size ? r->host + (phys - r->base) : NULL;
 }
 
-const struct cpu_system mmu_services = { .ram = ram, .enter = enter, .flush = flush, .flush_page = flush_page };
+const struct cpu_system mmu_services = {
+	.ram = ram, .enter = enter, .flush = flush, .flush_page = flush_page
+};
 
 /* ---- code ---- */
 static void protect_entries(struct context *c, u64 phys)
@@ -324,8 +342,13 @@ static void protect_entries(struct context *c, u64 phys)
 		for (u64 used = __atomic_load_n(&c->used[w], __ATOMIC_SEQ_CST); used; used &= used - 1) {
 			struct tlb_entry *e = &c->entry[w * 64 + __builtin_ctzll(used)];
 			u64 tag = __atomic_load_n(&e->write, __ATOMIC_SEQ_CST);
-			if (!((e->phys ^ phys) >> 12) && (tag & TAG_ALLOWED) == TAG_ALLOWED) /* not if it became another page's meanwhile */
-				__atomic_compare_exchange_n(&e->write, &tag, tag & ~(u64)TAG_ALLOWED ? (tag & ~(u64)TAG_ALLOWED) | TAG_KNOWN : TAG_KNOWN,
+			if (!((e->phys ^ phys) >> 12) &&
+			    (tag & TAG_ALLOWED) ==
+				TAG_ALLOWED) /* not if it became another page's meanwhile */
+				__atomic_compare_exchange_n(&e->write, &tag,
+							    tag & ~(u64)TAG_ALLOWED
+								? (tag & ~(u64)TAG_ALLOWED) | TAG_KNOWN
+								: TAG_KNOWN,
 							    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		}
 	}
@@ -353,7 +376,8 @@ void mmu_code_written(struct engine *e, u64 phys, u64 size)
 	const struct phys_range *r = phys_find(e->config.phys, phys);
 	engine_invalidate(e, phys, size);
 	pthread_mutex_lock(&e->lock);
-	if (!tb_in(e, phys & ~(u64)(PAGE - 1), PAGE)) { /* who translates at this moment sees that the number changed */
+	if (!tb_in(e, phys & ~(u64)(PAGE - 1),
+		   PAGE)) { /* who translates at this moment sees that the number changed */
 		__atomic_fetch_add(&e->unmarked, 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&r->code[(phys - r->base) / PAGE], 0, __ATOMIC_SEQ_CST);
 	}
@@ -364,7 +388,10 @@ void mmu_spans(struct priv *p)
 {
 	struct mmu_place at;
 	for (u32 i = 0; p->mmu && i < p->n_span; i++)
-		p->span[i].page = mmu_find(p, p->mmu->code, p->span[i].page << PAGE_BITS & p->cpu->mem_mask, MMU_FETCH, &at) ? at.phys >> PAGE_BITS : ~0ull >> PAGE_BITS;
+		p->span[i].page =
+		    mmu_find(p, p->mmu->code, p->span[i].page << PAGE_BITS & p->cpu->mem_mask, MMU_FETCH, &at)
+			? at.phys >> PAGE_BITS
+			: ~0ull >> PAGE_BITS;
 }
 
 bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size)
@@ -379,7 +406,8 @@ bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size
 	if (!hit)
 		return true;
 	/* the rest of the region that is running may be what changes */
-	bool own = !mmu_find(p, p->mmu->code, p->cpu->insn_pc & p->cpu->mem_mask, MMU_FETCH, &here) || here.phys >> 12 == page;
+	bool own = !mmu_find(p, p->mmu->code, p->cpu->insn_pc & p->cpu->mem_mask, MMU_FETCH, &here) ||
+		   here.phys >> 12 == page;
 	if (own && !p->mmu->in_single) {
 		p->mmu->single = true;
 		return false;

@@ -9,7 +9,8 @@ static bool still_right(struct priv *p, const struct tb *tb)
 {
 	struct mmu_place at;
 	u64 next = ((tb->pc >> PAGE_BITS) + 1) << PAGE_BITS & p->cpu->mem_mask;
-	return tb->n_ref < 2 || (mmu_find(p, p->mmu->code, next, MMU_FETCH, &at) && at.phys >> PAGE_BITS == tb->ref[1].span.page);
+	return tb->n_ref < 2 || (mmu_find(p, p->mmu->code, next, MMU_FETCH, &at) &&
+				 at.phys >> PAGE_BITS == tb->ref[1].span.page);
 }
 
 /* Marks the pages of which a region at pc may be made. */

@@ -39,13 +39,14 @@ static struct err *add(struct phys_map *map, const struct phys_range *r)
 {
 	unsigned at = map->n;
 	if (!r->size || (r->base | r->size) % PAGE || r->base + r->size - 1 < r->base)
-		return err_new(ERR_INVALID, "a range of %#llx bytes at %#llx is not whole pages", (unsigned long long)r->size,
-			       (unsigned long long)r->base);
+		return err_new(ERR_INVALID, "a range of %#llx bytes at %#llx is not whole pages",
+			       (unsigned long long)r->size, (unsigned long long)r->base);
 	while (at && map->range[at - 1].base > r->base)
 		at--;
 	if ((at && map->range[at - 1].base + map->range[at - 1].size > r->base) ||
 	    (at < map->n && r->base + r->size > map->range[at].base))
-		return err_new(ERR_INVALID, "the range at %#llx overlaps another", (unsigned long long)r->base);
+		return err_new(ERR_INVALID, "the range at %#llx overlaps another",
+			       (unsigned long long)r->base);
 	map->range = grow(map->range, &map->cap, map->n + 1, sizeof(*map->range));
 	memmove(map->range + at + 1, map->range + at, (map->n - at) * sizeof(*map->range));
 	map->range[at] = *r;
@@ -60,7 +61,8 @@ struct err *phys_add_ram(struct phys_map *map, u64 base, u64 size)
 		return err_errno(errno, "cannot make the guest's memory");
 	if (ftruncate(map->fd, (off_t)(map->file_size + size)) < 0)
 		return err_errno(errno, "cannot make %llu bytes of guest memory", (unsigned long long)size);
-	r.host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, map->fd, (off_t)r.offset);
+	r.host =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, map->fd, (off_t)r.offset);
 	if (r.host == MAP_FAILED)
 		return err_errno(errno, "cannot map %llu bytes of guest memory", (unsigned long long)size);
 	r.code = alloc(size / PAGE);

@@ -133,7 +133,9 @@ static void take_value(const struct cpu *cpu, const struct miss_desc *d, u8 *buf
 	if (d->value == 0xff)
 		memcpy(buf, &d->konst, sizeof(d->konst));
 	else
-		memcpy(buf, d->value < 16 ? cpu->host_save + d->value * 8 : cpu->host_save + 128 + (d->value - 16) * 16,
+		memcpy(buf,
+		       d->value < 16 ? cpu->host_save + d->value * 8
+				     : cpu->host_save + 128 + (d->value - 16) * 16,
 		       d->value < 16 ? 8 : 16);
 	if (d->mem.big_endian)
 		swap_bytes(buf, size);
