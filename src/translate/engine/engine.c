@@ -282,7 +282,7 @@ static enum ir_event loop(struct priv *p)
 				continue;
 			}
 			ev = e->stubs.enter(cpu, tb->code);
-			host_settle(cpu, e->guest->slots);
+			host_settle(cpu, &e->stubs);
 		} else {
 			ev = ir_run(tb->region, cpu);
 		}
@@ -306,7 +306,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	sigjmp_buf raise;
 	enum ir_event ev;
 	if (sigsetjmp(raise, 0)) {
-		host_settle(cpu, p->e->guest->slots);
+		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
 		ev = cpu->event;
 	} else {
