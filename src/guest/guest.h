@@ -2,6 +2,7 @@
  * A guest architecture: what its folder tells the rest. One folder under guest/, declared by GUEST(name).
  */
 #pragma once
+#include "guest/system.h"
 #include "translate/ir/build.h"
 
 struct err;
@@ -49,7 +50,9 @@ struct guest {
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
 
-	/* Prepares a zeroed CPU of this model. */
+	const struct guest_system *system; /* NULL: user mode only */
+
+	/* Prepares a zeroed CPU of this model. In system mode (cpu->system): as after power-on. */
 	void (*reset)(struct cpu *cpu, const void *model);
 	/* Sets region->fp and whatever else follows from the key. Called before the first instruction of a region. */
 	void (*begin)(struct tr *t);

@@ -76,7 +76,7 @@ static const struct insn_group *const op_imm[] = { &riscv_int, &riscv_bitmanip, 
 static const struct insn_group *const op[] = { &riscv_int, &riscv_muldiv, &riscv_bitmanip, &riscv_crypto, NULL };
 static const struct insn_group *const amo[] = { &riscv_atomic, NULL };
 static const struct insn_group *const fp[] = { &riscv_fp, NULL };
-static const struct insn_group *const system_[] = { &riscv_csr, NULL };
+static const struct insn_group *const system_[] = { &riscv_csr, &riscv_system, NULL };
 static const struct insn_group *const *const top[32] = {
 	[0x00] = load_store, [0x01] = fp, [0x03] = misc_mem, [0x04] = op_imm, [0x05] = load_store, [0x06] = op_imm,
 	[0x08] = load_store, [0x09] = fp, [0x0b] = amo, [0x0c] = op, [0x0d] = load_store, [0x0e] = op,
@@ -84,13 +84,19 @@ static const struct insn_group *const *const top[32] = {
 	[0x18] = load_store, [0x19] = load_store, [0x1b] = load_store, [0x1c] = system_,
 };
 const struct insn_group *const riscv_groups[] = {
-	&riscv_int, &riscv_muldiv, &riscv_atomic, &riscv_csr, &riscv_bitmanip, &riscv_crypto, &riscv_fp, &riscv_compressed, NULL,
+	&riscv_int, &riscv_muldiv, &riscv_atomic, &riscv_csr, &riscv_system, &riscv_bitmanip, &riscv_crypto, &riscv_fp, &riscv_compressed, NULL,
 };
 /* clang-format on */
 
 bool riscv_run32(struct tr *t, u32 word)
 {
 	const struct insn_group *const *g = top[word >> 2 & 31];
+	if (g == fp && t->key & (KEY_FS_OFF | KEY_FS_CLEAN)) {
+		if (t->key & KEY_FS_OFF || riscv_fp.find(t, word) < 0)
+			return false;
+		if (!riscv_fs_dirty(t))
+			return true;
+	}
 	for (; (word & 3) == 3 && g && *g; g++)
 		if (insn_decode(*g, t, word))
 			return true;
@@ -99,7 +105,7 @@ bool riscv_run32(struct tr *t, u32 word)
 
 static bool text_by(const struct insn_group *g, struct text *o, u32 word, bool rv32)
 {
-	const struct tr t = { .model = rv32 ? &riscv32_everything : &riscv64_everything };
+	const struct tr t = { .model = rv32 ? &riscv32_everything : &riscv64_everything, .key = KEY_SYSTEM };
 	int n = g->find(&t, word);
 	if (n < 0)
 		return false;
@@ -145,7 +151,7 @@ static enum guest_sense insn(struct tr *t)
 	t->len = t->avail >= 2 && is16 ? 2 : 4;
 	v_op(t, IR_INSN, TY_VOID, 0, t->len, 0, t->pc);
 	if (t->pc & (compressed ? 1 : 3))
-		return missing(t, EV_ALIGN);
+		return missing(t, is_system(t) ? EV_RISCV_JUMP : EV_ALIGN);
 	if (t->avail < t->len)
 		return missing(t, EV_FETCH);
 	u32 word = is16 ? low : ld_le32(t->code);
@@ -200,6 +206,7 @@ GUEST(riscv64) = {
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,
+	.system = &riscv_system_mode,
 	.begin = begin,
 	.insn = insn,
 	.text = text64,
@@ -222,6 +229,7 @@ GUEST(riscv32) = {
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,
+	.system = &riscv_system_mode,
 	.begin = begin,
 	.insn = insn,
 	.text = text32,

@@ -1,5 +1,6 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
 #include "translate/engine/keep/keep.h"
+#include "translate/engine/mmu.h"
 #include "base/err.h"
 #include <errno.h>
 #include <signal.h>
@@ -39,12 +40,16 @@ static struct err *map_code(struct engine *e)
 struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
 {
 	const char *why;
+	if (config->phys && !config->guest->system)
+		return err_new(ERR_UNSUPPORTED, "%s has no system mode yet", config->guest->name);
 	if (!config->interpret && !host_supported(&why))
 		return err_hint(
 		    err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
 		    "the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
+	if (config->phys)
+		e->config.fetch = mmu_fetch;
 	e->guest = config->guest;
 	pthread_mutex_init(&e->lock, NULL);
 	struct err *err = map_code(e);
@@ -123,7 +128,13 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->engine = e;
 	cpu->engine_priv = p;
 	cpu->guest = e->guest;
-	cpu->clean = clean;
+	if (e->config.phys) { /* stores to code are seen: nothing to do when the guest says so */
+		p->mmu = mmu_new(e->config.phys);
+		cpu->system = &mmu_services;
+		cpu->memory = &mmu_memory;
+	} else {
+		cpu->clean = clean;
+	}
 	cpu->mem_mask = ~0ull;
 	cpu->excl_addr = ~0ull;
 	cpu->host_fp = 0x1f80;
@@ -140,6 +151,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 
 static void priv_free(struct priv *p)
 {
+	mmu_free(p->mmu);
 	for (u32 i = 0; i < p->n_table; i++)
 		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
 	ir_free(p->region);
@@ -194,12 +206,34 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 	perf_after_fork(e);
 }
 
-static struct host_jump *jump_table(struct priv *p, u64 key)
+enum { CHUNK_BITS = HOST_JUMP_BITS - 6 };
+
+void jumps_clear(struct jumps *j)
+{
+	for (; j->used; j->used &= j->used - 1)
+		for (u32 i = 0, at = (u32)__builtin_ctzll(j->used) << CHUNK_BITS; i < 1 << CHUNK_BITS; i++)
+			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
+}
+
+static void jumps_set(struct jumps *j, u32 slot, const struct tb *tb)
+{
+	j->used |= BIT(slot >> CHUNK_BITS);
+	j->table[slot].code = tb->code;
+	__atomic_store_n(&j->table[slot].pc, tb->pc, __ATOMIC_RELEASE);
+}
+
+/* What tells one table of jumps from another. */
+static u64 jumps_key(const struct priv *p)
+{
+	return p->cpu->key | (p->mmu ? (u64)p->mmu->code->serial << 20 : 0);
+}
+
+static struct jumps *jump_table(struct priv *p, u64 key)
 {
 	for (u32 i = 0; i < p->n_table; i++)
 		if (p->table[i].key == key)
-			return p->table[i].table;
-	u32 i = p->n_table < KEYS ? p->n_table : key % KEYS;
+			return &p->table[i];
+	u32 i = p->n_table < KEYS ? p->n_table : (key ^ key >> 20) % KEYS;
 	struct host_jump *t = i < p->n_table
 				  ? p->table[i].table
 				  : mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
@@ -209,13 +243,16 @@ static struct host_jump *jump_table(struct priv *p, u64 key)
 	pthread_mutex_lock(&p->e->lock);
 	p->table[i].key = key;
 	p->table[i].table = t;
+	p->table[i].used = 0;
 	p->n_table = MAX(p->n_table, i + 1);
 	pthread_mutex_unlock(&p->e->lock);
-	return t;
+	return &p->table[i];
 }
 
 static struct tb *get(struct priv *p, u64 pc)
 {
+	if (p->mmu)
+		return mmu_get(p, pc);
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key);
 	return tb ? tb : translate(p, pc);
 }
@@ -229,15 +266,14 @@ static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
 }
 
 /* Lets generated code find a translation next time: by the link it came over, if any, and by its hash. False: it has gone meanwhile. */
-static bool remember(struct priv *p, struct host_jump *j, struct host_link *link, struct tb *tb)
+static bool remember(struct priv *p, struct jumps *jumps, u32 slot, struct host_link *link, struct tb *tb)
 {
 	if (link)
 		tb_link(p->e, link, tb);
-	j->code = tb->code;
-	__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
+	jumps_set(jumps, slot, tb);
 	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
 		return true;
-	j->pc = ~0ull;
+	jumps->table[slot].pc = ~0ull;
 	return false;
 }
 
@@ -246,18 +282,18 @@ static enum ir_event loop(struct priv *p)
 	struct engine *e = p->e;
 	struct cpu *cpu = p->cpu;
 	unsigned shift = __builtin_ctz(e->guest->insn_min);
-	u64 key = cpu->key;
-	struct host_jump *table = jump_table(p, key);
+	u64 key = jumps_key(p);
+	struct jumps *jumps = jump_table(p, key);
 	struct host_link *link = NULL;
 	bool chain = !log_has(e->config.log, LOG_NOCHAIN);
-	__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 	for (;;) {
 		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
 			return EV_NONE;
-		if (cpu->key != key) {
-			key = cpu->key;
-			table = jump_table(p, key);
-			__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+		if (jumps_key(p) != key || cpu->jump_table != jumps->table) {
+			key = jumps_key(p);
+			jumps = jump_table(p, key);
+			__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 			link = NULL;
 			continue;
 		}
@@ -268,7 +304,9 @@ static enum ir_event loop(struct priv *p)
 		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
 			log_entered(p, tb);
 		if (tb->code) {
-			if (chain && !remember(p, &table[host_jump_slot(tb->pc, shift)], link, tb))
+			/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
+			bool single = p->mmu && p->mmu->in_single;
+			if (chain && !single && !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
 				continue;
 			ev = e->stubs.enter(cpu, tb->code);
 			host_settle(cpu, &e->stubs);
@@ -280,6 +318,8 @@ static enum ir_event loop(struct priv *p)
 			p->n_exit[EXIT_LINK]++;
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
+			if (p->mmu && p->mmu->in_single)
+				link = NULL;
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
 		} else if (ev != EV_NONE) {

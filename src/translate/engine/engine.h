@@ -10,6 +10,7 @@
 
 struct engine;
 struct err;
+struct phys_map;
 
 /* A file and its state, as fstat tells. */
 struct engine_origin {
@@ -30,6 +31,7 @@ struct engine_config {
 	bool perf_map, jit_dump; /* files for perf: /tmp/perf-PID.map, jit-PID.dump in the current folder */
 	/* Name of the function at a guest address; "" when it is not known. NULL: none is. */
 	void (*symbol)(void *user, u64 pc, char *buf, size_t size);
+	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
 	 * the fault in *ret_code when it cannot be fetched.
@@ -52,6 +54,13 @@ void engine_cpu_free(struct cpu *cpu);
  * (the caller clears it). EV_SYSCALL, ...: cpu->event_arg. EV_MEMORY, EV_FETCH, EV_ALIGN: cpu->fault_*.
  */
 enum ir_event cpu_run(struct cpu *cpu);
+
+/*
+ * System mode: runs it until cpu_leave was called (EV_NONE) or the guest waits (EV_HALT). Exceptions and interrupts are the guest's own.
+ */
+enum ir_event cpu_run_system(struct cpu *cpu);
+/* Makes cpu_run_system return; from any thread. */
+void cpu_leave(struct cpu *cpu);
 
 /*
  * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated

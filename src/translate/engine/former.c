@@ -97,7 +97,13 @@ static bool cut(struct former *f, u64 pc)
 /* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. */
 static bool known(struct former *f, u64 pc)
 {
-	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key);
+	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key | f->p->place);
+}
+
+/* System mode: an instruction that may lie in two pages is a region of its own, since the two are not mapped together for ever. */
+static bool alone(const struct former *f, u64 pc)
+{
+	return f->p->mmu && (pc & BITS(PAGE_BITS)) + f->p->e->guest->insn_max > BIT(PAGE_BITS);
 }
 
 static u32 block_of(struct tr *t, u64 pc)
@@ -108,7 +114,7 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	if (f->n_place + 1 < MAX_PLACES && !cut(f, pc)) {
 		p = add(f, pc);
-		if (pc >> PAGE_BITS == f->page && !known(f, pc))
+		if (pc >> PAGE_BITS == f->page && !alone(f, pc) && !known(f, pc))
 			f->todo[f->n_todo++] = p - f->place;
 		return p->block;
 	}
@@ -191,7 +197,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 ||
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
 		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;

@@ -52,6 +52,15 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
+enum { KEYS = 32 };
+/* Entries that generated code's indirect jumps find, of one mode (in system mode: of one mode in one context). */
+struct jumps {
+	u64 key;
+	struct host_jump *table;
+	u64 used; /* which 64ths of it were written to */
+};
+struct mmu;
+
 struct arena_tbs { /* the translations whose code lies in an arena: in the order of their addresses, since an arena is one thread's */
 	struct tb **tb;
 	u32 n; /* written last; readers may be signal handlers */
@@ -60,7 +69,6 @@ struct arena_tbs { /* the translations whose code lies in an arena: in the order
 
 enum exit_cause { EXIT_LINK, EXIT_MISS, EXIT_STOP, EXIT_SYSCALL, EXIT_FAULT, EXIT_OTHER, EXIT_CAUSES };
 
-enum { KEYS = 8 };
 struct priv { /* a CPU's */
 	struct engine *e;
 	struct cpu *cpu;
@@ -79,12 +87,11 @@ struct priv { /* a CPU's */
 	bool stepping; /* breakpoints do not count */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
 	struct former *former;
-	struct {
-		u64 key;
-		struct host_jump *table;
-		bool used;
-	} table[KEYS];
+	struct jumps table[KEYS];
 	u32 n_table;
+	/* system mode */
+	struct mmu *mmu; /* NULL in user mode */
+	u64 place; /* of the translation being looked for: what belongs into its key */
 };
 
 struct watchpoint {
@@ -121,6 +128,7 @@ struct engine {
 	u32 n_cpus_made;
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
+	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
@@ -153,6 +161,12 @@ void tb_link(struct engine *e, struct host_link *link, struct tb *target);
 /* The translation whose code holds a run address; NULL if none. Async-signal-safe. */
 struct tb *tb_at(struct engine *e, const u8 *run);
 void table_flush(struct engine *e);
+
+/* Is there a translation of bytes in [addr, addr + size), within a page? Under the lock. */
+bool tb_in(struct engine *e, u64 addr, u64 size);
+
+/* ---- engine.c ---- */
+void jumps_clear(struct jumps *j);
 
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);

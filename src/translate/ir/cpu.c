@@ -112,6 +112,16 @@ static ACCESS void store(void *p, const void *buf, unsigned size)
 		((volatile u8 *)p)[i] = ((const volatile u8 *)buf)[i];
 }
 
+void cpu_host_load(void *buf, const void *host, unsigned size)
+{
+	load(buf, host, size);
+}
+
+void cpu_host_store(void *host, const void *buf, unsigned size)
+{
+	store(host, buf, size);
+}
+
 /* For what no host instruction does: accesses over a 16-byte border, and 16 bytes on hosts without such a compare and swap. */
 static u8 split_lock;
 

@@ -94,10 +94,14 @@ static bool odd(struct jit *j, const struct ir_insn *in)
 	case IR_ST:
 		return !fast && mem.big_endian && size > 1;
 	case IR_CAS:
+		if (j->job->link_bits && (size == 16 || !mem.align))
+			return true;
 		return (mem.big_endian && size > 1) ||
 		       (size == 16 ? mem.align < 4 || in->type != TY_I128
 				   : !fast || !is_gpr(in->type) || !is_gpr(j->r->insn[in->c].type));
 	default:
+		if (j->job->link_bits && !mem.align && size > 1)
+			return true;
 		return (mem.big_endian && size > 1) || !fast || size == 16 || !is_gpr(in->type) ||
 		       (mem.rmw >= RMW_MAXS && size < 4);
 	}
@@ -108,25 +112,27 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 	struct ir_mem mem = in->mem;
 	struct x64_mem m = guest_mem(j, in->a, mem.disp);
 	check_align(j, in, &m);
+	/* all places are found before the look-up, since what comes behind it may be left out */
+	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : def_xmm(j, v);
+	u32 access = system_begin(j, in, &m);
 	mem.type = int_of(ir_type_size(mem.type));
 	if (!is_gpr(in->type)) {
 		static const u32 op[TY_COUNT] = {
 			[TY_I32] = V_MOVD_LOAD, [TY_I64] = V_MOVQ_LOAD, [TY_I128] = V_MOVDQU_LOAD
 		};
 		if (ir_type_size(mem.type) <= 2) {
-			unsigned t = temp_gpr(j), d = def_xmm(j, v);
+			unsigned t = temp_gpr(j);
 			site(j);
 			x_rm(&j->c, mem.type == TY_I8 ? X_MOVZX8 : X_MOVZX16, t, m);
 			x_vrr(&j->c, V_MOVD_LOAD, d, 0, t);
 		} else {
-			unsigned d = def_xmm(j, v);
 			site(j);
 			x_vrm(&j->c, op[mem.type], d, 0, m);
 		}
+		system_end(j, access, 16 + d);
 		j->val[v].flags |= VF_ZERO_UPPER;
 		return true;
 	}
-	unsigned d = def_gpr(j, v);
 	u32 w = in->type == TY_I64 ? OPW : 0;
 	if (mem.big_endian && mem.type != TY_I8) {
 		site(j);
@@ -156,6 +162,7 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 			x_rm(&j->c, OPW | X_MOV_LOAD, d, m);
 		}
 	}
+	system_end(j, access, d);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	if (!w && (in->type == TY_I32 || !mem.sign))
 		j->val[v].flags |= VF_ZERO_UPPER;
@@ -165,6 +172,8 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 static bool store_xmm(struct jit *j, const struct ir_insn *in, struct x64_mem m)
 {
 	unsigned r = use_xmm(j, in->b);
+	u32 access = system_begin(j, in, &m);
+	system_value(j, access, 16 + r, 0);
 	site(j);
 	switch (ir_type_size(in->mem.type)) {
 	case 1:
@@ -187,6 +196,7 @@ static bool store_xmm(struct jit *j, const struct ir_insn *in, struct x64_mem m)
 	default:
 		return false;
 	}
+	system_end(j, access, 0xff);
 	return true;
 }
 
@@ -220,30 +230,43 @@ static bool store(struct jit *j, const struct ir_insn *in)
 	};
 	if (mem.order & ORD_RELEASE && mem.order != ORD_TSO &&
 	    !mem.big_endian) { /* also before later acquiring loads */
-		unsigned r = use_gpr(j, in->b), t = temp_gpr(j);
+		unsigned r = use_gpr(j, in->b);
+		u32 access = system_begin(j, in, &m);
+		unsigned t = temp_gpr(j);
+		system_value(j, access, r, 0);
 		x_mov_rr(&j->c, OPW, t, r);
 		site(j);
 		x_rm(&j->c, swap[mem.type], t, m);
+		system_end(j, access, 0xff);
 		j->lock_gpr &= ~BIT(t);
 		return true;
 	}
 	if (mem.big_endian && mem.type != TY_I8) {
 		unsigned r = use_gpr(j, in->b);
+		u32 access = system_begin(j, in, &m);
+		system_value(j, access, r, 0);
 		site(j);
 		x_rm(&j->c, (mem.type == TY_I64 ? OPW : mem.type == TY_I16 ? P66 : 0) | MAP38 | 0xf1, r, m);
+		system_end(j, access, 0xff);
 		if (mem.order & ORD_RELEASE)
 			fence(j);
 		return true;
 	}
 	if (const_of(j, in->b, &k) && mem.type >= TY_I32 && (mem.type == TY_I32 || (i64)k == (i32)k)) {
+		u32 access = system_begin(j, in, &m);
+		system_value(j, access, 0xff, k);
 		site(j);
 		x_rm(&j->c, (mem.type == TY_I64 ? OPW : 0) | 0xc7, 0, m);
 		x_32(&j->c, k);
+		system_end(j, access, 0xff);
 		return true;
 	}
 	unsigned r = use_gpr(j, in->b);
+	u32 access = system_begin(j, in, &m);
+	system_value(j, access, r, 0);
 	site(j);
 	x_rm(&j->c, plain[mem.type], r, m);
+	system_end(j, access, 0xff);
 	return true;
 }
 
@@ -322,6 +345,7 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), c = use_gpr(j, in->c);
 	x_mov_rr(&j->c, OPW, RAX, b);
 	site_locked(j);
@@ -345,6 +369,7 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), t = temp_gpr(j);
 	site(j);
 	x_rm(&j->c, type == TY_I8 ? X_MOVZX8 : type == TY_I16 ? X_MOVZX16 : w | X_MOV_LOAD, RAX, m);
@@ -393,6 +418,7 @@ static bool rmw(struct jit *j, const struct ir_insn *in, u32 v)
 		return rmw_loop(j, in, v);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b);
 	if (!j->val[v].uses && kind != RMW_XCHG) {
 		site_locked(j);
