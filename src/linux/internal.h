@@ -337,6 +337,7 @@ struct linux_abi {
 	u16 machine; /* e_machine */
 	u8 word; /* bytes of a pointer */
 	bool big_endian;
+	bool sa_restorer; /* struct sigaction has that member */
 	bool shared_va; /* addresses as the host has them, mem_base 0 */
 	u8 va_bits;
 	u32 page_size;

@@ -322,6 +322,7 @@ LINUX_ABI(arm64) = {
 	.guest = &guest_aarch64,
 	.machine = EM_AARCH64,
 	.word = 8,
+	.sa_restorer = true,
 	.shared_va = true,
 	.va_bits = 48,
 	.page_size = 4096,
