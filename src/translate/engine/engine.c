@@ -141,10 +141,54 @@ void engine_cpu_free(struct cpu *cpu)
 	free(cpu);
 }
 
-void engine_after_fork(struct engine *e, struct cpu *self)
+/*
+ * The code cache is shared memory (two views of one file), so a fork does not part it. The child gets a copy that is made before the fork,
+ * under the lock: were it made after, the parent might have linked code of its own that the child knows nothing of.
+ */
+static bool map_copy(struct engine *e, struct engine_fork *f)
 {
-	pthread_mutex_init(&e->lock, NULL);
+	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
+	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
+	bool ok = fd >= 0 && ftruncate(fd, e->size) == 0 && pwrite(fd, e->rw, used, 0) == (ssize_t)used;
+	f->rw = f->rx = MAP_FAILED;
+	if (ok) {
+		f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+		f->rx = mmap(NULL, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+		ok = f->rw != MAP_FAILED && f->rx != MAP_FAILED;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void drop_copy(struct engine *e, struct engine_fork *f)
+{
+	if (f->rw != MAP_FAILED)
+		munmap(f->rw, e->size);
+	if (f->rx != MAP_FAILED)
+		munmap(f->rx, e->size);
+}
+
+bool engine_fork_begin(struct engine *e, struct engine_fork *f)
+{
+	pthread_mutex_lock(&e->lock);
+	if (map_copy(e, f))
+		return true;
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+	return false;
+}
+
+void engine_fork_parent(struct engine *e, struct engine_fork *f)
+{
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
+{
 	struct priv *mine = self->engine_priv;
+	pthread_mutex_init(&e->lock, NULL);
 	for (struct priv *c = e->cpus, *next; c; c = next) {
 		next = c->next;
 		if (c != mine)
@@ -152,14 +196,9 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 	}
 	mine->next = NULL;
 	e->cpus = mine;
-	/* the code cache is one memory of both processes: what the child writes must be its own */
-	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
-	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, e->size) < 0 || pwrite(fd, e->rw, used, 0) != (ssize_t)used ||
-	    mmap(e->rw, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED ||
-	    mmap(e->rx, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+	if (mremap(f->rw, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
+	    mremap(f->rx, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rx) == MAP_FAILED)
 		_exit(127); /* without code of its own the child must not go on */
-	close(fd);
 }
 
 static struct host_jump *jump_table(struct priv *p, u64 key)
