@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SIGBIT(sig) BIT((sig)-1)
@@ -341,14 +342,9 @@ bool signal_gate(struct thread *t)
 	return t->has_queued;
 }
 
-/* A signal set of the guest's: always 64 bits. */
-static bool get_set(struct thread *t, u64 addr, u64 *ret)
+bool get_set(struct thread *t, u64 addr, u64 *ret)
 {
-	u8 b[8];
-	if (!get_mem(t->vm, b, addr, 8))
-		return false;
-	*ret = t->abi->big_endian ? ld_be64(b) : ld_le64(b);
-	return true;
+	return get_u64(t->vm, addr, ret);
 }
 
 static bool put_set(struct thread *t, u64 addr, u64 set, size_t len)
@@ -477,20 +473,46 @@ i64 sys_rt_sigsuspend(CALL_ARGS)
 	return signal_wait_with(t, mask, suspend, a);
 }
 
-i64 sys_rt_sigtimedwait(CALL_ARGS)
+static i64 timed_wait(struct thread *t, const u64 *a, const struct timespec *timeout)
 {
 	u64 set;
+	siginfo_t info;
+	u8 buf[sizeof(info)];
 	if (a[3] != 8)
 		return -EINVAL;
 	if (!get_set(t, a[0], &set))
 		return -EFAULT;
 	u64 held = t->held_set & set;
+	i64 sig;
 	if (held) {
-		int sig = __builtin_ctzll(held) + 1;
+		sig = __builtin_ctzll(held) + 1;
 		__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
-		return a[1] && !put_mem(t->vm, a[1], &t->held[sig], 128) ? -EFAULT : sig;
+		info = t->held[sig];
+	} else {
+		sig = HOST4(SYS_rt_sigtimedwait, &set, &info, timeout, 8);
 	}
-	return HOST4(SYS_rt_sigtimedwait, &set, ptr_arg(t, a[1]), ptr_arg(t, a[2]), 8);
+	if (sig > 0 && a[1]) {
+		siginfo_to_guest(t->abi, buf, &info);
+		if (!put_mem(t->vm, a[1], buf, sizeof(buf)))
+			return -EFAULT;
+	}
+	return sig;
+}
+
+i64 sys_rt_sigtimedwait(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
+}
+
+i64 sys_rt_sigtimedwait_time64(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec64, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
 }
 
 i64 sys_rt_sigreturn(CALL_ARGS)

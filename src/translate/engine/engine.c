@@ -281,6 +281,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	struct priv *p = cpu->engine_priv;
 	sigjmp_buf raise;
 	enum ir_event ev;
+	host_window(cpu->mem_base);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, p->e->guest->slots);
 		cpu->pc = cpu->insn_pc;
@@ -300,7 +301,7 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	struct engine *e = p->e;
 	const u8 *run = (const u8 *)(uintptr_t)host_context_pc(ucontext);
 	const siginfo_t *si = info;
-	u64 addr = (u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base;
+	u64 addr = ((u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base) & cpu->mem_mask;
 	if (run >= e->rx && run < e->rx + e->size) {
 		struct tb *tb = tb_at(e, run);
 		if (!tb)
