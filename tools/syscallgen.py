@@ -149,7 +149,7 @@ def ioctls(path, out):
         seen = set()
         for where, line in lines(path):
             name, kind = line.split()
-            if kind not in ('ptr', 'val', 'none') or name in seen:
+            if kind not in ('ptr', 'val', 'none', 'ifreq', 'word') or name in seen:
                 sys.exit(f'{where}: unknown kind, or twice')
             seen.add(name)
             f.write(f'#ifdef {name}\nIOCTL({name}, {kind})\n#endif\n')
