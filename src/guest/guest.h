@@ -36,6 +36,7 @@ struct guest {
 	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */
 	const u16 *hot_int, *hot_vec;
 	const struct guest_model *models; /* the first is the default */
+	size_t model_size; /* of a model's data, which holds no pointers */
 	const struct guest_reg *regs;
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);

@@ -255,6 +255,7 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	*p = NULL;
 	RAW3(SYS_fcntl, x->fd, F_SETFD, 0);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, 0);
+	engine_keep_flush(vm->engine);
 	i64 r = RAW5(SYS_execveat, vm->self_fd, "", argv, envp, AT_EMPTY_PATH);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, FD_CLOEXEC);
 	return r;
@@ -269,6 +270,7 @@ static i64 run_host(struct thread *t, int dirfd, const char *path, int flags, co
 	if (t->has_queued)
 		return -EINTR_AGAIN;
 	path = procfs_is_exe(path) ? t->vm->exe : path_prefixed(t->vm, path, buf);
+	engine_keep_flush(t->vm->engine);
 	return RAW5(SYS_execveat, dirfd, path, argv, envp, flags);
 }
 

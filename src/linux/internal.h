@@ -35,6 +35,9 @@ struct vm {
 	pthread_rwlock_t lock; /* of the map: read to look, write to change */
 	struct map_node *root GUARDED_BY(lock);
 	u64 brk_start, brk, brk_limit;
+	struct engine_origin *file; /* whose code is mapped, or was; under the lock */
+	u32 n_file;
+	size_t file_cap;
 	u64 bytes; /* of the guest's ranges, for RLIMIT_AS */
 	u64 va_limit; /* one behind the highest guest address */
 	u64 page_size; /* the guest's, at least the host's */
@@ -69,6 +72,7 @@ struct map_range {
 	u8 kind; /* MAP_NODE_* */
 	bool shared;
 	u64 shm; /* where the System V segment it belongs to was attached; 0: none */
+	u32 file; /* index + 1 into vm->file, of private mappings that may be code; 0: another, or none */
 };
 
 /* The host address of a guest address, and back. */
@@ -99,6 +103,13 @@ void vm_brk_init(struct vm *vm, u64 addr);
 bool vm_find(struct vm *vm, u64 addr, struct map_range *ret_range);
 /* Whether all of [addr, addr+len) is the guest's. Takes the lock. */
 bool vm_owns(struct vm *vm, u64 addr, u64 len);
+/*
+ * Where a program's or library's file shall lie, so that it lies there in every run and its translations can be kept: a page's address, other
+ * in every installation; 0: anywhere. fd: the file.
+ */
+u64 vm_place(const struct vm *vm, int fd);
+/* For the engine: the file that code is mapped from. user: the struct vm. */
+bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
 void vm_lock_fork(struct vm *vm);
 /* ---- window.c: what munmap and mremap are for 32-bit guests; 0 or the new place, or -errno. The map's lock is held. ---- */
 struct err *window_init(struct vm *vm) MUST_CHECK;

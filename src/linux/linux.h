@@ -35,7 +35,9 @@ struct linux_options {
 	u64 seed;
 	u64 log;
 	const char *log_file;
-	const char *keep_dir;
+	const char *keep_dir; /* of kept translations, NULL: none are kept */
+	u64 keep_build; /* as engine_config's */
+	u64 place; /* with keep_dir: what makes the addresses of the guest's files this machine's own, and the same in every run */
 	bool restore_mask; /* signal_mask is the guest's first signal mask; otherwise it is the host's */
 	u64 signal_mask;
 	bool has_limits; /* limit_as and limit_data are those of the program that executed this one */

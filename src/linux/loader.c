@@ -191,11 +191,11 @@ static struct err *map_segment(struct vm *vm, const struct elf_file *f, const El
 }
 
 /* Places of position-independent programs: a third of the way up, where neither we nor the kernel put anything. */
-static u64 pie_base(struct vm *vm)
+static u64 pie_base(struct vm *vm, int fd)
 {
-	u64 r = 0;
+	u64 r = vm_place(vm, fd) >> 12;
 	u64 base = vm->va_limit > 4 * GiB ? 0x2aaaaaaaa000 : 0x400000;
-	if (!(vm->personality & ADDR_NO_RANDOMIZE))
+	if (!r && !(vm->personality & ADDR_NO_RANDOMIZE))
 		RAW3(SYS_getrandom, &r, sizeof(r), 0);
 	return base + (vm->va_limit > 4 * GiB ? (r & 0xfffffff) << 12 : 0);
 }
@@ -211,11 +211,11 @@ static struct err *map_image(struct vm *vm, const struct elf_file *f, bool is_in
 	if (f->type == ET_DYN) {
 		i64 got = -ENOMEM;
 		for (int i = 0; i < 8 && !is_interp && got < 0; i++) {
-			u64 at = ROUND_UP(pie_base(vm), s->align);
+			u64 at = ROUND_UP(pie_base(vm, f->fd), s->align);
 			got = vm_mmap(vm, at, len, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
 		}
 		if (got < 0)
-			got = vm_mmap(vm, 0, len + s->align, PROT_NONE, flags, -1, 0);
+			got = vm_mmap(vm, vm_place(vm, f->fd), len + s->align, PROT_NONE, flags, -1, 0);
 		if (got < 0)
 			return err_errno((int)-got, "%s: no room for %llu bytes", f->path,
 					 (unsigned long long)len);

@@ -7,12 +7,15 @@
  * Manual: man 2 mmap, mremap, mprotect, brk, shmat. Behaviour of brk as in Documentation/x86 and man brk.
  */
 #include "base/err.h"
+#include "base/hash.h"
 #include "linux/internal.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* A treap by start; ranges do not overlap. */
@@ -112,7 +115,7 @@ static struct map_node *pop_edge(struct map_node **root, bool last)
 static bool alike(const struct map_range *a, const struct map_range *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->kind == b->kind && a->shared == b->shared &&
-	       a->shm == b->shm;
+	       a->shm == b->shm && a->file == b->file;
 }
 
 /* Makes [start, end) this range, or nothing (r NULL). Neighbours that are alike become one. */
@@ -147,18 +150,19 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 	vm->root = join(join(low, node_new(&whole)), high);
 }
 
-static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared)
+static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared, u32 file)
 {
 	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
 			       .kind = MAP_NODE_GUEST,
-			       .shared = shared };
+			       .shared = shared,
+			       .file = file };
 	set_range(vm, start, end, &r);
 }
 
 void vm_note(struct vm *vm, u64 addr, u64 len, u32 prot, bool shared)
 {
 	pthread_rwlock_wrlock(&vm->lock);
-	set_guest(vm, addr, addr + ROUND_UP(len, vm->page_size), prot, shared);
+	set_guest(vm, addr, addr + ROUND_UP(len, vm->page_size), prot, shared, 0);
 	pthread_rwlock_unlock(&vm->lock);
 }
 
@@ -364,6 +368,71 @@ static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int 
 	return host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED, fd, offset);
 }
 
+/* ---- files of code ---- */
+static bool identify(int fd, struct engine_origin *ret)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	*ret = (struct engine_origin){ st.st_dev, st.st_ino, st.st_size,
+				       st.st_mtim.tv_sec * 1000000000ull + st.st_mtim.tv_nsec };
+	return true;
+}
+
+/* Under the lock. */
+static u32 note_file(struct vm *vm, int fd)
+{
+	struct engine_origin o;
+	if (!identify(fd, &o))
+		return 0;
+	for (u32 i = 0; i < vm->n_file; i++)
+		if (memcmp(&vm->file[i], &o, sizeof(o)) == 0)
+			return i + 1;
+	vm->file = grow(vm->file, &vm->file_cap, vm->n_file + 1, sizeof(o));
+	vm->file[vm->n_file++] = o;
+	return vm->n_file;
+}
+
+bool vm_origin(void *user, u64 addr, struct engine_origin *ret)
+{
+	struct vm *vm = user;
+	pthread_rwlock_rdlock(&vm->lock);
+	const struct map_node *n = lookup(vm->root, addr & vm->mem_mask);
+	bool yes = n && n->r.start <= (addr & vm->mem_mask) && n->r.file && !(n->r.prot & PROT_WRITE);
+	if (yes)
+		*ret = vm->file[n->r.file - 1];
+	pthread_rwlock_unlock(&vm->lock);
+	return yes;
+}
+
+static u64 place(const struct vm *vm, u64 what)
+{
+	const u64 low = 1ull << 46; /* 16 TiB that neither we nor the kernel use unasked */
+	if (!vm->opt || !vm->opt->keep_dir || vm->va_limit < low + low / 2 ||
+	    vm->personality & ADDR_NO_RANDOMIZE)
+		return 0;
+	return low + (hash_pair(what, vm->opt->place) >> 41) * 2 * MiB;
+}
+
+u64 vm_place(const struct vm *vm, int fd)
+{
+	struct engine_origin o;
+	return identify(fd, &o) ? place(vm, hash_pair(o.dev, o.ino)) : 0;
+}
+
+/* Dynamic linkers ask for room before they say for which library: its size is the next best thing. The kernel decides if both are taken. */
+static u64 place_library(const struct vm *vm, u64 len)
+{
+	u64 at = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		at = place(vm, hash_pair(len, i));
+		const struct map_node *n = lookup(vm->root, at);
+		if (!n || n->r.start >= at + len)
+			break;
+	}
+	return at;
+}
+
 i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
 {
 	u64 page = vm->page_size;
@@ -379,13 +448,22 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 		addr = 0;
 	flags &= ~(MAP_32BIT | 0x80 | MAP_GROWSDOWN); /* x86's own bits; a stack that grows by itself */
 	int hprot = host_prot((u32)prot);
+	bool is_code =
+	    vm->opt && vm->opt->keep_dir && !shared && !(flags & MAP_ANONYMOUS) && !(prot & PROT_WRITE) &&
+	    (prot & PROT_EXEC || flags & MAP_DENYWRITE); /* which dynamic linkers say of libraries */
 	pthread_rwlock_wrlock(&vm->lock);
 	i64 got = -ENOMEM;
 	bool code = false;
+	u32 file = is_code ? note_file(vm, fd) : 0;
 	if (!may_grow(vm, len)) {
 		pthread_rwlock_unlock(&vm->lock);
 		return got;
 	}
+	if (!addr && is_code)
+		addr = vm_place(vm, fd);
+	else if (!addr && flags & MAP_ANONYMOUS && !(flags & MAP_NORESERVE) && prot == PROT_NONE && !shared &&
+		 len < GiB)
+		addr = place_library(vm, len);
 	if (fixed) {
 		code = has_exec(vm, addr, addr + len);
 		got = map_fixed(vm, addr, len, hprot, flags, fd, offset, !!(flags & MAP_FIXED_NOREPLACE));
@@ -393,7 +471,7 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 		got = map_anywhere(vm, ROUND_DOWN(addr, page), len, hprot, flags, fd, offset);
 	}
 	if (got >= 0)
-		set_guest(vm, (u64)got, (u64)got + len, (u32)prot, shared);
+		set_guest(vm, (u64)got, (u64)got + len, (u32)prot, shared, file);
 	pthread_rwlock_unlock(&vm->lock);
 	if (code)
 		forget_code(vm, addr, addr + len);
@@ -572,7 +650,7 @@ static bool brk_grow(struct vm *vm, u64 from, u64 to)
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (got < 0)
 		return false;
-	set_guest(vm, from, to, PROT_READ | PROT_WRITE, false);
+	set_guest(vm, from, to, PROT_READ | PROT_WRITE, false, 0);
 	return true;
 }
 

@@ -30,7 +30,7 @@ TEST(memory, ranges_agree_with_a_list_of_pages)
 		x = x * 1664525u + 1013904223u;
 		unsigned lo = (x >> 8) % PAGES, hi = lo + 1 + (x >> 16) % (PAGES - lo), prot = x >> 28 & 3;
 		if (x >> 30 & 1)
-			set_guest(&vm, lo * PAGE, hi * PAGE, prot, false);
+			set_guest(&vm, lo * PAGE, hi * PAGE, prot, false, 0);
 		else
 			set_range(&vm, lo * PAGE, hi * PAGE, NULL);
 		memset(want + lo, x >> 30 & 1 ? prot + 1 : 0, hi - lo);

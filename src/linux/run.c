@@ -223,6 +223,8 @@ struct err *linux_run(const struct linux_options *o)
 					      .one_insn = o->one_insn,
 					      .stats = o->stats,
 					      .keep_dir = o->keep_dir,
+					      .keep_build = o->keep_build,
+					      .origin = vm_origin,
 					      .log = o->log,
 					      .fetch = fetch,
 					      .user = vm };

@@ -221,6 +221,7 @@ void signal_die(struct thread *t, const siginfo_t *info)
 		dprintf(2, "qemu: uncaught target signal %d (%s) - %s\n", sig, sigdescr_np(sig),
 			dumped ? "core dumped" : "core not dumped");
 	}
+	engine_keep_flush(t->vm->engine);
 	die_by(sig);
 }
 

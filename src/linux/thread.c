@@ -186,9 +186,11 @@ static void robust_exit(struct thread *t)
 i64 sys_exit(CALL_ARGS)
 {
 	signal_block_all();
-	if (t->borrowed || is_leader())
+	if (t->borrowed || is_leader()) {
+		engine_keep_flush(t->vm->engine);
 		for (;;)
 			RAW1(SYS_exit, (int)a[0]);
+	}
 	robust_exit(t);
 	if (t->clear_tid && put_u32(t->vm, t->clear_tid, 0))
 		futex_wake(g2h(t->vm, t->clear_tid), 1);
@@ -201,6 +203,7 @@ i64 sys_exit_group(CALL_ARGS)
 {
 	if (t->vm->opt->stats)
 		vm_print_stats(t->vm);
+	engine_keep_flush(t->vm->engine);
 	for (;;)
 		RAW1(SYS_exit_group, (int)a[0]);
 }

@@ -6,6 +6,7 @@
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
 #define V(n) [A64_V0 + n] = { "v" #n, AT(v[n]), TY_V128, 0 }
+#define KEY(name) { #name "_lo", AT(name.lo), TY_I64, 0 }, { #name "_hi", AT(name.hi), TY_I64, 0 },
 /* clang-format off */
 const struct ir_slot arm64_slots[] = {
 	X(0), X(1), X(2), X(3), X(4), X(5), X(6), X(7), X(8), X(9), X(10), X(11), X(12), X(13), X(14), X(15),
@@ -23,6 +24,7 @@ const struct ir_slot arm64_slots[] = {
 	[A64_EXCL_HI] = { "excl_hi", AT(cpu.excl_val[1]), TY_I64, 0 },
 	[A64_SSBS] = { "ssbs", AT(ssbs), TY_I64, 0 },
 	[A64_DIT] = { "dit", AT(dit), TY_I64, 0 },
+	[A64_KEYS] = KEY(apia) KEY(apib) KEY(apda) KEY(apdb) KEY(apga)
 	[A64_SLOTS] = { 0 },
 };
 
@@ -176,6 +178,7 @@ GUEST(aarch64) = {
 	.hot_int = hot_int,
 	.hot_vec = hot_vec,
 	.models = arm64_models,
+	.model_size = sizeof(struct arm64_model),
 	.regs = regs,
 	.model_option = arm64_model_option,
 	.reset = reset,

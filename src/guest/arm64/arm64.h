@@ -49,6 +49,8 @@ enum {
 	A64_EXCL_HI, /* the exclusive monitor */
 	A64_SSBS,
 	A64_DIT,
+	A64_KEYS, /* low and high half of IA, IB, DA, DB, GA */
+	A64_KEYS_END = A64_KEYS + 9,
 	A64_SLOTS
 };
 extern const struct ir_slot arm64_slots[];
@@ -112,7 +114,7 @@ enum arm64_id {
 	_(DPB2,     ISAR1,  0, 2,   32, 0xff) \
 	_(PAUTH,    ISAR1,  0, 0,   30,   31)  /* the instructions; one of the next two says how */ \
 	_(PACQARMA5,ISAR1,  4, 1, 0xff, 0xff)  /* GPA at 24 follows */ \
-	_(PACIMP,   ISAR1,  8, 1, 0xff, 0xff)  /* GPI at 28 follows */ \
+	_(PACIMP,   ISAR1,  8, 3, 0xff, 0xff)  /* with FEAT_PAuth2; GPI at 28 follows */ \
 	_(JSCVT,    ISAR1, 12, 1,   13, 0xff) \
 	_(FCMA,     ISAR1, 16, 1,   14, 0xff) \
 	_(LRCPC,    ISAR1, 20, 1,   15, 0xff) \

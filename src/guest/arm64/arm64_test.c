@@ -329,3 +329,59 @@ TEST(arm64, text_is_cut_to_the_buffer_and_says_inst_for_the_undefined)
 	st_le32(code, 0x97fffffc);
 	CHECK_STR(text(code, 4, 0x400010, 0, buf, sizeof(buf), &len), "bl\t0x400000");
 }
+
+/* ---- pointer authentication by the algorithm of our own ---- */
+enum { PACIA_X0_X1 = 0xdac10020, AUTIA_X0_X1 = 0xdac11020, PACDB_X0_X1 = 0xdac10c20, AUTDB_X0_X1 = 0xdac11c20 };
+
+static u64 pauth(struct rig *g, u32 word, u64 ptr, u64 modifier)
+{
+	g->a.x[0] = ptr;
+	g->a.x[1] = modifier;
+	step(g, word);
+	return g->a.x[0];
+}
+
+TEST(arm64, quick_signatures_are_taken_out_again_and_wrong_ones_spoil_the_pointer)
+{
+	static const u64 pointers[] = { 0, 0x1000, 0xffffdeadbeef, 0x5a007fffabcd1230, 0xffff800000001000 };
+	static struct rig g;
+	open_rig(&g, "max");
+	g.a.apia = (struct arm64_key){ 0x123456789abcdef0, 0xfedcba9876543210 };
+	g.a.apdb = (struct arm64_key){ 3, 4 };
+	unsigned changed = 0;
+	for (unsigned i = 0; i < LEN(pointers); i++) {
+		u64 p = pointers[i], field = p >> 55 & 1 ? 0xff7full << 48 : 0x7full << 48;
+		u64 s = pauth(&g, PACIA_X0_X1, p, i * 16), d = pauth(&g, PACDB_X0_X1, p, i * 16);
+		changed += (s != p) + (d != p) + (s != d);
+		CHECK_EQ(s & ~field, p & ~field);
+		CHECK_EQ(pauth(&g, AUTIA_X0_X1, s, i * 16), p);
+		CHECK_EQ(pauth(&g, AUTDB_X0_X1, d, i * 16), p);
+		CHECK(pauth(&g, AUTIA_X0_X1, s ^ BIT(50), i * 16) != p);
+	}
+	CHECK(changed >= 13); /* of 15; a signature may be the plain bits by chance */
+	/* signing what is signed already gives something that fails */
+	u64 once = pauth(&g, PACIA_X0_X1, 0x1000, 0);
+	CHECK(once != 0x1000 && pauth(&g, AUTIA_X0_X1, pauth(&g, PACIA_X0_X1, once, 0), 0) != 0x1000);
+}
+
+TEST(arm64, quick_signatures_depend_on_every_input_bit)
+{
+	static struct rig g;
+	open_rig(&g, "max");
+	const struct arm64_key key = { 0x0123456789abcdef, 0x1122334455667788 };
+	const u64 p = 0x7fff12345678, m = 0x7ffffff000;
+	g.a.apia = key;
+	unsigned same = 0;
+	u64 base = pauth(&g, PACIA_X0_X1, p, m);
+	for (unsigned i = 0; i < 64; i++) {
+		same += pauth(&g, PACIA_X0_X1, p, m ^ BIT(i)) == base;
+		g.a.apia.lo = key.lo ^ BIT(i);
+		same += pauth(&g, PACIA_X0_X1, p, m) == base;
+		g.a.apia = (struct arm64_key){ key.lo, key.hi ^ BIT(i) };
+		same += pauth(&g, PACIA_X0_X1, p, m) == base;
+		g.a.apia = key;
+		if (i < 48)
+			same += ((pauth(&g, PACIA_X0_X1, p ^ BIT(i), m) ^ base) >> 48 & 0x7f) == 0;
+	}
+	CHECK(same <= 8); /* seven bits: one in 128 is the same by chance */
+}

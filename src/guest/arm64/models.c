@@ -18,11 +18,11 @@ static const struct {
 
 /* Fields that follow another one, and fields that read the same on every CPU. */
 static const struct {
-	u8 id, from, to;
+	u8 id, from, to, most;
 } twin[] = {
-	{ ID_PFR0, 16, 20 }, /* AdvSIMD as FP */
-	{ ID_ISAR1, 4, 24 }, /* GPA as APA */
-	{ ID_ISAR1, 8, 28 }, /* GPI as API */
+	{ ID_PFR0, 16, 20, 15 }, /* AdvSIMD as FP */
+	{ ID_ISAR1, 4, 24, 1 }, /* GPA as APA */
+	{ ID_ISAR1, 8, 28, 1 }, /* GPI as API */
 };
 static const u64 fixed[ID_COUNT] = { [ID_PFR0] = 0x11, [ID_DFR0] = 6, [ID_MMFR0] = 0xff000000 };
 
@@ -35,7 +35,7 @@ u64 arm64_id_register(const struct arm64_model *m, enum arm64_id id)
 			v = (v & ~(15ull << feature[i].shift)) | (u64)feature[i].value << feature[i].shift;
 	for (unsigned i = 0; i < LEN(twin); i++)
 		if (twin[i].id == id)
-			v |= (v >> twin[i].from & 15) << twin[i].to;
+			v |= MIN(v >> twin[i].from & 15, twin[i].most) << twin[i].to;
 	return v;
 }
 

@@ -3,7 +3,8 @@
  *
  * Manual: DDI 0487 D8.10; algorithms and insertion after the pseudo-code AddPAC, Auth, Strip, ComputePACQARMA of Arm's Sail model.
  * Programs have 48 address bits and tags in the top byte.
- * Algorithms: QARMA5, and for FEAT_PACIMP a hash of our own by two multiplications.
+ * Algorithms: QARMA5, in helpers; and for FEAT_PACIMP a hash of our own by two multiplications, which is a dozen operations in place. With
+ * that one goes FEAT_PAuth2, where both signing and authentication are an exclusive or of pointer and signature.
  */
 #include "guest/arm64/arm64.h"
 #include "arm64_pauth.decode.h"
@@ -105,27 +106,6 @@ static u64 qarma5(u64 data, u64 tweak, struct arm64_key key)
 	return v ^ whiten;
 }
 
-/* ---- the implementation-defined algorithm ---- */
-static u64 fold(u64 a, u64 b)
-{
-	u128 p = (u128)a * b;
-	return (u64)p ^ (u64)(p >> 64);
-}
-
-static u64 quick_hash(u64 data, u64 modifier, struct arm64_key key)
-{
-	u64 v = fold(data ^ key.lo, (modifier ^ key.hi) | 1);
-	return fold(v ^ 0x9e3779b97f4a7c15, (data + modifier + key.hi) | 1);
-}
-
-static u64 compute(const struct arm64 *s, u64 data, u64 modifier, unsigned key)
-{
-	const struct arm64_key *const keys[] = { &s->apia, &s->apib, &s->apda, &s->apdb, &s->apga };
-	if (arm64_model_has(s->model, ARM64_PACIMP))
-		return quick_hash(data, modifier, *keys[key]);
-	return qarma5(data, modifier, *keys[key]);
-}
-
 /*
  * The bits that hold a signature: of low addresses 54 to 48, since Linux has programs' top bytes ignored; of high ones (bit 55 set)
  * the top byte too.
@@ -141,13 +121,19 @@ static u64 strip(u64 ptr)
 	return ptr >> 55 & 1 ? ptr | field_of(ptr) : ptr & ~field_of(ptr);
 }
 
+static const struct arm64_key *key_of(const struct cpu *cpu, unsigned key)
+{
+	const struct arm64 *s = (const struct arm64 *)cpu;
+	return (const struct arm64_key *const[]){ &s->apia, &s->apib, &s->apda, &s->apdb, &s->apga }[key];
+}
+
 static const u16 no_slots[] = { 0xffff };
 
 /* arg: pointer, modifier, key. */
 static void sign(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
 	u64 ptr = arg[0].u, field = field_of(ptr);
-	u64 pac = compute((struct arm64 *)cpu, strip(ptr), arg[1].u, arg[2].w);
+	u64 pac = qarma5(strip(ptr), arg[1].u, *key_of(cpu, arg[2].w));
 	if (ptr != strip(ptr)) /* not a plain pointer: a signature that will not be right */
 		pac ^= ptr >> 55 & 1 ? BIT(62) : BIT(54);
 	ret->u = (ptr & ~field) | (pac & field);
@@ -156,7 +142,7 @@ static void sign(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 static void authenticate(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
 	u64 ptr = arg[0].u, plain_ptr = strip(ptr), field = field_of(ptr);
-	u64 pac = compute((struct arm64 *)cpu, plain_ptr, arg[1].u, arg[2].w);
+	u64 pac = qarma5(plain_ptr, arg[1].u, *key_of(cpu, arg[2].w));
 	u64 error = arg[2].w == KEY_IA || arg[2].w == KEY_DA ? 1 : 2;
 	unsigned at = ptr >> 55 & 1 ? 61 : 53;
 	ret->u = ((pac ^ ptr) & field) == 0 ? plain_ptr : (plain_ptr & ~(3ull << at)) | error << at;
@@ -164,7 +150,7 @@ static void authenticate(struct cpu *cpu, union ir_val *ret, const union ir_val 
 
 static void sign_generic(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
-	ret->u = compute((struct arm64 *)cpu, arg[0].u, arg[1].u, KEY_GA) & ~0xffffffffull;
+	ret->u = qarma5(arg[0].u, arg[1].u, *key_of(cpu, KEY_GA)) & ~0xffffffffull;
 }
 
 /* They read the keys, which only system calls change, and no slot. */
@@ -181,14 +167,50 @@ static ir_ref call(struct tr *t, const struct ir_helper *h, ir_ref ptr, ir_ref m
 	return v_call(t, h, TY_I64, (ir_ref[]){ ptr, modifier, konst32(t, key) }, 3);
 }
 
+/* ---- the implementation-defined algorithm ---- */
+#define OP(op, x, y) v_bin(t, IR_##op, x, y)
+
+static bool quick(const struct tr *t)
+{
+	return arm64_model_has(t->model, ARM64_PACIMP);
+}
+
+/* The upper half depends on all bits of data, modifier and key, the top bits most. */
+static ir_ref quick_hash(struct tr *t, ir_ref data, ir_ref modifier, unsigned key)
+{
+	ir_ref lo = v_get(t, A64_KEYS + 2 * key), hi = v_get(t, A64_KEYS + 2 * key + 1);
+	ir_ref h = OP(MUL, OP(XOR, data, lo), konst(t, 0x9e3779b97f4a7c15));
+	h = OP(XOR, h, OP(SHR, h, konst32(t, 32)));
+	return OP(MUL, OP(XOR, h, OP(ADD, modifier, hi)), konst(t, 0xd6e8feb86659fd93));
+}
+
+/* Signs or authenticates: FEAT_PAuth2 takes the signature out again by putting it in, and leaves what is wrong for the access to fault on. */
+static ir_ref quick_xor(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
+{
+	ir_ref high = OP(SAR, OP(SHL, ptr, konst32(t, 8)), konst32(t, 63)); /* all bits are bit 55 */
+	ir_ref field = OP(OR, OP(AND, high, konst(t, 0xffull << 56)), konst(t, BITS(PAC_BITS) << PAC_LOW));
+	ir_ref h = quick_hash(t, OP(ANDN, ptr, field), modifier, key);
+	ir_ref top = OP(ROTR, h, konst32(t, 63 - (PAC_LOW + PAC_BITS - 1)));
+	return OP(XOR, ptr, OP(AND, top, field));
+}
+
 static ir_ref signed_ptr(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
 {
-	return call(t, &ir_helper_arm64_pac_sign, ptr, modifier, key);
+	return quick(t) ? quick_xor(t, ptr, modifier, key)
+			: call(t, &ir_helper_arm64_pac_sign, ptr, modifier, key);
 }
 
 static ir_ref checked_ptr(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
 {
-	return call(t, &ir_helper_arm64_pac_auth, ptr, modifier, key);
+	return quick(t) ? quick_xor(t, ptr, modifier, key)
+			: call(t, &ir_helper_arm64_pac_auth, ptr, modifier, key);
+}
+
+static ir_ref generic(struct tr *t, ir_ref data, ir_ref modifier)
+{
+	if (!quick(t))
+		return v_call(t, &ir_helper_arm64_pac_generic, TY_I64, (ir_ref[]){ data, modifier }, 2);
+	return OP(AND, quick_hash(t, data, modifier, KEY_GA), konst(t, BITS(32) << 32));
 }
 
 static ir_ref stripped(struct tr *t, ir_ref v)
@@ -217,7 +239,7 @@ INSN(autz,  "1 1 0 11010110 00001 001 1 key:2 11111 Rd:5", "aut{#key:iza|izb|dza
 INSN(xpac,  "1 1 0 11010110 00001 010 00 D:1 11111 Rd:5", "xpac{#D:i|d} {x(Rd)}", PAUTH) { set_x(t, a->Rd, stripped(t, x(t, a->Rd))); }
 INSN(pacga, "1 0 0 11010110 Rm:5 001100 Rn:5 Rd:5", "pacga {x(Rd)}, {x(Rn)}, {xsp(Rm)}", PAUTH)
 {
-	set_x(t, a->Rd, v_call(t, &ir_helper_arm64_pac_generic, TY_I64, (ir_ref[]){ x(t, a->Rn), xsp(t, a->Rm) }, 2));
+	set_x(t, a->Rd, generic(t, x(t, a->Rn), xsp(t, a->Rm)));
 }
 
 /* In the hint space: nothing on CPUs without the feature. */

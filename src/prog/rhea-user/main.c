@@ -70,6 +70,7 @@ static int run_for_binfmt(const char *name, const struct linux_abi *abi, int arg
 	unsigned long fd = getauxval(AT_EXECFD);
 	if (fd)
 		o.fd = (int)fd;
+	user_keep(&o, NULL);
 	struct err *e = linux_run(&o);
 	bool foreign = linux_err_is_foreign(e);
 	user_report(name, e);
@@ -83,6 +84,8 @@ static int run_again(int argc, char **argv)
 		fprintf(stderr, "rhea-user: damaged --exec-state\n");
 		return 1;
 	}
+	if (o.keep_dir)
+		user_keep(&o, o.keep_dir);
 	user_report(o.prog_name, linux_run(&o));
 	return 127;
 }
@@ -92,7 +95,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} verbs[] = { { "binfmt", user_binfmt }, { "exec", user_exec } };
+	} verbs[] = { { "binfmt", user_binfmt }, { "exec", user_exec }, { "kept", user_kept } };
 	enum { PRESERVED_ARGV0 = 1 };
 	bool binfmt = false;
 	if (argc > 1 && strcmp(argv[1], EXEC_MARK) == 0)

@@ -14,6 +14,7 @@ struct settings {
 	char **env;
 	size_t n_env, env_cap;
 	struct err *err;
+	const char *keep; /* "off" or a directory, NULL: by the environment */
 	bool done; /* the option was all there was to do (help, version) */
 };
 
@@ -221,6 +222,14 @@ static struct err *opt_log_file(struct settings *s, const char *arg)
 	return NULL;
 }
 
+static struct err *opt_keep(struct settings *s, const char *arg)
+{
+	if (strcmp(arg, "off") != 0 && arg[0] != '/')
+		return err_new(ERR_INVALID, "-keep wants 'off' or the absolute path of a directory, not '%s'", arg);
+	s->keep = arg;
+	return NULL;
+}
+
 static struct err *opt_version(struct settings *s, const char *arg UNUSED)
 {
 	printf("%s version %s\n", s->name, user_version);
@@ -246,7 +255,7 @@ static struct err *opt_help(struct settings *s, const char *arg UNUSED)
 	}
 	puts("\n-E and -U take lists separated by commas and may be given several times.");
 	if (!s->o.abi)
-		puts("\nOther uses: rhea-user binfmt status|install|remove, rhea-user exec ROOT COMMAND...");
+		puts("\nOther uses: rhea-user binfmt status|install|remove, rhea-user exec ROOT COMMAND..., rhea-user kept status|clear");
 	s->done = true;
 	return NULL;
 }
@@ -275,6 +284,7 @@ static const struct option options[] = {
 	{ "seed", "QEMU_RAND_SEED", true, opt_seed, "number", "seed of the random numbers the program starts with" },
 	{ "interpret", NULL, false, opt_interpret, NULL, "run in the reference interpreter" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
+	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
 	{ "trace", "QEMU_TRACE", true, opt_not_built, "item", "trace points (not built yet)" },
 	{ "plugin", "QEMU_PLUGIN", true, opt_not_built, "file", "plugins (not built yet)" },
 	{ "version", "QEMU_VERSION", false, opt_version, NULL, "print the version" },
@@ -350,6 +360,7 @@ int user_run(const char *name, const struct linux_abi *abi, int argc, char **arg
 	if (s.argv0)
 		s.o.argv[0] = s.argv0;
 	s.o.envp = s.env;
+	user_keep(&s.o, s.keep);
 	struct err *e = linux_run(&s.o);
 	bool foreign = linux_err_is_foreign(e);
 	user_report(name, e);

@@ -5,6 +5,10 @@
 
 /* A program as the peer's user mode runs it: options, program, arguments. name: what we were called. Comes back only with a failure. */
 int user_run(const char *name, const struct linux_abi *abi, int argc, char **argv);
+/* Decides where translations are kept; choice: a directory, "off", or NULL: by the environment. */
+void user_keep(struct linux_options *o, const char *choice);
+/* kept status|clear */
+int user_kept(int argc, char **argv);
 /* binfmt status|install|remove */
 int user_binfmt(int argc, char **argv);
 /* exec ROOT COMMAND... */

@@ -1,5 +1,5 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
-#include "translate/engine/priv.h"
+#include "translate/engine/keep/keep.h"
 #include "base/err.h"
 #include <errno.h>
 #include <signal.h>
@@ -9,21 +9,27 @@
 
 enum { DEFAULT_CODE = 256 << 20 };
 
+/*
+ * Maps shared memory a second time, for execution; at a place (over what is there) or anywhere. Not by a memory file: the guest's limit on the size
+ * of files would count for that.
+ */
+static u8 *second_view(u8 *memory, size_t size, u8 *place)
+{
+	u8 *view = mremap(memory, 0, size, MREMAP_MAYMOVE | (place ? MREMAP_FIXED : 0), place);
+	return view == MAP_FAILED || mprotect(view, size, PROT_READ | PROT_EXEC) < 0 ? MAP_FAILED : view;
+}
+
 static struct err *map_code(struct engine *e)
 {
 	e->size = ROUND_UP(e->config.code_size ? e->config.code_size : DEFAULT_CODE, ARENA);
-	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, e->size) < 0)
-		return err_errno(errno, "cannot make the code cache of %zu bytes", e->size);
-	e->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	e->rx = mmap(NULL, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	int why = errno;
-	close(fd);
-	if (e->rw == MAP_FAILED || e->rx == MAP_FAILED)
-		return err_errno(why, "cannot map the code cache of %zu bytes", e->size);
+	e->rw =
+	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	e->rx = e->rw == MAP_FAILED ? MAP_FAILED : second_view(e->rw, e->size, NULL);
+	if (e->rx == MAP_FAILED)
+		return err_errno(errno, "cannot map the code cache of %zu bytes", e->size);
 	/* a fork must not share code that either side goes on changing: the child maps its own */
-	size_t n = host_make_stubs(e->rw, e->rw + ARENA, e->rx - e->rw, e->guest->slots, e->guest->hot_int, e->guest->hot_vec,
-				   &e->stubs);
+	size_t n = host_make_stubs(e->rw, e->rw + ARENA, e->rx - e->rw, e->guest->slots, e->guest->hot_int,
+				   e->guest->hot_vec, &e->stubs);
 	if (!n)
 		return err_new(ERR_UNSUPPORTED, "no room for the shared code");
 	e->used = ROUND_UP(n, 4096);
@@ -34,8 +40,9 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 {
 	const char *why;
 	if (!config->interpret && !host_supported(&why))
-		return err_hint(err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
-				"the option -interpret works on every processor, slowly");
+		return err_hint(
+		    err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
+		    "the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
 	e->guest = config->guest;
@@ -45,38 +52,43 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 		free(e);
 		return err;
 	}
-	e->table = mmap(NULL, sizeof(*e->table) << TABLE_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->table = mmap(NULL, sizeof(*e->table) << TABLE_BITS, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	e->page_has_code = alloc(1 << PAGES_BITS);
+	e->entry = alloc((1u << ENTRY_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
+	if (config->keep_dir && !config->one_insn && !config->interpret)
+		e->keep = keep_new(e);
 	*ret_engine = e;
 	return NULL;
 }
 
 void engine_free(struct engine *e)
 {
-	for (u32 b = 0; b < 1u << PAGES_BITS; b++)
-		for (struct tb *tb = e->page[b], *next; tb; tb = next) {
-			next = tb->next_in_page;
-			for (struct incoming *in = tb->incoming, *n; in; in = n) {
-				n = in->next;
-				free(in);
-			}
-			if (tb->region)
-				ir_free(tb->region);
-			free(tb->site);
-			free(tb);
+	for (u32 b = 0; b < 1u << TABLE_BITS; b++)
+		for (struct tb *tb = e->table[b], *next; tb; tb = next) {
+			next = tb->next;
+			tb_free(tb);
 		}
+	for (struct page_ref *r = e->dead, *next; r; r = next) {
+		next = r->next;
+		tb_free(r->tb);
+	}
 	munmap(e->rw, e->size);
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
 	free(e->page_has_code);
+	free(e->entry);
 	free(e->empty_table);
 	free(e->by_code);
 	pthread_mutex_destroy(&e->lock);
+	if (e->keep)
+		keep_free(e->keep);
 	free(e);
 }
 
@@ -122,6 +134,8 @@ static void priv_free(struct priv *p)
 	ir_free(p->region);
 	ir_free(p->peek);
 	former_free(p->former);
+	free(p->keep_pages);
+	free(p->job.reloc);
 	free(p->job.site);
 	free(p);
 }
@@ -142,23 +156,19 @@ void engine_cpu_free(struct cpu *cpu)
 }
 
 /*
- * The code cache is shared memory (two views of one file), so a fork does not part it. The child gets a copy that is made before the fork,
+ * The code cache is shared memory (two views of it), so a fork does not part it. The child gets a copy that is made before the fork,
  * under the lock: were it made after, the parent might have linked code of its own that the child knows nothing of.
  */
 static bool map_copy(struct engine *e, struct engine_fork *f)
 {
 	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
-	int fd = memfd_create("rhea-code", MFD_CLOEXEC);
-	bool ok = fd >= 0 && ftruncate(fd, e->size) == 0 && pwrite(fd, e->rw, used, 0) == (ssize_t)used;
-	f->rw = f->rx = MAP_FAILED;
-	if (ok) {
-		f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-		f->rx = mmap(NULL, e->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-		ok = f->rw != MAP_FAILED && f->rx != MAP_FAILED;
-	}
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	f->rx = MAP_FAILED;
+	f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (f->rw == MAP_FAILED)
+		return false;
+	memcpy(f->rw, e->rw, used);
+	f->rx = second_view(f->rw, e->size, NULL);
+	return f->rx != MAP_FAILED;
 }
 
 static void drop_copy(struct engine *e, struct engine_fork *f)
@@ -194,6 +204,8 @@ void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self
 		if (c != mine)
 			priv_free(c);
 	}
+	if (e->keep)
+		keep_after_fork(e->keep);
 	mine->next = NULL;
 	e->cpus = mine;
 	if (mremap(f->rw, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
@@ -207,9 +219,10 @@ static struct host_jump *jump_table(struct priv *p, u64 key)
 		if (p->table[i].key == key)
 			return p->table[i].table;
 	u32 i = p->n_table < KEYS ? p->n_table : key % KEYS;
-	struct host_jump *t = i < p->n_table ? p->table[i].table :
-					       mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
-						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct host_jump *t = i < p->n_table
+				  ? p->table[i].table
+				  : mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (u32 k = 0; k < 1 << HOST_JUMP_BITS; k++)
 		t[k] = (struct host_jump){ ~0ull, NULL };
 	pthread_mutex_lock(&p->e->lock);
@@ -255,7 +268,8 @@ static enum ir_event loop(struct priv *p)
 			struct host_jump *j = &table[host_jump_slot(tb->pc, shift)];
 			j->code = tb->code;
 			__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
-			if (__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
+			if (__atomic_load_n(&tb->dead,
+					    __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
 				j->pc = ~0ull;
 				continue;
 			}
@@ -332,10 +346,17 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	return false;
 }
 
+void engine_keep_flush(struct engine *e)
+{
+	if (e->keep)
+		keep_flush(e->keep);
+}
+
 unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n)
 {
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
+		{ "regions kept from earlier runs", e->n_kept },
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },
 		{ "regions interpreted", e->n_interpreted },

@@ -10,6 +10,11 @@
 struct engine;
 struct err;
 
+/* A file and its state, as fstat tells. */
+struct engine_origin {
+	u64 dev, ino, size, mtime; /* mtime in nanoseconds */
+};
+
 struct engine_config {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model data */
@@ -18,12 +23,15 @@ struct engine_config {
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
+	u64 keep_build; /* tells this program's builds apart */
 	u64 log; /* LOG_* of log.h */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
 	 * the fault in *ret_code when it cannot be fetched.
 	 */
 	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
+	/* The file that the guest's code at addr is mapped from; false: from none, or it may be written to. Needed with keep_dir. */
+	bool (*origin)(void *user, u64 addr, struct engine_origin *ret);
 	void *user;
 };
 
@@ -59,6 +67,9 @@ struct engine_fork {
 bool engine_fork_begin(struct engine *e, struct engine_fork *f) MUST_CHECK;
 void engine_fork_parent(struct engine *e, struct engine_fork *f);
 void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self);
+
+/* Before the process ends or executes another program: writes down what is to be kept. From any thread. */
+void engine_keep_flush(struct engine *e);
 
 /* Counters for --stats; names and values, ended by name NULL. */
 struct engine_stat {

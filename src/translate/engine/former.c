@@ -20,7 +20,7 @@ struct former {
 	u16 by_pc[HASH]; /* index + 1 into place */
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
-	u64 page, end;
+	u64 page, start, end;
 	u8 across[32]; /* an instruction that lies in two pages */
 };
 
@@ -97,7 +97,7 @@ static bool cut(struct former *f, u64 pc)
 /* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. */
 static bool known(struct former *f, u64 pc)
 {
-	return pc != f->t.ir->pc && tb_find(f->p->e, pc, f->t.key);
+	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key);
 }
 
 static u32 block_of(struct tr *t, u64 pc)
@@ -171,6 +171,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 		priv->e->guest->insn(t);
 		++*n_insns;
 		pc += t->len;
+		f->start = MIN(f->start, t->pc);
 		f->end = MAX(f->end, pc);
 		if (ir_block_ended(t->ir))
 			return true;
@@ -179,7 +180,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 || t->len == 0 || known(f, pc)) {
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 ||
+		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
@@ -190,7 +192,26 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 	}
 }
 
-bool form_region(struct priv *p, u64 pc, u32 max_insns, u64 *ret_end, u32 *ret_insns)
+bool span_add(struct priv *p, u64 lo, u64 hi)
+{
+	while (lo < hi) {
+		u64 page = lo >> PAGE_BITS, stop = MIN(hi, (page + 1) << PAGE_BITS);
+		u32 i = 0;
+		while (i < p->n_span && p->span[i].page != page)
+			i++;
+		if (i == SPANS)
+			return false;
+		struct span *s = &p->span[i];
+		u32 from = lo - (page << PAGE_BITS), to = stop - (page << PAGE_BITS);
+		*s = i < p->n_span ? (struct span){ page, MIN(s->lo, from), MAX(s->hi, to) }
+				   : (struct span){ page, from, to };
+		p->n_span = MAX(p->n_span, i + 1);
+		lo = stop;
+	}
+	return true;
+}
+
+bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 {
 	struct former *f = p->former;
 	struct ir_region *r = p->region;
@@ -203,9 +224,14 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u64 *ret_end, u32 *ret_i
 	f->n_place = f->n_todo = f->mark_n = 0;
 	f->p = p;
 	f->page = pc >> PAGE_BITS;
-	f->end = pc;
-	f->t = (struct tr){ .ir = r, .guest = p->e->guest, .model = p->e->config.model, .key = p->cpu->key, .pc = pc,
-			    .block_of = block_of, .former = f };
+	f->start = f->end = pc;
+	f->t = (struct tr){ .ir = r,
+			    .guest = p->e->guest,
+			    .model = p->e->config.model,
+			    .key = p->cpu->key,
+			    .pc = pc,
+			    .block_of = block_of,
+			    .former = f };
 	p->e->guest->begin(&f->t);
 	if (!straight(f, add(f, pc), max_insns, &n))
 		return false;
@@ -221,7 +247,8 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u64 *ret_end, u32 *ret_i
 		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
 	}
 	r->end_pc = f->end;
-	*ret_end = f->end;
 	*ret_insns = n;
+	p->n_span = 0;
+	span_add(p, f->start, f->end);
 	return true;
 }

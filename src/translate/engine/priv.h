@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ARENA = 256 << 10, TIER1_INSNS = 96 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10, TIER1_INSNS = 96 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {
@@ -13,19 +13,33 @@ struct incoming {
 	struct incoming *next;
 };
 
+/* Guest bytes in one page that a translation was made from, or that it took for granted (flags that its successor overwrites). */
+struct span {
+	u64 page; /* number */
+	u32 lo, hi; /* bytes in the page */
+};
+enum { SPANS = 6 };
+
+struct page_ref { /* a translation in the list of a page */
+	struct tb *tb;
+	struct page_ref *next;
+	struct span span;
+};
+
 /* A translation. Never freed while the engine runs code; a dead one is only out of every table. */
 struct tb {
 	u64 pc, key;
-	u64 end; /* one behind the last guest byte, all in the page of pc (or the next, for an instruction that crosses) */
 	const u8 *code; /* run address; NULL: .region is interpreted */
 	u32 size;
 	u32 n_site;
 	struct host_site *site;
 	struct ir_region *region;
 	struct tb *next; /* in its bucket of the table */
-	struct tb *next_in_page;
 	struct incoming *incoming;
 	bool dead;
+	bool site_is_kept; /* .site lies in a file of kept translations */
+	u8 n_ref;
+	struct page_ref ref[]; /* the first is pc's page */
 };
 
 struct arena {
@@ -34,6 +48,7 @@ struct arena {
 
 struct peeked { /* what a look at the code at pc said */
 	u64 pc;
+	u32 bytes; /* looked at */
 	bool valid, dead;
 };
 
@@ -46,6 +61,10 @@ struct priv { /* a CPU's */
 	struct ir_region *region; /* for building, kept */
 	struct ir_region *peek; /* for looking ahead */
 	struct peeked peeked[256];
+	u64 peeked_epoch; /* of the engine's when .peeked was filled */
+	struct span span[SPANS]; /* of the region being made */
+	u32 n_span;
+	struct keep_pages *keep_pages; /* keep.c's; NULL until used */
 	struct host_job job;
 	struct former *former;
 	struct {
@@ -66,27 +85,48 @@ struct engine {
 	struct host_stubs stubs;
 	struct host_jump *empty_table;
 	struct tb **table; /* by pc and key; chains are read without a lock */
-	struct tb **page; /* by page: chains under the lock */
+	struct page_ref **page; /* by page: chains under the lock */
+	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
+	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	u64 *by_code_pc;
 	struct tb **by_code; /* all translations with code in order of making, for faults */
 	size_t n_by_code, by_code_cap;
 	struct priv *cpus;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
-	u64 n_tb, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
+	u64 epoch; /* of invalidations; atomic, changed under the lock */
+	struct {
+		u64 addr, end;
+	} gone[16]; /* the last ones, by epoch */
+	struct keep *keep; /* kept translations; NULL: none */
+	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
 /* ---- former.c ---- */
 struct former;
 struct former *former_new(void);
 void former_free(struct former *f);
-/* Builds the region at pc into p->region; false: the first instruction cannot be fetched (cpu->fault_* set). */
-bool form_region(struct priv *p, u64 pc, u32 max_insns, u64 *ret_end, u32 *ret_insns);
+/* Builds the region at pc into p->region and p->span; false: the first instruction cannot be fetched (cpu->fault_* set). */
+bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
+/* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
+bool span_add(struct priv *p, u64 lo, u64 hi);
 
 /* ---- table.c ---- */
 struct tb *tb_find(struct engine *e, u64 pc, u64 key);
-/* Puts it into the tables; if another thread was first, gives that one. */
-struct tb *tb_insert(struct engine *e, struct tb *tb);
+/* Whether there may be a translation at pc: a quick look. */
+static inline bool tb_maybe(const struct engine *e, u64 pc)
+{
+	u32 bit = (pc >> __builtin_ctz(e->guest->insn_min)) & BITS(ENTRY_BITS);
+	return __atomic_load_n(&e->entry[bit / 32], __ATOMIC_RELAXED) >> bit % 32 & 1;
+}
+/* A new translation of p's CPU's code at pc, made from p->span. Freed by tb_free while it is in no table. */
+struct tb *tb_new(const struct priv *p, u64 pc);
+void tb_free(struct tb *tb);
+/*
+ * Puts it into the tables. If another thread was first, frees it and gives that one. NULL, freed too: code that it was made from has changed
+ * since the epoch.
+ */
+struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch);
 void tb_link(struct engine *e, struct host_link *link, struct tb *target);
 /* The translation whose code holds a run address; NULL if none. Async-signal-safe. */
 struct tb *tb_at(struct engine *e, const u8 *run);

@@ -19,6 +19,30 @@ struct tb *tb_find(struct engine *e, u64 pc, u64 key)
 	return tb;
 }
 
+struct tb *tb_new(const struct priv *p, u64 pc)
+{
+	struct tb *tb = alloc(sizeof(*tb) + p->n_span * sizeof(tb->ref[0]));
+	tb->pc = pc;
+	tb->key = p->cpu->key;
+	tb->n_ref = p->n_span;
+	for (u32 i = 0; i < p->n_span; i++)
+		tb->ref[i] = (struct page_ref){ .tb = tb, .span = p->span[i] };
+	return tb;
+}
+
+void tb_free(struct tb *tb)
+{
+	for (struct incoming *in = tb->incoming, *next; in; in = next) {
+		next = in->next;
+		free(in);
+	}
+	if (tb->region)
+		ir_free(tb->region);
+	if (!tb->site_is_kept)
+		free(tb->site);
+	free(tb);
+}
+
 static void remember_code(struct engine *e, struct tb *tb)
 {
 	if (e->n_by_code == e->by_code_cap) { /* readers may be in a signal handler: the old array stays */
@@ -32,21 +56,42 @@ static void remember_code(struct engine *e, struct tb *tb)
 	__atomic_store_n(&e->n_by_code, e->n_by_code + 1, __ATOMIC_RELEASE);
 }
 
-struct tb *tb_insert(struct engine *e, struct tb *tb)
+/* Did an invalidation since the epoch hit what the translation was made from? Under the lock. */
+static bool changed_since(const struct engine *e, const struct tb *tb, u64 epoch)
+{
+	if (e->epoch - epoch > LEN(e->gone))
+		return true;
+	for (; epoch < e->epoch; epoch++)
+		for (u32 i = 0; i < tb->n_ref; i++) {
+			const struct span *s = &tb->ref[i].span;
+			u64 base = s->page << PAGE_BITS;
+			if (base + s->lo < e->gone[epoch % LEN(e->gone)].end &&
+			    base + s->hi > e->gone[epoch % LEN(e->gone)].addr)
+				return true;
+		}
+	return false;
+}
+
+struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 {
 	pthread_mutex_lock(&e->lock);
 	struct tb *old = tb_find(e, tb->pc, tb->key);
-	if (old) {
+	if (old || changed_since(e, tb, epoch)) {
 		pthread_mutex_unlock(&e->lock);
+		tb_free(tb);
 		return old;
 	}
 	struct tb **b = &e->table[bucket(tb->pc, tb->key)];
 	tb->next = *b;
 	__atomic_store_n(b, tb, __ATOMIC_RELEASE);
-	u32 p = page_bucket(tb->pc >> PAGE_BITS);
-	tb->next_in_page = e->page[p];
-	e->page[p] = tb;
-	__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
+	u32 bit = (tb->pc >> __builtin_ctz(e->guest->insn_min)) & BITS(ENTRY_BITS);
+	__atomic_or_fetch(&e->entry[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
+	for (struct page_ref *r = tb->ref; r < tb->ref + tb->n_ref; r++) {
+		u32 p = page_bucket(r->span.page);
+		r->next = e->page[p];
+		e->page[p] = r;
+		__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
+	}
 	if (tb->code)
 		remember_code(e, tb);
 	e->n_tb++;
@@ -94,6 +139,14 @@ static void kill_tb(struct engine *e, struct tb *tb)
 		free(in);
 	}
 	tb->incoming = NULL;
+	for (struct page_ref *r = tb->ref; r < tb->ref + tb->n_ref; r++) {
+		struct page_ref **at = &e->page[page_bucket(r->span.page)];
+		while (*at != r)
+			at = &(*at)->next;
+		*at = r->next;
+	}
+	tb->ref[0].next = e->dead;
+	e->dead = &tb->ref[0];
 	for (struct priv *c = e->cpus; c; c = c->next)
 		for (u32 i = 0; i < c->n_table; i++) {
 			unsigned shift = __builtin_ctz(e->guest->insn_min);
@@ -111,18 +164,18 @@ static void stop_cpus(struct engine *e)
 		cpu_stop(c->cpu);
 }
 
-static bool kill_page(struct engine *e, u64 page, u64 addr, u64 end)
+/* What of one bucket of pages overlaps [addr, end). Under the lock. */
+static bool kill_bucket(struct engine *e, u32 bucket, u64 addr, u64 end)
 {
 	bool any = false;
-	struct tb **p = &e->page[page_bucket(page)];
-	while (*p) {
-		struct tb *tb = *p;
-		if (tb->pc >> PAGE_BITS == page && tb->pc < end && tb->end > addr) {
-			*p = tb->next_in_page;
-			kill_tb(e, tb);
+	for (struct page_ref *r = e->page[bucket]; r;) {
+		u64 base = r->span.page << PAGE_BITS;
+		if (base + r->span.lo < end && base + r->span.hi > addr) {
+			kill_tb(e, r->tb);
 			any = true;
+			r = e->page[bucket]; /* others of its references may have been in this list */
 		} else {
-			p = &tb->next_in_page;
+			r = r->next;
 		}
 	}
 	return any;
@@ -131,33 +184,23 @@ static bool kill_page(struct engine *e, u64 page, u64 addr, u64 end)
 void engine_invalidate(struct engine *e, u64 addr, u64 len)
 {
 	u64 end = addr + len < addr ? ~0ull : addr + len;
-	u64 first = addr >> PAGE_BITS, last = (end - 1) >> PAGE_BITS;
 	if (!len)
 		return;
-	if (first)
-		first--; /* a region may end in the page behind its own */
-	if (last - first > 1u << PAGES_BITS) {
-		pthread_mutex_lock(&e->lock);
+	u64 first = addr >> PAGE_BITS, last = (end - 1) >> PAGE_BITS;
+	bool any = false;
+	pthread_mutex_lock(&e->lock);
+	e->gone[e->epoch % LEN(e->gone)].addr = addr;
+	e->gone[e->epoch % LEN(e->gone)].end = end;
+	__atomic_store_n(&e->epoch, e->epoch + 1, __ATOMIC_RELEASE);
+	if (last - first >= 1u << PAGES_BITS) {
 		for (u32 b = 0; b < 1u << PAGES_BITS; b++)
-			for (struct tb **p = &e->page[b]; *p;) {
-				struct tb *tb = *p;
-				if (tb->pc < end && tb->end > addr) {
-					*p = tb->next_in_page;
-					kill_tb(e, tb);
-				} else {
-					p = &tb->next_in_page;
-				}
-			}
+			any |= kill_bucket(e, b, addr, end);
+	} else {
+		for (u64 page = first; page <= last; page++)
+			if (e->page_has_code[page_bucket(page)])
+				any |= kill_bucket(e, page_bucket(page), addr, end);
+	}
+	if (any)
 		stop_cpus(e);
-		pthread_mutex_unlock(&e->lock);
-		return;
-	}
-	for (u64 page = first; page <= last; page++) {
-		if (!__atomic_load_n(&e->page_has_code[page_bucket(page)], __ATOMIC_ACQUIRE))
-			continue;
-		pthread_mutex_lock(&e->lock);
-		if (kill_page(e, page, addr, end))
-			stop_cpus(e);
-		pthread_mutex_unlock(&e->lock);
-	}
+	pthread_mutex_unlock(&e->lock);
 }

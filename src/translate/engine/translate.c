@@ -1,5 +1,5 @@
 /* From a guest address to a translation. */
-#include "translate/engine/priv.h"
+#include "translate/engine/keep/keep.h"
 #include "translate/ir/passes.h"
 #include <time.h>
 
@@ -30,14 +30,19 @@ static u32 peek_block(struct tr *t, u64 pc)
 }
 
 /* Does the guest code at pc overwrite all flags before it reads them? Looked at for a few instructions, without following jumps. */
-static bool peek_flags(struct priv *p, u64 pc)
+static bool peek_flags(struct priv *p, u64 pc, u32 *ret_bytes)
 {
 	enum { LOOK = 12 };
 	const struct engine_config *config = &p->e->config;
 	struct ir_region *r = p->peek;
 	u32 code = 0;
 	ir_reset(r);
-	struct tr t = { .ir = r, .guest = p->e->guest, .model = config->model, .key = p->cpu->key, .pc = pc, .block_of = peek_block };
+	struct tr t = { .ir = r,
+			.guest = p->e->guest,
+			.model = config->model,
+			.key = p->cpu->key,
+			.pc = pc,
+			.block_of = peek_block };
 	p->e->guest->begin(&t);
 	ir_block_start(r, 0);
 	for (unsigned i = 0; i < LOOK; i++, t.pc += t.len) {
@@ -47,9 +52,11 @@ static bool peek_flags(struct priv *p, u64 pc)
 		if (!t.code || p->e->guest->insn(&t) != INSN_OK || !t.len)
 			return false;
 		bool set = false;
+		*ret_bytes = t.pc + t.len - pc;
 		for (u32 n = from; n < r->n_insn; n++) {
 			const struct ir_insn *in = &r->insn[n];
-			bool flags = (in->op == IR_GET || in->op == IR_SET) && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS;
+			bool flags = (in->op == IR_GET || in->op == IR_SET) && in->imm < IR_LOCAL &&
+				     r->slot[in->imm].type == TY_FLAGS;
 			if (in->op == IR_CALL || (flags && in->op == IR_GET))
 				return false;
 			set |= flags;
@@ -66,9 +73,16 @@ static bool flags_dead_at(void *user, u64 pc)
 {
 	struct priv *p = user;
 	struct peeked *known = &p->peeked[(pc >> 1 ^ pc >> 12) % LEN(p->peeked)];
-	if (known->pc != pc || !known->valid)
-		*known = (struct peeked){ pc, true, peek_flags(p, pc) };
-	return known->dead;
+	u64 epoch = __atomic_load_n(&p->e->epoch, __ATOMIC_ACQUIRE);
+	if (p->peeked_epoch != epoch) {
+		memset(p->peeked, 0, sizeof(p->peeked));
+		p->peeked_epoch = epoch;
+	}
+	if (known->pc != pc || !known->valid) {
+		*known = (struct peeked){ .pc = pc, .valid = true };
+		known->dead = peek_flags(p, pc, &known->bytes);
+	}
+	return known->dead && span_add(p, pc, pc + known->bytes); /* what we count on must not change */
 }
 
 static bool has_flags(const struct guest *g)
@@ -125,23 +139,20 @@ static bool compile(struct priv *p, struct tb *tb)
 	return true;
 }
 
-struct tb *translate(struct priv *p, u64 pc)
+/* The region at pc, translated; NULL: it cannot be fetched. */
+static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u64 end, start = e->config.stats ? now_ns() : 0;
-	u32 n;
-	u32 max = e->config.one_insn ? 1 : TIER1_INSNS;
-	if (!form_region(p, pc, max, &end, &n))
+	u32 n, max = e->config.one_insn ? 1 : TIER1_INSNS;
+	if (!form_region(p, pc, max, &n))
 		return NULL;
-	struct tb *tb = alloc(sizeof(*tb));
-	tb->pc = pc;
-	tb->key = p->cpu->key;
-	tb->end = end;
 	run_passes(p);
+	struct tb *tb = tb_new(p, pc);
 	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
-		form_region(p, pc, 1, &end, &n);
-		tb->end = end;
+		tb_free(tb);
+		form_region(p, pc, 1, &n);
 		run_passes(p);
+		tb = tb_new(p, pc);
 		compile(p, tb);
 	}
 	if (!tb->code) {
@@ -149,8 +160,36 @@ struct tb *translate(struct priv *p, u64 pc)
 		p->region = ir_new(e->guest->slots, e->guest->addr_type);
 		__atomic_fetch_add(&e->n_interpreted, 1, __ATOMIC_RELAXED);
 	}
+	if (tb->code && e->keep)
+		keep_save(p, tb, n);
 	__atomic_fetch_add(&e->n_insn, n, __ATOMIC_RELAXED);
+	return tb;
+}
+
+/* The region at pc, kept or made now; NULL: it cannot be fetched. */
+static struct tb *get(struct priv *p, u64 pc)
+{
+	u32 n;
+	struct tb *tb = p->e->keep ? keep_load(p, pc, &n) : NULL;
+	if (!tb)
+		return make(p, pc);
+	__atomic_fetch_add(&p->e->n_kept, 1, __ATOMIC_RELAXED);
+	return tb;
+}
+
+struct tb *translate(struct priv *p, u64 pc)
+{
+	struct engine *e = p->e;
+	u64 start = e->config.stats ? now_ns() : 0;
+	struct tb *tb;
+	do {
+		u64 epoch = __atomic_load_n(&e->epoch, __ATOMIC_ACQUIRE);
+		tb = get(p, pc);
+		if (!tb)
+			return NULL;
+		tb = tb_insert(e, tb, epoch);
+	} while (!tb);
 	if (e->config.stats)
 		__atomic_fetch_add(&e->translate_ns, now_ns() - start, __ATOMIC_RELAXED);
-	return tb_insert(e, tb);
+	return tb;
 }

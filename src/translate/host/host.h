@@ -25,6 +25,16 @@ struct host_site {
 	u32 pc; /* guest pc of the instruction, relative to the region's */
 };
 
+/* What in a region's code depends on where it lies, beside what is relative to itself. */
+enum host_reloc_kind {
+	HOST_RELOC_STUB, /* a 32-bit displacement of a jump or call to the stubs */
+	HOST_RELOC_IMAGE, /* a 64-bit address in the program */
+};
+struct host_reloc {
+	u32 at; /* offset in the region's code */
+	u32 kind;
+};
+
 struct host_slots { /* which slots travel in registers, the same for every region of a guest */
 	u8 gpr[16]; /* by host register: slot number, 0xff none */
 	u8 vec[32];
@@ -44,6 +54,9 @@ struct host_job {
 	struct host_site *site; /* owned by the caller */
 	u32 n_site;
 	size_t site_cap;
+	struct host_reloc *reloc; /* owned by the caller */
+	u32 n_reloc;
+	size_t reloc_cap;
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
@@ -80,6 +93,14 @@ void host_window(const u8 *base);
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);
 void host_compile(struct host_job *job);
+/*
+ * Makes code that was written for the run address `run` and is not linked independent of its place, and places it again: both change the
+ * bytes at code, wherever those lie. Stubs made by the same build on the same host (host_kept_as) are alike.
+ */
+void host_unplace(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run, const struct host_stubs *stubs);
+void host_place(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run, const struct host_stubs *stubs);
+/* A number for what generated code depends on beside build and guest: the features of this host's processor that are used. */
+u64 host_kept_as(void);
 /* Points the jump whose displacement lies at site (writable view) to target (same view). Atomic for running threads. */
 void host_link(u8 *site, const u8 *target);
 /*

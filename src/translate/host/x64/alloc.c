@@ -10,12 +10,12 @@ struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
 	if (slot >= j->r->n_slot) /* a local slot: the last frame slots */
 		return frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
-	return x_mem(RBP, j->r->slot[slot].offset);
+	return state_mem(j->r->slot[slot].offset);
 }
 
 struct x64_mem frame_mem(int frame)
 {
-	return x_mem(RBP, (i32)offsetof(struct cpu, frame) + frame * 16);
+	return state_mem(offsetof(struct cpu, frame) + frame * 16);
 }
 
 /* The region cannot be compiled as it is: the engine tries a smaller one. */

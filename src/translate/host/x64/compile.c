@@ -53,7 +53,7 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	x_rr(&j->c, 0x69, t, index); /* imul t, index, stride */
 	x_32(&j->c, stride);
-	struct x64_mem m = { RBP, t, 0, slot->offset };
+	struct x64_mem m = { RBP, t, 0, slot->offset - STATE_BIAS };
 	if (!set)
 		r = xmm ? def_xmm(j, v) : def_gpr(j, v);
 	if (!xmm) {
@@ -155,7 +155,7 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 			j->job->unsupported = true;
 		return;
 	}
-	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL)) {
+	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU)) {
 		use_later(j, v);
 		return;
 	}
@@ -281,7 +281,7 @@ static void tear_down(struct jit *j)
 void host_compile(struct host_job *job)
 {
 	struct jit j = { 0 };
-	job->n_site = 0;
+	job->n_site = job->n_reloc = 0;
 	job->size = 0;
 	job->n_slow = 0;
 	job->unsupported = false;

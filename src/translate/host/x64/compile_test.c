@@ -674,8 +674,8 @@ static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, b
 	u64 state = 1;
 	for (enum ir_op op = IR_COPY; op < IR_OP_COUNT; op++) {
 		bool is_float = (op >= IR_FADD && op <= IR_BFMLAL) || op == IR_FLFCMP;
-		if ((!ir_has(op, IR_F_PURE) && !ir_has(op, IR_F_FLOAT)) || is_float != floats || op == IR_CONST ||
-		    op == IR_VCONST || (only && strcmp(only, ir_op_info[op].name)))
+		if ((!ir_has(op, IR_F_PURE) && !ir_has(op, IR_F_FLOAT)) || is_float != floats ||
+		    op == IR_CONST || op == IR_VCONST || (only && strcmp(only, ir_op_info[op].name)))
 			continue;
 		unsigned bad = 0, slow = 0, n = 0;
 		char detail[2000] = "";
@@ -829,6 +829,33 @@ TEST(x64, flags_and_carries_live_as_front_ends_need_them)
 	struct rig *rig = rig_new(hot_int, hot_vec);
 	for (unsigned i = 0; i < LEN(cases); i++)
 		run_case(rig, cases[i], 300);
+	rig_free(rig);
+}
+
+TEST(x64, single_bits_are_tested_where_they_are)
+{
+	static const char *const from[] = { "x0", "x9", "x10", "w0", "w3" };
+	struct rig *rig = rig_new(hot_int, hot_vec);
+	for (unsigned s = 0; s < LEN(from); s++)
+		for (unsigned bit = 0; bit < (from[s][0] == 'x' ? 64 : 32); bit += bit % 8 == 0 ? 7 : 1) {
+			int bits = from[s][0] == 'x' ? 64 : 32;
+			AUTO(free_ptr)
+			char *body = strf(
+			    "v1:i%d = get %s\nv2:i%d = extractu v1, %u, 1\nv3:i%d = const #0\nv4:i1 = %s v2, "
+			    "v3\n"
+			    "v5:i64 = get x1\nv6:i64 = get x2\nv7:i64 = select v4, v5, v6\nset x4, v7\n"
+			    "v9:i1 = %s v2, v3\nv10:i64 = zext v9\nset x5, v10\njump #0x2000\n",
+			    bits, from[s], bits, bit, bits, bit & 1 ? "eq" : "ne", bit & 1 ? "ne" : "eq");
+			AUTO(free_ptr)
+			char *once = strf("v1:i%d = get %s\nv2:i%d = extractu v1, %u, 1\nv3:i%d = const "
+					  "#0\nv4:i1 = %s v2, v3\n"
+					  "v5:i64 = get x1\nv6:i64 = get x2\nv7:i64 = select v4, v5, v6\nset "
+					  "x4, v7\njump #0x2000\n",
+					  bits, from[s], bits, bit, bits, bit & 1 ? "eq" : "ne");
+			if (!run_case(rig, body, 40) || !run_case(rig, once, 40))
+				goto out;
+		}
+out:
 	rig_free(rig);
 }
 

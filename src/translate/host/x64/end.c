@@ -20,12 +20,12 @@ void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigne
 
 static void call_stub(struct jit *j, const u8 *run)
 {
-	x_patch(x_call(&j->c), run - j->c.to_run);
+	to_stub(j, x_call(&j->c), run);
 }
 
 static void jump_stub(struct jit *j, const u8 *run)
 {
-	x_patch(x_jmp(&j->c), run - j->c.to_run);
+	to_stub(j, x_jmp(&j->c), run);
 }
 
 /* ---- pure operations without an inline form ---- */
@@ -155,7 +155,7 @@ void call_c(struct jit *j, u64 fn)
 			release_locks(j);
 		}
 	spill_all(j);
-	x_mov_ri(&j->c, RAX, fn);
+	mov_image(j, RAX, fn);
 	x_mov_ri(&j->c, RCX, j->insn_pc);
 	call_stub(j, j->job->stubs->helper);
 }
@@ -295,7 +295,7 @@ static void indirect(struct jit *j, u32 target)
 		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
 	}
 	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
-	x_patch(x_jcc(&j->c, XC_NE), j->job->stubs->miss - j->c.to_run);
+	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
 	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
 }
 

@@ -394,7 +394,7 @@ static void make_flags(struct jit *j, u32 v)
 /* EAX holds the stored form: into the host's flags, C as CF. */
 static void load_eax(struct jit *j, u32 v, bool lent)
 {
-	x_patch(x_call(&j->c), j->job->stubs->flags - j->c.to_run);
+	to_stub(j, x_call(&j->c), j->job->stubs->flags);
 	return_rax(j, lent);
 	flags_now(j, v, FK_ADD);
 }
@@ -437,6 +437,35 @@ void flags_load(struct jit *j, u32 v)
 	}
 }
 
+/* Bit v of an EXTRACTU that was left for here; the condition: it is set. */
+static struct cc bit_test(struct jit *j, const struct ir_insn *in)
+{
+	unsigned pos = in->b;
+	struct x64_mem m;
+	if (in_memory(j, in->a, &m)) {
+		m.disp += pos / 8;
+		x_rm(&j->c, 0xf6, 0, m); /* test byte, imm8 */
+		x_byte(&j->c, 1 << pos % 8);
+		return one(XC_NE);
+	}
+	unsigned r = use_gpr(j, in->a);
+	if (pos == 31 || pos == 63) {
+		x_rr(&j->c, (pos == 63 ? OPW : 0) | X_TEST, r, r);
+		return one(XC_S);
+	}
+	if (pos < 31) {
+		x_rr(&j->c, pos < 8 ? 0xf6 | OPB : 0xf7, 0, r);
+		if (pos < 8)
+			x_byte(&j->c, 1 << pos);
+		else
+			x_32(&j->c, 1u << pos);
+		return one(XC_NE);
+	}
+	x_rr(&j->c, OPW | MAP0F | 0xba, 4, r); /* bt r, pos */
+	x_byte(&j->c, pos);
+	return one(XC_B);
+}
+
 static struct cc compare_cc(struct jit *j, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
@@ -450,6 +479,10 @@ static struct cc compare_cc(struct jit *j, u32 v)
 		       : in->op == IR_FLT ? one(XC_A)
 		       : in->op == IR_FLE ? one(XC_AE)
 					  : one(XC_P);
+	}
+	if (j->val[in->a].at == AT_USE && j->r->insn[in->a].op == IR_EXTRACTU) {
+		struct cc set = bit_test(j, &j->r->insn[in->a]);
+		return in->op == IR_NE ? set : cc_not(set);
 	}
 	compare(j, in->a, in->b);
 	return one(cc[in->op - IR_EQ]);

@@ -1,7 +1,7 @@
 /*
  * The x86-64 back end's own header: one region being compiled.
  *
- * Registers. RBP is the CPU state, RSP the host's stack. The guest's hottest slots have fixed host registers, the same at every region's
+ * Registers. RBP points into the CPU state, RSP the host's stack. The guest's hottest slots have fixed host registers, the same at every region's
  * border (host_slots): "homes". RAX, RCX, RDX, R11 and XMM12 to XMM15 are for values. A value is in one place at a time (struct val): a register of
  * its own, the home (or state memory) of a slot that holds the same, a frame slot in the CPU state, a constant, the host's flags, or nowhere
  * yet because it is computed where it is used (conditions, addresses).
@@ -214,6 +214,9 @@ enum {
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
 void site(struct jit *j); /* the next host instruction may fault */
+/* ---- reloc.c ---- */
+void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
+void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
@@ -256,7 +259,16 @@ void prepass(struct jit *j);
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 
 /* ---- fields of the CPU state as memory operands ---- */
-#define CPU(field) x_mem(RBP, (i32)offsetof(struct cpu, field))
+/*
+ * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
+ * are read and written by instructions of four bytes instead of seven.
+ */
+enum { STATE_BIAS = sizeof(struct cpu) + 128 };
+static inline struct x64_mem state_mem(size_t offset)
+{
+	return x_mem(RBP, (i32)offset - STATE_BIAS);
+}
+#define CPU(field) state_mem(offsetof(struct cpu, field))
 /* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
 enum { SLOW_FRAME = 64 };
 struct slow_desc {

@@ -263,6 +263,16 @@ static bool address_part(const struct jit *j, const struct plan *p, u32 v)
 	       !(x->flags & VF_MERGE) && in->b != in->a;
 }
 
+/* A comparison of one bit with zero tests it where it is. */
+static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
+{
+	const struct ir_insn *bit = &j->r->insn[cmp->a], *zero = &j->r->insn[cmp->b];
+	struct val *x = &j->val[cmp->a];
+	if ((cmp->op == IR_EQ || cmp->op == IR_NE) && bit->op == IR_EXTRACTU && bit->c == 1 && bit->type >= TY_I32 &&
+	    zero->op == IR_CONST && !zero->imm && x->uses == 1 && !(x->flags & VF_MERGE))
+		x->flags |= VF_LATER;
+}
+
 static void plan_later(struct jit *j, const struct plan *p)
 {
 	const struct ir_region *r = j->r;
@@ -281,8 +291,10 @@ static void plan_later(struct jit *j, const struct plan *p)
 				else
 					plan_flags(j, p, i);
 			} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
-				if (!(x->flags & VF_MERGE))
+				if (!(x->flags & VF_MERGE)) {
 					x->flags |= VF_LATER;
+					plan_bit_test(j, in);
+				}
 			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 &&
 				   i + 1 < r->n_insn && r->insn[i + 1].op == IR_CLZ &&
 				   r->insn[i + 1].a == i) {

@@ -113,11 +113,11 @@ static void move_homes(struct x64_code *c, const struct ir_slot *slot, u16 home[
 		if (home[0][r] != NO_SLOT) {
 			bool wide = slot[home[0][r]].type == TY_I64;
 			x_rm(c, (wide ? OPW : 0) | (store ? X_MOV_STORE : X_MOV_LOAD), r,
-			     x_mem(RBP, slot[home[0][r]].offset));
+			     state_mem(slot[home[0][r]].offset));
 		}
 		if (home[1][r] != NO_SLOT)
 			x_vrm(c, xmm_move(slot[home[1][r]].type, store), r, 0,
-			      x_mem(RBP, slot[home[1][r]].offset));
+			      state_mem(slot[home[1][r]].offset));
 	}
 }
 
@@ -141,7 +141,7 @@ static void make_slow(struct x64_code *c)
 			x_rm(c, OPW | X_MOV_STORE, r, x_mem(RBP, save.disp + r * 8));
 		x_vrm(c, V_MOVAPS_STORE, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
 	}
-	x_mov_rr(c, OPW, RDI, RBP);
+	x_lea(c, OPW, RDI, state_mem(0));
 	x_rm(c, OPW | X_MOV_LOAD, RSI, x_mem(RSP, 0)); /* the descriptor behind the call */
 	x_alu_mi(c, X_ADD, OPW, x_mem(RSP, 0), sizeof(struct slow_desc));
 	x_alu_ri(c, X_SUB, OPW, RSP, 8);
@@ -161,7 +161,7 @@ static void make_helper(struct x64_code *c, const struct ir_slot *slot, u16 home
 	move_homes(c, slot, home, true);
 	x_rm(c, OPW | X_MOV_STORE, RCX, CPU(insn_pc));
 	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp));
-	x_mov_rr(c, OPW, RDI, RBP);
+	x_lea(c, OPW, RDI, state_mem(0));
 	x_lea(c, OPW, RSI, CPU(call_ret));
 	x_lea(c, OPW, RDX, CPU(call_arg));
 	x_alu_ri(c, X_SUB, OPW, RSP, 8);
@@ -234,7 +234,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	BYTES(c, "\x55\x53\x41\x54\x41\x55\x41\x56\x41\x57"); /* push rbp rbx r12 r13 r14 r15 */
 	x_alu_ri(c, X_SUB, OPW, RSP, 8 + 16);
 	x_rm(c, MAP0F | 0xae, 3, x_mem(RSP, 0)); /* the caller's MXCSR */
-	x_mov_rr(c, OPW, RBP, RDI);
+	x_lea(c, OPW, RBP, x_mem(RDI, STATE_BIAS));
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
 	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
