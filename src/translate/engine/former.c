@@ -244,6 +244,7 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 		if (f->place[i].done)
 			continue;
 		ir_block_start(r, f->place[i].block);
+		ir_emit(r, &(struct ir_insn){ .op = IR_NOP }); /* room for what passes set only on this way */
 		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
 	}
 	r->end_pc = f->end;

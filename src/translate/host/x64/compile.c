@@ -172,6 +172,8 @@ static void emit_block(struct jit *j, u32 number)
 	const struct ir_region *r = j->r;
 	const struct ir_block *b = &r->block[number];
 	struct blk *x = &j->blk[number];
+	if (x->in_branch)
+		return;
 	if (x->has_snap)
 		snap_give(j, x);
 	else if (x->preds != 1)

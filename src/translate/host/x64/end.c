@@ -227,6 +227,37 @@ static void leave_state(struct jit *j, u32 block)
 		snap_take(j, b);
 }
 
+/* Room so that the displacement at p + ahead does not straddle: it is patched while others run. */
+static void align_link(struct jit *j, unsigned ahead)
+{
+	x_room(&j->c);
+	while (((uintptr_t)j->c.p + ahead) % 8 > 4) /* all of it one NOP with prefixes */
+		x_byte(&j->c, ((uintptr_t)j->c.p + ahead) % 8 == 7 ? 0x90 : 0x66);
+}
+
+/* Is the block nothing but a jump out, forwards (none that asks whether to stop), and reached from here alone? */
+static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
+{
+	const struct ir_block *b = &j->r->block[block];
+	const struct ir_insn *in = j->r->insn + b->first, *end = in + b->count - 1;
+	while (in < end && in->op == IR_NOP)
+		in++;
+	*ret_pc = end->imm;
+	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1;
+}
+
+static void jcc_to(struct jit *j, unsigned cc, u32 block)
+{
+	u64 pc;
+	if (!is_way_out(j, block, &pc)) {
+		to_block(j, x_jcc(&j->c, cc), block);
+		return;
+	}
+	align_link(j, 2);
+	cold_new(j, COLD_LINK, x_jcc(&j->c, cc))->pc = pc;
+	j->blk[block].in_branch = true;
+}
+
 static void branch(struct jit *j, const struct ir_insn *in)
 {
 	struct cc cc = cc_of(j, in->a);
@@ -238,16 +269,17 @@ static void branch(struct jit *j, const struct ir_insn *in)
 	}
 	kill_dead(j);
 	if (!cc.two) {
-		to_block(j, x_jcc(&j->c, cc.a), yes);
+		jcc_to(j, cc.a, yes);
 	} else if (cc.two == 2) {
-		to_block(j, x_jcc(&j->c, cc.a), yes);
-		to_block(j, x_jcc(&j->c, cc.b), yes);
+		jcc_to(j, cc.a, yes);
+		jcc_to(j, cc.b, yes);
 	} else {
 		u8 *skip = x_jcc8(&j->c, cc.a ^ 1);
-		to_block(j, x_jcc(&j->c, cc.b), yes);
+		jcc_to(j, cc.b, yes);
 		x_patch8(&j->c, skip);
 	}
-	leave_state(j, yes);
+	if (!j->blk[yes].in_branch)
+		leave_state(j, yes);
 	leave_state(j, no);
 	if (j->next_block != no)
 		to_block(j, x_jmp(&j->c), no);
@@ -267,12 +299,8 @@ static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
 		emit_poll(j, pc);
-	x_room(&j->c);
-	while (((uintptr_t)j->c.p + 1) % 8 >
-	       4) /* the displacement must not straddle: it is patched while others run */
-		x_byte(&j->c, 0x90);
-	struct cold *c = cold_new(j, COLD_LINK, x_jmp(&j->c));
-	c->pc = pc;
+	align_link(j, 1);
+	cold_new(j, COLD_LINK, x_jmp(&j->c))->pc = pc;
 }
 
 static void indirect(struct jit *j, u32 target)

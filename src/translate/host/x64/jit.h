@@ -72,6 +72,7 @@ struct blk {
 	bool loop_head; /* jumped to from behind */
 	struct snapshot snap;
 	bool has_snap;
+	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
 };
 

@@ -10,6 +10,7 @@ struct dead {
 	u64 *live; /* slots that somebody may yet see, at the place where we are */
 	u64 *live_in; /* of each block: at its start */
 	u64 *ordinary, *flags; /* the guest's slots that are not flags, and those that are */
+	u8 *preds; /* of each block, at most 2 */
 	bool remove; /* else only look */
 };
 
@@ -139,11 +140,42 @@ static bool slot_op(struct dead *d, const struct ir_insn *in)
 	return true;
 }
 
+/*
+ * Flags that are set before a branch and then seen on one of its ways only, as most comparisons' are when the other way compares again: they are set on
+ * that way, and cost nothing on the other. Only flags that the branch itself asks, since they are at hand there.
+ */
+static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
+{
+	struct ir_region *r = d->r;
+	u32 to[2], slot = slot_number(r, set->imm);
+	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 || to[0] == to[1])
+		return false;
+	const struct ir_insn *cond = r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a;
+	if (cond->op != IR_COND || cond->a != set->a)
+		return false;
+	bool seen[2];
+	for (unsigned k = 0; k < 2; k++)
+		seen[k] = d->live_in[(size_t)to[k] * d->words + slot / 64] >> (slot % 64) & 1;
+	u32 way = to[seen[1]];
+	struct ir_insn *room = r->insn + r->block[way].first;
+	if (seen[0] == seen[1] || d->preds[way] != 1 || way <= b || room->op != IR_NOP)
+		return false;
+	*room = *set;
+	return true;
+}
+
+/* Does the instruction, behind a SET of flags, ask for flags in a slot? */
+static bool reads_flags(const struct ir_region *r, const struct ir_insn *in)
+{
+	return in->op == IR_CALL || in->op == IR_GETX || (in->op == IR_GET && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS);
+}
+
 /* Walks a block backwards. True: what is live at its start has changed. */
 static bool walk(struct dead *d, u32 b)
 {
 	struct ir_region *r = d->r;
 	u32 first = r->block[b].first, n = r->block[b].count;
+	bool last_set = d->remove; /* no flags were set or asked for behind here */
 	leave(d, b);
 	while (n-- > 0) {
 		struct ir_insn *in = r->insn + first + n;
@@ -157,8 +189,16 @@ static bool walk(struct dead *d, u32 b)
 		}
 		if (kind & FAULTS)
 			add(d, d->ordinary);
-		if (kind & IS_SLOT && !slot_op(d, in) && d->remove)
+		if (!(kind & IS_SLOT))
+			continue;
+		last_set &= !reads_flags(r, in);
+		if (!slot_op(d, in) && d->remove) {
 			remove_insn(d, in);
+		} else if (last_set && in->op == IR_SET && r->insn[in->a].type == TY_FLAGS) {
+			last_set = false;
+			if (sink(d, b, in))
+				*in = (struct ir_insn){ .op = IR_NOP };
+		}
 	}
 	u64 *at_start = d->live_in + (size_t)b * d->words;
 	bool changed = memcmp(at_start, d->live, d->words * sizeof(u64));
@@ -173,13 +213,18 @@ static void prepare(struct dead *d)
 	struct ir_region *r = d->r;
 	d->words = ((u32)r->n_slot + r->n_local + 63) / 64;
 	size_t sets = (size_t)(r->n_block + 3) * d->words;
-	u64 *mem = ir_scratch(r, sets * sizeof(u64) + r->n_insn * sizeof(u32));
+	u64 *mem = ir_scratch(r, sets * sizeof(u64) + r->n_insn * sizeof(u32) + r->n_block);
 	d->live = mem;
 	d->ordinary = mem + d->words;
 	d->flags = mem + 2 * d->words;
 	d->live_in = mem + 3 * d->words;
 	d->uses = (u32 *)(mem + sets);
-	memset(mem, 0, sets * sizeof(u64) + r->n_insn * sizeof(u32));
+	d->preds = (u8 *)(d->uses + r->n_insn);
+	memset(mem, 0, sets * sizeof(u64) + r->n_insn * sizeof(u32) + r->n_block);
+	u32 to[2];
+	for (u32 b = 0; b < r->n_block; b++)
+		for (unsigned k = r->block[b].count ? ir_successors(r, b, to) : 0; k-- > 0;)
+			d->preds[to[k]] = MIN(d->preds[to[k]] + 1, 2);
 	for (u32 s = 0; s < r->n_slot; s++)
 		(r->slot[s].type == TY_FLAGS ? d->flags : d->ordinary)[s / 64] |= BIT(s % 64);
 }

@@ -164,3 +164,38 @@ TEST(ir_dead, ordinary_slots_are_seen_where_a_loop_may_be_left)
 			    " brc v6, b1, b2\nb2:\n v8:i64 = get x3\n set x1, v8\n jump #8\n"),
 		 2);
 }
+
+/* b2 overwrites the flags (0x2000), b1 shows them. */
+#define FORKED(between, cond) \
+	"b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n" between cond \
+	"b1:\n nop\n jump #0x3000\nb2:\n nop\n jump #0x2000\n"
+#define EQUAL "v5:i1 = cond.eq v3\n brc v5, b1, b2\n"
+
+static bool set_behind(const char *text, const char *block)
+{
+	struct ir_region *r;
+	struct err *e = ir_parse(text, random_slots, TY_I64, &r);
+	if (e) {
+		test_fail(__FILE__, __LINE__, "%s: %s", text, err_text(e));
+		err_free(e);
+		return false;
+	}
+	ir_pass_dead(r, at_0x2000, NULL);
+	CHECK(!ir_verify(r));
+	AUTO(free_ptr) char *got = ir_print(r);
+	const char *at = strstr(got, block), *set = at ? strstr(at, "set fl0") : NULL, *next = at ? strstr(at, "jump") : NULL;
+	ir_free(r);
+	return set && next && set < next;
+}
+
+TEST(ir_dead, flags_are_set_on_the_way_on_which_they_are_seen)
+{
+	CHECK(set_behind(FORKED("", EQUAL), "b1:"));
+	CHECK_EQ(LEFT("fl0", FORKED("", EQUAL)), 1);
+	/* not when something asks for the slot before, when the branch asks for something else, or both ways see them */
+	CHECK(!set_behind(FORKED("v4:flags = get fl0\n set fl1, v4\n", "v5:i1 = cond.eq v3\n brc v5, b1, b2\n"), "b1:"));
+	CHECK(!set_behind(FORKED("", "v5:i1 = eq v1, v2\n brc v5, b1, b2\n"), "b1:"));
+	CHECK(!set_behind("b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n" EQUAL
+			  "b1:\n nop\n jump #0x3000\nb2:\n nop\n jump #0x4000\n",
+			  "b1:"));
+}
