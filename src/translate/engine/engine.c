@@ -32,7 +32,7 @@ static struct err *map_code(struct engine *e)
 				   e->guest->hot_vec, &e->stubs);
 	if (!n)
 		return err_new(ERR_UNSUPPORTED, "no room for the shared code");
-	e->used = ROUND_UP(n, 4096);
+	e->used = ROUND_UP(n, (size_t)ARENA);
 	return NULL;
 }
 
@@ -57,6 +57,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->page = mmap(NULL, sizeof(*e->page) << PAGES_BITS, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	e->page_has_code = alloc(1 << PAGES_BITS);
+	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
@@ -85,7 +86,9 @@ void engine_free(struct engine *e)
 	free(e->page_has_code);
 	free(e->entry);
 	free(e->empty_table);
-	free(e->by_code);
+	for (size_t i = 0; i < e->size / ARENA; i++)
+		free(e->arena[i].tb);
+	free(e->arena);
 	pthread_mutex_destroy(&e->lock);
 	if (e->keep)
 		keep_free(e->keep);
@@ -274,7 +277,7 @@ static enum ir_event loop(struct priv *p)
 				continue;
 			}
 			ev = e->stubs.enter(cpu, tb->code);
-			host_settle(cpu, e->guest->slots);
+			host_settle(cpu, &e->stubs);
 		} else {
 			ev = ir_run(tb->region, cpu);
 		}
@@ -297,7 +300,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	enum ir_event ev;
 	host_window(cpu->mem_base);
 	if (sigsetjmp(raise, 0)) {
-		host_settle(cpu, p->e->guest->slots);
+		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
 		ev = cpu->event;
 	} else {

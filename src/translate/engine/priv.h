@@ -52,6 +52,12 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
+struct arena_tbs { /* the translations whose code lies in an arena: in the order of their addresses, since an arena is one thread's */
+	struct tb **tb;
+	u32 n; /* written last; readers may be signal handlers */
+	u32 cap;
+};
+
 enum { KEYS = 8 };
 struct priv { /* a CPU's */
 	struct engine *e;
@@ -89,9 +95,7 @@ struct engine {
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
-	u64 *by_code_pc;
-	struct tb **by_code; /* all translations with code in order of making, for faults */
-	size_t n_by_code, by_code_cap;
+	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
 	u64 epoch; /* of invalidations; atomic, changed under the lock */

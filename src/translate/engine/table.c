@@ -43,17 +43,25 @@ void tb_free(struct tb *tb)
 	free(tb);
 }
 
+static struct arena_tbs *arena_of(const struct engine *e, const u8 *run)
+{
+	return &e->arena[(run - e->rx) / ARENA];
+}
+
+/* Under the lock. An outgrown array stays, a handler may be reading it. */
 static void remember_code(struct engine *e, struct tb *tb)
 {
-	if (e->n_by_code == e->by_code_cap) { /* readers may be in a signal handler: the old array stays */
-		size_t cap = e->by_code_cap ? e->by_code_cap * 2 : 4096;
-		struct tb **more = alloc(cap * sizeof(*more));
-		memcpy(more, e->by_code, e->n_by_code * sizeof(*more));
-		__atomic_store_n(&e->by_code, more, __ATOMIC_RELEASE);
-		e->by_code_cap = cap;
+	struct arena_tbs *a = arena_of(e, tb->code);
+	if (a->n == a->cap) {
+		u32 cap = a->cap ? a->cap * 2 : 64;
+		struct tb **more = alloc(cap * sizeof(struct tb *));
+		if (a->n)
+			memcpy(more, a->tb, a->n * sizeof(struct tb *));
+		__atomic_store_n(&a->tb, more, __ATOMIC_RELEASE);
+		a->cap = cap;
 	}
-	e->by_code[e->n_by_code] = tb;
-	__atomic_store_n(&e->n_by_code, e->n_by_code + 1, __ATOMIC_RELEASE);
+	a->tb[a->n] = tb;
+	__atomic_store_n(&a->n, a->n + 1, __ATOMIC_RELEASE);
 }
 
 /* Did an invalidation since the epoch hit what the translation was made from? Under the lock. */
@@ -116,12 +124,17 @@ void tb_link(struct engine *e, struct host_link *link, struct tb *target)
 
 struct tb *tb_at(struct engine *e, const u8 *run)
 {
-	size_t n = __atomic_load_n(&e->n_by_code, __ATOMIC_ACQUIRE);
-	struct tb **all = __atomic_load_n(&e->by_code, __ATOMIC_ACQUIRE);
-	for (size_t i = n; i-- > 0;) /* arenas are not in order of address; faults are rare */
-		if (run >= all[i]->code && run < all[i]->code + all[i]->size)
-			return all[i];
-	return NULL;
+	struct arena_tbs *a = arena_of(e, run);
+	u32 lo = 0, hi = __atomic_load_n(&a->n, __ATOMIC_ACQUIRE);
+	struct tb **tb = __atomic_load_n(&a->tb, __ATOMIC_ACQUIRE);
+	while (lo < hi) { /* the last one that begins at or before run */
+		u32 mid = (lo + hi) / 2;
+		if (tb[mid]->code <= run)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && run < tb[lo - 1]->code + tb[lo - 1]->size ? tb[lo - 1] : NULL;
 }
 
 /* Takes one translation out of everything. Under the lock. */

@@ -68,6 +68,8 @@ struct host_stubs {
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
 	const u8 *start, *end;
+	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
+	u8 n_flags;
 	bool sha; /* the host has instructions for SHA-1 and SHA-256 */
 };
 
@@ -76,7 +78,7 @@ struct host_jump {
 	u64 pc;
 	const void *code;
 };
-enum { HOST_JUMP_BITS = 12 };
+enum { HOST_JUMP_BITS = 13 };
 static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 {
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);
@@ -111,6 +113,6 @@ void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_
 /* The host's program counter in a signal context. */
 u64 host_context_pc(void *ucontext);
 /* Turns state that generated code keeps in its own form (flags) into the form of ir.h. After every return from enter. */
-void host_settle(struct cpu *cpu, const struct ir_slot *slot);
+void host_settle(struct cpu *cpu, const struct host_stubs *stubs);
 /* Makes a signal context go on in cpu_raise(cpu, EV_MEMORY, 0) when the handler returns. */
 void host_divert(void *ucontext, struct cpu *cpu);

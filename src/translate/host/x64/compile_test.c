@@ -116,7 +116,7 @@ static enum ir_event run_code(struct rig *rig)
 	else
 		event = rig->stubs.enter(cpu, rig->code + rig->to_run);
 	__builtin_ia32_ldmxcsr(mxcsr);
-	host_settle(cpu, random_slots);
+	host_settle(cpu, &rig->stubs);
 	if (event == HOST_LINK) {
 		const struct host_link *link = (const void *)(uintptr_t)cpu->scratch[0];
 		cpu->pc = link->pc;

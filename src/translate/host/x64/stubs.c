@@ -18,7 +18,7 @@ static u32 settle(u32 stored)
 	       (stored & 1 ? FL_V : 0) | (ah & 4 ? FL_P : 0) | (half ? FL_A : 0);
 }
 
-void host_settle(struct cpu *cpu, const struct ir_slot *slot)
+void host_settle(struct cpu *cpu, const struct host_stubs *stubs)
 {
 	u32 m = cpu->host_fp;
 	if (m & 0x3f) {
@@ -27,11 +27,11 @@ void host_settle(struct cpu *cpu, const struct ir_slot *slot)
 				 (m & 32 ? FP_INEXACT : 0);
 		cpu->host_fp = m & ~0x3fu;
 	}
-	for (; slot->name; slot++)
-		if (slot->type == TY_FLAGS) {
-			u32 *f = (u32 *)((u8 *)cpu + slot->offset);
+	for (unsigned i = 0; i < stubs->n_flags; i++) {
+		u32 *f = (u32 *)((u8 *)cpu + stubs->flags_at[i]);
+		if (*f & 0xff0000) /* in the stored form */
 			*f = settle(*f);
-		}
+	}
 }
 
 /* GS is a register of the thread, and user programs have no other use for it. */
@@ -228,6 +228,10 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	u16 home[2][16];
 	choose_homes(slot, hot_int, hot_vec, home);
 	s->sha = has_sha();
+	s->n_flags = 0;
+	for (const struct ir_slot *f = slot; f->name; f++)
+		if (f->type == TY_FLAGS && s->n_flags < LEN(s->flags_at))
+			s->flags_at[s->n_flags++] = f->offset;
 	s->start = here(c);
 	/* enter(cpu, code) */
 	s->enter = (u64(*)(struct cpu *, const void *))(uintptr_t)here(c);
