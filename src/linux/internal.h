@@ -45,6 +45,7 @@ struct vm {
 	u64 page_size; /* the guest's, at least the host's */
 	u8 *mem_base; /* guest address 0 */
 	u64 mem_mask;
+	bool window; /* a 32-bit guest: see window.c */
 	struct engine *engine;
 	const struct linux_options *opt;
 	const struct linux_abi *abi;
@@ -52,6 +53,7 @@ struct vm {
 	/* facts of the image, for /proc and core dumps */
 	u64 stack_lo, stack_hi, arg_start, arg_end, env_start, env_end, vdso, auxv_addr, auxv_len;
 	u64 code_start, code_end, data_start, data_end, start_stack;
+	u64 trampolines; /* the code of the vDSO; 0: there is none */
 	char *exe; /* absolute path of the program */
 	int self_fd; /* our own program's file */
 	int prefix_fd; /* -1: no prefix */
@@ -75,6 +77,7 @@ struct map_range {
 	u32 prot; /* PROT_* as the guest asked */
 	u8 kind; /* MAP_NODE_* */
 	bool shared;
+	u64 shm; /* where the System V segment it belongs to was attached; 0: none */
 	u32 file; /* index + 1 into vm->file, of private mappings that may be code; 0: another, or none */
 };
 
@@ -114,6 +117,11 @@ u64 vm_place(const struct vm *vm, int fd);
 /* For the engine: the file that code is mapped from. user: the struct vm. */
 bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
 void vm_lock_fork(struct vm *vm);
+/* ---- window.c: what munmap and mremap are for 32-bit guests; 0 or the new place, or -errno. The map's lock is held. ---- */
+struct err *window_init(struct vm *vm) MUST_CHECK;
+i64 window_unmap(struct vm *vm, u64 addr, u64 len);
+/* Makes [old, old + old_len) appear at to, new_len long; the old place is free then, or with keep_old has fresh pages. */
+i64 window_move(struct vm *vm, u64 old, u64 old_len, u64 to, u64 new_len, bool keep_old);
 void vm_unlock_fork(struct vm *vm, bool child);
 
 /* Guest memory that may not be there. True: all went well. */
@@ -209,6 +217,8 @@ struct sighand *sighand_copy(struct sighand *from);
 void sighand_put(struct sighand *sh);
 void sighand_clear(struct thread *t); /* handled ones to default (CLONE_CLEAR_SIGHAND) */
 void vm_print_stats(struct vm *vm); /* --stats */
+/* A signal set of the guest's: always 64 bits. */
+bool get_set(struct thread *t, u64 addr, u64 *ret);
 void signal_restore_altstack(struct thread *t, u64 base, u64 size, u32 flags);
 void signal_before_exec(struct thread *t, bool undo);
 /* Blocks everything on the host; true if a signal came before that and has to be delivered first (say -EINTR_AGAIN). */
@@ -317,6 +327,8 @@ enum call_kind {
 	K_TIMESPEC,
 	K_SIGSET,
 	K_SIGHOW,
+	K_PAIR, /* 64 bits in two registers of a 32-bit guest; the second is K_PAIR_END */
+	K_PAIR_END,
 };
 struct call {
 	const char *name;
@@ -349,7 +361,18 @@ i64 raw_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define RAW6(nr, a, b, c, d, e, f) raw_call(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 
 /* ---- structures ---- */
-enum field_type { F_U8, F_U16, F_U32, F_I32, F_U64, F_LONG, F_ULONG, F_PTR, F_BYTES };
+enum field_type {
+	F_U8,
+	F_U16,
+	F_U32,
+	F_I32,
+	F_U64,
+	F_LONG,
+	F_ULONG,
+	F_PTR,
+	F_BYTES,
+	F_LOW32, /* 64 bits of which the guest sets the lower half alone */
+};
 struct field {
 	u16 host_at, host_size;
 	u8 type; /* enum field_type: how the guest keeps it */
@@ -372,9 +395,15 @@ bool get_struct(struct vm *vm, unsigned id, void *host, u64 addr);
 bool put_struct(struct vm *vm, unsigned id, u64 addr, const void *host);
 void layout_to_guest(const struct linux_abi *abi, unsigned id, u8 *guest, const void *host);
 void layout_to_host(const struct linux_abi *abi, unsigned id, void *host, const u8 *guest);
+/* siginfo_t, 128 bytes on either side. */
+void siginfo_to_guest(const struct linux_abi *abi, u8 guest[128], const siginfo_t *info);
+void siginfo_to_host(const struct linux_abi *abi, siginfo_t *info, const u8 guest[128]);
 /* A word of the guest's: pointer-sized. */
 bool get_word(struct vm *vm, u64 addr, u64 *ret);
 bool put_word(struct vm *vm, u64 addr, u64 val);
+/* Always 64 bits. */
+bool get_u64(struct vm *vm, u64 addr, u64 *ret);
+bool put_u64(struct vm *vm, u64 addr, u64 val);
 bool get_u32(struct vm *vm, u64 addr, u32 *ret);
 bool put_u32(struct vm *vm, u64 addr, u32 val);
 
@@ -398,6 +427,7 @@ struct linux_abi {
 	u16 machine; /* e_machine */
 	u8 word; /* bytes of a pointer */
 	bool big_endian;
+	bool sa_restorer; /* struct sigaction has that member */
 	bool shared_va; /* addresses as the host has them, mem_base 0 */
 	u8 va_bits;
 	u32 page_size;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SIGBIT(sig) BIT((sig)-1)
@@ -394,45 +395,9 @@ bool signal_gate(struct thread *t)
 	return t->has_queued;
 }
 
-i64 sys_rt_sigaction(CALL_ARGS)
+bool get_set(struct thread *t, u64 addr, u64 *ret)
 {
-	int sig = (int)a[0];
-	u64 word[4] = { 0 };
-	unsigned size = t->abi->word;
-	if (a[3] != 8)
-		return -EINVAL;
-	if (sig < 1 || sig > NSIG_GUEST || (a[1] && SIGBIT(sig) & UNBLOCKABLE))
-		return -EINVAL;
-	for (unsigned i = 0; a[1] && i < 4; i++)
-		if (!get_word(t->vm, a[1] + i * size, &word[i]))
-			return -EFAULT;
-	struct guest_action *slot = &t->sighand->action[sig];
-	pthread_mutex_lock(&t->sighand->lock);
-	struct guest_action old = *slot;
-	if (a[1]) {
-		*slot = (struct guest_action){ word[0], word[1] & SA_KNOWN, word[2], word[3] & ~UNBLOCKABLE };
-		install(t->sighand, sig, slot);
-		if (slot->handler == (u64)SIG_IGN)
-			__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
-	}
-	pthread_mutex_unlock(&t->sighand->lock);
-	if (!a[2])
-		return 0;
-	u64 out[4] = { old.handler, old.flags, old.restorer, old.mask };
-	for (unsigned i = 0; i < 4; i++)
-		if (!put_word(t->vm, a[2] + i * size, out[i]))
-			return -EFAULT;
-	return 0;
-}
-
-/* A signal set of the guest's: always 64 bits. */
-static bool get_set(struct thread *t, u64 addr, u64 *ret)
-{
-	u8 b[8];
-	if (!get_mem(t->vm, b, addr, 8))
-		return false;
-	*ret = t->abi->big_endian ? ld_be64(b) : ld_le64(b);
-	return true;
+	return get_u64(t->vm, addr, ret);
 }
 
 static bool put_set(struct thread *t, u64 addr, u64 set, size_t len)
@@ -443,6 +408,50 @@ static bool put_set(struct thread *t, u64 addr, u64 set, size_t len)
 	else
 		st_le64(b, set);
 	return put_mem(t->vm, addr, b, len);
+}
+
+/* struct sigaction: handler, flags, on some architectures the restorer, then the mask. */
+static bool get_action(struct thread *t, u64 addr, struct guest_action *act)
+{
+	unsigned word = t->abi->word;
+	u64 mask_at = addr + (t->abi->sa_restorer ? 3 : 2) * word;
+	return get_word(t->vm, addr, &act->handler) && get_word(t->vm, addr + word, &act->flags) &&
+	       (!t->abi->sa_restorer || get_word(t->vm, addr + 2 * word, &act->restorer)) &&
+	       get_set(t, mask_at, &act->mask);
+}
+
+static bool put_action(struct thread *t, u64 addr, const struct guest_action *act)
+{
+	unsigned word = t->abi->word;
+	u64 mask_at = addr + (t->abi->sa_restorer ? 3 : 2) * word;
+	return put_word(t->vm, addr, act->handler) && put_word(t->vm, addr + word, act->flags) &&
+	       (!t->abi->sa_restorer || put_word(t->vm, addr + 2 * word, act->restorer)) &&
+	       put_set(t, mask_at, act->mask, sizeof(act->mask));
+}
+
+i64 sys_rt_sigaction(CALL_ARGS)
+{
+	int sig = (int)a[0];
+	struct guest_action new = { 0 };
+	if (a[3] != 8)
+		return -EINVAL;
+	if (sig < 1 || sig > NSIG_GUEST || (a[1] && SIGBIT(sig) & UNBLOCKABLE))
+		return -EINVAL;
+	if (a[1] && !get_action(t, a[1], &new))
+		return -EFAULT;
+	struct guest_action *slot = &t->sighand->action[sig];
+	pthread_mutex_lock(&t->sighand->lock);
+	struct guest_action old = *slot;
+	if (a[1]) {
+		new.flags &= SA_KNOWN;
+		new.mask &= ~UNBLOCKABLE;
+		*slot = new;
+		install(t->sighand, sig, slot);
+		if (slot->handler == (u64)SIG_IGN)
+			__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&t->sighand->lock);
+	return a[2] && !put_action(t, a[2], &old) ? -EFAULT : 0;
 }
 
 i64 sys_rt_sigprocmask(CALL_ARGS)
@@ -517,20 +526,46 @@ i64 sys_rt_sigsuspend(CALL_ARGS)
 	return signal_wait_with(t, mask, suspend, a);
 }
 
-i64 sys_rt_sigtimedwait(CALL_ARGS)
+static i64 timed_wait(struct thread *t, const u64 *a, const struct timespec *timeout)
 {
 	u64 set;
+	siginfo_t info;
+	u8 buf[sizeof(info)];
 	if (a[3] != 8)
 		return -EINVAL;
 	if (!get_set(t, a[0], &set))
 		return -EFAULT;
 	u64 held = t->held_set & set;
+	i64 sig;
 	if (held) {
-		int sig = __builtin_ctzll(held) + 1;
+		sig = __builtin_ctzll(held) + 1;
 		__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
-		return a[1] && !put_mem(t->vm, a[1], &t->held[sig], 128) ? -EFAULT : sig;
+		info = t->held[sig];
+	} else {
+		sig = HOST4(SYS_rt_sigtimedwait, &set, &info, timeout, 8);
 	}
-	return HOST4(SYS_rt_sigtimedwait, &set, ptr_arg(t, a[1]), ptr_arg(t, a[2]), 8);
+	if (sig > 0 && a[1]) {
+		siginfo_to_guest(t->abi, buf, &info);
+		if (!put_mem(t->vm, a[1], buf, sizeof(buf)))
+			return -EFAULT;
+	}
+	return sig;
+}
+
+i64 sys_rt_sigtimedwait(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
+}
+
+i64 sys_rt_sigtimedwait_time64(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec64, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
 }
 
 i64 sys_rt_sigreturn(CALL_ARGS)

@@ -273,9 +273,14 @@ void strace_enter(struct thread *t, const struct call *call)
 	struct strace_line l = { .len = 0 };
 	add(&l, "%d %s(", getpid(), call->name);
 	for (unsigned i = 0; i < call->n_args; i++) {
+		if (call->kind[i] == K_PAIR_END)
+			continue;
 		if (i)
 			add(&l, ",");
-		add_arg(&l, t, (enum call_kind)call->kind[i], t->arg[i]);
+		if (call->kind[i] == K_PAIR)
+			add_arg(&l, t, K_LONG, pair_arg(t, t->arg + i));
+		else
+			add_arg(&l, t, (enum call_kind)call->kind[i], t->arg[i]);
 	}
 	add(&l, ")");
 	put_line(t, &l);

@@ -49,6 +49,9 @@ void syscall_run(struct thread *t)
 		return;
 	}
 	const struct call *call = &calls[id];
+	for (unsigned i = 0; abi->word == 4 && i < call->n_args; i++) /* registers come zero-extended */
+		if (call->kind[i] == K_LONG)
+			t->arg[i] = (u64)(i32)t->arg[i];
 	if (trace)
 		strace_enter(t, call);
 	i64 r = call->fn(t, t->arg);

@@ -437,7 +437,12 @@ static i64 clone_fork(struct clone_request *q)
 	struct thread *t = q->parent;
 	struct vm *vm = t->vm;
 	const u64 plain = CLONE_SETTLS | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID;
+	struct engine_fork engine;
 	vm_lock_fork(vm);
+	if (!engine_fork_begin(vm->engine, &engine)) {
+		vm_unlock_fork(vm, false);
+		return -ENOMEM;
+	}
 	pthread_mutex_lock(&t->sighand->lock);
 	i64 r;
 	if ((q->flags & ~plain) || q->exit_signal != SIGCHLD || q->is_clone3) {
@@ -448,6 +453,7 @@ static i64 clone_fork(struct clone_request *q)
 	}
 	if (r) {
 		pthread_mutex_unlock(&t->sighand->lock);
+		engine_fork_parent(vm->engine, &engine);
 		vm_unlock_fork(vm, false);
 		if (r > 0 && q->flags & CLONE_PARENT_SETTID)
 			put_u32(vm, q->parent_tid, (u32)r);
@@ -465,7 +471,7 @@ static i64 clone_fork(struct clone_request *q)
 	if (t->sighand->refs > 1)
 		t->sighand->refs = 1;
 	symbols_after_fork(vm->symbols);
-	engine_after_fork(vm->engine, t->cpu);
+	engine_fork_child(vm->engine, &engine, t->cpu);
 	debug_after_fork(t);
 	t->abi->set_result(t->cpu, 0);
 	if (q->sp)

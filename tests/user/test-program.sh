@@ -111,11 +111,12 @@ run rhea-user binfmt status --kernel k; check "binfmt status" grep -q 'qemu-aarc
 run rhea-user binfmt remove --kernel k --root root aarch64; check "binfmt remove" sh -c '[ "$(cat k/qemu-aarch64)" = "-1" ] || grep -q "^-1" k/qemu-aarch64; [ ! -e root/usr/lib/binfmt.d/qemu-aarch64.conf ]'
 
 # a root folder of its own, entered as an ordinary user
-mkdir -p root2/bin root2/proc root2/tmp && cp p root2/bin/p && printf '#!/bin/p env\n' >root2/bin/s && chmod 755 root2/bin/s
+mkdir -p root2/bin root2/proc root2/tmp && cp p root2/bin/p && printf '#!/bin/p argv0\n' >root2/bin/s && chmod 755 root2/bin/s
 if unshare -rm true 2>/dev/null; then
 	run rhea-user exec root2 /bin/p argv0; check "exec in a root" is 0 /bin/p
 	run rhea-user exec root2 p argv0; check "exec finds the command by PATH" is 0 p
 	HELLO=you run rhea-user exec root2 /bin/p env HELLO; check "exec keeps the environment" is 0 you
+	run rhea-user exec root2 s; check "exec of a script" is 0 /bin/p
 	run rhea-user exec root2 nothing; check "exec of nothing" says 127 "nothing: not found"
 else
 	echo "ok $((++n)) - exec in a root # SKIP user namespaces are forbidden here"

@@ -100,16 +100,20 @@ static char *find_command(const char *name)
 	return NULL;
 }
 
-/* A script is run by its interpreter, which is a program of the root. */
+enum { SCRIPT_LINE = 256 };
+
+/* A script is run by its interpreter, which is a program of the root. What is returned lives as long as the process. */
 static char **unscript(char *path, char **argv, int argc)
 {
-	static char line[256];
+	char *line = alloc(SCRIPT_LINE);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, SCRIPT_LINE - 1);
 	if (fd >= 0)
 		close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
+	if (n < 3 || line[0] != '#' || line[1] != '!') {
+		free(line);
 		return NULL;
+	}
 	line[n] = 0;
 	line[strcspn(line, "\n")] = 0;
 	char **out = alloc(((size_t)argc + 3) * sizeof(*out)), **p = out, *save = NULL;

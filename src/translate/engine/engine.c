@@ -180,10 +180,50 @@ void engine_cpu_free(struct cpu *cpu)
 	free(cpu);
 }
 
-void engine_after_fork(struct engine *e, struct cpu *self)
+/*
+ * The code cache is shared memory (two views of it), so a fork does not part it. The child gets a copy that is made before the fork,
+ * under the lock: were it made after, the parent might have linked code of its own that the child knows nothing of.
+ */
+static bool map_copy(struct engine *e, struct engine_fork *f)
 {
-	pthread_mutex_init(&e->lock, NULL);
+	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
+	f->rx = MAP_FAILED;
+	f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (f->rw == MAP_FAILED)
+		return false;
+	memcpy(f->rw, e->rw, used);
+	f->rx = second_view(f->rw, e->size, NULL);
+	return f->rx != MAP_FAILED;
+}
+
+static void drop_copy(struct engine *e, struct engine_fork *f)
+{
+	if (f->rw != MAP_FAILED)
+		munmap(f->rw, e->size);
+	if (f->rx != MAP_FAILED)
+		munmap(f->rx, e->size);
+}
+
+bool engine_fork_begin(struct engine *e, struct engine_fork *f)
+{
+	pthread_mutex_lock(&e->lock);
+	if (map_copy(e, f))
+		return true;
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+	return false;
+}
+
+void engine_fork_parent(struct engine *e, struct engine_fork *f)
+{
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
+{
 	struct priv *mine = self->engine_priv;
+	pthread_mutex_init(&e->lock, NULL);
 	for (struct priv *c = e->cpus, *next; c; c = next) {
 		next = c->next;
 		if (c != mine)
@@ -193,16 +233,9 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 		keep_after_fork(e->keep);
 	mine->next = NULL;
 	e->cpus = mine;
-	/* the code cache is one memory of both processes: what the child writes must be its own */
-	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
-	u8 *copy =
-	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (copy == MAP_FAILED)
+	if (mremap(f->rw, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
+	    mremap(f->rx, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rx) == MAP_FAILED)
 		_exit(127); /* without code of its own the child must not go on */
-	memcpy(copy, e->rw, used);
-	if (second_view(copy, e->size, (u8 *)e->rx) == MAP_FAILED ||
-	    mremap(copy, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED)
-		_exit(127);
 	perf_after_fork(e);
 }
 
@@ -341,6 +374,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	struct priv *p = cpu->engine_priv;
 	sigjmp_buf raise;
 	enum ir_event ev;
+	host_window(cpu->mem_base);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
@@ -371,7 +405,7 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	struct engine *e = p->e;
 	const u8 *run = (const u8 *)(uintptr_t)host_context_pc(ucontext);
 	const siginfo_t *si = info;
-	u64 addr = (u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base;
+	u64 addr = ((u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base) & cpu->mem_mask;
 	if (run >= e->rx && run < e->rx + e->size) {
 		struct tb *tb = tb_at(e, run);
 		if (!tb)

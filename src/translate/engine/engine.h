@@ -71,8 +71,16 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
 
 /* Code at [addr, addr+len) changed, was unmapped or lost its permission. Takes effect for every CPU before it next enters a translation. */
 void engine_invalidate(struct engine *e, u64 addr, u64 len);
-/* In the child of a fork, on the only thread left: other CPUs' engine state is dropped. */
-void engine_after_fork(struct engine *e, struct cpu *self);
+/*
+ * Around a fork: begin before it (false: no memory, do not fork), then parent or child with the same struct. In between the engine is locked.
+ * child: on the only thread left; other CPUs' engine state is dropped.
+ */
+struct engine_fork {
+	void *rw, *rx; /* the child's code cache */
+};
+bool engine_fork_begin(struct engine *e, struct engine_fork *f) MUST_CHECK;
+void engine_fork_parent(struct engine *e, struct engine_fork *f);
+void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self);
 
 /*
  * For debuggers. Breakpoints: cpu_run comes back with EV_DEBUG, event_arg 0 and cpu->pc at the instruction, which has not run. A

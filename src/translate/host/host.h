@@ -94,6 +94,11 @@ static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
 bool host_supported(const char **ret_why);
+/*
+ * Where 32-bit guest addresses begin in the host's address space, for generated code on this thread (NULL: at 0). Cheap when nothing
+ * changes; called before generated code is entered.
+ */
+void host_window(const u8 *base);
 /* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);

@@ -1,4 +1,7 @@
-/* Guest memory: direct accesses at the guest's address, in user mode. */
+/*
+ * Guest memory in user mode: direct accesses. Guests of 64 bits: at the guest's address. Guests of 32 bits: in a window of 4 GiB and a little
+ * more that GS begins at, with the address computed in 32 bits (prefix 67), so that it wraps and needs no check.
+ */
 #include "translate/host/x64/jit.h"
 
 void site(struct jit *j)
@@ -12,11 +15,13 @@ void site(struct jit *j)
 static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 {
 	const struct ir_insn *in = &j->r->insn[addr];
-	struct x64_mem m = { NOREG, NOREG, 0, 0 };
+	bool narrow = in->type == TY_I32;
+	struct x64_mem m = { NOREG, NOREG, 0, 0, narrow };
 	u64 k;
 	if (j->val[addr].at == AT_USE && in->op == IR_ADD) {
-		if (const_of(j, in->b, &k) && (i64)k + disp == (i32)((i64)k + disp)) {
-			disp += k;
+		i64 sum = const_of(j, in->b, &k) ? (narrow ? (i32)k : (i64)k) + disp : INT64_MAX;
+		if (sum == (i32)sum) {
+			disp = sum;
 			addr = in->a;
 		} else {
 			const struct ir_insn *shift = &j->r->insn[in->b];
@@ -34,15 +39,16 @@ static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 	}
 	m.base = use_gpr(j, addr);
 	m.disp = disp;
-	if (j->r->insn[addr].type == TY_I32 && (disp || !(j->val[addr].flags & VF_ZERO_UPPER))) {
-		unsigned t = temp_gpr(j);
-		x_lea(&j->c, 0, t, m);
-		return x_mem(t, 0);
-	}
 	return m;
 }
 
-/* The same in at most one register: base and displacement. Guest addresses of 32 bits wrap. */
+/* The same memory, its address in a register. */
+static struct x64_mem at_reg(struct x64_mem m, unsigned reg)
+{
+	return (struct x64_mem){ .base = reg, .index = NOREG, .window = m.window };
+}
+
+/* As guest_mem, in at most one register: base and displacement. */
 static struct x64_mem guest_mem1(struct jit *j, u32 addr, i64 disp)
 {
 	struct x64_mem m = guest_mem(j, addr, disp);
@@ -52,7 +58,7 @@ static struct x64_mem guest_mem1(struct jit *j, u32 addr, i64 disp)
 	x_lea(&j->c, OPW, t, m);
 	j->lock_gpr &= ~(BIT(m.base) | BIT(m.index));
 	j->lock_gpr |= BIT(t);
-	return x_mem(t, 0);
+	return at_reg(m, t);
 }
 
 /* An address that must be aligned: raises EV_ALIGN out of line. */
@@ -70,7 +76,7 @@ static void check_align(struct jit *j, const struct ir_insn *in, struct x64_mem 
 	c->pc = j->insn_pc;
 	c->a = t;
 	c->b = in->op != IR_LD;
-	*m = x_mem(t, 0);
+	*m = at_reg(*m, t);
 }
 
 /* The integer type of a size: how values of other types travel. */
@@ -307,6 +313,7 @@ static bool cas16(struct jit *j, const struct ir_insn *in, u32 v, struct x64_mem
 	x_rm(&j->c, OPW | X_MOV_STORE, RBX, CPU(scratch[2]));
 	x_rm(&j->c, OPW | X_MOV_STORE, RSI, CPU(scratch[3]));
 	x_lea(&j->c, OPW, RSI, m);
+	m = at_reg(m, RSI);
 	x_vrr(&j->c, OPW | V_MOVD_STORE, b, 0, RAX);
 	x_vrr(&j->c, OPW | V_PEXTRD, b, 0, RDX);
 	x_byte(&j->c, 1);
@@ -314,7 +321,7 @@ static bool cas16(struct jit *j, const struct ir_insn *in, u32 v, struct x64_mem
 	x_vrr(&j->c, OPW | V_PEXTRD, c, 0, RCX);
 	x_byte(&j->c, 1);
 	lock(j);
-	x_rm(&j->c, OPW | MAP0F | 0xc7, 1, x_mem(RSI, 0)); /* cmpxchg16b */
+	x_rm(&j->c, OPW | MAP0F | 0xc7, 1, m); /* cmpxchg16b */
 	x_rm(&j->c, OPW | X_MOV_LOAD, RBX, CPU(scratch[2]));
 	x_rm(&j->c, OPW | X_MOV_LOAD, RSI, CPU(scratch[3]));
 	x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, RAX);

@@ -1,6 +1,9 @@
 /* Code that all regions share: entering, leaving, slow paths, helpers; and what a fault needs. */
 #include "translate/host/x64/jit.h"
+#include <asm/prctl.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 /* Flags in their stored form (see jit.h) into the form of ir.h. */
 static u32 settle(u32 stored)
@@ -29,6 +32,16 @@ void host_settle(struct cpu *cpu, const struct host_stubs *stubs)
 		if (*f & 0xff0000) /* in the stored form */
 			*f = settle(*f);
 	}
+}
+
+/* GS is a register of the thread, and user programs have no other use for it. */
+void host_window(const u8 *base)
+{
+	static __thread const u8 *now;
+	if (LIKELY(now == base))
+		return;
+	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+	now = base;
 }
 
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
