@@ -279,6 +279,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .one_insn = o->one_insn,
 					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
+					      .code_size = o->code_size,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,

@@ -299,6 +299,14 @@ static struct err *opt_gdb(struct settings *s, const char *arg)
 	return NULL;
 }
 
+static struct err *opt_code_cache(struct settings *s, const char *arg)
+{
+	struct err *e = number("-codecache", arg, &s->o.code_size);
+	if (!e && (s->o.code_size < MiB || s->o.code_size > GiB))
+		e = err_new(ERR_INVALID, "-codecache: from 1M to 1G, not %s", arg);
+	return e;
+}
+
 static struct err *opt_keep(struct settings *s, const char *arg)
 {
 	if (strcmp(arg, "off") != 0 && arg[0] != '/')
@@ -363,6 +371,7 @@ static const struct option options[] = {
 	{ "perfmap", NULL, false, opt_perf_map, NULL, "write /tmp/perf-PID.map, so that perf names the guest's functions" },
 	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
+	{ "codecache", "RHEA_CODECACHE", true, opt_code_cache, "size", "memory for translations (256M); emptied when it is full" },
 	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
 	{ "trace", "QEMU_TRACE", true, opt_trace, "[enable=]pattern", "log these events; 'help' lists them; also events=FILE, file=FILE" },
 	{ "plugin", "QEMU_PLUGIN", true, opt_not_built, "file", "plugins (not built yet)" },

@@ -33,7 +33,7 @@ static struct err *map_code(struct engine *e)
 				   e->guest->hot_vec, &e->stubs);
 	if (!n)
 		return err_new(ERR_UNSUPPORTED, "no room for the shared code");
-	e->used = ROUND_UP(n, (size_t)ARENA);
+	e->used = e->stubs_size = ROUND_UP(n, (size_t)ARENA);
 	return NULL;
 }
 
@@ -52,6 +52,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 		e->config.fetch = mmu_fetch;
 	e->guest = config->guest;
 	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->world, NULL);
 	struct err *err = map_code(e);
 	if (err) {
 		free(e);
@@ -79,15 +80,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 
 void engine_free(struct engine *e)
 {
-	for (u32 b = 0; b < 1u << TABLE_BITS; b++)
-		for (struct tb *tb = e->table[b], *next; tb; tb = next) {
-			next = tb->next;
-			tb_free(tb);
-		}
-	for (struct page_ref *r = e->dead, *next; r; r = next) {
-		next = r->next;
-		tb_free(r->tb);
-	}
+	engine_free_translations(e);
 	munmap(e->rw, e->size);
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
@@ -101,6 +94,7 @@ void engine_free(struct engine *e)
 		free(e->arena[i].tb);
 	free(e->arena);
 	pthread_mutex_destroy(&e->lock);
+	pthread_mutex_destroy(&e->world);
 	if (e->keep)
 		keep_free(e->keep);
 	free(e);
@@ -224,6 +218,8 @@ void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self
 {
 	struct priv *mine = self->engine_priv;
 	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->world, NULL);
+	e->evicting = false;
 	for (struct priv *c = e->cpus, *next; c; c = next) {
 		next = c->next;
 		if (c != mine)
@@ -323,6 +319,10 @@ static enum ir_event loop(struct priv *p)
 	for (;;) {
 		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
 			return EV_NONE;
+		if (evict_wanted(e)) {
+			evict(p);
+			link = NULL;
+		}
 		if (jumps_key(p) != key || cpu->jump_table != jumps->table) {
 			key = jumps_key(p);
 			jumps = jump_table(p, key);
@@ -375,6 +375,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	sigjmp_buf raise;
 	enum ir_event ev;
 	host_window(cpu->mem_base);
+	world_enter(p);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
@@ -384,6 +385,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 		ev = loop(p);
 	}
 	cpu->raise = NULL;
+	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
 	return ev;
@@ -460,6 +462,7 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },
 		{ "regions interpreted", e->n_interpreted },
+		{ "times the code cache was emptied", e->n_evictions },
 		{ "regions invalidated", e->n_invalidated },
 		{ "microseconds in translation", e->translate_ns / 1000 },
 		{ "exits: unlinked jumps", exits(e, EXIT_LINK) },

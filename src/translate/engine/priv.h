@@ -86,6 +86,7 @@ struct priv { /* a CPU's */
 	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
 	bool stepping; /* breakpoints do not count */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
+	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
 	struct jumps table[KEYS];
 	u32 n_table;
@@ -110,6 +111,12 @@ struct engine {
 	struct host_jump *empty_table;
 	struct tb **table; /* by pc and key; chains are read without a lock */
 	struct page_ref **page; /* by page: chains under the lock */
+	pthread_mutex_t world; /* held while everything is forgotten; taken before the lock */
+	bool evicting; /* CPUs may not enter generated code; atomic */
+	bool full; /* a translation found no room; atomic */
+	u32 n_dead; /* in .dead; atomic, changed under the lock */
+	size_t stubs_size; /* of the code cache's first part, which stays */
+	u64 n_evictions;
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
@@ -131,6 +138,17 @@ struct engine {
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
+
+/* ---- evict.c ---- */
+/* Around everything that holds a translation. Waits while all are being forgotten. */
+void world_enter(struct priv *p);
+void world_leave(struct priv *p);
+/* Shall evict() be called? */
+bool evict_wanted(const struct engine *e);
+/* Forgets all translations, if that is still wanted. The caller, inside, holds none. */
+void evict(struct priv *p);
+/* Frees them, when nobody runs. */
+void engine_free_translations(struct engine *e);
 
 /* ---- former.c ---- */
 struct former;

@@ -162,6 +162,7 @@ static void kill_tb(struct engine *e, struct tb *tb)
 	}
 	tb->ref[0].next = e->dead;
 	e->dead = &tb->ref[0];
+	__atomic_store_n(&e->n_dead, e->n_dead + 1, __ATOMIC_RELAXED);
 	for (struct priv *c = e->cpus; c; c = c->next)
 		for (u32 i = 0; i < c->n_table; i++) {
 			unsigned shift = __builtin_ctz(e->guest->insn_min);

@@ -9,8 +9,10 @@ u8 *arena_take(struct priv *p, size_t least)
 	struct engine *e = p->e;
 	if (p->arena.end - p->arena.next < (ptrdiff_t)least) {
 		size_t at = __atomic_fetch_add(&e->used, ARENA, __ATOMIC_RELAXED);
-		if (at + ARENA > e->size)
+		if (at + ARENA > e->size) {
+			__atomic_store_n(&e->full, true, __ATOMIC_RELAXED);
 			return NULL;
+		}
 		p->arena.next = e->rw + at;
 		p->arena.end = p->arena.next + ARENA;
 	}
