@@ -16,6 +16,7 @@
 #define CODE_RETURN 0xd65f03c0
 #define CONTEXT_REG(uc) (uc)->uc_mcontext.regs[5]
 #define CONTEXT_PC(uc) (uc)->uc_mcontext.pc
+#define CONTEXT_SP(uc) (uc)->uc_mcontext.sp
 #elif defined(__riscv)
 #if __riscv_xlen == 64
 #define MACHINE "riscv64"
@@ -36,6 +37,7 @@
 #define CODE_RETURN 0x00008067
 #define CONTEXT_REG(uc) (uc)->uc_mcontext.__gregs[5]
 #define CONTEXT_PC(uc) (uc)->uc_mcontext.__gregs[0]
+#define CONTEXT_SP(uc) (uc)->uc_mcontext.__gregs[2]
 #else
 #error "no such architecture yet"
 #endif

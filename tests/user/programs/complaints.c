@@ -3,6 +3,7 @@
  * list's.
  */
 #define _GNU_SOURCE
+#include "arch.h"
 #include "check.h"
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ static void elsewhere(void)
 	atomic_fetch_add(&diverted, 1);
 }
 
+#if defined(__aarch64__)
 /* A call put in behind the interrupted instruction: the stub saves what the code in the middle of nowhere may hold. */
 __attribute__((naked)) static void detour(void)
 {
@@ -55,24 +57,41 @@ __attribute__((naked)) static void detour(void)
 		"ldp x14, x15, [sp, #112]\n ldp x16, x17, [sp, #128]\n ldp x18, x29, [sp, #144]\n add sp, sp, #1024\n"
 		"ldr x27, [sp], #16\n br x27\n");
 }
+/* x27 is given to the detour: the loop below does not use it. */
+#define LOOP(a, i) \
+	__asm__ volatile(".globl loop_begin, loop_end\n loop_begin: add %0, %0, %1\n subs %1, %1, #1\n b.ne loop_begin\nloop_end:\n" \
+			 : "+r"(a), "+r"(i) : : "cc", "x27")
+#else
+__attribute__((naked)) static void detour(void)
+{
+	__asm__("addi sp, sp, -128\n sd ra, 0(sp)\n sd t0, 8(sp)\n sd t1, 16(sp)\n sd t2, 24(sp)\n sd t3, 32(sp)\n sd t4, 40(sp)\n"
+		"sd t5, 48(sp)\n sd a0, 56(sp)\n sd a1, 64(sp)\n sd a2, 72(sp)\n sd a3, 80(sp)\n sd a4, 88(sp)\n sd a5, 96(sp)\n"
+		"sd a6, 104(sp)\n sd a7, 112(sp)\n call elsewhere_c\n ld ra, 0(sp)\n ld t0, 8(sp)\n ld t1, 16(sp)\n ld t2, 24(sp)\n"
+		"ld t3, 32(sp)\n ld t4, 40(sp)\n ld t5, 48(sp)\n ld a0, 56(sp)\n ld a1, 64(sp)\n ld a2, 72(sp)\n ld a3, 80(sp)\n"
+		"ld a4, 88(sp)\n ld a5, 96(sp)\n ld a6, 104(sp)\n ld a7, 112(sp)\n addi sp, sp, 128\n ld t6, 0(sp)\n addi sp, sp, 16\n jr t6\n");
+}
+/* t6 is the detour's. */
+#define LOOP(a, i) \
+	__asm__ volatile(".globl loop_begin, loop_end\n loop_begin: add %0, %0, %1\n addi %1, %1, -1\n bnez %1, loop_begin\nloop_end:\n" \
+			 : "+r"(a), "+r"(i) : : "t6")
+#endif
 __attribute__((used)) void elsewhere_c(void);
 void elsewhere_c(void)
 {
 	elsewhere();
 }
 
-/* x27 is given to the detour: the loop below does not use it. */
 static void divert(int sig, siginfo_t *info, void *vuc)
 {
 	ucontext_t *uc = vuc;
 	extern const char loop_begin[], loop_end[] __attribute__((visibility("hidden")));
-	uint64_t pc = uc->uc_mcontext.pc;
+	uint64_t pc = CONTEXT_PC(uc);
 	(void)sig, (void)info;
 	if (pc < (uint64_t)loop_begin || pc >= (uint64_t)loop_end)
 		return;
-	uc->uc_mcontext.sp -= 16;
-	*(uint64_t *)uc->uc_mcontext.sp = pc;
-	uc->uc_mcontext.pc = (uint64_t)detour;
+	CONTEXT_SP(uc) -= 16;
+	*(uint64_t *)CONTEXT_SP(uc) = pc;
+	CONTEXT_PC(uc) = (uint64_t)detour;
 }
 
 static void *victim(void *arg)
@@ -82,7 +101,7 @@ static void *victim(void *arg)
 	sigaltstack(&own, NULL);
 	while (spin_on) {
 		uint64_t a = 0, i = 10000;
-		__asm__ volatile(".globl loop_begin, loop_end\n loop_begin: add %0, %0, %1\n subs %1, %1, #1\n b.ne loop_begin\nloop_end:\n" : "+r"(a), "+r"(i) : : "cc", "x27");
+		LOOP(a, i);
 		sum += a;
 		want += 10000ull * 10001 / 2;
 		n++;
@@ -121,8 +140,8 @@ static void *runner(void *arg)
 
 static void put_code(uint32_t *rw, uint32_t *rx, int value)
 {
-	rw[0] = 0x52800000 | (uint32_t)value << 5; /* mov w0, #value */
-	rw[1] = 0xd65f03c0; /* ret */
+	rw[0] = CODE_SET_RESULT((uint32_t)value);
+	rw[1] = CODE_RETURN;
 	__builtin___clear_cache((char *)rx, (char *)(rx + 2));
 }
 
