@@ -91,8 +91,8 @@ def growable():
 
 def refusals():
     add('one')
-    refused("There already is a FUSE export on '" + os.getcwd() + "/one'")
-    refused('There already is a FUSE export', mountpoint='link')
+    refused("There already is a FUSE export on 'one'")
+    refused("There already is a FUSE export on 'link'", mountpoint='link')
     refused("'e' is already in use", id='e', mountpoint='two')
     refused("Failed to stat 'nosuch': No such file or directory", mountpoint='nosuch')
     refused("'/' is not a regular file", mountpoint='/')
@@ -146,7 +146,10 @@ def end_of_the_daemon():
     held = os.open('one', os.O_RDONLY)
     d.proc.send_signal(signal.SIGTERM)
     assert d.proc.wait(20) == 0
-    os.close(held)
+    try:
+        os.close(held)
+    except OSError:
+        pass  # nobody is there to flush it
     for _ in range(20):
         if not mounted('one'):
             break

@@ -28,11 +28,11 @@ static void unmounted(void *user)
 }
 
 /* One of ours, looked at as a file, would wait for this very thread to answer. */
-static struct err *check_unused(const struct blk_export *new, const char *path)
+static struct err *check_unused(const struct blk_export *new, const char *path, const char *given)
 {
 	for (const struct blk_export *x = new->all->list; x; x = x->next)
 		if (x->kind == new->kind && strcmp(((struct state *)x->state)->path, path) == 0)
-			return err_new(ERR_BUSY, "There already is a FUSE export on '%s'", path);
+			return err_new(ERR_BUSY, "There already is a FUSE export on '%s'", given);
 	return NULL;
 }
 
@@ -54,7 +54,8 @@ static struct err *open_fuse(struct blk_export *x, struct blk_node *node, const 
 				   .ended = unmounted,
 				   .user = x };
 	AUTO(free_ptr) char *path = realpath(d.mountpoint, NULL);
-	struct err *e = path ? check_unused(x, path) : err_errno(errno, "Failed to stat '%s'", d.mountpoint);
+	struct err *e = path ? check_unused(x, path, d.mountpoint)
+			     : err_errno(errno, "Failed to stat '%s'", d.mountpoint);
 	if (!e)
 		e = fuse_export_new(node, &d, &s->export);
 	if (e)
