@@ -36,6 +36,8 @@ coverage:
 	@build-cov/unit && ninja -C build-cov coverage-text && cat build-cov/meson-logs/coverage.txt
 coverage-isa: all
 	@tools/coverage-isa.sh $(B) $(GAS)
+root-test: all
+	@tests/user/root.sh $(B)
 bench: all
 	@tests/bench/run.sh $(B)
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
@@ -52,10 +54,10 @@ clean:
 	rm -rf build build-asan build-tsan build-cov
 help:
 	@sed -n 's/^# //p' Makefile | head -4
-	@echo "make unit | asan | tsan | coverage | coverage-isa | bench | fuzz | format | tidy | install | clean"
+	@echo "make unit | asan | tsan | coverage | coverage-isa | bench | root-test | fuzz | format | tidy | install | clean"
 
 $(B)/build.ninja:
 	@meson setup $(OPTS) $(B) >$(B)-setup.log || { cat $(B)-setup.log; exit 1; }
 	@mv $(B)-setup.log $(B)/
 
-.PHONY: all run test unit setup asan tsan coverage coverage-isa bench fuzz format tidy install clean help
+.PHONY: all run test unit setup asan tsan coverage coverage-isa bench root-test fuzz format tidy install clean help

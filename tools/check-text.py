@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares a guest's assembly text with the GNU disassembler's.
 
-  check-text.py [-v] GUEST-DIFF gas FOLDER    every .s of gas's test suite (gas/testsuite/gas/aarch64), with the options of its .d files
-  check-text.py [-v] GUEST-DIFF random N      N random words inside the patterns, and N outside them
+  check-text.py [-v] GUEST-DIFF gas FOLDER [GUEST]    every .s of gas's test suite (gas/testsuite/gas/aarch64), with the options of its .d files
+  check-text.py [-v] GUEST-DIFF random N [GUEST]      N random words inside the patterns, and N outside them
 
-Counts: matched; refused (we say .inst, the disassembler knows it), by the architectural feature that it belongs to (REFUSED below); unnamed (refused
-and of no feature there: missing); wrong (other text); extra (we know it alone).
--v shows every such word; otherwise one a mnemonic. Exit status 1 if any is wrong or unnamed. AArch64 only, for now.
+Counts: matched; refused (we say .inst, the disassembler knows it), by the architectural feature that it belongs to (REFUSED below; where a guest has no such
+list, by mnemonic); unnamed (refused and of no feature there: missing); wrong (other text); extra (we know it alone).
+-v shows every such word; otherwise one a mnemonic. Exit status 1 if any is wrong or unnamed. GUEST: a row of GUESTS, aarch64 by default.
 """
 import glob
 import os
@@ -15,12 +15,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, namedtuple
 
-PREFIX = 'aarch64-linux-gnu-'
-LINE = re.compile(r'^\s*([0-9a-f]+):\t([0-9a-f]{8}) +\t?(.*)$')
-
-
+LINE = re.compile(r'^\s*([0-9a-f]+):\t([0-9a-f]{8}|[0-9a-f]{4}) +\t?(.*)$')
+UNKNOWN = re.compile(r'\.inst|undefined|\.word|\.short|\.[248]byte|0x')
+# Options of assembler files that give registers another meaning than we know: not compared.
+OTHER = re.compile(r'z\w*inx')
 # What is refused on purpose: a feature that no CPU model here has, and the text of its instructions. First the ones that their place in
 # the encoding tells (DDI 0487 C4.1: op0, bits 25 to 28).
 SCALABLE = {0: 'SME', 2: 'SVE, SVE2'}
@@ -49,44 +49,58 @@ def feature_of(word, text):
     return next((name for name, pattern in REFUSED if re.match(pattern, text)), None)
 
 
+def mnemonic(_word, text):
+    return (text.split() or ['?'])[0]
+
+
+# A guest's binutils, options of their assembler, what objdump calls the machine, the mnemonics that end with an address of the code, and
+# the feature under which a refused word is counted.
+Guest = namedtuple('Guest', 'name prefix as_flags machine branches feature')
+GUESTS = {g.name: g for g in (
+    Guest('aarch64', 'aarch64-linux-gnu-', [], 'aarch64', 'b|cb|tb|adr|ldr|prfm', feature_of),
+    Guest('riscv64', 'riscv64-linux-gnu-', ['-march=rv64gc'], 'riscv:rv64', 'b|j|c\\.[bj]|auipc', mnemonic),
+    Guest('riscv32', 'riscv64-linux-gnu-', ['-march=rv32gc', '-mabi=ilp32d'], 'riscv:rv32', 'b|j|c\\.[bj]|auipc', mnemonic),
+)}
+
+
 def normal(text):
-    text = re.sub(r'\s*//.*', '', text)
+    text = re.sub(r'\s*(//|# ).*', '', text)
     text = re.sub(r'\s*<[^>]*>', '', text)
     text = re.sub(r'\s+', ' ', text).strip()
     # a branch target at the end: with or without 0x
     return re.sub(r'(?<=[ ,])0x([0-9a-f]+)$', r'\1', text)
 
 
-def disassemble(args):
-    out = subprocess.run([PREFIX + 'objdump'] + args, capture_output=True, text=True).stdout
+def disassemble(guest, args):
+    out = subprocess.run([guest.prefix + 'objdump'] + args, capture_output=True, text=True).stdout
     for line in out.splitlines():
         m = LINE.match(line)
         if m:
             yield int(m[1], 16), m[2], m[3]
 
 
-def ours(tool, words):
+def ours(guest, tool, words):
     """words: [(pc, hex)] -> [text]"""
     feed = ''.join(f'{w} {pc:x}\n' for pc, w in words)
-    return subprocess.run([tool, 'text', 'aarch64'], input=feed, capture_output=True, text=True, check=True).stdout.splitlines()
+    return subprocess.run([tool, 'text', guest.name], input=feed, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def unresolved(a, b):
+def unresolved(guest, a, b):
     """Only the address at the end differs: the object file has a relocation there."""
-    return re.sub(r' [0-9a-f]+$', '', a) == re.sub(r' [0-9a-f]+$', '', b) and re.match(r'b|cb|tb|adr|ldr|prfm', a)
+    return re.sub(r'[ ,][0-9a-f]+$', '', a) == re.sub(r'[ ,][0-9a-f]+$', '', b) and re.match(guest.branches, a)
 
 
-def compare(linked, tool, theirs, counts, refused, verbose, shown):
+def compare(guest, linked, tool, theirs, counts, refused, verbose, shown):
     theirs = list(theirs)
-    for (pc, word, want), got in zip(theirs, ours(tool, [(pc, w) for pc, w, _ in theirs])):
+    for (pc, word, want), got in zip(theirs, ours(guest, tool, [(pc, w) for pc, w, _ in theirs])):
         a, b = normal(got), normal(want)
-        unknown = b.startswith('.inst') or b.startswith('undefined') or b.startswith('.word')
-        kind = ('matched' if a == b or (not linked and unresolved(a, b)) else
-                'none' if unknown and a.startswith('.inst') else
+        unknown, refusal = UNKNOWN.match(b), UNKNOWN.match(a)
+        kind = ('matched' if a == b or (not linked and unresolved(guest, a, b)) else
+                'none' if unknown and refusal else
                 'extra' if unknown else
-                'refused' if a.startswith('.inst') else 'wrong')
+                'refused' if refusal else 'wrong')
         if kind == 'refused':
-            feature = feature_of(int(word, 16), b)
+            feature = guest.feature(int(word, 16), b)
             refused[feature] += 1
             kind = 'refused' if feature else 'unnamed'
         counts[kind] += 1
@@ -96,7 +110,7 @@ def compare(linked, tool, theirs, counts, refused, verbose, shown):
             print(f'{kind}: {word} "{a}", not "{b}"')
 
 
-def gas(tool, folder, *rest):
+def gas(guest, tool, folder, *rest):
     options = {}
     for d in glob.glob(os.path.join(folder, '*.d')):
         text = open(d, errors='replace').read()
@@ -107,16 +121,18 @@ def gas(tool, folder, *rest):
     with tempfile.TemporaryDirectory() as tmp:
         for name, sets in sorted(options.items()):
             for flags in sorted(sets):
+                if OTHER.search(flags):
+                    continue
                 obj = os.path.join(tmp, 'x.o')
-                r = subprocess.run([PREFIX + 'as'] + flags.split() + ['-I', folder, '-o', obj, os.path.join(folder, name)],
+                r = subprocess.run([guest.prefix + 'as'] + guest.as_flags + flags.split() + ['-I', folder, '-o', obj, os.path.join(folder, name)],
                                    capture_output=True)
                 if r.returncode == 0:
-                    compare(False, tool, disassemble(['-d', obj]), *rest)
+                    compare(guest, False, tool, disassemble(guest, ['-d', obj]), *rest)
 
 
-def rand(tool, n, *rest):
+def rand(guest, tool, n, *rest):
     n = int(n)
-    rows = subprocess.run([tool, 'patterns', 'aarch64'], capture_output=True, text=True, check=True).stdout.split('\n')
+    rows = subprocess.run([tool, 'patterns', guest.name], capture_output=True, text=True, check=True).stdout.split('\n')
     pats = [(int(r.split()[2], 16), int(r.split()[3], 16)) for r in rows if r]
     rng = random.Random(1)
     words = []
@@ -127,14 +143,15 @@ def rand(tool, n, *rest):
     with tempfile.NamedTemporaryFile() as f:
         f.write(b''.join(w.to_bytes(4, 'little') for w in words))
         f.flush()
-        compare(True, tool, disassemble(['-D', '-z', '-b', 'binary', '-m', 'aarch64', f.name]), *rest)
+        compare(guest, True, tool, disassemble(guest, ['-D', '-z', '-b', 'binary', '-m', guest.machine, f.name]), *rest)
 
 
 def main(args):
     verbose = '-v' in args
-    tool, what, arg = [a for a in args if a != '-v']
+    tool, what, arg, *name = [a for a in args if a != '-v']
+    guest = GUESTS[name[0] if name else 'aarch64']
     counts, refused = Counter(), Counter()
-    {'gas': gas, 'random': rand}[what](tool, arg, counts, refused, verbose, set())
+    {'gas': gas, 'random': rand}[what](guest, tool, arg, counts, refused, verbose, set())
     print(', '.join(f'{counts[k]} {k}' for k in ('matched', 'refused', 'unnamed', 'wrong', 'extra')))
     for name, n in refused.most_common():
         print(f'{n:8} refused: {name}')

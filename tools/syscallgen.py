@@ -4,13 +4,15 @@
   syscallgen.py list                 the tables, one a line
   syscallgen.py make OUT.h OUT.c IOCTLS.h   what they say, as C
 
-src/linux/syscalls/*.tbl, a row:   NAME: KIND, KIND ... -> RESULT [= FUNCTION | ! ERRNO]
+src/linux/syscalls/*.tbl, a row:   NAME [narrow]: KIND, KIND ... -> RESULT [= FUNCTION | ! ERRNO | @ HOST'S NAME]
   A kind says how an argument is converted and printed by -strace: a word of KINDS below, or "in|out struct NAME" for a
-  structure of layouts.tbl. Without a function the call goes to the host's kernel under the same name.
+  structure of layouts.tbl; "pair" is a number of 64 bits in two registers of a 32-bit guest. Without a function the call goes
+  to the host's kernel, under the same name where none is given. "narrow" marks the form of 32-bit guests, where it differs.
 src/linux/abi/layouts.tbl          structures whose layout differs; see there
-src/linux/abi/ARCH.tbl             NUMBER NAME, or: include FILE (of the same folder)
+src/linux/abi/ARCH.tbl             NUMBER NAME [narrow], or: include FILE (of the same folder)
 src/linux/syscalls/ioctl.tbl       see there
 """
+import collections
 import glob
 import os
 import re
@@ -23,11 +25,12 @@ KINDS = {
     'buf': 'K_BUF', 'signal': 'K_SIGNAL', 'pid': 'K_PID', 'oflags': 'K_OFLAGS', 'mode': 'K_MODE', 'prot': 'K_PROT',
     'mmap': 'K_MMAP', 'clone': 'K_CLONE', 'atflags': 'K_ATFLAGS', 'clock': 'K_CLOCK', 'fcntl': 'K_FCNTL', 'ioctl': 'K_IOCTL',
     'whence': 'K_WHENCE', 'access': 'K_ACCESS', 'strv': 'K_STRV', 'futex': 'K_FUTEX', 'domain': 'K_DOMAIN',
-    'socktype': 'K_SOCKTYPE', 'action': 'K_ACTION', 'timespec': 'K_TIMESPEC', 'sigset': 'K_SIGSET', 'sighow': 'K_SIGHOW',
+    'socktype': 'K_SOCKTYPE', 'pair': 'K_PAIR', 'action': 'K_ACTION', 'timespec': 'K_TIMESPEC', 'sigset': 'K_SIGSET', 'sighow': 'K_SIGHOW',
 }
+HEADERS = ('mqueue', 'sys/epoll', 'sys/msg', 'sys/resource', 'sys/sem', 'sys/shm', 'sys/stat', 'sys/statfs', 'sys/syscall', 'sys/time', 'sys/times', 'time')
 POINTERS = {'str', 'outbuf', 'ptr', 'buf', 'strv', 'action', 'timespec', 'sigset', 'newpath'}
 TYPES = {'u8': 'F_U8', 'u16': 'F_U16', 'u32': 'F_U32', 'i32': 'F_I32', 'u64': 'F_U64', 'long': 'F_LONG', 'ulong': 'F_ULONG',
-         'ptr': 'F_PTR'}
+         'ptr': 'F_PTR', 'low32': 'F_LOW32'}
 
 
 def lines(path):
@@ -60,12 +63,23 @@ def read_layouts(path):
     return out
 
 
+Call = collections.namedtuple('Call', 'name args result fn errno host')  # by identifier: the name, or NAME_narrow
+
+
+def registers(args):
+    """Each argument with the number of the register that it begins in."""
+    at = 0
+    for a in args:
+        yield at, a
+        at += 2 if a == 'pair' else 1
+
+
 def read_calls(paths, layouts):
     names = {l[0] for l in layouts}
     calls = {}
     for path in paths:
         for where, line in lines(path):
-            m = re.match(r'(\w+):(.*?)->\s*(\w+)\s*(?:= (\w+)|! (\w+))?$', line)
+            m = re.match(r'(\w+(?: narrow)?):(.*?)->\s*(\w+)\s*(?:= (\w+)|! (\w+)|@ (\w+))?$', line)
             if not m:
                 sys.exit(f'{where}: cannot read "{line}"')
             args = [a.strip() for a in m[2].split(',') if a.strip()]
@@ -73,46 +87,60 @@ def read_calls(paths, layouts):
                 s = re.match(r'(in|out) struct (\w+)$', a)
                 if not (s and s[2] in names) and a not in KINDS:
                     sys.exit(f'{where}: unknown kind "{a}"')
-            if m[1] in calls:
+            ident = m[1].replace(' ', '_')
+            if ident in calls:
                 sys.exit(f'{where}: {m[1]} stands there twice')
-            if m[3] not in KINDS or len(args) > 6:
+            if m[3] not in KINDS or len(args) + args.count('pair') > 6:
                 sys.exit(f'{where}: bad result or too many arguments')
-            calls[m[1]] = (args, m[3], m[4], m[5])
+            calls[ident] = Call(m[1].split()[0], args, m[3], m[4], m[5], m[6] or m[1].split()[0])
     return calls
 
 
-def body(name, args, layouts):
+def body(ident, call, layouts):
     """The function of a call that goes to the host: conversions in, the call, conversions out."""
-    pre, post, values = '', '', []
+    pre, post, values, direct = '', '', [f'SYS_{call.host}'], [f'SYS_{call.host}']
     host = {l[0]: l[1] for l in layouts}
-    for i, a in enumerate(args):
+    for i, a in registers(call.args):
         s = re.match(r'(in|out) struct (\w+)$', a)
+        direct.append(f'ptr_arg(t, a[{i}])' if s or a in POINTERS or a == 'path' else f'a[{i}]')
         if s:
             pre += f'\t{host[s[2]]} h{i};\n\tvoid *p{i} = a[{i}] ? &h{i} : NULL;\n'
             if s[1] == 'in':
                 pre += f'\tif (p{i} && !get_struct(t->vm, LAYOUT_{s[2]}, p{i}, a[{i}]))\n\t\treturn -EFAULT;\n'
             else:
-                pre = f'\tif (layout_same(t->abi, LAYOUT_{s[2]}))\n\t\treturn same_{name}(t, a);\n' + pre
-                pre += f'\tif (!p{i})\n\t\tp{i} = (void *)~0xfffull;\n'
-                post += f'\tif (r >= 0 && !put_struct(t->vm, LAYOUT_{s[2]}, a[{i}], p{i}))\n\t\treturn -EFAULT;\n'
+                post += f'\tif (r >= 0 && p{i} && !put_struct(t->vm, LAYOUT_{s[2]}, a[{i}], p{i}))\n\t\treturn -EFAULT;\n'
             values.append(f'p{i}')
         elif a == 'path':
             pre += f'\tchar b{i}[PATH_MAX];\n\tconst char *p{i} = path_arg(t, a[{i}], b{i});\n'
             values.append(f'p{i}')
         elif a in POINTERS:
-            values.append(f'a[{i}] ? g2h(t->vm, a[{i}]) : NULL')
+            values.append(f'ptr_arg(t, a[{i}])')
         elif a == 'oflags':
             values.append(f'oflags_to_host(t, a[{i}])')
+        elif a == 'pair':
+            values.append(f'pair_arg(t, a + {i})')
         else:
             values.append(f'a[{i}]')
-    values = ', '.join([f'SYS_{name}'] + values)
-    text = f'static i64 call_{name}(CALL_ARGS)\n{{\n'
-    if post:
-        direct = ', '.join([f'SYS_{name}'] + [f'g2h(t->vm, a[{i}])' if 'struct' in a or a in POINTERS or a == 'path' else f'a[{i}]'
-                                              for i, a in enumerate(args)])
-        text = f'static i64 same_{name}(CALL_ARGS)\n{{\n\treturn HOST{len(args)}({direct});\n}}\n\n' + text
-        return text + pre + f'\ti64 r = HOST{len(args)}({values});\n{post}\treturn r;\n}}\n\n'
-    return text + pre + f'\treturn HOST{len(args)}({values});\n}}\n\n'
+    make = f'HOST{len(call.args)}({", ".join(values)})'
+    text = f'static i64 call_{ident}(CALL_ARGS)\n{{\n'
+    if not post:
+        return text + pre + f'\treturn {make};\n}}\n\n'
+    same = ' && '.join(f'layout_same(t->abi, LAYOUT_{a.split()[-1]})' for a in call.args if 'struct' in a)
+    if 'pair' not in call.args:
+        text = f'static i64 same_{ident}(CALL_ARGS)\n{{\n\treturn HOST{len(call.args)}({", ".join(direct)});\n}}\n\n' + text
+        pre = f'\tif ({same})\n\t\treturn same_{ident}(t, a);\n' + pre
+    return text + pre + f'\ti64 r = {make};\n{post}\treturn r;\n}}\n\n'
+
+
+def kinds_of(args):
+    kinds, lay = [], []
+    for a in args:
+        kinds.append(KINDS.get(a, 'K_PTR'))
+        lay.append('LAYOUT_' + a.split()[-1] if 'struct' in a else '0')
+        if a == 'pair':
+            kinds.append('K_PAIR_END')
+            lay.append('0')
+    return kinds, lay
 
 
 def ioctls(path, out):
@@ -121,7 +149,7 @@ def ioctls(path, out):
         seen = set()
         for where, line in lines(path):
             name, kind = line.split()
-            if kind not in ('ptr', 'val', 'none') or name in seen:
+            if kind not in ('ptr', 'val', 'none', 'ifreq', 'word') or name in seen:
                 sys.exit(f'{where}: unknown kind, or twice')
             seen.add(name)
             f.write(f'#ifdef {name}\nIOCTL({name}, {kind})\n#endif\n')
@@ -131,7 +159,7 @@ def main(header, code, ioctl_header):
     call_paths, abi_paths, layout_path = tables()
     layouts = read_layouts(layout_path)
     calls = read_calls(call_paths, layouts)
-    fns = sorted({c[2] for c in calls.values() if c[2]})
+    fns = sorted({c.fn for c in calls.values() if c.fn})
     with open(header, 'w') as f:
         f.write('/* Generated by tools/syscallgen.py. */\n#pragma once\n#include "linux/internal.h"\n\nenum call_id {\n\tCALL_none,\n')
         f.write(''.join(f'\tCALL_{n},\n' for n in calls) + '\tCALL_COUNT\n};\n\nenum layout_id {\n\tLAYOUT_none,\n')
@@ -143,17 +171,17 @@ def main(header, code, ioctl_header):
                     f'extern const u16 {abi}_numbers[{abi.upper()}_NUMBERS];\n')
     with open(code, 'w') as f:
         f.write('/* Generated by tools/syscallgen.py. */\n#include "syscalls.gen.h"\n#include "linux/syscalls/arg.h"\n#include <errno.h>\n'
-                '#include <limits.h>\n#include <sys/epoll.h>\n#include <sys/sem.h>\n#include <sys/stat.h>\n#include <sys/syscall.h>\n#include <time.h>\n\n')
-        for name, (args, result, fn, errno) in calls.items():
-            if errno:
-                f.write(f'static i64 call_{name}(CALL_ARGS)\n{{\n\treturn -{errno};\n}}\n\n')
-            elif not fn:
-                f.write(body(name, args, layouts))
+                '#include <limits.h>\n' + ''.join(f'#include <{h}.h>\n' for h in HEADERS) + '\n')
+        for ident, c in calls.items():
+            if c.errno:
+                f.write(f'static i64 call_{ident}(CALL_ARGS)\n{{\n\treturn -{c.errno};\n}}\n\n')
+            elif not c.fn:
+                f.write(body(ident, c, layouts))
         f.write('const struct call calls[CALL_COUNT] = {\n')
-        for name, (args, result, fn, errno) in calls.items():
-            kinds = ', '.join(KINDS.get(a, 'K_PTR') for a in args) or '0'
-            lay = ', '.join('LAYOUT_' + a.split()[-1] if 'struct' in a else '0' for a in args) or '0'
-            f.write(f'\t[CALL_{name}] = {{ "{name}", {fn or "call_" + name}, {len(args)}, {{ {kinds} }}, {KINDS[result]}, {{ {lay} }} }},\n')
+        for ident, c in calls.items():
+            kinds, lay = kinds_of(c.args)
+            f.write(f'\t[CALL_{ident}] = {{ "{c.name}", {c.fn or "call_" + ident}, {len(kinds)}, {{ {", ".join(kinds) or 0} }}, {KINDS[c.result]}, '
+                    f'{{ {", ".join(lay) or 0} }} }},\n')
         f.write('};\n\n')
         for name, host, same, fields in layouts:
             f.write(f'static const struct field {name}_fields[] = {{\n')
@@ -173,7 +201,8 @@ def main(header, code, ioctl_header):
             abi = os.path.basename(path)[:-4]
             f.write(f'const u16 {abi}_numbers[{abi.upper()}_NUMBERS] = {{\n')
             for where, line in lines(path):
-                number, name = line.split()
+                number, name = line.split(maxsplit=1)
+                name = name.replace(' ', '_')
                 if name not in calls:
                     sys.exit(f'{where}: no row for {name} in src/linux/syscalls')
                 f.write(f'\t[{number}] = CALL_{name},\n')

@@ -2,6 +2,7 @@
  * A guest architecture: what its folder tells the rest. One folder under guest/, declared by GUEST(name).
  */
 #pragma once
+#include "guest/system.h"
 #include "translate/ir/build.h"
 
 struct err;
@@ -25,6 +26,11 @@ struct guest_reg {
 	void (*set)(struct cpu *cpu, u64 value);
 };
 
+/* Type definitions that gdb's register types of one feature need, in the target description's XML. Tables end with feature NULL. */
+struct guest_reg_types {
+	const char *feature, *xml;
+};
+
 struct guest {
 	const char *name; /* as in qemu-NAME */
 	const char *summary;
@@ -38,10 +44,15 @@ struct guest {
 	const struct guest_model *models; /* the first is the default */
 	size_t model_size; /* of a model's data, which holds no pointers */
 	const struct guest_reg *regs;
+	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
+	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */
+	bool watch_before; /* gdb expects a watchpoint to stop before the access was made, not behind the instruction */
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
 
-	/* Prepares a zeroed CPU of this model. */
+	const struct guest_system *system; /* NULL: user mode only */
+
+	/* Prepares a zeroed CPU of this model. In system mode (cpu->system): as after power-on. */
 	void (*reset)(struct cpu *cpu, const void *model);
 	/* Sets region->fp and whatever else follows from the key. Called before the first instruction of a region. */
 	void (*begin)(struct tr *t);

@@ -47,6 +47,7 @@ static unsigned guest_size(const struct linux_abi *abi, const struct field *f)
 	case F_I32:
 		return 4;
 	case F_U64:
+	case F_LOW32:
 		return 8;
 	case F_LONG:
 	case F_ULONG:
@@ -92,6 +93,12 @@ static void field_to_guest(void *user, const struct field *f, u32 at, unsigned s
 		      f->host_size ? load(c->host + f->host_at, f->host_size, false, f->is_signed) : 0);
 }
 
+static u64 field_value(const struct field *f, const u8 *p, unsigned size, bool big)
+{
+	u64 v = load(p, size, big, f->is_signed);
+	return f->type == F_LOW32 ? (u32)v : v;
+}
+
 static void field_to_host(void *user, const struct field *f, u32 at, unsigned size)
 {
 	struct conversion *c = user;
@@ -100,8 +107,7 @@ static void field_to_host(void *user, const struct field *f, u32 at, unsigned si
 	if (f->type == F_BYTES)
 		memcpy(c->host + f->host_at, c->guest + at, MIN(size, f->host_size));
 	else
-		store(c->host + f->host_at, f->host_size, false,
-		      load(c->guest + at, size, c->big, f->is_signed));
+		store(c->host + f->host_at, f->host_size, false, field_value(f, c->guest + at, size, c->big));
 }
 
 u32 layout_size(const struct linux_abi *abi, unsigned id)
@@ -161,6 +167,22 @@ bool put_word(struct vm *vm, u64 addr, u64 val)
 	u8 buf[8];
 	store(buf, vm->abi->word, vm->abi->big_endian, val);
 	return put_mem(vm, addr, buf, vm->abi->word);
+}
+
+bool get_u64(struct vm *vm, u64 addr, u64 *ret)
+{
+	u8 buf[8];
+	if (!get_mem(vm, buf, addr, 8))
+		return false;
+	*ret = load(buf, 8, vm->abi->big_endian, false);
+	return true;
+}
+
+bool put_u64(struct vm *vm, u64 addr, u64 val)
+{
+	u8 buf[8];
+	store(buf, 8, vm->abi->big_endian, val);
+	return put_mem(vm, addr, buf, 8);
 }
 
 bool get_u32(struct vm *vm, u64 addr, u32 *ret)

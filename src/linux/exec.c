@@ -28,8 +28,10 @@ enum {
 	S_CPU,
 	S_RELEASE,
 	S_LOGFILE,
+	S_LOGRANGES,
 	S_PROG,
 	S_KEEP,
+	S_DEBUGGER,
 	S_ARGV
 };
 
@@ -49,16 +51,18 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
-	o->strace = flags & 1;
+	o->perf_map = flags & 1;
 	o->interpret = flags & 2;
 	o->one_insn = flags & 4;
 	o->stats = flags & 8;
 	o->seeded = flags & 16;
+	o->jit_dump = flags & 32;
 	o->stack_size = size;
 	o->base = base;
 	o->reserved = reserved;
 	o->page_size = page;
-	o->log = log;
+	o->log = (u32)log;
+	o->traces = (u32)(log >> 32);
 	o->seed = seed;
 	o->execfn = argv[S_EXECFN];
 	o->path = argv[S_PATH];
@@ -66,8 +70,10 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->cpu = null_if_empty(argv[S_CPU]);
 	o->release = null_if_empty(argv[S_RELEASE]);
 	o->log_file = null_if_empty(argv[S_LOGFILE]);
+	o->log_ranges = null_if_empty(argv[S_LOGRANGES]);
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
+	o->gdb_session = null_if_empty(argv[S_DEBUGGER]);
 	o->argv = argv + S_ARGV;
 	o->restore_mask = o->has_limits = true;
 	o->limit_as = (struct linux_limit){ as, as_max };
@@ -86,12 +92,12 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 			const char *execfn, const char *path, char *numbers, const char **argv)
 {
 	const struct linux_options *o = vm->opt;
-	int flags = (o->strace ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
-		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0);
+	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
-		 (unsigned long long)o->log, (unsigned long long)mask, (unsigned long long)o->seed,
+		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)mask, (unsigned long long)o->seed,
 		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
 		 (unsigned long long)vm->limit_data.max);
 	bool same = abi == vm->abi;
@@ -104,6 +110,7 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 	argv[S_CPU] = or_empty(same ? o->cpu : NULL);
 	argv[S_RELEASE] = or_empty(o->release);
 	argv[S_LOGFILE] = or_empty(o->log_file);
+	argv[S_LOGRANGES] = or_empty(o->log_ranges);
 	argv[S_PROG] = o->prog_name;
 	argv[S_KEEP] = or_empty(o->keep_dir);
 }
@@ -241,12 +248,13 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 		    const char **guest_argv, i64 argc, const char **envp)
 {
 	struct vm *vm = t->vm;
-	char numbers[400], path[PATH_MAX];
+	char numbers[400], path[PATH_MAX], session[64] = "";
 	if (procfs_is_exe(x->path))
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else
 		snprintf(path, sizeof(path), "%s", x->path);
 	state_write(vm, x->abi, x->fd, t->mask, execfn, path, numbers, argv);
+	argv[S_DEBUGGER] = session;
 	const char **p = argv + S_ARGV;
 	for (unsigned i = 0; i < x->n_extra; i++)
 		*p++ = x->extra[i];
@@ -256,7 +264,11 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	RAW3(SYS_fcntl, x->fd, F_SETFD, 0);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, 0);
 	engine_keep_flush(vm->engine);
+	if (vm->debug)
+		debug_before_exec(t, session, sizeof(session));
 	i64 r = RAW5(SYS_execveat, vm->self_fd, "", argv, envp, AT_EMPTY_PATH);
+	if (session[0])
+		debug_exec_failed(t);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, FD_CLOEXEC);
 	return r;
 }
@@ -309,12 +321,15 @@ i64 exec_call(struct thread *t, int dirfd, u64 path_at, u64 argv_at, u64 envp_at
 		snprintf(execfn, sizeof(execfn), "%s", path);
 	else
 		snprintf(execfn, sizeof(execfn), path[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, path);
+	if (trace_on(&vm->log, TRACE_USER_EXEC))
+		trace_put(&vm->log, TRACE_USER_EXEC, "path=%s", path);
 	signal_before_exec(t, false);
 	x->fd = -1;
 	r = !path[0] && !(flags & AT_EMPTY_PATH) ? -ENOENT : identify(t, dirfd, path, flags, x);
+	/* Without a file of ourselves (no /proc: binfmt_misc started us in a bare chroot) the kernel starts us as it did before. */
 	if (!r)
-		r = x->abi ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp)
-			   : run_host(t, dirfd, path, flags, guest_argv, envp);
+		r = x->abi && vm->self_fd >= 0 ? run_self(t, x, execfn, argv, guest_argv, MAX(argc, 1), envp)
+					       : run_host(t, dirfd, path, flags, guest_argv, envp);
 	if (x->fd >= 0)
 		RAW1(SYS_close, x->fd);
 	signal_before_exec(t, true);

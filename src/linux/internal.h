@@ -12,6 +12,8 @@
  * and says EINTR_RESTART exactly when the kernel would restart the call.
  */
 #pragma once
+#include "base/trace.h"
+#include "control/gdb/gdb.h"
 #include "guest/guest.h"
 #include "linux/linux.h"
 #include "translate/engine/engine.h"
@@ -43,6 +45,7 @@ struct vm {
 	u64 page_size; /* the guest's, at least the host's */
 	u8 *mem_base; /* guest address 0 */
 	u64 mem_mask;
+	bool window; /* a 32-bit guest: see window.c */
 	struct engine *engine;
 	const struct linux_options *opt;
 	const struct linux_abi *abi;
@@ -50,10 +53,13 @@ struct vm {
 	/* facts of the image, for /proc and core dumps */
 	u64 stack_lo, stack_hi, arg_start, arg_end, env_start, env_end, vdso, auxv_addr, auxv_len;
 	u64 code_start, code_end, data_start, data_end, start_stack;
+	u64 trampolines; /* the code of the vDSO; 0: there is none */
 	char *exe; /* absolute path of the program */
 	int self_fd; /* our own program's file */
 	int prefix_fd; /* -1: no prefix */
-	int log_fd; /* -1: none of ours */
+	struct log log; /* of -d and -strace; its .fd: -1: none of ours */
+	struct symbols *symbols; /* names of functions; NULL: nobody wants to know */
+	u32 map_changes; /* of code in the map; atomic */
 	u64 personality;
 	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
 	struct linux_limit limit_as, limit_data;
@@ -61,6 +67,8 @@ struct vm {
 	struct thread *threads GUARDED_BY(threads_lock); /* a ring through next */
 	u32 n_threads;
 	volatile u32 exiting;
+	struct debug *debug; /* NULL: no debugger was asked for */
+	int leader_status; /* debugged only: what the first thread ended with */
 };
 enum { MAP_NODE_GUEST, MAP_NODE_RESERVED };
 /* Guest protection and kind of a range; see memory.c. */
@@ -69,6 +77,7 @@ struct map_range {
 	u32 prot; /* PROT_* as the guest asked */
 	u8 kind; /* MAP_NODE_* */
 	bool shared;
+	u64 shm; /* where the System V segment it belongs to was attached; 0: none */
 	u32 file; /* index + 1 into vm->file, of private mappings that may be code; 0: another, or none */
 };
 
@@ -108,6 +117,11 @@ u64 vm_place(const struct vm *vm, int fd);
 /* For the engine: the file that code is mapped from. user: the struct vm. */
 bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
 void vm_lock_fork(struct vm *vm);
+/* ---- window.c: what munmap and mremap are for 32-bit guests; 0 or the new place, or -errno. The map's lock is held. ---- */
+struct err *window_init(struct vm *vm) MUST_CHECK;
+i64 window_unmap(struct vm *vm, u64 addr, u64 len);
+/* Makes [old, old + old_len) appear at to, new_len long; the old place is free then, or with keep_old has fresh pages. */
+i64 window_move(struct vm *vm, u64 old, u64 old_len, u64 to, u64 new_len, bool keep_old);
 void vm_unlock_fork(struct vm *vm, bool child);
 
 /* Guest memory that may not be there. True: all went well. */
@@ -123,6 +137,7 @@ struct guest_action { /* as the kernel's struct sigaction, already converted */
 struct sighand {
 	pthread_mutex_t lock;
 	u32 refs; /* atomic */
+	bool all; /* a debugger wants to see signals that have no handler, too */
 	struct guest_action action[NSIG_GUEST + 1];
 };
 struct sigframe_info { /* what a frame builder gets */
@@ -135,6 +150,20 @@ struct sigframe_info { /* what a frame builder gets */
 	u32 stack_flags; /* uc_stack of the frame: the alternate stack as it was */
 	u64 fault_addr, fault_esr; /* of a fault, or 0 */
 	u64 trampoline; /* sigreturn in the vDSO */
+};
+
+/* What a debugger knows of a thread; guarded by its lock. debug.h says how it works. */
+struct debug_part {
+	enum { DEBUG_RUNNING, DEBUG_CALLING, DEBUG_PARKED } state;
+	enum gdb_act action;
+	u64 from, to; /* of GDB_RANGE */
+	int signal; /* to be taken instead of the one reported; 0 none */
+	int injected; /* sent by the client, not to be reported */
+	bool has_report, shown, repeats; /* it has something to say, the client has heard it, it would say it again */
+	bool stepped; /* the thread's own: the step asked for was made */
+	bool gone; /* ending: does not count any more */
+	struct gdb_stop report;
+	const siginfo_t *info; /* of the signal being reported */
 };
 
 struct thread {
@@ -166,13 +195,14 @@ struct thread {
 	void *exec_memory; /* what a failed or successful exec needs until the thread is gone */
 	struct strace_line *line;
 	u64 nr, arg[6]; /* the call being made */
+	struct debug_part debug;
 };
 /* The thread that runs here; NULL on threads that run no guest. */
 struct thread *thread_self(void);
 void thread_set_self(struct thread *t);
 
 /* The first handlers, as the host's dispositions ask; from then on guest memory that is not there can be met (get_mem, put_mem). */
-struct sighand *signal_begin(void);
+struct sighand *signal_begin(bool debugged);
 void signal_init(struct thread *t); /* the first thread's mask */
 /* Delivers what waits, if anything; changes the CPU's state. */
 void signal_deliver(struct thread *t);
@@ -187,6 +217,8 @@ struct sighand *sighand_copy(struct sighand *from);
 void sighand_put(struct sighand *sh);
 void sighand_clear(struct thread *t); /* handled ones to default (CLONE_CLEAR_SIGHAND) */
 void vm_print_stats(struct vm *vm); /* --stats */
+/* A signal set of the guest's: always 64 bits. */
+bool get_set(struct thread *t, u64 addr, u64 *ret);
 void signal_restore_altstack(struct thread *t, u64 base, u64 size, u32 flags);
 void signal_before_exec(struct thread *t, bool undo);
 /* Blocks everything on the host; true if a signal came before that and has to be delivered first (say -EINTR_AGAIN). */
@@ -200,6 +232,32 @@ extern const char *const signal_names[NSIG_GUEST + 1];
 void thread_loop(struct thread *t);
 struct thread *thread_new(struct vm *vm);
 void thread_free(struct thread *t);
+/* A detached host thread with all signals blocked; 0 or -errno. Everything is blocked already. */
+i64 start_host_thread(void *(*fn)(void *), void *arg);
+
+/* ---- names of functions ---- */
+struct symbols *symbols_new(void);
+/* Name of the guest's function at pc, "" when none is known. */
+void symbols_name(struct vm *vm, u64 pc, char *buf, size_t size);
+void symbols_after_fork(struct symbols *s);
+
+/* ---- a debugger; all but the first only while vm->debug is set ---- */
+/* Waits for gdb where the options say, or goes on with the one they hand over; from then on it holds the threads. */
+struct err *debug_begin(struct thread *t) MUST_CHECK;
+enum ir_event debug_run(struct thread *t); /* cpu_run as the debugger wants it */
+void debug_call(struct thread *t); /* syscall_run, known to the debugger */
+/* Before a signal is delivered: which one shall be; 0 none. */
+int debug_signal(struct thread *t, const siginfo_t *info);
+void debug_entered_handler(struct thread *t);
+/* Before the process ends, before a thread does; says so to the client. */
+void debug_exit(struct thread *t, int status, int signal);
+void debug_thread_exit(struct thread *t, int status);
+/* Before a guest program is executed in this process: what it needs to go on with the client; "": there is none. After a failure all is as before. */
+void debug_before_exec(struct thread *t, char *session, size_t size);
+void debug_exec_failed(struct thread *t);
+void debug_after_fork(struct thread *t); /* in the child, which is not debugged */
+bool debug_is_kick(const siginfo_t *info); /* a signal by which the debugger's thread brings a thread out of a call */
+bool debug_owns_fd(const struct vm *vm, int fd);
 
 /* ---- loading ---- */
 struct image {
@@ -217,6 +275,8 @@ u64 vdso_map(struct vm *vm);
 u64 vdso_sigreturn(const struct vm *vm); /* address of the trampoline */
 
 /* ---- files ---- */
+/* A descriptor of our own, moved far from those the guest counts on; -1 stays -1. Close-on-exec. */
+int move_high(int fd);
 /* The host's path of a guest's: the -L prefix, when the file is there. Result in buf, or path itself. */
 const char *path_prefixed(struct vm *vm, const char *path, char *buf);
 /* /proc files the guest must see its own way: an open file, -1 if the path is none of them, -errno. */
@@ -267,6 +327,8 @@ enum call_kind {
 	K_TIMESPEC,
 	K_SIGSET,
 	K_SIGHOW,
+	K_PAIR, /* 64 bits in two registers of a 32-bit guest; the second is K_PAIR_END */
+	K_PAIR_END,
 };
 struct call {
 	const char *name;
@@ -299,7 +361,18 @@ i64 raw_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 #define RAW6(nr, a, b, c, d, e, f) raw_call(nr, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 
 /* ---- structures ---- */
-enum field_type { F_U8, F_U16, F_U32, F_I32, F_U64, F_LONG, F_ULONG, F_PTR, F_BYTES };
+enum field_type {
+	F_U8,
+	F_U16,
+	F_U32,
+	F_I32,
+	F_U64,
+	F_LONG,
+	F_ULONG,
+	F_PTR,
+	F_BYTES,
+	F_LOW32, /* 64 bits of which the guest sets the lower half alone */
+};
 struct field {
 	u16 host_at, host_size;
 	u8 type; /* enum field_type: how the guest keeps it */
@@ -322,9 +395,15 @@ bool get_struct(struct vm *vm, unsigned id, void *host, u64 addr);
 bool put_struct(struct vm *vm, unsigned id, u64 addr, const void *host);
 void layout_to_guest(const struct linux_abi *abi, unsigned id, u8 *guest, const void *host);
 void layout_to_host(const struct linux_abi *abi, unsigned id, void *host, const u8 *guest);
+/* siginfo_t, 128 bytes on either side. */
+void siginfo_to_guest(const struct linux_abi *abi, u8 guest[128], const siginfo_t *info);
+void siginfo_to_host(const struct linux_abi *abi, siginfo_t *info, const u8 guest[128]);
 /* A word of the guest's: pointer-sized. */
 bool get_word(struct vm *vm, u64 addr, u64 *ret);
 bool put_word(struct vm *vm, u64 addr, u64 val);
+/* Always 64 bits. */
+bool get_u64(struct vm *vm, u64 addr, u64 *ret);
+bool put_u64(struct vm *vm, u64 addr, u64 val);
 bool get_u32(struct vm *vm, u64 addr, u32 *ret);
 bool put_u32(struct vm *vm, u64 addr, u32 val);
 
@@ -348,6 +427,7 @@ struct linux_abi {
 	u16 machine; /* e_machine */
 	u8 word; /* bytes of a pointer */
 	bool big_endian;
+	bool sa_restorer; /* struct sigaction has that member */
 	bool shared_va; /* addresses as the host has them, mem_base 0 */
 	u8 va_bits;
 	u32 page_size;

@@ -30,14 +30,19 @@ struct linux_options {
 	u64 stack_size; /* 0: RLIMIT_STACK, at most 8 MiB when that is unlimited */
 	u64 base, reserved; /* -B, -R; 0: ours to choose */
 	u64 page_size; /* -p, 0: the architecture's */
-	bool strace, interpret, one_insn, preserve_argv0, stats;
+	bool interpret, one_insn, preserve_argv0, stats;
+	bool perf_map, jit_dump; /* files for perf */
 	bool seeded; /* seed holds what AT_RANDOM is made from */
 	u64 seed;
-	u64 log;
-	const char *log_file;
+	u32 log; /* LOG_* */
+	u32 traces; /* by enum trace_id */
+	const char *log_file; /* -D; "%d" in it is the process's number. NULL: stderr */
+	const char *log_ranges; /* -dfilter; NULL: all addresses */
 	const char *keep_dir; /* of kept translations, NULL: none are kept */
 	u64 keep_build; /* as engine_config's */
 	u64 place; /* with keep_dir: what makes the addresses of the guest's files this machine's own, and the same in every run */
+	const char *gdb; /* -g, where gdb connects; NULL: no debugger */
+	const char *gdb_session; /* the debugger of the program that executed this one; NULL: none */
 	bool restore_mask; /* signal_mask is the guest's first signal mask; otherwise it is the host's */
 	u64 signal_mask;
 	bool has_limits; /* limit_as and limit_data are those of the program that executed this one */

@@ -2,6 +2,7 @@
  * The guest's memory map. The host's kernel does the mapping at the addresses the guest names; a tree of ranges remembers what is the guest's
  * and with which protection, since code that the guest may execute is only readable for the host, and since nothing the guest says
  * may touch the memory that Rhea itself lives in: outside the tree a fixed mapping is made with MAP_FIXED_NOREPLACE, and fails.
+ * The addresses of a 32-bit guest are a window (window.c), in which the places are chosen here.
  *
  * Manual: man 2 mmap, mremap, mprotect, brk, shmat. Behaviour of brk as in Documentation/x86 and man brk.
  */
@@ -114,7 +115,7 @@ static struct map_node *pop_edge(struct map_node **root, bool last)
 static bool alike(const struct map_range *a, const struct map_range *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->kind == b->kind && a->shared == b->shared &&
-	       a->file == b->file;
+	       a->shm == b->shm && a->file == b->file;
 }
 
 /* Makes [start, end) this range, or nothing (r NULL). Neighbours that are alike become one. */
@@ -217,10 +218,69 @@ static int host_prot(u32 prot)
 		     (prot & PROT_EXEC ? PROT_READ : 0));
 }
 
+static bool is_free(const struct vm *vm, u64 start, u64 end)
+{
+	const struct map_node *n = lookup(vm->root, start);
+	return !n || n->r.start >= end;
+}
+
+/* A free place in the window, at the hint or as high as possible; 0: none. */
+static u64 find_gap(const struct vm *vm, u64 hint, u64 len)
+{
+	u64 page = vm->page_size, from = ROUND_UP(64 * KiB, page), best = 0;
+	if (hint >= from && hint <= vm->va_limit - len && is_free(vm, hint, hint + len))
+		return hint;
+	while (from < vm->va_limit) {
+		const struct map_node *n = lookup(vm->root, from);
+		u64 end = n ? MIN(n->r.start, vm->va_limit) : vm->va_limit;
+		if (end >= from && end - from >= len)
+			best = ROUND_DOWN(end - len, page);
+		if (!n)
+			break;
+		from = MAX(from, ROUND_UP(n->r.end, page));
+	}
+	return best;
+}
+
+/* mmap at guest addresses, as the kernel's: the guest's address or -errno. */
 static i64 host_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
 {
+	if (vm->window) {
+		if (flags & MAP_FIXED_NOREPLACE && !is_free(vm, addr, addr + len))
+			return -EEXIST;
+		if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+			addr = find_gap(vm, addr, len);
+		if (!addr && !(flags & MAP_FIXED))
+			return -ENOMEM;
+		flags = (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED;
+	}
 	i64 got = RAW6(SYS_mmap, g2h(vm, addr), len, prot, flags, fd, offset);
 	return got < 0 && got > -4096 ? got : (i64)h2g(vm, (void *)got);
+}
+
+static i64 host_munmap(struct vm *vm, u64 addr, u64 len)
+{
+	return vm->window ? window_unmap(vm, addr, len) : RAW2(SYS_munmap, g2h(vm, addr), len);
+}
+
+static i64 host_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 new_addr)
+{
+	bool keep = flags & MREMAP_DONTUNMAP, fixed = flags & MREMAP_FIXED;
+	if (!vm->window) {
+		i64 got = RAW5(SYS_mremap, g2h(vm, old), old_len, new_len, flags, g2h(vm, new_addr));
+		return got < 0 && got > -4096 ? got : (i64)h2g(vm, (void *)got);
+	}
+	if (!old_len || (keep && old_len != new_len))
+		return -EINVAL;
+	if (!fixed && !keep && new_len <= old_len)
+		return new_len == old_len || !window_unmap(vm, old + new_len, old_len - new_len) ? (i64)old
+												 : -ENOMEM;
+	bool grows_in_place =
+	    !fixed && !keep && old <= vm->va_limit - new_len && is_free(vm, old + old_len, old + new_len);
+	if (!fixed && !grows_in_place && !(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	u64 to = fixed ? new_addr : grows_in_place ? old : find_gap(vm, 0, new_len);
+	return to ? window_move(vm, old, old_len, to, new_len, keep) : -ENOMEM;
 }
 
 /*
@@ -229,7 +289,7 @@ static i64 host_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int 
  */
 static i64 claim(struct vm *vm, u64 start, u64 end)
 {
-	for (u64 at = start; at < end;) {
+	for (u64 at = vm->window ? end : start; at < end;) { /* a window holds nothing else */
 		const struct map_node *n = lookup(vm->root, at);
 		u64 stop = n && n->r.start < end ? n->r.start : end;
 		if (stop > at) {
@@ -238,12 +298,12 @@ static i64 claim(struct vm *vm, u64 start, u64 end)
 					    -1, 0);
 			if (got < 0 || (u64)got != at) {
 				if (got >= 0)
-					RAW2(SYS_munmap, g2h(vm, (u64)got), stop - at);
+					host_munmap(vm, (u64)got, stop - at);
 				for (u64 undo = start; undo < at;) { /* give the earlier holes back */
 					const struct map_node *m = lookup(vm->root, undo);
 					u64 upto = m && m->r.start < at ? m->r.start : at;
 					if (upto > undo)
-						RAW2(SYS_munmap, g2h(vm, undo), upto - undo);
+						host_munmap(vm, undo, upto - undo);
 					undo = m && m->r.start < at ? m->r.end : at;
 				}
 				return got == -EPERM || got == -EACCES ? got : -ENOMEM;
@@ -256,6 +316,7 @@ static i64 claim(struct vm *vm, u64 start, u64 end)
 
 static void forget_code(struct vm *vm, u64 start, u64 end)
 {
+	__atomic_add_fetch(&vm->map_changes, 1, __ATOMIC_RELEASE);
 	if (vm->engine)
 		engine_invalidate(vm->engine, start, end - start);
 }
@@ -267,7 +328,7 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	i64 got = host_mmap(vm, addr, len, prot, flags, fd, offset);
 	if (got < 0 || !((u64)got & (page - 1)))
 		return got;
-	RAW2(SYS_munmap, g2h(vm, (u64)got), len);
+	host_munmap(vm, (u64)got, len);
 	i64 room =
 	    host_mmap(vm, 0, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room < 0)
@@ -275,12 +336,12 @@ static i64 map_anywhere(struct vm *vm, u64 addr, u64 len, int prot, int flags, i
 	u64 at = ROUND_UP((u64)room, page);
 	got = host_mmap(vm, at, len, prot, flags | MAP_FIXED, fd, offset);
 	if (got < 0) {
-		RAW2(SYS_munmap, g2h(vm, (u64)room), len + page);
+		host_munmap(vm, (u64)room, len + page);
 		return got;
 	}
 	if (at > (u64)room)
-		RAW2(SYS_munmap, g2h(vm, (u64)room), at - (u64)room);
-	RAW2(SYS_munmap, g2h(vm, at + len), (u64)room + page - at);
+		host_munmap(vm, (u64)room, at - (u64)room);
+	host_munmap(vm, at + len, (u64)room + page - at);
 	return got;
 }
 
@@ -293,7 +354,7 @@ static i64 map_fixed(struct vm *vm, u64 addr, u64 len, int prot, int flags, int 
 		i64 got =
 		    host_mmap(vm, addr, len, prot, (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE, fd, offset);
 		if (got >= 0 && (u64)got != addr) {
-			RAW2(SYS_munmap, g2h(vm, (u64)got), len);
+			host_munmap(vm, (u64)got, len);
 			got = -EEXIST;
 		}
 		return got == -EEXIST && !no_replace ? -ENOMEM : got;
@@ -435,7 +496,7 @@ i64 vm_munmap(struct vm *vm, u64 addr, u64 len)
 		if (n->r.kind != MAP_NODE_GUEST)
 			continue;
 		code |= n->r.prot & PROT_EXEC;
-		ret = RAW2(SYS_munmap, g2h(vm, from), to - from);
+		ret = host_munmap(vm, from, to - from);
 		if (!ret)
 			set_range(vm, from, to, NULL);
 	}
@@ -468,7 +529,8 @@ i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 			ret = RAW3(SYS_mprotect, g2h(vm, at), to - at, host_prot((u32)prot));
 		if (!ret && was.prot != (u32)prot) {
 			code |= was.prot & PROT_EXEC;
-			set_guest(vm, at, to, (u32)prot, was.shared, was.file);
+			was.prot = (u32)prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+			set_range(vm, at, to, &was);
 		}
 		at = to;
 	}
@@ -509,13 +571,13 @@ i64 vm_mremap(struct vm *vm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 			goto out;
 		code = has_exec(vm, new_addr, new_addr + new_len);
 	}
-	got = RAW5(SYS_mremap, g2h(vm, old), old_len, new_len, flags, g2h(vm, new_addr));
-	if (got < 0 && got > -4096)
+	got = host_mremap(vm, old, old_len, new_len, flags, new_addr);
+	if (got < 0)
 		goto out;
-	got = (i64)h2g(vm, (void *)got);
 	if (old_len && !(flags & MREMAP_DONTUNMAP))
 		set_range(vm, old, old + old_len, NULL);
-	set_guest(vm, (u64)got, (u64)got + new_len, was.prot, was.shared, was.file);
+	was.shm = was.shm ? (u64)got : 0;
+	set_range(vm, (u64)got, (u64)got + new_len, &was);
 out:
 	pthread_rwlock_unlock(&vm->lock);
 	if (got >= 0 && was.prot & PROT_EXEC)
@@ -559,12 +621,12 @@ void vm_brk_init(struct vm *vm, u64 addr)
 	vm->brk_start = vm->brk = vm->brk_limit = addr;
 	pthread_rwlock_wrlock(&vm->lock);
 	for (unsigned i = 0; i < LEN(sizes); i++) {
-		if (addr > vm->va_limit - sizes[i])
+		if (sizes[i] > vm->va_limit / 4 || addr > vm->va_limit - sizes[i])
 			continue;
 		i64 got = host_mmap(vm, addr, sizes[i], PROT_NONE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 		if (got >= 0 && (u64)got != addr)
-			RAW2(SYS_munmap, g2h(vm, (u64)got), sizes[i]);
+			host_munmap(vm, (u64)got, sizes[i]);
 		if (got != (i64)addr)
 			continue;
 		struct map_range r = { .kind = MAP_NODE_RESERVED };
@@ -643,12 +705,20 @@ i64 vm_shmat(struct vm *vm, int id, u64 addr, int flags)
 		code = has_exec(vm, addr, addr + len);
 		flags |= SHM_REMAP;
 	}
-	got = RAW3(SYS_shmat, id, addr ? g2h(vm, addr) : NULL, flags & ~SHM_EXEC);
+	if (!addr && vm->window) {
+		addr = find_gap(vm, 0, len);
+		flags |= SHM_REMAP;
+	}
+	got = vm->window && !addr ? -ENOMEM
+				  : RAW3(SYS_shmat, id, addr ? g2h(vm, addr) : NULL, flags & ~SHM_EXEC);
 	if (got >= 0 || got < -4095) {
 		got = (i64)h2g(vm, (void *)got);
-		u32 prot =
-		    PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-		set_guest(vm, (u64)got, (u64)got + len, prot, true, 0);
+		struct map_range r = { .prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+					       (flags & SHM_EXEC ? PROT_EXEC : 0),
+				       .kind = MAP_NODE_GUEST,
+				       .shared = true,
+				       .shm = (u64)got };
+		set_range(vm, (u64)got, (u64)got + len, &r);
 	}
 	pthread_rwlock_unlock(&vm->lock);
 	if (code)
@@ -656,27 +726,36 @@ i64 vm_shmat(struct vm *vm, int id, u64 addr, int flags)
 	return got;
 }
 
-/* The kernel knows how long the segment is; what is left of it after shmdt is found by asking which pages are still mapped. */
+/* Forgets what is left of the segment that was attached at addr; in a window, unmaps it too. False: there is none. */
+static bool drop_segment(struct vm *vm, u64 addr, u64 *ret_end, bool *ret_code)
+{
+	bool any = false;
+	for (const struct map_node *n = lookup(vm->root, addr); n;) {
+		struct map_range r = n->r;
+		if (r.shm == addr) {
+			any = true;
+			*ret_end = r.end;
+			*ret_code |= r.prot & PROT_EXEC;
+			if (vm->window)
+				window_unmap(vm, r.start, r.end - r.start);
+			set_range(vm, r.start, r.end, NULL);
+		}
+		n = lookup(vm->root, r.end);
+	}
+	return any;
+}
+
 i64 vm_shmdt(struct vm *vm, u64 addr)
 {
+	u64 end = addr;
+	bool code = false;
 	pthread_rwlock_wrlock(&vm->lock);
-	const struct map_node *n = lookup(vm->root, addr);
-	i64 ret = -EINVAL;
-	if (n && n->r.start <= addr && n->r.kind == MAP_NODE_GUEST && n->r.shared) {
-		u64 end = n->r.end, page = vm->page_size;
-		bool code = n->r.prot & PROT_EXEC;
+	i64 ret = drop_segment(vm, addr, &end, &code) ? 0 : -EINVAL;
+	if (!ret && !vm->window)
 		ret = RAW1(SYS_shmdt, g2h(vm, addr));
-		u64 at = addr;
-		unsigned char in_core;
-		while (!ret && at < end && RAW3(SYS_mincore, g2h(vm, at), page, &in_core) == -ENOMEM)
-			at += page;
-		if (at > addr) {
-			set_range(vm, addr, at, NULL);
-			if (code)
-				forget_code(vm, addr, at);
-		}
-	}
 	pthread_rwlock_unlock(&vm->lock);
+	if (code)
+		forget_code(vm, addr, end);
 	return ret;
 }
 
@@ -691,12 +770,15 @@ struct err *vm_init(struct vm *vm)
 	vm->va_limit = MIN(BIT(vm->abi->va_bits), BIT(47) - 4096);
 	vm->mem_base = NULL;
 	vm->mem_mask = ~0ull;
+	vm->window = !vm->abi->shared_va;
 	vm->limit_as = vm->limit_data = (struct linux_limit){ ~0ull, ~0ull };
 	if (vm->opt->has_limits) {
 		vm->limit_as = vm->opt->limit_as;
 		vm->limit_data = vm->opt->limit_data;
 	}
-	vm->self_fd = vm->prefix_fd = vm->log_fd = -1;
+	vm->self_fd = vm->prefix_fd = vm->log.fd = -1;
+	if (vm->window)
+		return window_init(vm);
 	if (vm->opt->base || (vm->opt->reserved && vm->opt->reserved < vm->va_limit))
 		return err_new(ERR_UNSUPPORTED, "-B and -R: a %s program's addresses are the host's own",
 			       vm->abi->name);

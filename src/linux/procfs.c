@@ -130,6 +130,17 @@ static bool parse_line(const char *line, struct host_line *h)
 	return true;
 }
 
+/* A line of the host's map at guest addresses; what is not in the window becomes empty. */
+static void to_window(const struct vm *vm, struct host_line *h)
+{
+	u64 base = (u64)vm->mem_base;
+	if (!vm->window)
+		return;
+	bool inside = h->end > base && h->start <= base + vm->mem_mask;
+	h->start = inside ? MAX(h->start, base) - base : 0;
+	h->end = inside ? h->end - base : 0;
+}
+
 /* maps and smaps (whose lines "Name: value" follow each range). */
 static void make_maps(struct thread *t, int fd, const char *file)
 {
@@ -151,6 +162,7 @@ static void make_maps(struct thread *t, int fd, const char *file)
 			free(rest);
 			rest = NULL;
 			mem = details ? open_memstream(&rest, &rest_len) : NULL;
+			to_window(t->vm, &next);
 			h = next;
 			have = true;
 		} else if (mem) {

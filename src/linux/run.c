@@ -92,8 +92,13 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 	return g2h(vm, at);
 }
 
+static void symbol(void *user, u64 pc, char *buf, size_t size)
+{
+	symbols_name(user, pc, buf, size);
+}
+
 /* ---- our own descriptors: far from those the guest counts on ---- */
-static int move_high(int fd)
+int move_high(int fd)
 {
 	struct rlimit lim;
 	int at = 1000;
@@ -108,6 +113,31 @@ static int move_high(int fd)
 	return high;
 }
 
+/* -D: "%d" stands for the process's number. Appended to, since programs that are executed write to the same one. */
+static struct err *open_log(struct vm *vm)
+{
+	const struct linux_options *o = vm->opt;
+	char name[PATH_MAX];
+	const char *percent = o->log_file ? strchr(o->log_file, '%') : NULL;
+	vm->log.items = o->log;
+	vm->log.traces = o->traces;
+	if (o->log_ranges) {
+		struct err *e = log_parse_ranges(o->log_ranges, &vm->log.range, &vm->log.n_range);
+		if (e)
+			return err_in(e, "-dfilter");
+	}
+	if (!o->log_file || !(o->log | o->traces))
+		return NULL;
+	if (percent && (percent[1] != 'd' || strchr(percent + 1, '%')))
+		return err_new(ERR_INVALID, "-D %s: only one '%%d' may be in it", o->log_file);
+	if (percent)
+		snprintf(name, sizeof(name), "%.*s%d%s", (int)(percent - o->log_file), o->log_file, getpid(), percent + 2);
+	else
+		snprintf(name, sizeof(name), "%s", o->log_file);
+	vm->log.fd = move_high(open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+	return vm->log.fd < 0 ? err_errno(errno, "cannot open the log file '%s'", name) : NULL;
+}
+
 static struct err *open_own(struct vm *vm)
 {
 	const struct linux_options *o = vm->opt;
@@ -116,12 +146,7 @@ static struct err *open_own(struct vm *vm)
 		fcntl(vm->self_fd, F_SETFD, FD_CLOEXEC);
 	if (o->prefix)
 		vm->prefix_fd = move_high(open(o->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	if (o->log_file && (o->strace || o->log)) {
-		vm->log_fd = move_high(open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-		if (vm->log_fd < 0)
-			return err_errno(errno, "cannot open the log file '%s'", o->log_file);
-	}
-	return NULL;
+	return open_log(vm);
 }
 
 /* The absolute path of an open file, as /proc/self/exe shows it. */
@@ -197,10 +222,41 @@ bool linux_err_is_foreign(const struct err *e)
 	       strstr(err_text(e), "Invalid ELF image for this architecture");
 }
 
+/* -d page: the guest's map and what lies where in it. */
+static void log_pages(struct vm *vm, const struct image *im)
+{
+	const struct {
+		const char *name;
+		u64 value;
+	} facts[] = { { "guest_base", (u64)(uintptr_t)vm->mem_base },
+		      { "start_brk", vm->brk_start },
+		      { "end_code", vm->code_end },
+		      { "start_code", vm->code_start },
+		      { "start_data", vm->data_start },
+		      { "end_data", vm->data_end },
+		      { "start_stack", vm->start_stack },
+		      { "brk", vm->brk },
+		      { "entry", im->entry },
+		      { "argv_start", vm->arg_start },
+		      { "env_start", vm->env_start },
+		      { "auxv_start", vm->auxv_addr } };
+	struct log_text t = { 0 };
+	struct map_range r;
+	log_add(&t, "%-16s-%-16s %-16s prot\n", "start", "end", "size");
+	for (u64 at = 0; vm_find(vm, at, &r); at = r.end)
+		log_add(&t, "%016llx-%016llx %016llx %c%c%c\n", (unsigned long long)r.start, (unsigned long long)r.end,
+			(unsigned long long)(r.end - r.start), r.prot & PROT_READ ? 'r' : '-', r.prot & PROT_WRITE ? 'w' : '-',
+			r.prot & PROT_EXEC ? 'x' : '-');
+	for (unsigned i = 0; i < LEN(facts); i++)
+		log_add(&t, "%-12s 0x%016llx\n", facts[i].name, (unsigned long long)facts[i].value);
+	log_text_end(&vm->log, &t);
+}
+
 struct err *linux_run(const struct linux_options *o)
 {
 	struct vm *vm = alloc(sizeof(*vm));
 	struct image im = { 0 };
+	bool debugged = o->gdb || o->gdb_session;
 	int fd = -1;
 	vm->opt = o;
 	struct err *e = open_program(o, &fd);
@@ -221,14 +277,19 @@ struct err *linux_run(const struct linux_options *o)
 					      .model = vm->model,
 					      .interpret = o->interpret,
 					      .one_insn = o->one_insn,
+					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,
-					      .log = o->log,
+					      .log = o->log & ~(u32)LOG_STRACE ? &vm->log : NULL,
+					      .perf_map = o->perf_map,
+					      .jit_dump = o->jit_dump,
+					      .symbol = symbol,
 					      .fetch = fetch,
 					      .user = vm };
-	struct sighand *sighand = signal_begin();
+	vm->symbols = symbols_new();
+	struct sighand *sighand = signal_begin(debugged);
 	e = engine_new(&config, &vm->engine);
 	if (!e)
 		e = load_program(vm, fd, o->path, &im);
@@ -248,6 +309,13 @@ struct err *linux_run(const struct linux_options *o)
 	show_guest(vm, name ? name + 1 : o->path);
 	thread_set_self(t);
 	signal_init(t);
+	if (log_has(&vm->log, LOG_PAGE))
+		log_pages(vm, &im);
+	if (debugged) {
+		e = debug_begin(t);
+		if (e)
+			return e;
+	}
 	thread_loop(t);
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SIGBIT(sig) BIT((sig)-1)
@@ -93,6 +94,11 @@ static void host_handler(int sig, void *vinfo, void *uc)
 	}
 	if (!t)
 		return;
+	if (t->vm->debug && debug_is_kick(info)) {
+		cpu_stop(t->cpu);
+		host_signal_fix(uc);
+		return;
+	}
 	if (can_fault) {
 		t->held[sig] = *info;
 		t->held_set |= SIGBIT(sig);
@@ -110,22 +116,24 @@ static void host_handler(int sig, void *vinfo, void *uc)
 }
 
 /* Makes the host do with a signal what the guest's action asks for. */
-static void install(int sig, const struct guest_action *act)
+static void install(const struct sighand *sh, int sig, const struct guest_action *act)
 {
+	u64 seen = DUMPS | (sh->all ? ~IGNORED : 0);
 	u64 flags = SA_SIGINFO | SA_RESTART | (act->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT));
 	void (*fn)(int, void *, void *) = host_handler;
 	if (!(FAULTS & SIGBIT(sig))) {
 		if (act->handler == (u64)SIG_IGN)
 			fn = HOST_IGNORE;
-		else if (act->handler == (u64)SIG_DFL && !(DUMPS & SIGBIT(sig)))
+		else if (act->handler == (u64)SIG_DFL && !(seen & SIGBIT(sig)))
 			fn = HOST_DEFAULT;
 	}
 	host_sigaction(sig, fn, flags, ~FAULTS);
 }
 
-struct sighand *signal_begin(void)
+struct sighand *signal_begin(bool debugged)
 {
 	struct sighand *sh = sighand_copy(NULL);
+	sh->all = debugged;
 	for (int sig = 1; sig <= NSIG_GUEST; sig++) {
 		struct {
 			u64 handler, flags, restorer, mask;
@@ -134,8 +142,8 @@ struct sighand *signal_begin(void)
 		if (SIGBIT(sig) & UNBLOCKABLE || RAW4(SYS_rt_sigaction, sig, NULL, &was, 8) < 0)
 			continue;
 		act->handler = was.handler == (u64)SIG_IGN ? (u64)SIG_IGN : (u64)SIG_DFL;
-		if (DUMPS & SIGBIT(sig))
-			install(sig, act);
+		if (DUMPS & SIGBIT(sig) || debugged)
+			install(sh, sig, act);
 	}
 	return sh;
 }
@@ -154,6 +162,7 @@ struct sighand *sighand_copy(struct sighand *from)
 	if (from) {
 		pthread_mutex_lock(&from->lock);
 		memcpy(sh->action, from->action, sizeof(sh->action));
+		sh->all = from->all;
 		pthread_mutex_unlock(&from->lock);
 	}
 	pthread_mutex_init(&sh->lock, NULL);
@@ -172,7 +181,7 @@ void sighand_clear(struct thread *t)
 	for (int sig = 1; sig <= NSIG_GUEST; sig++)
 		if (t->sighand->action[sig].handler > (u64)SIG_IGN) {
 			t->sighand->action[sig] = (struct guest_action){ 0 };
-			install(sig, &t->sighand->action[sig]);
+			install(t->sighand, sig, &t->sighand->action[sig]);
 		}
 }
 
@@ -211,6 +220,8 @@ void signal_die(struct thread *t, const siginfo_t *info)
 {
 	int sig = info->si_signo;
 	signal_block_all();
+	if (trace_on(&t->vm->log, TRACE_USER_DUMP_CORE_AND_ABORT))
+		trace_put(&t->vm->log, TRACE_USER_DUMP_CORE_AND_ABORT, "env=%p signal %d", (void *)t->cpu, sig);
 	if (DUMPS & SIGBIT(sig)) {
 		struct rlimit none = { 0, 0 };
 		bool dumped = core_dump(t, info);
@@ -220,6 +231,10 @@ void signal_die(struct thread *t, const siginfo_t *info)
 		dprintf(2, "qemu: uncaught target signal %d (%s) - %s\n", sig, sigdescr_np(sig),
 			dumped ? "core dumped" : "core not dumped");
 	}
+	if (t->vm->debug)
+		debug_exit(t, 0, sig);
+	if (t->vm->opt->stats)
+		vm_print_stats(t->vm);
 	engine_keep_flush(t->vm->engine);
 	die_by(sig);
 }
@@ -241,19 +256,48 @@ static void default_action(struct thread *t, const siginfo_t *info)
 		signal_die(t, info);
 }
 
-/* Runs the handler of one signal, or does what stands for it. */
+static void take(struct thread *t, const siginfo_t *info, bool is_fault);
+
+/* A debugger may want another signal, or none. */
 static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 {
+	int sig = t->vm->debug ? debug_signal(t, info) : info->si_signo;
+	siginfo_t other = { .si_signo = sig, .si_code = SI_USER };
+	if (sig == info->si_signo)
+		take(t, info, is_fault);
+	else if (sig)
+		take(t, &other, false);
+}
+
+/* -d int */
+static void log_signal(const struct thread *t, const siginfo_t *info, bool is_fault)
+{
+	const struct log *l = &t->vm->log;
+	u64 pc = t->cpu->pc;
+	if (log_has(l, LOG_INT) && log_covers(l, pc))
+		log_put(l, "Taking signal %d (%s) at pc 0x%llx, code %d, address 0x%llx\n", info->si_signo,
+			sigdescr_np(info->si_signo), (unsigned long long)pc, info->si_code, is_fault ? (unsigned long long)t->fault_addr : 0);
+}
+
+/* Runs the handler of one signal, or does what stands for it. */
+static void take(struct thread *t, const siginfo_t *info, bool is_fault)
+{
 	int sig = info->si_signo;
+	const struct log *l = &t->vm->log;
+	log_signal(t, info, is_fault);
+	if (trace_on(l, TRACE_USER_HANDLE_SIGNAL))
+		trace_put(l, TRACE_USER_HANDLE_SIGNAL, "env=%p signal %d", (void *)t->cpu, sig);
+	if (trace_on(l, TRACE_USER_HOST_SIGNAL) && !is_fault)
+		trace_put(l, TRACE_USER_HOST_SIGNAL, "env=%p signal %d from the host", (void *)t->cpu, sig);
 	struct guest_action *slot = &t->sighand->action[sig], act;
 	pthread_mutex_lock(&t->sighand->lock);
 	act = *slot;
 	if (act.flags & SA_RESETHAND && act.handler > (u64)SIG_IGN) {
 		slot->handler = (u64)SIG_DFL;
-		install(sig, slot);
+		install(t->sighand, sig, slot);
 	}
 	pthread_mutex_unlock(&t->sighand->lock);
-	if (t->vm->opt->strace)
+	if (log_has(&t->vm->log, LOG_STRACE))
 		strace_signal(t, info);
 	if (act.handler == (u64)SIG_IGN && !is_fault)
 		return;
@@ -284,13 +328,20 @@ static void deliver(struct thread *t, const siginfo_t *info, bool is_fault)
 	}
 	if (act.flags & SA_ONSTACK && t->alt_size && !on_altstack(t, sp))
 		f.sp = t->alt_base + t->alt_size;
-	if (!t->abi->frame_setup(t, &f))
+	if (!t->abi->frame_setup(t, &f)) {
+		if (log_has(&t->vm->log, LOG_GUEST_ERRORS))
+			log_put(&t->vm->log, "no room for the frame of signal %d at 0x%llx\n", sig, (unsigned long long)f.sp);
 		force_segv(t);
+	}
+	if (trace_on(l, TRACE_USER_SETUP_RT_FRAME))
+		trace_put(l, TRACE_USER_SETUP_RT_FRAME, "env=%p frame_addr=0x%llx", (void *)t->cpu, (unsigned long long)t->abi->sp(t->cpu));
 	if (t->alt_flags & SS_AUTODISARM_)
 		t->alt_base = t->alt_size = t->alt_flags = 0;
 	u64 base = t->suspended ? t->suspend_mask : t->mask;
 	t->suspended = false;
 	t->mask = (base | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig))) & ~UNBLOCKABLE;
+	if (t->vm->debug)
+		debug_entered_handler(t);
 }
 
 void signal_deliver(struct thread *t)
@@ -326,7 +377,9 @@ void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr)
 	t->fault_addr = addr;
 	t->fault_esr = esr;
 	if (t->mask & SIGBIT(sig)) {
-		if (t->vm->opt->strace)
+		if (t->vm->debug)
+			debug_signal(t, &info);
+		if (log_has(&t->vm->log, LOG_STRACE))
 			strace_signal(t, &info);
 		signal_die(t, &info);
 	}
@@ -342,45 +395,9 @@ bool signal_gate(struct thread *t)
 	return t->has_queued;
 }
 
-i64 sys_rt_sigaction(CALL_ARGS)
+bool get_set(struct thread *t, u64 addr, u64 *ret)
 {
-	int sig = (int)a[0];
-	u64 word[4] = { 0 };
-	unsigned size = t->abi->word;
-	if (a[3] != 8)
-		return -EINVAL;
-	if (sig < 1 || sig > NSIG_GUEST || (a[1] && SIGBIT(sig) & UNBLOCKABLE))
-		return -EINVAL;
-	for (unsigned i = 0; a[1] && i < 4; i++)
-		if (!get_word(t->vm, a[1] + i * size, &word[i]))
-			return -EFAULT;
-	struct guest_action *slot = &t->sighand->action[sig];
-	pthread_mutex_lock(&t->sighand->lock);
-	struct guest_action old = *slot;
-	if (a[1]) {
-		*slot = (struct guest_action){ word[0], word[1] & SA_KNOWN, word[2], word[3] & ~UNBLOCKABLE };
-		install(sig, slot);
-		if (slot->handler == (u64)SIG_IGN)
-			__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
-	}
-	pthread_mutex_unlock(&t->sighand->lock);
-	if (!a[2])
-		return 0;
-	u64 out[4] = { old.handler, old.flags, old.restorer, old.mask };
-	for (unsigned i = 0; i < 4; i++)
-		if (!put_word(t->vm, a[2] + i * size, out[i]))
-			return -EFAULT;
-	return 0;
-}
-
-/* A signal set of the guest's: always 64 bits. */
-static bool get_set(struct thread *t, u64 addr, u64 *ret)
-{
-	u8 b[8];
-	if (!get_mem(t->vm, b, addr, 8))
-		return false;
-	*ret = t->abi->big_endian ? ld_be64(b) : ld_le64(b);
-	return true;
+	return get_u64(t->vm, addr, ret);
 }
 
 static bool put_set(struct thread *t, u64 addr, u64 set, size_t len)
@@ -391,6 +408,50 @@ static bool put_set(struct thread *t, u64 addr, u64 set, size_t len)
 	else
 		st_le64(b, set);
 	return put_mem(t->vm, addr, b, len);
+}
+
+/* struct sigaction: handler, flags, on some architectures the restorer, then the mask. */
+static bool get_action(struct thread *t, u64 addr, struct guest_action *act)
+{
+	unsigned word = t->abi->word;
+	u64 mask_at = addr + (t->abi->sa_restorer ? 3 : 2) * word;
+	return get_word(t->vm, addr, &act->handler) && get_word(t->vm, addr + word, &act->flags) &&
+	       (!t->abi->sa_restorer || get_word(t->vm, addr + 2 * word, &act->restorer)) &&
+	       get_set(t, mask_at, &act->mask);
+}
+
+static bool put_action(struct thread *t, u64 addr, const struct guest_action *act)
+{
+	unsigned word = t->abi->word;
+	u64 mask_at = addr + (t->abi->sa_restorer ? 3 : 2) * word;
+	return put_word(t->vm, addr, act->handler) && put_word(t->vm, addr + word, act->flags) &&
+	       (!t->abi->sa_restorer || put_word(t->vm, addr + 2 * word, act->restorer)) &&
+	       put_set(t, mask_at, act->mask, sizeof(act->mask));
+}
+
+i64 sys_rt_sigaction(CALL_ARGS)
+{
+	int sig = (int)a[0];
+	struct guest_action new = { 0 };
+	if (a[3] != 8)
+		return -EINVAL;
+	if (sig < 1 || sig > NSIG_GUEST || (a[1] && SIGBIT(sig) & UNBLOCKABLE))
+		return -EINVAL;
+	if (a[1] && !get_action(t, a[1], &new))
+		return -EFAULT;
+	struct guest_action *slot = &t->sighand->action[sig];
+	pthread_mutex_lock(&t->sighand->lock);
+	struct guest_action old = *slot;
+	if (a[1]) {
+		new.flags &= SA_KNOWN;
+		new.mask &= ~UNBLOCKABLE;
+		*slot = new;
+		install(t->sighand, sig, slot);
+		if (slot->handler == (u64)SIG_IGN)
+			__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&t->sighand->lock);
+	return a[2] && !put_action(t, a[2], &old) ? -EFAULT : 0;
 }
 
 i64 sys_rt_sigprocmask(CALL_ARGS)
@@ -465,20 +526,46 @@ i64 sys_rt_sigsuspend(CALL_ARGS)
 	return signal_wait_with(t, mask, suspend, a);
 }
 
-i64 sys_rt_sigtimedwait(CALL_ARGS)
+static i64 timed_wait(struct thread *t, const u64 *a, const struct timespec *timeout)
 {
 	u64 set;
+	siginfo_t info;
+	u8 buf[sizeof(info)];
 	if (a[3] != 8)
 		return -EINVAL;
 	if (!get_set(t, a[0], &set))
 		return -EFAULT;
 	u64 held = t->held_set & set;
+	i64 sig;
 	if (held) {
-		int sig = __builtin_ctzll(held) + 1;
+		sig = __builtin_ctzll(held) + 1;
 		__atomic_and_fetch(&t->held_set, ~SIGBIT(sig), __ATOMIC_RELAXED);
-		return a[1] && !put_mem(t->vm, a[1], &t->held[sig], 128) ? -EFAULT : sig;
+		info = t->held[sig];
+	} else {
+		sig = HOST4(SYS_rt_sigtimedwait, &set, &info, timeout, 8);
 	}
-	return HOST4(SYS_rt_sigtimedwait, &set, ptr_arg(t, a[1]), ptr_arg(t, a[2]), 8);
+	if (sig > 0 && a[1]) {
+		siginfo_to_guest(t->abi, buf, &info);
+		if (!put_mem(t->vm, a[1], buf, sizeof(buf)))
+			return -EFAULT;
+	}
+	return sig;
+}
+
+i64 sys_rt_sigtimedwait(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
+}
+
+i64 sys_rt_sigtimedwait_time64(CALL_ARGS)
+{
+	struct timespec ts;
+	if (a[2] && !get_struct(t->vm, LAYOUT_timespec64, &ts, a[2]))
+		return -EFAULT;
+	return timed_wait(t, a, a[2] ? &ts : NULL);
 }
 
 i64 sys_rt_sigreturn(CALL_ARGS)
@@ -486,7 +573,12 @@ i64 sys_rt_sigreturn(CALL_ARGS)
 	u64 mask;
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
+	if (trace_on(&t->vm->log, TRACE_USER_DO_RT_SIGRETURN))
+		trace_put(&t->vm->log, TRACE_USER_DO_RT_SIGRETURN, "env=%p frame_addr=0x%llx", (void *)t->cpu,
+			  (unsigned long long)t->abi->sp(t->cpu));
 	if (!t->abi->frame_return(t, &mask)) {
+		if (log_has(&t->vm->log, LOG_GUEST_ERRORS))
+			log_put(&t->vm->log, "rt_sigreturn: the frame at 0x%llx is damaged\n", (unsigned long long)t->abi->sp(t->cpu));
 		signal_set_mask(t, t->mask);
 		siginfo_t info = { .si_signo = SIGSEGV, .si_code = SI_KERNEL };
 		if (t->mask & SIGBIT(SIGSEGV) || t->sighand->action[SIGSEGV].handler <= (u64)SIG_IGN)

@@ -38,8 +38,9 @@ static u64 stack_size(const struct vm *vm, u64 strings)
 {
 	struct rlimit lim;
 	u64 size = vm->opt->stack_size;
+	u64 most = vm->window ? vm->va_limit / 4 : 64 * GiB;
 	if (!size && !getrlimit(RLIMIT_STACK, &lim) && lim.rlim_cur != RLIM_INFINITY)
-		size = MIN(lim.rlim_cur, 64 * GiB);
+		size = MIN(lim.rlim_cur, most);
 	if (!size)
 		size = 8 * MiB;
 	return ROUND_UP(MAX(size, strings + 256 * KiB), vm->page_size);
@@ -207,7 +208,6 @@ static void vdso_make(const struct linux_abi *abi, struct vdso_layout *v)
 	u32 len = 1, n = 1;
 	u32 soname = add_str(v->str, &len, "linux-vdso.so.1"),
 	    version = add_str(v->str, &len, abi->vdso_version);
-	memcpy(v->code, abi->vdso_code, abi->vdso_words * 4);
 	for (const struct vdso_entry *e = abi->vdso_entries; e->name; e++, n++) {
 		v->sym[n] = (Elf64_Sym){ .st_name = add_str(v->str, &len, e->name),
 					 .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
@@ -269,23 +269,29 @@ static void vdso_make(const struct linux_abi *abi, struct vdso_layout *v)
 			      .e_shentsize = sizeof(Elf64_Shdr) };
 }
 
-/* Placed where the guest's code may be: readable and executable. Other word sizes and byte orders have none yet and use sa_restorer. */
+/*
+ * Placed where the guest's code may be: readable and executable. With other word sizes and byte orders than 64 bits little-endian it has no ELF
+ * headers and is not announced: only its code is there, for the return from signal handlers.
+ */
 u64 vdso_map(struct vm *vm)
 {
 	const struct linux_abi *abi = vm->abi;
 	struct vdso_layout v = { 0 };
-	if (!abi->vdso_code || abi->word != 8 || abi->big_endian)
+	bool elf = abi->word == 8 && !abi->big_endian;
+	if (!abi->vdso_code)
 		return 0;
-	vdso_make(abi, &v);
+	if (elf)
+		vdso_make(abi, &v);
+	memcpy(v.code, abi->vdso_code, abi->vdso_words * 4);
 	i64 at = vm_mmap(vm, 0, sizeof(v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at < 0 || !put_mem(vm, (u64)at, &v, sizeof(v)) ||
 	    vm_mprotect(vm, (u64)at, sizeof(v), PROT_READ | PROT_EXEC) < 0)
 		return 0;
-	return vm->vdso = (u64)at;
+	vm->trampolines = (u64)at + offsetof(struct vdso_layout, code);
+	return vm->vdso = elf ? (u64)at : 0;
 }
 
 u64 vdso_sigreturn(const struct vm *vm)
 {
-	return vm->vdso ? vm->vdso + offsetof(struct vdso_layout, code) + vm->abi->vdso_entries[0].at * 4u
-			: 0;
+	return vm->trampolines ? vm->trampolines + vm->abi->vdso_entries[0].at * 4u : 0;
 }

@@ -264,9 +264,7 @@ static void add_arg(struct strace_line *l, struct thread *t, enum call_kind kind
 
 static void put_line(struct thread *t, const struct strace_line *l)
 {
-	int fd = t->vm->log_fd >= 0 ? t->vm->log_fd : 2;
-	if (write(fd, l->text, l->len) < 0)
-		return; /* nowhere to say so */
+	log_put(&t->vm->log, "%.*s", (int)l->len, l->text);
 }
 
 /* The arguments are printed before the call, since it may not come back; the result ends the line. */
@@ -275,9 +273,14 @@ void strace_enter(struct thread *t, const struct call *call)
 	struct strace_line l = { .len = 0 };
 	add(&l, "%d %s(", getpid(), call->name);
 	for (unsigned i = 0; i < call->n_args; i++) {
+		if (call->kind[i] == K_PAIR_END)
+			continue;
 		if (i)
 			add(&l, ",");
-		add_arg(&l, t, (enum call_kind)call->kind[i], t->arg[i]);
+		if (call->kind[i] == K_PAIR)
+			add_arg(&l, t, K_LONG, pair_arg(t, t->arg + i));
+		else
+			add_arg(&l, t, (enum call_kind)call->kind[i], t->arg[i]);
 	}
 	add(&l, ")");
 	put_line(t, &l);

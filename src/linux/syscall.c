@@ -19,28 +19,47 @@ i64 raw_call(long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	return host_syscall(nr, a, b, c, d, e, f);
 }
 
+static void trace_call(const struct thread *t)
+{
+	const u64 *a = t->arg;
+	trace_put(&t->vm->log, TRACE_GUEST_USER_SYSCALL,
+		  "cpu=%p num=0x%016llx arg1=0x%016llx arg2=0x%016llx arg3=0x%016llx arg4=0x%016llx arg5=0x%016llx arg6=0x%016llx", (void *)t->cpu,
+		  (unsigned long long)t->nr, (unsigned long long)a[0], (unsigned long long)a[1], (unsigned long long)a[2],
+		  (unsigned long long)a[3], (unsigned long long)a[4], (unsigned long long)a[5]);
+}
+
 void syscall_run(struct thread *t)
 {
 	const struct linux_abi *abi = t->abi;
-	bool trace = t->vm->opt->strace;
+	bool trace = log_has(&t->vm->log, LOG_STRACE);
 	if (t->pending) { /* came first: delivered first */
 		t->cpu->pc -= abi->insn_len;
 		return;
 	}
 	u64 nr = t->nr = abi->call(t->cpu, t->arg);
+	if (trace_on(&t->vm->log, TRACE_GUEST_USER_SYSCALL))
+		trace_call(t);
 	unsigned id = nr < abi->n_numbers ? abi->numbers[nr] : CALL_none;
 	if (!id) {
 		if (trace)
 			strace_remark(t, "Unknown syscall %lld", (long long)nr);
+		if (log_has(&t->vm->log, LOG_UNIMP))
+			log_put(&t->vm->log, "Unsupported syscall: %lld\n", (long long)nr);
 		abi->set_result(t->cpu, -ENOSYS);
 		return;
 	}
 	const struct call *call = &calls[id];
+	for (unsigned i = 0; abi->word == 4 && i < call->n_args; i++) /* registers come zero-extended */
+		if (call->kind[i] == K_LONG)
+			t->arg[i] = (u64)(i32)t->arg[i];
 	if (trace)
 		strace_enter(t, call);
 	i64 r = call->fn(t, t->arg);
 	if (trace)
 		strace_leave(t, call, r);
+	if (trace_on(&t->vm->log, TRACE_GUEST_USER_SYSCALL_RET))
+		trace_put(&t->vm->log, TRACE_GUEST_USER_SYSCALL_RET, "cpu=%p num=0x%016llx ret=0x%016llx", (void *)t->cpu,
+			  (unsigned long long)nr, (unsigned long long)r);
 	if (r == -RESULT_NONE)
 		return;
 	if (r == -EINTR_RESTART || r == -EINTR_AGAIN) {
@@ -74,6 +93,8 @@ u64 oflags_to_guest(const struct thread *t, u64 flags)
 
 bool fd_is_ours(const struct thread *t, u64 fd)
 {
+	if (t->vm->debug && debug_owns_fd(t->vm, (int)fd))
+		return true;
 	return (int)fd >= 0 &&
-	       ((int)fd == t->vm->self_fd || (int)fd == t->vm->prefix_fd || (int)fd == t->vm->log_fd);
+	       ((int)fd == t->vm->self_fd || (int)fd == t->vm->prefix_fd || (int)fd == t->vm->log.fd);
 }

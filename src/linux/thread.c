@@ -30,6 +30,7 @@ struct thread *thread_new(struct vm *vm)
 	struct thread *t = alloc(sizeof(*t));
 	t->vm = vm;
 	t->abi = vm->abi;
+	t->debug.action = GDB_GO;
 	t->cpu = engine_cpu_new(vm->engine);
 	t->cpu->mem_base = vm->mem_base;
 	t->cpu->mem_mask = vm->mem_mask;
@@ -92,7 +93,10 @@ static void handle_event(struct thread *t, enum ir_event ev)
 		RAW1(SYS_sched_yield, 0);
 		break;
 	case EV_SYSCALL:
-		syscall_run(t);
+		if (t->vm->debug)
+			debug_call(t);
+		else
+			syscall_run(t);
 		break;
 	case EV_UNDEFINED:
 		signal_fault(t, SIGILL, ILL_ILLOPC, cpu->pc, 0);
@@ -128,7 +132,7 @@ static void handle_event(struct thread *t, enum ir_event ev)
 void thread_loop(struct thread *t)
 {
 	while (!t->leave) {
-		enum ir_event ev = cpu_run(t->cpu);
+		enum ir_event ev = t->vm->debug ? debug_run(t) : cpu_run(t->cpu);
 		t->cpu->stop = 0;
 		__asm__ volatile("" ::: "memory"); /* the handler sets pending first and stop then */
 		handle_event(t, ev);
@@ -185,6 +189,8 @@ static void robust_exit(struct thread *t)
 
 i64 sys_exit(CALL_ARGS)
 {
+	if (t->vm->debug)
+		debug_thread_exit(t, (int)a[0]);
 	signal_block_all();
 	if (t->borrowed || is_leader()) {
 		engine_keep_flush(t->vm->engine);
@@ -201,6 +207,8 @@ i64 sys_exit(CALL_ARGS)
 
 i64 sys_exit_group(CALL_ARGS)
 {
+	if (t->vm->debug)
+		debug_exit(t, (int)a[0], 0);
 	if (t->vm->opt->stats)
 		vm_print_stats(t->vm);
 	engine_keep_flush(t->vm->engine);
@@ -293,8 +301,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* A detached host thread with all signals blocked; 0 or -errno. Everything is blocked already. */
-static i64 start_host_thread(void *(*fn)(void *), void *arg)
+i64 start_host_thread(void *(*fn)(void *), void *arg)
 {
 	pthread_t id;
 	pthread_attr_t attr;
@@ -331,7 +338,6 @@ static int borrowed_main(void *arg)
 	struct thread *c = q->child;
 	bool vfork = q->flags & CLONE_VFORK;
 	c->tid = (pid_t)RAW1(SYS_gettid, 0);
-	c->borrowed = true;
 	thread_set_self(c);
 	q->result = c->tid;
 	if (q->flags & CLONE_CLEAR_SIGHAND)
@@ -379,6 +385,7 @@ static void *donor_main(void *arg)
 static i64 clone_vm(struct clone_request *q)
 {
 	q->child = child_new(q);
+	q->child->borrowed = true;
 	if (q->flags & CLONE_VFORK)
 		return clone_borrowed(q);
 	/* The donor returns from clone only when the child is gone, so the request must outlive this call. */
@@ -430,7 +437,12 @@ static i64 clone_fork(struct clone_request *q)
 	struct thread *t = q->parent;
 	struct vm *vm = t->vm;
 	const u64 plain = CLONE_SETTLS | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID;
+	struct engine_fork engine;
 	vm_lock_fork(vm);
+	if (!engine_fork_begin(vm->engine, &engine)) {
+		vm_unlock_fork(vm, false);
+		return -ENOMEM;
+	}
 	pthread_mutex_lock(&t->sighand->lock);
 	i64 r;
 	if ((q->flags & ~plain) || q->exit_signal != SIGCHLD || q->is_clone3) {
@@ -441,6 +453,7 @@ static i64 clone_fork(struct clone_request *q)
 	}
 	if (r) {
 		pthread_mutex_unlock(&t->sighand->lock);
+		engine_fork_parent(vm->engine, &engine);
 		vm_unlock_fork(vm, false);
 		if (r > 0 && q->flags & CLONE_PARENT_SETTID)
 			put_u32(vm, q->parent_tid, (u32)r);
@@ -457,7 +470,9 @@ static i64 clone_fork(struct clone_request *q)
 	t->held_set = 0;
 	if (t->sighand->refs > 1)
 		t->sighand->refs = 1;
-	engine_after_fork(vm->engine, t->cpu);
+	symbols_after_fork(vm->symbols);
+	engine_fork_child(vm->engine, &engine, t->cpu);
+	debug_after_fork(t);
 	t->abi->set_result(t->cpu, 0);
 	if (q->sp)
 		t->abi->set_sp(t->cpu, q->sp);
@@ -488,6 +503,8 @@ static i64 do_clone(struct thread *t, struct clone_request *q)
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
 	sem_init(&q->ready, 0, 0);
+	if (trace_on(&t->vm->log, TRACE_USER_FORK))
+		trace_put(&t->vm->log, TRACE_USER_FORK, "flags=0x%llx", (unsigned long long)q->flags);
 	i64 r = q->flags & CLONE_THREAD ? clone_thread(q) : q->flags & CLONE_VM ? clone_vm(q) : clone_fork(q);
 	if (!t->has_queued)
 		signal_host_mask(t->mask);

@@ -1,19 +1,23 @@
 #!/bin/bash
-# The Linux ABI as arm64 programs see it: programs/*.c, static, each prints its own checks.
+# The Linux ABI as programs of each architecture see it: programs/*.c, static, each prints its own checks.
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 emulator=${EMULATOR:-rhea-user}
 n=0 status=0
-for src in "$here"/programs/*.c; do
-	name=$(basename "$src" .c)
-	if ! aarch64-linux-gnu-gcc -O1 -w -static -pthread -o "$tmp/$name" "$src" -lutil 2>"$tmp/log"; then
+take() { # one program: its name and source, the compiler
+	local name=$1 src=$2
+	shift 2
+	if ! "$@" -O1 -w -static -pthread -o "$tmp/program" "$src" -lutil 2>"$tmp/log"; then
 		echo "not ok $((++n)) - $name compiles"
 		sed 's/^/# /' "$tmp/log"
 		status=1
-		continue
+		return
 	fi
-	timeout -k 2 60 $emulator "$tmp/$name" "$tmp" >"$tmp/out" 2>"$tmp/err" </dev/null
+	# its own name is one of the things a program asks for
+	mkdir -p "$tmp/$name"
+	mv "$tmp/program" "$tmp/$name/$(basename "$src" .c)"
+	timeout -k 2 60 $emulator "$tmp/$name/$(basename "$src" .c)" "$tmp" >"$tmp/out" 2>"$tmp/err" </dev/null
 	rc=$?
 	while IFS= read -r line; do
 		case $line in
@@ -27,5 +31,15 @@ for src in "$here"/programs/*.c; do
 		sed 's/^/# /' "$tmp/err"
 		status=1
 	fi
+}
+for arch in ${ARCHES:-aarch64 riscv64}; do
+	cc=$arch-linux-gnu-gcc
+	if ! command -v "$cc" >/dev/null; then
+		echo "ok $((++n)) - the $arch ABI # SKIP no $cc"
+		continue
+	fi
+	for src in "$here"/programs/*.c; do
+		take "$arch/$(basename "$src" .c)" "$src" "$cc"
+	done
 done
 exit $status

@@ -73,7 +73,7 @@ run rhea-user -bogus ./p; check "an unknown option" says 1 "qemu: unknown option
 run rhea-user -cpu; check "a missing argument" says 1 "qemu: missing argument for option 'cpu'"
 run rhea-user -cpu nonsense ./p; check "an unknown CPU" says 1 "unable to find CPU model 'nonsense'"
 run rhea-user -s many ./p; check "a number that is none" says 1 "'many' is not a number"
-run rhea-user -g 1234 ./p; [ $rc = 1 ] && check "what is not built is refused" says 1 "-g"
+run rhea-user -plugin x.so ./p; check "what is not built is refused" says 1 "-plugin"
 run rhea-user ./nothing; check "a missing file" says 1 "Error while loading ./nothing: No such file or directory"
 run rhea-user /bin/true; check "a program of another architecture" says 255 "Invalid ELF image for this architecture"
 run rhea-user p.c; check "a text" says 1 "not an ELF file"
@@ -111,11 +111,12 @@ run rhea-user binfmt status --kernel k; check "binfmt status" grep -q 'qemu-aarc
 run rhea-user binfmt remove --kernel k --root root aarch64; check "binfmt remove" sh -c '[ "$(cat k/qemu-aarch64)" = "-1" ] || grep -q "^-1" k/qemu-aarch64; [ ! -e root/usr/lib/binfmt.d/qemu-aarch64.conf ]'
 
 # a root folder of its own, entered as an ordinary user
-mkdir -p root2/bin root2/proc root2/tmp && cp p root2/bin/p && printf '#!/bin/p env\n' >root2/bin/s && chmod 755 root2/bin/s
+mkdir -p root2/bin root2/proc root2/tmp && cp p root2/bin/p && printf '#!/bin/p argv0\n' >root2/bin/s && chmod 755 root2/bin/s
 if unshare -rm true 2>/dev/null; then
 	run rhea-user exec root2 /bin/p argv0; check "exec in a root" is 0 /bin/p
 	run rhea-user exec root2 p argv0; check "exec finds the command by PATH" is 0 p
 	HELLO=you run rhea-user exec root2 /bin/p env HELLO; check "exec keeps the environment" is 0 you
+	run rhea-user exec root2 s; check "exec of a script" is 0 /bin/p
 	run rhea-user exec root2 nothing; check "exec of nothing" says 127 "nothing: not found"
 else
 	echo "ok $((++n)) - exec in a root # SKIP user namespaces are forbidden here"

@@ -2,9 +2,10 @@
  * RISC-V: system instructions, control and status registers, cache-block operations, waiting.
  * Manual: volume I, chapters "RV32I" (ECALL, EBREAK), "Zicsr", "Zicntr and Zihpm", "F" (fcsr), "CMO", "Zawrs".
  *
- * Here are the registers that U mode sees. Counters count nanoseconds, hpmcounters stand still.
+ * Here are the registers of user mode. Counters count nanoseconds, hpmcounters stand still. In system mode all but those of floating
+ * point go to pcsr.c.
  */
-#include "guest/riscv/riscv.h"
+#include "guest/riscv/priv.h"
 #include "riscv_csr.decode.h"
 #include <time.h>
 
@@ -128,10 +129,19 @@ static const struct csr *row(unsigned number)
 	return (number & ~(unsigned)HIGH) >= HPM3 && (number & ~(unsigned)HIGH) <= HPM31 ? &hpm : NULL;
 }
 
-/* Whether U mode may read, or write, this register. */
+static bool of_floating_point(unsigned number)
+{
+	return number >= FFLAGS && number <= FCSR;
+}
+
+/* Whether this register may be read, or written; in system mode the others are found out about when it happens. */
 static bool csr_ok(const struct tr *t, unsigned number, bool write)
 {
 	const struct csr *c = row(number);
+	if (is_system(t) && !of_floating_point(number))
+		return true;
+	if (is_system(t) && t->key & KEY_FS_OFF)
+		return false;
 	if (!c || (write && !c->set) || !riscv_has(t, (enum riscv_feature)c->feature))
 		return false;
 	return !(c->rv32 || (c == &hpm && number & HIGH)) || !is_rv64(t);
@@ -144,6 +154,8 @@ void riscv_text_csr(struct text *o, unsigned number)
 		text_put(o, c->name);
 	else if (c)
 		text_fmt(o, "hpmcounter%u%s", number & 31, number & HIGH ? "h" : "");
+	else if (riscv_pcsr_name(number))
+		text_put(o, riscv_pcsr_name(number));
 	else
 		text_fmt(o, "0x%x", number);
 }
@@ -159,10 +171,24 @@ static void riscv_text_counter(struct text *o, unsigned number)
 	riscv_text_csr(o, number);
 }
 
+static void access_pcsr(struct tr *t, unsigned number, unsigned rd, enum ir_op op, ir_ref v, bool write)
+{
+	unsigned how = !write ? CSR_READ : op == IR_COPY ? CSR_WRITE : op == IR_OR ? CSR_SET : CSR_CLEAR;
+	set_x(t, rd, riscv_csr_call(t, number, how, v, ld_le32(t->code)));
+	if (write)
+		tr_end(t, t->pc + t->len);
+}
+
 /* rd = csr, csr = v combined with it by op (IR_COPY: v). write false: only read. */
 static void access_csr(struct tr *t, unsigned number, unsigned rd, enum ir_op op, ir_ref v, bool write)
 {
 	const struct csr *c = row(number);
+	if (is_system(t) && !of_floating_point(number)) {
+		access_pcsr(t, number, rd, op, v, write);
+		return;
+	}
+	if (is_system(t) && write && !riscv_fs_dirty(t))
+		return;
 	ir_ref old = rd || op != IR_COPY ? c->get(t) : IR_NONE;
 	if (write && op != IR_COPY)
 		v = v_bin(t, op, old, v);

@@ -6,6 +6,7 @@
  */
 #include "guest/riscv/riscv.h"
 #include "base/err.h"
+#include <strings.h>
 
 static const struct {
 	const char *name;
@@ -20,12 +21,13 @@ static const struct {
 #define BASE (F(I) | F(M) | F(A) | F(ZICSR) | F(ZIFENCEI) | F(ZICNTR) | F(ZIHPM))
 #define G (BASE | F(F) | F(D))
 #define GC (G | F(C))
+#define SU (F(S) | F(U))
 #define B (F(ZBA) | F(ZBB) | F(ZBS))
-#define RVA22 (GC | B | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZFHMIN) | F(ZIHINTPAUSE) | F(ZKT))
+#define RVA22 (GC | SU | B | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZFHMIN) | F(ZIHINTPAUSE) | F(ZKT))
 #define ALL (BITS(RISCV_FEATURE_COUNT) & ~(F(RV32) | F(RV64)))
 /* The peer's rv64 and rv32. */
 #define USUAL \
-	(GC | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | F(ZIHINTNTL) | F(ZAWRS) | \
+	(GC | SU | F(SSTC) | F(SVADU) | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | F(ZIHINTNTL) | F(ZAWRS) | \
 	 F(ZFA))
 
 const struct riscv_model riscv64_everything = { .features = ALL | F(RV64) };
@@ -34,16 +36,17 @@ static const struct riscv_model usual64 = { .features = USUAL | F(RV64) },
 				usual32 = { .features = USUAL | F(RV32) };
 static const struct riscv_model only_i64 = { .features = F(RV64) | F(I) },
 				only_i32 = { .features = F(RV32) | F(I) };
-static const struct riscv_model rva20 = { .features = F(RV64) | GC };
+static const struct riscv_model rva20 = { .features = F(RV64) | GC | SU };
 static const struct riscv_model rva22 = { .features = F(RV64) | RVA22 };
-static const struct riscv_model e51 = { .features = F(RV64) | BASE | F(C), .vendor = 0x489 };
-static const struct riscv_model u54 = { .features = F(RV64) | GC, .vendor = 0x489 };
-static const struct riscv_model shakti = { .features = F(RV64) | GC };
-static const struct riscv_model e31 = { .features = F(RV32) | BASE | F(C), .vendor = 0x489 };
-static const struct riscv_model e34 = { .features = F(RV32) | BASE | F(F) | F(C), .vendor = 0x489 };
-static const struct riscv_model u34 = { .features = F(RV32) | GC, .vendor = 0x489 };
+static const struct riscv_model rva22s = { .features = F(RV64) | RVA22 | F(SVPBMT) | F(SVINVAL) };
+static const struct riscv_model e51 = { .features = F(RV64) | BASE | F(C) | F(U), .vendor = 0x489 };
+static const struct riscv_model u54 = { .features = F(RV64) | GC | SU, .vendor = 0x489 };
+static const struct riscv_model shakti = { .features = F(RV64) | GC | SU };
+static const struct riscv_model e31 = { .features = F(RV32) | BASE | F(C) | F(U), .vendor = 0x489 };
+static const struct riscv_model e34 = { .features = F(RV32) | BASE | F(F) | F(C) | F(U), .vendor = 0x489 };
+static const struct riscv_model u34 = { .features = F(RV32) | GC | SU, .vendor = 0x489 };
 static const struct riscv_model ibex = { .features = F(RV32) | F(I) | F(M) | F(C) | F(ZICSR) | F(ZIFENCEI) |
-						     F(ZICNTR) | F(ZIHPM) };
+						     F(ZICNTR) | F(ZIHPM) | F(U) };
 
 const struct guest_model riscv64_models[] = {
 	{ "max", "everything that is implemented", &riscv64_everything },
@@ -52,7 +55,7 @@ const struct guest_model riscv64_models[] = {
 	{ "rv64i", "the base instructions alone; extensions by option", &only_i64 },
 	{ "rva20u64", "profile RVA20U64", &rva20 },
 	{ "rva22u64", "profile RVA22U64", &rva22 },
-	{ "rva22s64", "profile RVA22S64", &rva22 },
+	{ "rva22s64", "profile RVA22S64", &rva22s },
 	{ "sifive-e51", "SiFive E51 (RV64IMAC)", &e51 },
 	{ "sifive-u54", "SiFive U54 (RV64GC)", &u54 },
 	{ "shakti-c", "Shakti C class (RV64GC)", &shakti },
@@ -71,13 +74,23 @@ const struct guest_model riscv32_models[] = {
 	{ 0 },
 };
 
-u64 riscv_hwcap(const struct riscv_model *m)
+static bool is_mode(unsigned f) /* a privilege, not an extension */
 {
-	u64 cap = 0;
+	return f == RISCV_S || f == RISCV_U;
+}
+
+u32 riscv_misa(const struct riscv_model *m)
+{
+	u32 bits = 0;
 	for (unsigned i = RISCV_I; i < RISCV_FEATURE_COUNT; i++)
 		if (!feature[i].name[1] && riscv_model_has(m, i))
-			cap |= BIT(feature[i].name[0] - 'a');
-	return cap;
+			bits |= BIT(feature[i].name[0] - 'a');
+	return bits;
+}
+
+u64 riscv_hwcap(const struct riscv_model *m)
+{
+	return riscv_misa(m) & ~(BIT('s' - 'a') | BIT('u' - 'a'));
 }
 
 u64 riscv_hwprobe_ext(const struct riscv_model *m)
@@ -97,7 +110,7 @@ void riscv_isa_string(const struct riscv_model *m, char *buf, size_t size)
 	struct text o = { buf, size, 0, 0 };
 	text_put(&o, riscv_model_has(m, RISCV_RV64) ? "rv64" : "rv32");
 	for (unsigned i = RISCV_I; i < RISCV_FEATURE_COUNT; i++)
-		if (riscv_model_has(m, i))
+		if (riscv_model_has(m, i) && !is_mode(i))
 			text_fmt(&o, "%s%s", feature[i].name[1] ? "_" : "", feature[i].name);
 }
 
@@ -125,31 +138,30 @@ static const struct {
 	{ "b", B },
 	{ "zkn", F(ZBKB) | F(ZBKC) | F(ZBKX) | F(ZKND) | F(ZKNE) | F(ZKNH) },
 	{ "zks", F(ZBKB) | F(ZBKC) | F(ZBKX) | F(ZKSED) | F(ZKSH) },
-	{ "Zicsr", F(ZICSR) },
-	{ "Zifencei", F(ZIFENCEI) },
 	{ "Counters", F(ZICNTR) | F(ZIHPM) },
 };
 /* Known, and not there. */
 static const char *const absent[] = { "v",	 "h",	    "e",      "zve32f",	  "zve64f",  "zve64d",
 				      "zdinx",	 "zfinx",   "zhinx",  "zhinxmin", "zkr",     "zabha",
 				      "zimop",	 "zcmop",   "zcmp",   "zcmt",	  "zicfilp", "zicfiss",
-				      "svinval", "svnapot", "svpbmt", "svadu",	  "sstc" };
+				      "sscofpmf", "smstateen", "svade", "zicclsm" };
 
+/* Names count in any case: the peer writes some as Zfh. */
 static struct err *find(const char *option, u64 *ret_set)
 {
 	for (unsigned i = 0; i < LEN(sets); i++)
-		if (strcmp(option, sets[i].name) == 0) {
+		if (strcasecmp(option, sets[i].name) == 0) {
 			*ret_set = sets[i].features;
 			return NULL;
 		}
 	for (unsigned i = RISCV_I; i < RISCV_FEATURE_COUNT; i++)
-		if (strcmp(option, feature[i].name) == 0) {
+		if (strcasecmp(option, feature[i].name) == 0) {
 			*ret_set = BIT(i);
 			return NULL;
 		}
 	*ret_set = 0;
 	for (unsigned i = 0; i < LEN(absent); i++)
-		if (strcmp(option, absent[i]) == 0)
+		if (strcasecmp(option, absent[i]) == 0)
 			return NULL;
 	return err_new(ERR_INVALID, "unknown CPU option '%s'", option);
 }

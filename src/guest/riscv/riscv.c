@@ -37,12 +37,15 @@ static void fcsr_set(struct cpu *cpu, u64 v) { riscv_set_fcsr((struct riscv *)cp
 static void fflags_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, (fcsr_get(cpu) & ~31ull) | (v & 31)); }
 static void frm_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, fflags_get(cpu) | (v & 7) << 5); }
 
+static u64 zero_get(const struct cpu *cpu UNUSED) { return 0; }
+static void zero_set(struct cpu *cpu UNUSED, u64 v UNUSED) { }
+
 #define CORE "org.gnu.gdb.riscv.cpu"
 #define FPU "org.gnu.gdb.riscv.fpu"
 #define GX(name, n, bits, type) { name, CORE, AT(x[n]), bits, type, NULL, NULL, NULL }
 #define GF(name, n) { name, FPU, AT(f[n]), 64, "riscv_double", NULL, NULL, NULL }
 #define REGS(bits) \
-	GX("zero", 0, bits, NULL), GX("ra", 1, bits, "code_ptr"), GX("sp", 2, bits, "data_ptr"), GX("gp", 3, bits, "data_ptr"), \
+	{ "zero", CORE, 0, bits, NULL, NULL, zero_get, zero_set }, GX("ra", 1, bits, "code_ptr"), GX("sp", 2, bits, "data_ptr"), GX("gp", 3, bits, "data_ptr"), \
 	GX("tp", 4, bits, "data_ptr"), GX("t0", 5, bits, NULL), GX("t1", 6, bits, NULL), GX("t2", 7, bits, NULL), \
 	GX("fp", 8, bits, "data_ptr"), GX("s1", 9, bits, NULL), GX("a0", 10, bits, NULL), GX("a1", 11, bits, NULL), \
 	GX("a2", 12, bits, NULL), GX("a3", 13, bits, NULL), GX("a4", 14, bits, NULL), GX("a5", 15, bits, NULL), \
@@ -61,6 +64,10 @@ static void frm_set(struct cpu *cpu, u64 v) { fcsr_set(cpu, fflags_get(cpu) | (v
 	{ 0 }
 static const struct guest_reg riscv64_regs[] = { REGS(64) };
 static const struct guest_reg riscv32_regs[] = { REGS(32) };
+static const struct guest_reg_types reg_types[] = {
+	{ FPU, "<union id='riscv_double'><field name='float' type='ieee_single'/><field name='double' type='ieee_double'/></union>" },
+	{ 0 },
+};
 
 /* Groups by bits 6 to 2 of the word (volume I, "RV32/64G Instruction Set Listings"): each list is asked in order. */
 static const struct insn_group *const load_store[] = { &riscv_int, NULL };
@@ -69,7 +76,7 @@ static const struct insn_group *const op_imm[] = { &riscv_int, &riscv_bitmanip, 
 static const struct insn_group *const op[] = { &riscv_int, &riscv_muldiv, &riscv_bitmanip, &riscv_crypto, NULL };
 static const struct insn_group *const amo[] = { &riscv_atomic, NULL };
 static const struct insn_group *const fp[] = { &riscv_fp, NULL };
-static const struct insn_group *const system_[] = { &riscv_csr, NULL };
+static const struct insn_group *const system_[] = { &riscv_csr, &riscv_system, NULL };
 static const struct insn_group *const *const top[32] = {
 	[0x00] = load_store, [0x01] = fp, [0x03] = misc_mem, [0x04] = op_imm, [0x05] = load_store, [0x06] = op_imm,
 	[0x08] = load_store, [0x09] = fp, [0x0b] = amo, [0x0c] = op, [0x0d] = load_store, [0x0e] = op,
@@ -77,13 +84,19 @@ static const struct insn_group *const *const top[32] = {
 	[0x18] = load_store, [0x19] = load_store, [0x1b] = load_store, [0x1c] = system_,
 };
 const struct insn_group *const riscv_groups[] = {
-	&riscv_int, &riscv_muldiv, &riscv_atomic, &riscv_csr, &riscv_bitmanip, &riscv_crypto, &riscv_fp, &riscv_compressed, NULL,
+	&riscv_int, &riscv_muldiv, &riscv_atomic, &riscv_csr, &riscv_system, &riscv_bitmanip, &riscv_crypto, &riscv_fp, &riscv_compressed, NULL,
 };
 /* clang-format on */
 
 bool riscv_run32(struct tr *t, u32 word)
 {
 	const struct insn_group *const *g = top[word >> 2 & 31];
+	if (g == fp && t->key & (KEY_FS_OFF | KEY_FS_CLEAN)) {
+		if (t->key & KEY_FS_OFF || riscv_fp.find(t, word) < 0)
+			return false;
+		if (!riscv_fs_dirty(t))
+			return true;
+	}
 	for (; (word & 3) == 3 && g && *g; g++)
 		if (insn_decode(*g, t, word))
 			return true;
@@ -92,7 +105,7 @@ bool riscv_run32(struct tr *t, u32 word)
 
 static bool text_by(const struct insn_group *g, struct text *o, u32 word, bool rv32)
 {
-	const struct tr t = { .model = rv32 ? &riscv32_everything : &riscv64_everything };
+	const struct tr t = { .model = rv32 ? &riscv32_everything : &riscv64_everything, .key = KEY_SYSTEM };
 	int n = g->find(&t, word);
 	if (n < 0)
 		return false;
@@ -138,7 +151,7 @@ static enum guest_sense insn(struct tr *t)
 	t->len = t->avail >= 2 && is16 ? 2 : 4;
 	v_op(t, IR_INSN, TY_VOID, 0, t->len, 0, t->pc);
 	if (t->pc & (compressed ? 1 : 3))
-		return missing(t, EV_ALIGN);
+		return missing(t, is_system(t) ? EV_RISCV_JUMP : EV_ALIGN);
 	if (t->avail < t->len)
 		return missing(t, EV_FETCH);
 	u32 word = is16 ? low : ld_le32(t->code);
@@ -188,9 +201,12 @@ GUEST(riscv64) = {
 	.hot_vec = hot_vec,
 	.models = riscv64_models,
 	.regs = riscv64_regs,
+	.reg_types = reg_types,
+	.gdb_arch = "riscv:rv64",
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,
+	.system = &riscv_system_mode,
 	.begin = begin,
 	.insn = insn,
 	.text = text64,
@@ -208,9 +224,12 @@ GUEST(riscv32) = {
 	.hot_vec = hot_vec,
 	.models = riscv32_models,
 	.regs = riscv32_regs,
+	.reg_types = reg_types,
+	.gdb_arch = "riscv:rv32",
 	.model_size = sizeof(struct riscv_model),
 	.model_option = riscv_model_option,
 	.reset = reset,
+	.system = &riscv_system_mode,
 	.begin = begin,
 	.insn = insn,
 	.text = text32,

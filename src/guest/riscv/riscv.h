@@ -9,18 +9,51 @@
 #include "guest/insn.h"
 
 /* ---- state ---- */
+/* What M and S mode have: CSRs by their names, in RV64's form. */
+enum { RISCV_PMPS = 16 };
+struct riscv_priv {
+	u64 hartid;
+	u64 mstatus, medeleg, mideleg, mie, mtvec, mcounteren, mscratch, mepc, mcause, mtval, mcountinhibit, menvcfg, mseccfg;
+	u64 mip; /* the interrupt inputs and SSIP; atomic: the board sets bits too */
+	u64 msoft; /* what software wrote into mip's STIP and SEIP */
+	u64 stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, satp, stimecmp;
+	u64 mcycle, minstret; /* what is added to the running count; stopped ones: the count */
+	u8 pmpcfg[RISCV_PMPS];
+	u64 pmpaddr[RISCV_PMPS];
+};
+
+/* What a board gives to a hart. Any of its functions may be called on the hart's thread. */
+struct riscv_board {
+	u64 (*time)(void *user); /* mtime */
+	void (*stimecmp)(void *user, unsigned hart, u64 when); /* riscv_timer_reached is wanted when time gets there; ~0: never */
+	void *user;
+};
+
 struct riscv {
 	struct cpu cpu;
 	u64 x[32]; /* RV32: the low halves count; x[0] stays 0 */
 	u64 f[32]; /* narrower values NaN-boxed */
 	const struct riscv_model *model;
+	struct riscv_priv p; /* system mode */
+	const struct riscv_board *board;
 };
+
+/* System mode, before the CPU first runs: its number, where it starts, and the board (borrowed). */
+void riscv_start(struct cpu *cpu, unsigned hart, u64 pc, const struct riscv_board *board);
+/* Sets or clears an interrupt input; from any thread. */
+enum { RISCV_INT_SSI = 1, RISCV_INT_MSI = 3, RISCV_INT_STI = 5, RISCV_INT_MTI = 7, RISCV_INT_SEI = 9, RISCV_INT_MEI = 11 };
+void riscv_interrupt(struct cpu *cpu, unsigned which, bool level);
+/* The time that stimecmp names has come; from any thread. */
+void riscv_timer_reached(struct cpu *cpu);
 
 /* Numbers of slots; x0..x31 are 0..31, f0..f31 behind them. The tables are riscv64_slots and riscv32_slots. */
 enum { RV_RA = 1, RV_SP = 2, RV_T0 = 5, RV_A0 = 10, RV_F0 = 32, RV_EXCL_ADDR = 64, RV_EXCL_VAL, RV_SLOTS };
 
-/* cpu->key: fcsr.frm in its first three bits (5 to 7: dynamic rounding is undefined). Who changes it ends the region. */
-enum { KEY_FRM = 7 };
+/*
+ * cpu->key: fcsr.frm in its first three bits (5 to 7: dynamic rounding is undefined). In system mode also: that it is; the privilege;
+ * whether floating point is off, and whether mstatus.FS says dirty. Who changes it ends the region.
+ */
+enum { KEY_FRM = 7, KEY_PRIV_SHIFT = 3, KEY_SYSTEM = 1 << 5, KEY_FS_OFF = 1 << 6, KEY_FS_CLEAN = 1 << 7 };
 u32 riscv_fcsr(const struct riscv *r);
 void riscv_set_fcsr(struct riscv *r, u32 value);
 
@@ -67,6 +100,14 @@ void riscv_set_fcsr(struct riscv *r, u32 value);
 	_(ZKNH,        "zknh",        ZKNH,   13) \
 	_(ZKSED,       "zksed",       ZKSED,  14) \
 	_(ZKSH,        "zksh",        ZKSH,   15) \
+	_(SMEPMP,      "smepmp",      ZICSR,  0xff) \
+	_(SSTC,        "sstc",        S,      0xff) \
+	_(SVADU,       "svadu",       S,      0xff) /* without it, page faults ask for accessed and dirty bits */ \
+	_(SVINVAL,     "svinval",     S,      0xff) \
+	_(SVNAPOT,     "svnapot",     S,      0xff) \
+	_(SVPBMT,      "svpbmt",      S,      0xff) \
+	_(S,           "s",           U,      0xff) \
+	_(U,           "u",           ZICSR,  0xff) \
 	_(ZKT,         "zkt",         ZKT,    16)   /* data-independent timing: of multiplications, logic and shifts the host's is */
 /* clang-format on */
 enum riscv_feature {
@@ -93,6 +134,8 @@ u64 riscv_hwcap(const struct riscv_model *m);
 u64 riscv_hwprobe_ext(const struct riscv_model *m);
 /* "rv64imafdc_zicsr_..."; buf holds at least 256 bytes. */
 void riscv_isa_string(const struct riscv_model *m, char *buf, size_t size);
+/* misa's extension bits. */
+u32 riscv_misa(const struct riscv_model *m);
 
 /* CPU models, and the extensions' names as options of -cpu. */
 extern const struct guest_model riscv64_models[], riscv32_models[];
@@ -107,8 +150,21 @@ static inline bool riscv_has(const struct tr *t, enum riscv_feature f)
 #define INSN_HAS(t, f) riscv_has(t, RISCV_##f)
 #define INSN_FEATURE(f) RISCV_##f
 
+/* ---- system mode ---- */
+enum { EV_RISCV_JUMP = EV_GUEST }; /* a jump to a misaligned address; argument: that */
+extern const struct guest_system riscv_system_mode;
+static inline bool is_system(const struct tr *t)
+{
+	return t && t->key & KEY_SYSTEM;
+}
+/* In system mode: a CSR that is not of U mode's floating point, by a call. word: the instruction, for the exception. */
+enum { CSR_READ, CSR_WRITE, CSR_SET, CSR_CLEAR };
+ir_ref riscv_csr_call(struct tr *t, unsigned number, unsigned op, ir_ref v, u32 word);
+/* Before an instruction of floating point: false when mstatus.FS was clean, and the instruction comes again when it says dirty. */
+bool riscv_fs_dirty(struct tr *t);
+
 /* ---- the instruction groups; riscv.c tells who is asked when ---- */
-extern const struct insn_group riscv_int, riscv_muldiv, riscv_atomic, riscv_csr, riscv_bitmanip, riscv_crypto,
+extern const struct insn_group riscv_int, riscv_muldiv, riscv_atomic, riscv_csr, riscv_system, riscv_bitmanip, riscv_crypto,
     riscv_fp, riscv_compressed;
 extern const struct insn_group *const riscv_groups[]; /* all, ended by NULL; for tests and tools */
 /* Translates an instruction of 32 bits, with t->len set already; false: undefined. */

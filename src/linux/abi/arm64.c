@@ -5,6 +5,7 @@
  * documents it (siginfo, ucontext, records, frame record).
  */
 #include "guest/arm64/arm64.h"
+#include "linux/abi/frame.h"
 #include "linux/internal.h"
 #include "syscalls.gen.h"
 #include <elf.h>
@@ -80,20 +81,11 @@ struct esr_record {
 	u64 esr;
 };
 struct frame {
-	u8 info[128];
-	u64 uc_flags, uc_link;
-	u64 stack_base;
-	u32 stack_flags, pad;
-	u64 stack_size;
-	u64 sigmask;
-	u8 unused[120];
-	u64 pad2;
+	u8 head[FRAME_HEAD64];
 	u64 fault_address, x[31], sp, pc, pstate, pad3;
 	u8 reserved[4096];
 };
-_Static_assert(offsetof(struct frame, fault_address) == 128 + 176 &&
-		   offsetof(struct frame, reserved) == 128 + 464,
-	       "as the kernel's");
+_Static_assert(offsetof(struct frame, reserved) == FRAME_INFO + 464, "as the kernel's");
 enum { FRAME_RECORD = 16, PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 #define PSTATE_NZCV 0xf0000000u
 
@@ -108,12 +100,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	struct frame fr;
 	memset(&fr, 0, offsetof(struct frame, reserved));
 	u64 link = ROUND_DOWN(f->sp - FRAME_RECORD, 16), at = ROUND_DOWN(link - sizeof(fr), 16);
-	if (f->action->flags & SA_SIGINFO)
-		memcpy(fr.info, f->info, sizeof(fr.info));
-	fr.stack_base = f->stack_base;
-	fr.stack_size = f->stack_size;
-	fr.stack_flags = f->stack_flags;
-	fr.sigmask = f->old_mask;
+	frame_head_put(t->abi, fr.head, f, f->action->flags & SA_SIGINFO);
 	fr.fault_address = f->fault_addr;
 	memcpy(fr.x, r->x, sizeof(fr.x));
 	fr.sp = r->sp;
@@ -138,7 +125,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	r->x[0] = (u64)f->sig;
 	if (f->action->flags & SA_SIGINFO) {
 		r->x[1] = at;
-		r->x[2] = at + offsetof(struct frame, uc_flags);
+		r->x[2] = at + FRAME_INFO;
 	}
 	r->sp = at;
 	r->x[29] = link;
@@ -181,8 +168,7 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 	arm64_set_fpsr(r, fp.fpsr);
 	arm64_set_fpcr(r, fp.fpcr);
 	t->cpu->excl_addr = ~0ull;
-	signal_restore_altstack(t, fr.stack_base, fr.stack_size, fr.stack_flags);
-	*ret_mask = fr.sigmask;
+	*ret_mask = frame_head_take(t, fr.head);
 	return true;
 }
 
@@ -322,6 +308,7 @@ LINUX_ABI(arm64) = {
 	.guest = &guest_aarch64,
 	.machine = EM_AARCH64,
 	.word = 8,
+	.sa_restorer = true,
 	.shared_va = true,
 	.va_bits = 48,
 	.page_size = 4096,

@@ -1,10 +1,11 @@
 /*
- * The riscv64 kernel's side of user mode: registers of a system call, signal frames, vDSO code, CPU information.
+ * The kernel's side of user mode on riscv64 and riscv32: registers of a system call, signal frames, vDSO code, CPU information.
  *
  * Facts: Linux 6.1 include/uapi/asm/{sigcontext,ucontext,ptrace,hwcap}.h, asm/auxvec.h; the frame's order as
  * arch/riscv/kernel/signal.c has it (siginfo, ucontext); Documentation/arch/riscv/hwprobe.rst.
  */
 #include "guest/riscv/riscv.h"
+#include "linux/abi/frame.h"
 #include "linux/internal.h"
 #include "syscalls.gen.h"
 #include <elf.h>
@@ -13,6 +14,8 @@
 #include <sys/syscall.h>
 
 GUEST_DECL(riscv64);
+GUEST_DECL(riscv32);
+extern const struct linux_abi linux_abi_riscv64;
 
 enum { RA = 1, SP = 2, TP = 4, A0 = 10, A1 = 11, A2 = 12, A7 = 17 };
 
@@ -21,16 +24,23 @@ static struct riscv *regs(const struct cpu *cpu)
 	return container_of(cpu, struct riscv, cpu);
 }
 
+/* A register's value: of RV32 the low half counts. */
+static u64 reg(const struct riscv *r, unsigned n)
+{
+	return riscv_model_has(r->model, RISCV_RV64) ? r->x[n] : (u32)r->x[n];
+}
+
 /* ---- calls ---- */
 static u64 call(const struct cpu *cpu, u64 arg[6])
 {
-	memcpy(arg, &regs(cpu)->x[A0], 6 * sizeof(u64));
-	return regs(cpu)->x[A7];
+	for (unsigned i = 0; i < 6; i++)
+		arg[i] = reg(regs(cpu), A0 + i);
+	return reg(regs(cpu), A7);
 }
 
 static u64 result(const struct cpu *cpu)
 {
-	return regs(cpu)->x[A0];
+	return reg(regs(cpu), A0);
 }
 
 static void set_result(struct cpu *cpu, i64 value)
@@ -40,7 +50,7 @@ static void set_result(struct cpu *cpu, i64 value)
 
 static u64 sp(const struct cpu *cpu)
 {
-	return regs(cpu)->x[SP];
+	return reg(regs(cpu), SP);
 }
 
 static void set_sp(struct cpu *cpu, u64 value)
@@ -70,49 +80,56 @@ struct fp_state { /* union __riscv_fp_state: as long as its quad-precision form 
 	u32 fcsr;
 	u32 unused[67]; /* the last three are reserved and 0 */
 };
-struct frame {
-	u8 info[128];
-	u64 uc_flags, uc_link;
-	u64 stack_base;
-	u32 stack_flags, pad;
-	u64 stack_size;
-	u64 sigmask;
-	u8 unused[120];
-	u64 pad2;
-	u64 pc, x[31]; /* x1 to x31 */
-	struct fp_state fp;
-};
-_Static_assert(offsetof(struct frame, pc) == 128 + 176 && sizeof(struct fp_state) == 528 &&
-		   sizeof(struct frame) == 128 + 176 + 784,
-	       "as the kernel's");
+_Static_assert(sizeof(struct fp_state) == 528, "as the kernel's");
+enum { GREGS = 32, FRAME_MAX = FRAME_HEAD64 + GREGS * 8 + sizeof(struct fp_state) };
 
-static void frame_registers(const struct riscv *r, struct frame *fr)
+/* mcontext: pc and x1 to x31 in words, then the floating-point state. Gives its length. */
+static unsigned mcontext_put(const struct linux_abi *abi, const struct riscv *r, u8 *p)
 {
-	fr->pc = r->cpu.pc;
-	memcpy(fr->x, &r->x[1], sizeof(fr->x));
-	memcpy(fr->fp.f, r->f, sizeof(fr->fp.f));
-	fr->fp.fcsr = riscv_fcsr(r);
+	struct fp_state fp = { .fcsr = riscv_fcsr(r) };
+	for (unsigned i = 0; i < GREGS; i++) {
+		u64 v = i ? r->x[i] : r->cpu.pc;
+		if (abi->word == 8)
+			st_le64(p + 8 * i, v);
+		else
+			st_le32(p + 4 * i, (u32)v);
+	}
+	memcpy(fp.f, r->f, sizeof(fp.f));
+	memcpy(p + GREGS * abi->word, &fp, sizeof(fp));
+	return GREGS * abi->word + (unsigned)sizeof(fp);
+}
+
+static bool mcontext_take(const struct linux_abi *abi, struct riscv *r, const u8 *p)
+{
+	struct fp_state fp;
+	memcpy(&fp, p + GREGS * abi->word, sizeof(fp));
+	if (fp.unused[64] || fp.unused[65] || fp.unused[66])
+		return false;
+	for (unsigned i = 0; i < GREGS; i++) {
+		u64 v = abi->word == 8 ? ld_le64(p + 8 * i) : ld_le32(p + 4 * i);
+		*(i ? &r->x[i] : &r->cpu.pc) = v;
+	}
+	memcpy(r->f, fp.f, sizeof(fp.f));
+	riscv_set_fcsr(r, fp.fcsr);
+	r->cpu.excl_addr = ~0ull;
+	return true;
 }
 
 static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 {
 	struct riscv *r = regs(t->cpu);
-	struct frame fr;
-	u64 at = ROUND_DOWN(f->sp - sizeof(fr), 16);
-	memset(&fr, 0, sizeof(fr));
-	memcpy(fr.info, f->info, sizeof(fr.info));
-	fr.stack_base = f->stack_base;
-	fr.stack_size = f->stack_size;
-	fr.stack_flags = f->stack_flags;
-	fr.sigmask = f->old_mask;
-	frame_registers(r, &fr);
-	if (!put_mem(t->vm, at, &fr, sizeof(fr)))
+	u8 frame[FRAME_MAX] = { 0 };
+	unsigned head = frame_head_size(t->abi);
+	frame_head_put(t->abi, frame, f, true);
+	unsigned size = head + mcontext_put(t->abi, r, frame + head);
+	u64 at = ROUND_DOWN(f->sp - size, 16);
+	if (!put_mem(t->vm, at, frame, size))
 		return false;
 	r->x[RA] = f->trampoline;
 	r->x[SP] = at;
 	r->x[A0] = (u64)f->sig;
 	r->x[A1] = at;
-	r->x[A2] = at + offsetof(struct frame, uc_flags);
+	r->x[A2] = at + FRAME_INFO;
 	t->cpu->pc = f->action->handler;
 	t->cpu->excl_addr = ~0ull;
 	return true;
@@ -121,36 +138,30 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 static bool frame_return(struct thread *t, u64 *ret_mask)
 {
 	struct riscv *r = regs(t->cpu);
-	struct frame fr;
-	if (!get_mem(t->vm, &fr, r->x[SP], sizeof(fr)))
+	u8 frame[FRAME_MAX];
+	unsigned head = frame_head_size(t->abi);
+	if (!get_mem(t->vm, frame, reg(r, SP), head + GREGS * t->abi->word + sizeof(struct fp_state)) ||
+	    !mcontext_take(t->abi, r, frame + head))
 		return false;
-	if (fr.fp.unused[64] || fr.fp.unused[65] || fr.fp.unused[66])
-		return false;
-	t->cpu->pc = fr.pc;
-	memcpy(&r->x[1], fr.x, sizeof(fr.x));
-	memcpy(r->f, fr.fp.f, sizeof(fr.fp.f));
-	riscv_set_fcsr(r, fr.fp.fcsr);
-	t->cpu->excl_addr = ~0ull;
-	signal_restore_altstack(t, fr.stack_base, fr.stack_size, fr.stack_flags);
-	*ret_mask = fr.sigmask;
+	*ret_mask = frame_head_take(t, frame);
 	return true;
 }
 
-/* ---- core dumps ---- */
+/* ---- core dumps (of 64-bit programs): the two halves of mcontext ---- */
 static unsigned core_regs(const struct cpu *cpu, u8 *buf)
 {
-	const struct riscv *r = regs(cpu);
-	memcpy(buf, r->x, sizeof(r->x));
-	memcpy(buf, &cpu->pc, sizeof(u64));
-	return sizeof(r->x);
+	u8 all[FRAME_MAX];
+	mcontext_put(&linux_abi_riscv64, regs(cpu), all);
+	memcpy(buf, all, GREGS * sizeof(u64));
+	return GREGS * sizeof(u64);
 }
 
 static unsigned core_fpregs(const struct cpu *cpu, u8 *buf)
 {
-	struct frame fr = { 0 };
-	frame_registers(regs(cpu), &fr);
-	memcpy(buf, &fr.fp, sizeof(fr.fp));
-	return sizeof(fr.fp);
+	u8 all[FRAME_MAX];
+	mcontext_put(&linux_abi_riscv64, regs(cpu), all);
+	memcpy(buf, all + GREGS * sizeof(u64), sizeof(struct fp_state));
+	return sizeof(struct fp_state);
 }
 
 /* ---- /proc/cpuinfo ---- */
@@ -161,9 +172,10 @@ static void cpuinfo(const void *vmodel, int fd, unsigned cpus)
 	riscv_isa_string(m, isa, sizeof(isa));
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
 		dprintf(fd,
-			"processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\nmmu\t\t: sv48\nmvendorid\t: "
+			"processor\t: %u\nhart\t\t: %u\nisa\t\t: %s\nmmu\t\t: %s\nmvendorid\t: "
 			"0x%llx\nmarchid\t\t: 0x%llx\nmimpid\t\t: 0x%llx\n\n",
-			cpu, cpu, isa, (unsigned long long)m->vendor, (unsigned long long)m->arch,
+			cpu, cpu, isa, riscv_model_has(m, RISCV_RV64) ? "sv48" : "sv32",
+			(unsigned long long)m->vendor, (unsigned long long)m->arch,
 			(unsigned long long)m->imp);
 }
 
@@ -315,38 +327,16 @@ static const struct vdso_entry vdso_entries[] = {
 /* The generic header's flags are the host's. */
 static const struct flag_pair oflags[] = { { 0, 0 } };
 
-LINUX_ABI(riscv64) = {
-	.name = "riscv64",
-	.guest = &guest_riscv64,
-	.machine = EM_RISCV,
-	.word = 8,
-	.shared_va = true,
-	.va_bits = 47,
-	.page_size = 4096,
-	.platform = NULL,
-	.uts_machine = "riscv64",
-	.numbers = riscv64_numbers,
-	.n_numbers = RISCV64_NUMBERS,
-	.oflags = oflags,
-	.min_sigstack = 2048,
-	.min_frame = sizeof(struct frame),
-	.vdso_code = vdso_code,
-	.vdso_words = LEN(vdso_code),
-	.vdso_entries = vdso_entries,
-	.vdso_version = "LINUX_4.15",
-	.insn_len = 4,
-	.hwcap = hwcap,
-	.start = start,
-	.call = call,
-	.result = result,
-	.set_result = set_result,
-	.sp = sp,
-	.set_sp = set_sp,
-	.set_tls = set_tls,
-	.frame_setup = frame_setup,
-	.frame_return = frame_return,
-	.core_regs = core_regs,
-	.core_fpregs = core_fpregs,
-	.cpuinfo = cpuinfo,
-	.prctl = riscv_prctl,
-};
+/* What differs between the widths is in the rows of LINUX_ABI. */
+/* clang-format off */
+#define RISCV_ABI(bits, va) \
+	.name = "riscv" #bits, .guest = &guest_riscv##bits, .machine = EM_RISCV, .word = bits / 8, .va_bits = va, .page_size = 4096, \
+	.uts_machine = "riscv" #bits, .numbers = riscv##bits##_numbers, .n_numbers = RISCV##bits##_NUMBERS, .oflags = oflags, \
+	.min_sigstack = 2048, .min_frame = FRAME_HEAD##bits + GREGS * bits / 8 + sizeof(struct fp_state), \
+	.vdso_code = vdso_code, .vdso_words = LEN(vdso_code), .vdso_entries = vdso_entries, .vdso_version = "LINUX_4.15", \
+	.insn_len = 4, .hwcap = hwcap, .start = start, .call = call, .result = result, .set_result = set_result, \
+	.sp = sp, .set_sp = set_sp, .set_tls = set_tls, .frame_setup = frame_setup, .frame_return = frame_return, \
+	.core_regs = core_regs, .core_fpregs = core_fpregs, .cpuinfo = cpuinfo, .prctl = riscv_prctl
+LINUX_ABI(riscv64) = { RISCV_ABI(64, 47), .shared_va = true };
+LINUX_ABI(riscv32) = { RISCV_ABI(32, 32) };
+/* clang-format on */

@@ -12,6 +12,12 @@ static inline void *ptr_arg(const struct thread *t, u64 addr)
 {
 	return addr ? g2h(t->vm, addr) : NULL;
 }
+/* A number of 64 bits in two registers, the low half first on little-endian guests. */
+static inline u64 pair_arg(const struct thread *t, const u64 *a)
+{
+	u64 low = (u32)a[t->abi->big_endian], high = (u32)a[!t->abi->big_endian];
+	return high << 32 | low;
+}
 /* File descriptors that are Rhea's own: the guest sees them closed. */
 bool fd_is_ours(const struct thread *t, u64 fd);
 /* NULL: not one of those that go to the host. */

@@ -142,7 +142,7 @@ i64 sys_close_range(CALL_ARGS)
 	u32 first = (u32)a[0], last = (u32)a[1];
 	if (first > last || a[2] & ~6ull)
 		return -EINVAL;
-	int ours[] = { t->vm->self_fd, t->vm->prefix_fd, t->vm->log_fd };
+	int ours[] = { t->vm->self_fd, t->vm->prefix_fd, t->vm->log.fd };
 	while (first <= last) {
 		u32 stop = last, next = last;
 		bool hit = false;
@@ -167,7 +167,7 @@ i64 sys_close_range(CALL_ARGS)
 static void make_room(struct thread *t, int fd)
 {
 	struct vm *vm = t->vm;
-	int *ours[] = { &vm->self_fd, &vm->prefix_fd, &vm->log_fd };
+	int *ours[] = { &vm->self_fd, &vm->prefix_fd, &vm->log.fd };
 	for (unsigned i = 0; i < LEN(ours); i++)
 		if (*ours[i] == fd && fd >= 0) {
 			i64 new = RAW3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
@@ -240,15 +240,6 @@ i64 sys_fcntl(CALL_ARGS)
 /* ---- waiting with a signal mask ---- */
 #define MASKED(name) static i64 name(struct thread *t, const u64 *a, const u64 *host_mask)
 
-static bool get_mask(struct thread *t, u64 addr, u64 *ret)
-{
-	u8 b[8];
-	if (!get_mem(t->vm, b, addr, 8))
-		return false;
-	*ret = t->abi->big_endian ? ld_be64(b) : ld_le64(b);
-	return true;
-}
-
 MASKED(ppoll)
 {
 	return HOST5(SYS_ppoll, ptr_arg(t, a[0]), a[1], ptr_arg(t, a[2]), host_mask, host_mask ? 8 : a[4]);
@@ -261,7 +252,7 @@ i64 sys_ppoll(CALL_ARGS)
 		return ppoll(t, a, NULL);
 	if (a[4] != 8)
 		return -EINVAL;
-	return get_mask(t, a[3], &mask) ? signal_wait_with(t, mask, ppoll, a) : -EFAULT;
+	return get_set(t, a[3], &mask) ? signal_wait_with(t, mask, ppoll, a) : -EFAULT;
 }
 
 MASKED(pselect6)
@@ -283,7 +274,7 @@ i64 sys_pselect6(CALL_ARGS)
 		return pselect6(t, a, NULL);
 	if (size != 8)
 		return -EINVAL;
-	return get_mask(t, at, &mask) ? signal_wait_with(t, mask, pselect6, a) : -EFAULT;
+	return get_set(t, at, &mask) ? signal_wait_with(t, mask, pselect6, a) : -EFAULT;
 }
 
 static i64 put_events(struct thread *t, u64 addr, const struct epoll_event *ev, i64 n)
@@ -331,7 +322,7 @@ static i64 epoll_masked(struct thread *t, const u64 *a, i64 (*fn)(struct thread 
 		return fn(t, a, NULL);
 	if (a[5] != 8)
 		return -EINVAL;
-	return get_mask(t, a[4], &mask) ? signal_wait_with(t, mask, fn, a) : -EFAULT;
+	return get_set(t, a[4], &mask) ? signal_wait_with(t, mask, fn, a) : -EFAULT;
 }
 
 i64 sys_epoll_pwait(CALL_ARGS)

@@ -45,6 +45,23 @@ i64 sys_personality(CALL_ARGS)
 	return (i64)old;
 }
 
+/* Which argument is an address; 0: none. */
+static unsigned prctl_pointer(int option)
+{
+	switch (option) {
+	case PR_GET_PDEATHSIG:
+	case PR_SET_NAME:
+	case PR_GET_NAME:
+	case PR_GET_CHILD_SUBREAPER:
+	case 0x41555856: /* PR_GET_AUXV */
+		return 1;
+	case PR_SCHED_CORE:
+	case PR_SET_VMA:
+		return 4;
+	}
+	return 0;
+}
+
 i64 sys_prctl(CALL_ARGS)
 {
 	bool handled = false;
@@ -76,7 +93,14 @@ i64 sys_prctl(CALL_ARGS)
 	case PR_GET_SECCOMP:
 		return 0;
 	}
-	return HOST5(SYS_prctl, a[0], a[1], a[2], a[3], a[4]);
+	u64 b[5];
+	memcpy(b, a, sizeof(b));
+	unsigned at = prctl_pointer((int)a[0]);
+	if (at)
+		b[at] = (u64)ptr_arg(t, a[at]);
+	if ((int)a[0] == PR_SET_VMA)
+		b[2] = (u64)ptr_arg(t, a[2]);
+	return HOST5(SYS_prctl, b[0], b[1], b[2], b[3], b[4]);
 }
 
 /* Filters see the guest's numbers and architecture; the host's kernel would see the host's. */
@@ -105,10 +129,18 @@ static struct linux_limit *own_limit(struct thread *t, u32 resource)
 	return resource == RLIMIT_AS ? &t->vm->limit_as : resource == RLIMIT_DATA ? &t->vm->limit_data : NULL;
 }
 
-static i64 set_own_limit(struct thread *t, struct linux_limit *own, u64 addr)
+/* A limit in the guest's memory: two numbers of size bytes. */
+static bool get_limit(struct thread *t, u64 addr, unsigned size, u64 *ret_cur, u64 *ret_max)
+{
+	if (size == 8)
+		return get_u64(t->vm, addr, ret_cur) && get_u64(t->vm, addr + 8, ret_max);
+	return get_word(t->vm, addr, ret_cur) && get_word(t->vm, addr + size, ret_max);
+}
+
+static i64 set_own_limit(struct thread *t, struct linux_limit *own, u64 addr, unsigned size)
 {
 	u64 cur, max;
-	if (!get_word(t->vm, addr, &cur) || !get_word(t->vm, addr + t->abi->word, &max))
+	if (!get_limit(t, addr, size, &cur, &max))
 		return -EFAULT;
 	if (cur > max)
 		return -EINVAL;
@@ -118,21 +150,23 @@ static i64 set_own_limit(struct thread *t, struct linux_limit *own, u64 addr)
 	return 0;
 }
 
-static i64 get_own_limit(struct thread *t, const struct linux_limit *own, u64 addr)
+static i64 get_own_limit(struct thread *t, const struct linux_limit *own, u64 addr, unsigned size)
 {
-	return put_word(t->vm, addr, own->cur) && put_word(t->vm, addr + t->abi->word, own->max) ? 0 : -EFAULT;
+	bool ok = size == 8 ? put_u64(t->vm, addr, own->cur) && put_u64(t->vm, addr + 8, own->max)
+			    : put_word(t->vm, addr, own->cur) && put_word(t->vm, addr + size, own->max);
+	return ok ? 0 : -EFAULT;
 }
 
 i64 sys_getrlimit(CALL_ARGS)
 {
 	struct linux_limit *own = own_limit(t, (u32)a[0]);
-	return own ? get_own_limit(t, own, a[1]) : HOST2(SYS_getrlimit, a[0], ptr_arg(t, a[1]));
+	return own ? get_own_limit(t, own, a[1], t->abi->word) : HOST2(SYS_getrlimit, a[0], ptr_arg(t, a[1]));
 }
 
 i64 sys_setrlimit(CALL_ARGS)
 {
 	struct linux_limit *own = own_limit(t, (u32)a[0]);
-	return own ? set_own_limit(t, own, a[1]) : HOST2(SYS_setrlimit, a[0], ptr_arg(t, a[1]));
+	return own ? set_own_limit(t, own, a[1], t->abi->word) : HOST2(SYS_setrlimit, a[0], ptr_arg(t, a[1]));
 }
 
 i64 sys_prlimit64(CALL_ARGS)
@@ -141,8 +175,8 @@ i64 sys_prlimit64(CALL_ARGS)
 	if (!own)
 		return HOST4(SYS_prlimit64, a[0], a[1], ptr_arg(t, a[2]), ptr_arg(t, a[3]));
 	struct linux_limit old = *own;
-	i64 r = a[2] ? set_own_limit(t, own, a[2]) : 0;
-	return r || !a[3] ? r : get_own_limit(t, &old, a[3]);
+	i64 r = a[2] ? set_own_limit(t, own, a[2], 8) : 0;
+	return r || !a[3] ? r : get_own_limit(t, &old, a[3], 8);
 }
 
 /* ---- time: through the host's vDSO ---- */

@@ -5,6 +5,7 @@
  *
  * Manual: man 7 user_namespaces, mount_namespaces; man 2 pivot_root, mount.
  */
+#include "base/log.h"
 #include "user.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -99,16 +100,20 @@ static char *find_command(const char *name)
 	return NULL;
 }
 
-/* A script is run by its interpreter, which is a program of the root. */
+enum { SCRIPT_LINE = 256 };
+
+/* A script is run by its interpreter, which is a program of the root. What is returned lives as long as the process. */
 static char **unscript(char *path, char **argv, int argc)
 {
-	static char line[256];
+	char *line = alloc(SCRIPT_LINE);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, SCRIPT_LINE - 1);
 	if (fd >= 0)
 		close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
+	if (n < 3 || line[0] != '#' || line[1] != '!') {
+		free(line);
 		return NULL;
+	}
 	line[n] = 0;
 	line[strcspn(line, "\n")] = 0;
 	char **out = alloc(((size_t)argc + 3) * sizeof(*out)), **p = out, *save = NULL;
@@ -134,7 +139,7 @@ int user_exec(int argc, char **argv)
 		else if (strcmp(argv[i], "--bare") == 0)
 			bare = true;
 		else if (strcmp(argv[i], "-strace") == 0)
-			o.strace = true;
+			o.log |= LOG_STRACE;
 		else if (strcmp(argv[i], "-cpu") == 0 && i + 1 < argc)
 			o.cpu = argv[++i];
 		else

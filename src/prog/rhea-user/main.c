@@ -3,6 +3,7 @@
  * the ELF header says which guest it is.
  */
 #include "linux/exec.h"
+#include "base/log.h"
 #include "user.h"
 #include <stdio.h>
 #include <sys/auxv.h>
@@ -64,7 +65,7 @@ static int run_for_binfmt(const char *name, const struct linux_abi *abi, int arg
 				   .prefix = getenv("QEMU_LD_PREFIX"),
 				   .cpu = getenv("QEMU_CPU"),
 				   .release = getenv("QEMU_UNAME"),
-				   .strace = getenv("QEMU_STRACE"),
+				   .log = getenv("QEMU_STRACE") ? LOG_STRACE : 0,
 				   .argv = argc > 2 ? argv + 2 : args,
 				   .envp = environ };
 	unsigned long fd = getauxval(AT_EXECFD);

@@ -1,6 +1,7 @@
 /*
  * The options and environment variables of the peer's user mode; the option wins. Names and meaning: qemu-aarch64(1) of Debian 12.
  */
+#include "base/trace.h"
 #include "user.h"
 #include <errno.h>
 #include <stdio.h>
@@ -200,7 +201,7 @@ static struct err *opt_one_insn(struct settings *s, const char *arg UNUSED)
 
 static struct err *opt_strace(struct settings *s, const char *arg UNUSED)
 {
-	s->o.strace = true;
+	s->o.log |= LOG_STRACE;
 	return NULL;
 }
 
@@ -219,6 +220,82 @@ static struct err *opt_stats(struct settings *s, const char *arg UNUSED)
 static struct err *opt_log_file(struct settings *s, const char *arg)
 {
 	s->o.log_file = arg;
+	return NULL;
+}
+
+static struct err *opt_trace(struct settings *s, const char *arg)
+{
+	char *file = NULL;
+	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+		for (unsigned i = 0; i < TRACE_IDS; i++)
+			puts(trace_names[i]);
+		s->done = true;
+		return NULL;
+	}
+	struct err *e = trace_parse(arg, &s->o.traces, &file);
+	if (file)
+		s->o.log_file = file;
+	return e ? err_in(e, "-trace") : NULL;
+}
+
+/* The words of -d that are "trace:PATTERN"; what is left in rest. */
+static struct err *take_traces(struct settings *s, const char *list, char *rest)
+{
+	struct err *e = NULL;
+	size_t n = 0;
+	while (!e && *list) {
+		size_t len = strcspn(list, ",");
+		if (strncmp(list, "trace:", 6) == 0) {
+			char *pattern = strndup(list + 6, len - 6);
+			e = opt_trace(s, pattern);
+			free(pattern);
+		} else {
+			n += (size_t)sprintf(rest + n, "%s%.*s", n ? "," : "", (int)len, list);
+		}
+		list += len + (list[len] == ',');
+	}
+	return e;
+}
+
+static struct err *opt_log(struct settings *s, const char *arg)
+{
+	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+		puts("Log items (comma separated):");
+		for (const struct log_item_info *i = log_items; i->name; i++)
+			printf("%-15s %s\n", i->name, i->help);
+		s->done = true;
+		return NULL;
+	}
+	u32 items = 0;
+	AUTO(free_ptr) char *rest = alloc(strlen(arg) + 1);
+	struct err *e = take_traces(s, arg, rest);
+	if (!e)
+		e = log_parse_items(rest, &items);
+	s->o.log |= items;
+	return e ? err_in(e, "-d") : NULL;
+}
+
+static struct err *opt_log_ranges(struct settings *s, const char *arg)
+{
+	s->o.log_ranges = arg;
+	return NULL;
+}
+
+static struct err *opt_perf_map(struct settings *s, const char *arg UNUSED)
+{
+	s->o.perf_map = true;
+	return NULL;
+}
+
+static struct err *opt_jit_dump(struct settings *s, const char *arg UNUSED)
+{
+	s->o.jit_dump = true;
+	return NULL;
+}
+
+static struct err *opt_gdb(struct settings *s, const char *arg)
+{
+	s->o.gdb = arg;
 	return NULL;
 }
 
@@ -264,7 +341,7 @@ static struct err *opt_help(struct settings *s, const char *arg UNUSED)
 static const struct option options[] = {
 	{ "h", NULL, false, opt_help, NULL, "print this help" },
 	{ "help", NULL, false, opt_help, NULL, "" },
-	{ "g", "QEMU_GDB", true, opt_not_built, "port", "wait for gdb on this port (not built yet)" },
+	{ "g", "QEMU_GDB", true, opt_gdb, "port", "wait for gdb: PORT, ADDRESS:PORT or unix:PATH" },
 	{ "L", "QEMU_LD_PREFIX", true, opt_prefix, "path", "look for the guest's files below this folder first" },
 	{ "s", "QEMU_STACK_SIZE", true, opt_stack, "size", "size of the stack in bytes" },
 	{ "cpu", "QEMU_CPU", true, opt_cpu, "model", "CPU model; 'help' lists them" },
@@ -274,8 +351,8 @@ static const struct option options[] = {
 	{ "r", "QEMU_UNAME", true, opt_release, "uname", "the release that uname shows" },
 	{ "B", "QEMU_GUEST_BASE", true, opt_base, "address", "where the guest's address 0 lies in the host's memory" },
 	{ "R", "QEMU_RESERVED_VA", true, opt_reserved, "size", "size of the guest's address space" },
-	{ "d", "QEMU_LOG", true, opt_not_built, "item[,...]", "log these items (not built yet)" },
-	{ "dfilter", "QEMU_DFILTER", true, opt_not_built, "range[,...]", "log only these addresses (not built yet)" },
+	{ "d", "QEMU_LOG", true, opt_log, "item[,...]", "log these items; 'help' lists them" },
+	{ "dfilter", "QEMU_DFILTER", true, opt_log_ranges, "range[,...]", "log only regions that begin there: FIRST..LAST, START+LENGTH, LAST-LENGTH" },
 	{ "D", "QEMU_LOG_FILENAME", true, opt_log_file, "logfile", "where the log and -strace go (stderr)" },
 	{ "p", "QEMU_PAGESIZE", true, opt_pagesize, "pagesize", "page size of the guest" },
 	{ "singlestep", "QEMU_SINGLESTEP", false, opt_one_insn, NULL, "translate one instruction at a time" },
@@ -283,9 +360,11 @@ static const struct option options[] = {
 	{ "strace", "QEMU_STRACE", false, opt_strace, NULL, "log system calls" },
 	{ "seed", "QEMU_RAND_SEED", true, opt_seed, "number", "seed of the random numbers the program starts with" },
 	{ "interpret", NULL, false, opt_interpret, NULL, "run in the reference interpreter" },
+	{ "perfmap", NULL, false, opt_perf_map, NULL, "write /tmp/perf-PID.map, so that perf names the guest's functions" },
+	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
 	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
-	{ "trace", "QEMU_TRACE", true, opt_not_built, "item", "trace points (not built yet)" },
+	{ "trace", "QEMU_TRACE", true, opt_trace, "[enable=]pattern", "log these events; 'help' lists them; also events=FILE, file=FILE" },
 	{ "plugin", "QEMU_PLUGIN", true, opt_not_built, "file", "plugins (not built yet)" },
 	{ "version", "QEMU_VERSION", false, opt_version, NULL, "print the version" },
 	{ NULL, NULL, false, NULL, NULL, NULL },

@@ -1,5 +1,6 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
 #include "translate/engine/keep/keep.h"
+#include "translate/engine/mmu.h"
 #include "base/err.h"
 #include <errno.h>
 #include <signal.h>
@@ -39,12 +40,16 @@ static struct err *map_code(struct engine *e)
 struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
 {
 	const char *why;
+	if (config->phys && !config->guest->system)
+		return err_new(ERR_UNSUPPORTED, "%s has no system mode yet", config->guest->name);
 	if (!config->interpret && !host_supported(&why))
 		return err_hint(
 		    err_new(ERR_UNSUPPORTED, "this processor cannot run translated code: %s", why),
 		    "the option -interpret works on every processor, slowly");
 	struct engine *e = alloc(sizeof(*e));
 	e->config = *config;
+	if (config->phys)
+		e->config.fetch = mmu_fetch;
 	e->guest = config->guest;
 	pthread_mutex_init(&e->lock, NULL);
 	struct err *err = map_code(e);
@@ -62,7 +67,11 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
-	if (config->keep_dir && !config->one_insn && !config->interpret)
+	err = perf_begin(e);
+	if (err)
+		return err_in(err, "perf");
+	/* what is looked at must be made now, and in every detail */
+	if (config->keep_dir && !config->one_insn && !config->interpret && !config->exact && !config->log)
 		e->keep = keep_new(e);
 	*ret_engine = e;
 	return NULL;
@@ -83,6 +92,8 @@ void engine_free(struct engine *e)
 	munmap(e->rx, e->size);
 	munmap(e->table, sizeof(*e->table) << TABLE_BITS);
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
+	debug_free(e);
+	perf_end(e);
 	free(e->page_has_code);
 	free(e->entry);
 	free(e->empty_table);
@@ -117,7 +128,13 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->engine = e;
 	cpu->engine_priv = p;
 	cpu->guest = e->guest;
-	cpu->clean = clean;
+	if (e->config.phys) { /* stores to code are seen: nothing to do when the guest says so */
+		p->mmu = mmu_new(e->config.phys);
+		cpu->system = &mmu_services;
+		cpu->memory = &mmu_memory;
+	} else {
+		cpu->clean = clean;
+	}
 	cpu->mem_mask = ~0ull;
 	cpu->excl_addr = ~0ull;
 	cpu->host_fp = 0x1f80;
@@ -126,12 +143,15 @@ struct cpu *engine_cpu_new(struct engine *e)
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
+	p->number = e->n_cpus_made++;
+	debug_new_cpu(p);
 	pthread_mutex_unlock(&e->lock);
 	return cpu;
 }
 
 static void priv_free(struct priv *p)
 {
+	mmu_free(p->mmu);
 	for (u32 i = 0; i < p->n_table; i++)
 		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
 	ir_free(p->region);
@@ -153,15 +173,57 @@ void engine_cpu_free(struct cpu *cpu)
 			*c = p->next;
 			break;
 		}
+	for (unsigned i = 0; i < EXIT_CAUSES; i++)
+		e->n_exit[i] += p->n_exit[i];
 	pthread_mutex_unlock(&e->lock);
 	priv_free(p);
 	free(cpu);
 }
 
-void engine_after_fork(struct engine *e, struct cpu *self)
+/*
+ * The code cache is shared memory (two views of it), so a fork does not part it. The child gets a copy that is made before the fork,
+ * under the lock: were it made after, the parent might have linked code of its own that the child knows nothing of.
+ */
+static bool map_copy(struct engine *e, struct engine_fork *f)
 {
-	pthread_mutex_init(&e->lock, NULL);
+	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
+	f->rx = MAP_FAILED;
+	f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (f->rw == MAP_FAILED)
+		return false;
+	memcpy(f->rw, e->rw, used);
+	f->rx = second_view(f->rw, e->size, NULL);
+	return f->rx != MAP_FAILED;
+}
+
+static void drop_copy(struct engine *e, struct engine_fork *f)
+{
+	if (f->rw != MAP_FAILED)
+		munmap(f->rw, e->size);
+	if (f->rx != MAP_FAILED)
+		munmap(f->rx, e->size);
+}
+
+bool engine_fork_begin(struct engine *e, struct engine_fork *f)
+{
+	pthread_mutex_lock(&e->lock);
+	if (map_copy(e, f))
+		return true;
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+	return false;
+}
+
+void engine_fork_parent(struct engine *e, struct engine_fork *f)
+{
+	drop_copy(e, f);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
+{
 	struct priv *mine = self->engine_priv;
+	pthread_mutex_init(&e->lock, NULL);
 	for (struct priv *c = e->cpus, *next; c; c = next) {
 		next = c->next;
 		if (c != mine)
@@ -171,24 +233,40 @@ void engine_after_fork(struct engine *e, struct cpu *self)
 		keep_after_fork(e->keep);
 	mine->next = NULL;
 	e->cpus = mine;
-	/* the code cache is one memory of both processes: what the child writes must be its own */
-	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
-	u8 *copy =
-	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (copy == MAP_FAILED)
+	if (mremap(f->rw, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
+	    mremap(f->rx, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rx) == MAP_FAILED)
 		_exit(127); /* without code of its own the child must not go on */
-	memcpy(copy, e->rw, used);
-	if (second_view(copy, e->size, (u8 *)e->rx) == MAP_FAILED ||
-	    mremap(copy, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED)
-		_exit(127);
+	perf_after_fork(e);
 }
 
-static struct host_jump *jump_table(struct priv *p, u64 key)
+enum { CHUNK_BITS = HOST_JUMP_BITS - 6 };
+
+void jumps_clear(struct jumps *j)
+{
+	for (; j->used; j->used &= j->used - 1)
+		for (u32 i = 0, at = (u32)__builtin_ctzll(j->used) << CHUNK_BITS; i < 1 << CHUNK_BITS; i++)
+			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
+}
+
+static void jumps_set(struct jumps *j, u32 slot, const struct tb *tb)
+{
+	j->used |= BIT(slot >> CHUNK_BITS);
+	j->table[slot].code = tb->code;
+	__atomic_store_n(&j->table[slot].pc, tb->pc, __ATOMIC_RELEASE);
+}
+
+/* What tells one table of jumps from another. */
+static u64 jumps_key(const struct priv *p)
+{
+	return p->cpu->key | (p->mmu ? (u64)p->mmu->code->serial << 20 : 0);
+}
+
+static struct jumps *jump_table(struct priv *p, u64 key)
 {
 	for (u32 i = 0; i < p->n_table; i++)
 		if (p->table[i].key == key)
-			return p->table[i].table;
-	u32 i = p->n_table < KEYS ? p->n_table : key % KEYS;
+			return &p->table[i];
+	u32 i = p->n_table < KEYS ? p->n_table : (key ^ key >> 20) % KEYS;
 	struct host_jump *t = i < p->n_table
 				  ? p->table[i].table
 				  : mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
@@ -198,15 +276,38 @@ static struct host_jump *jump_table(struct priv *p, u64 key)
 	pthread_mutex_lock(&p->e->lock);
 	p->table[i].key = key;
 	p->table[i].table = t;
+	p->table[i].used = 0;
 	p->n_table = MAX(p->n_table, i + 1);
 	pthread_mutex_unlock(&p->e->lock);
-	return t;
+	return &p->table[i];
 }
 
 static struct tb *get(struct priv *p, u64 pc)
 {
+	if (p->mmu)
+		return mmu_get(p, pc);
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key);
 	return tb ? tb : translate(p, pc);
+}
+
+/* What an event means for whoever runs the CPU. */
+static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
+{
+	if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
+		cpu->fault_addr = cpu->event_arg;
+	return ev;
+}
+
+/* Lets generated code find a translation next time: by the link it came over, if any, and by its hash. False: it has gone meanwhile. */
+static bool remember(struct priv *p, struct jumps *jumps, u32 slot, struct host_link *link, struct tb *tb)
+{
+	if (link)
+		tb_link(p->e, link, tb);
+	jumps_set(jumps, slot, tb);
+	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
+		return true;
+	jumps->table[slot].pc = ~0ull;
+	return false;
 }
 
 static enum ir_event loop(struct priv *p)
@@ -214,17 +315,18 @@ static enum ir_event loop(struct priv *p)
 	struct engine *e = p->e;
 	struct cpu *cpu = p->cpu;
 	unsigned shift = __builtin_ctz(e->guest->insn_min);
-	u64 key = cpu->key;
-	struct host_jump *table = jump_table(p, key);
+	u64 key = jumps_key(p);
+	struct jumps *jumps = jump_table(p, key);
 	struct host_link *link = NULL;
-	__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+	bool chain = !log_has(e->config.log, LOG_NOCHAIN);
+	__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 	for (;;) {
 		if (__atomic_load_n(&cpu->stop, __ATOMIC_SEQ_CST))
 			return EV_NONE;
-		if (cpu->key != key) {
-			key = cpu->key;
-			table = jump_table(p, key);
-			__atomic_store_n(&cpu->jump_table, table, __ATOMIC_SEQ_CST);
+		if (jumps_key(p) != key || cpu->jump_table != jumps->table) {
+			key = jumps_key(p);
+			jumps = jump_table(p, key);
+			__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 			link = NULL;
 			continue;
 		}
@@ -232,32 +334,39 @@ static enum ir_event loop(struct priv *p)
 		if (!tb)
 			return EV_FETCH;
 		u64 ev;
+		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
+			log_entered(p, tb);
 		if (tb->code) {
-			if (link)
-				tb_link(e, link, tb);
-			struct host_jump *j = &table[host_jump_slot(tb->pc, shift)];
-			j->code = tb->code;
-			__atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
-			if (__atomic_load_n(&tb->dead,
-					    __ATOMIC_SEQ_CST)) { /* it went while we wrote it down */
-				j->pc = ~0ull;
+			/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
+			bool single = p->mmu && p->mmu->in_single;
+			if (chain && !single && !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
 				continue;
-			}
 			ev = e->stubs.enter(cpu, tb->code);
 			host_settle(cpu, &e->stubs);
 		} else {
-			ev = ir_run(tb->region, cpu);
+			ev = debug_event(p, ir_run(tb->region, cpu));
 		}
 		link = NULL;
 		if (ev == HOST_LINK) {
+			p->n_exit[EXIT_LINK]++;
 			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
 			cpu->pc = link->pc;
-		} else if (ev != HOST_MISS && ev != EV_NONE) {
-			if (ev == EV_FETCH) /* raised for the part of an instruction that is missing */
-				cpu->fault_addr = cpu->event_arg;
-			return ev;
+			if (p->mmu && p->mmu->in_single)
+				link = NULL;
+		} else if (ev == HOST_MISS) {
+			p->n_exit[EXIT_MISS]++;
+		} else if (ev != EV_NONE) {
+			return came_out(cpu, ev);
 		}
 	}
+}
+
+static enum exit_cause cause_of(enum ir_event ev)
+{
+	return ev == EV_NONE						? EXIT_STOP
+	       : ev == EV_SYSCALL					? EXIT_SYSCALL
+	       : ev == EV_MEMORY || ev == EV_FETCH || ev == EV_ALIGN	? EXIT_FAULT
+									: EXIT_OTHER;
 }
 
 enum ir_event cpu_run(struct cpu *cpu)
@@ -265,6 +374,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	struct priv *p = cpu->engine_priv;
 	sigjmp_buf raise;
 	enum ir_event ev;
+	host_window(cpu->mem_base);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
 		cpu->pc = cpu->insn_pc;
@@ -275,7 +385,18 @@ enum ir_event cpu_run(struct cpu *cpu)
 	}
 	cpu->raise = NULL;
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
+	p->n_exit[cause_of(ev)]++;
 	return ev;
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	struct priv *p = cpu->engine_priv;
+	u32 n;
+	p->stepping = true;
+	bool there = form_region(p, cpu->pc, 1, &n);
+	p->stepping = false;
+	return there ? came_out(cpu, debug_event(p, ir_run(p->region, cpu))) : EV_FETCH;
 }
 
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
@@ -284,7 +405,7 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	struct engine *e = p->e;
 	const u8 *run = (const u8 *)(uintptr_t)host_context_pc(ucontext);
 	const siginfo_t *si = info;
-	u64 addr = (u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base;
+	u64 addr = ((u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base) & cpu->mem_mask;
 	if (run >= e->rx && run < e->rx + e->size) {
 		struct tb *tb = tb_at(e, run);
 		if (!tb)
@@ -321,8 +442,18 @@ void engine_keep_flush(struct engine *e)
 		keep_flush(e->keep);
 }
 
-unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n)
+/* All CPUs', as they stand: those that run count on. */
+static u64 exits(const struct engine *e, enum exit_cause cause)
 {
+	u64 n = e->n_exit[cause];
+	for (const struct priv *c = e->cpus; c; c = c->next)
+		n += __atomic_load_n(&c->n_exit[cause], __ATOMIC_RELAXED);
+	return n;
+}
+
+unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
+{
+	pthread_mutex_lock(&e->lock);
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
 		{ "regions kept from earlier runs", e->n_kept },
@@ -331,7 +462,14 @@ unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigne
 		{ "regions interpreted", e->n_interpreted },
 		{ "regions invalidated", e->n_invalidated },
 		{ "microseconds in translation", e->translate_ns / 1000 },
+		{ "exits: unlinked jumps", exits(e, EXIT_LINK) },
+		{ "exits: indirect jumps that missed", exits(e, EXIT_MISS) },
+		{ "exits: system calls", exits(e, EXIT_SYSCALL) },
+		{ "exits: faults", exits(e, EXIT_FAULT) },
+		{ "exits: requests to stop", exits(e, EXIT_STOP) },
+		{ "exits: other events", exits(e, EXIT_OTHER) },
 	};
+	pthread_mutex_unlock(&e->lock);
 	unsigned i;
 	for (i = 0; i < n && i < LEN(all); i++)
 		stats[i] = all[i];

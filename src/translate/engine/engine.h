@@ -5,10 +5,12 @@
  * translations is read without locks. engine_invalidate may be called from any thread.
  */
 #pragma once
+#include "base/log.h"
 #include "guest/guest.h"
 
 struct engine;
 struct err;
+struct phys_map;
 
 /* A file and its state, as fstat tells. */
 struct engine_origin {
@@ -20,11 +22,16 @@ struct engine_config {
 	const void *model; /* the guest's CPU model data */
 	bool interpret; /* run everything in the interpreter */
 	bool one_insn; /* one guest instruction a region */
+	bool exact; /* for debuggers and logs: state that nobody will read is kept too */
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 keep_build; /* tells this program's builds apart */
-	u64 log; /* LOG_* of log.h */
+	const struct log *log; /* NULL: nothing is logged; borrowed */
+	bool perf_map, jit_dump; /* files for perf: /tmp/perf-PID.map, jit-PID.dump in the current folder */
+	/* Name of the function at a guest address; "" when it is not known. NULL: none is. */
+	void (*symbol)(void *user, u64 pc, char *buf, size_t size);
+	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
 	 * the fault in *ret_code when it cannot be fetched.
@@ -49,6 +56,13 @@ void engine_cpu_free(struct cpu *cpu);
 enum ir_event cpu_run(struct cpu *cpu);
 
 /*
+ * System mode: runs it until cpu_leave was called (EV_NONE) or the guest waits (EV_HALT). Exceptions and interrupts are the guest's own.
+ */
+enum ir_event cpu_run_system(struct cpu *cpu);
+/* Makes cpu_run_system return; from any thread. */
+void cpu_leave(struct cpu *cpu);
+
+/*
  * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated
  * code, interpreter or helper); the context has been changed so that cpu_run returns EV_MEMORY (EV_ALIGN) when the handler returns.
  * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
@@ -57,9 +71,31 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
 
 /* Code at [addr, addr+len) changed, was unmapped or lost its permission. Takes effect for every CPU before it next enters a translation. */
 void engine_invalidate(struct engine *e, u64 addr, u64 len);
-/* In the child of a fork, on the only thread left: other CPUs' engine state is dropped. */
-void engine_after_fork(struct engine *e, struct cpu *self);
+/*
+ * Around a fork: begin before it (false: no memory, do not fork), then parent or child with the same struct. In between the engine is locked.
+ * child: on the only thread left; other CPUs' engine state is dropped.
+ */
+struct engine_fork {
+	void *rw, *rx; /* the child's code cache */
+};
+bool engine_fork_begin(struct engine *e, struct engine_fork *f) MUST_CHECK;
+void engine_fork_parent(struct engine *e, struct engine_fork *f);
+void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self);
 
+/*
+ * For debuggers. Breakpoints: cpu_run comes back with EV_DEBUG, event_arg 0 and cpu->pc at the instruction, which has not run. A
+ * second one at the same place changes nothing.
+ */
+void engine_breakpoint(struct engine *e, u64 addr, bool set);
+/*
+ * Watchpoints: an access of these WATCH_* kinds in [addr, addr+len) makes cpu_run and cpu_step give EV_DEBUG with event_arg the kind of access
+ * and cpu->fault_addr its address: before it was made (pc at the instruction) or behind the instruction, by guest->watch_before. While there
+ * is any, all code is interpreted, instruction by instruction. Accesses by system calls do not count.
+ */
+void engine_watchpoint(struct engine *e, u64 addr, u64 len, unsigned kinds, bool set);
+void engine_debug_clear(struct engine *e);
+/* Runs the instruction at cpu->pc, whether or not a breakpoint is there or a stop was asked for: EV_NONE, or the event it raised. */
+enum ir_event cpu_step(struct cpu *cpu);
 /* Before the process ends or executes another program: writes down what is to be kept. From any thread. */
 void engine_keep_flush(struct engine *e);
 
@@ -68,4 +104,4 @@ struct engine_stat {
 	const char *name;
 	u64 value;
 };
-unsigned engine_stats(const struct engine *e, struct engine_stat *stats, unsigned n);
+unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n);

@@ -97,7 +97,13 @@ static bool cut(struct former *f, u64 pc)
 /* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. */
 static bool known(struct former *f, u64 pc)
 {
-	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key);
+	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key | f->p->place);
+}
+
+/* System mode: an instruction that may lie in two pages is a region of its own, since the two are not mapped together for ever. */
+static bool alone(const struct former *f, u64 pc)
+{
+	return f->p->mmu && (pc & BITS(PAGE_BITS)) + f->p->e->guest->insn_max > BIT(PAGE_BITS);
 }
 
 static u32 block_of(struct tr *t, u64 pc)
@@ -108,7 +114,7 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	if (f->n_place + 1 < MAX_PLACES && !cut(f, pc)) {
 		p = add(f, pc);
-		if (pc >> PAGE_BITS == f->page && !known(f, pc))
+		if (pc >> PAGE_BITS == f->page && !alone(f, pc) && !known(f, pc))
 			f->todo[f->n_todo++] = p - f->place;
 		return p->block;
 	}
@@ -133,6 +139,14 @@ static void fetch_across(struct former *f, u64 pc)
 	memcpy(f->across + have, rest, more);
 	t->code = f->across;
 	t->avail = have + more;
+}
+
+/* In the place of an instruction with a breakpoint. */
+static void stop_here(struct tr *t, u32 len)
+{
+	t->len = len;
+	v_op(t, IR_INSN, TY_VOID, 0, len, 0, t->pc);
+	v_op(t, IR_RAISE, TY_VOID, IR_NONE, EV_DEBUG, 0, t->pc);
 }
 
 /* Translates straight on from a place until a block ends. */
@@ -168,7 +182,10 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			f->mark_n++;
 		}
 		t->len = 0;
-		priv->e->guest->insn(t);
+		if (debug_stops_at(priv, pc))
+			stop_here(t, priv->e->guest->insn_min);
+		else
+			priv->e->guest->insn(t);
 		++*n_insns;
 		pc += t->len;
 		f->start = MIN(f->start, t->pc);
@@ -180,7 +197,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || t->ir->n_insn > 6000 ||
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
 		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
@@ -233,7 +250,10 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 			    .block_of = block_of,
 			    .former = f };
 	p->e->guest->begin(&f->t);
-	if (!straight(f, add(f, pc), max_insns, &n))
+	struct place *entry = add(f, pc);
+	if (max_insns == 1) /* a jump to itself leaves, too */
+		memset(f->by_pc, 0, sizeof(f->by_pc));
+	if (!straight(f, entry, max_insns, &n))
 		return false;
 	for (u32 i = 0; i < f->n_todo; i++) {
 		struct place *place = &f->place[f->todo[i]];

@@ -52,13 +52,23 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
+enum { KEYS = 32 };
+/* Entries that generated code's indirect jumps find, of one mode (in system mode: of one mode in one context). */
+struct jumps {
+	u64 key;
+	struct host_jump *table;
+	u64 used; /* which 64ths of it were written to */
+};
+struct mmu;
+
 struct arena_tbs { /* the translations whose code lies in an arena: in the order of their addresses, since an arena is one thread's */
 	struct tb **tb;
 	u32 n; /* written last; readers may be signal handlers */
 	u32 cap;
 };
 
-enum { KEYS = 8 };
+enum exit_cause { EXIT_LINK, EXIT_MISS, EXIT_STOP, EXIT_SYSCALL, EXIT_FAULT, EXIT_OTHER, EXIT_CAUSES };
+
 struct priv { /* a CPU's */
 	struct engine *e;
 	struct cpu *cpu;
@@ -72,13 +82,21 @@ struct priv { /* a CPU's */
 	u32 n_span;
 	struct keep_pages *keep_pages; /* keep.c's; NULL until used */
 	struct host_job job;
+	u32 number; /* in the log */
+	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
+	bool stepping; /* breakpoints do not count */
+	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
 	struct former *former;
-	struct {
-		u64 key;
-		struct host_jump *table;
-		bool used;
-	} table[KEYS];
+	struct jumps table[KEYS];
 	u32 n_table;
+	/* system mode */
+	struct mmu *mmu; /* NULL in user mode */
+	u64 place; /* of the translation being looked for: what belongs into its key */
+};
+
+struct watchpoint {
+	u64 addr, len;
+	u32 kinds;
 };
 
 struct engine {
@@ -97,12 +115,20 @@ struct engine {
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
+	u64 *stop_at; /* breakpoints; readers take the lock unless there is none */
+	struct watchpoint *watch;
+	u32 n_stop_at, n_watch;
+	size_t stop_at_cap, watch_cap;
 	pthread_mutex_t lock; /* tables' writers, links, CPUs */
 	u64 epoch; /* of invalidations; atomic, changed under the lock */
 	struct {
 		u64 addr, end;
 	} gone[16]; /* the last ones, by epoch */
+	struct perf *perf; /* NULL: perf wants nothing */
+	u32 n_cpus_made;
+	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
+	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
@@ -136,6 +162,37 @@ void tb_link(struct engine *e, struct host_link *link, struct tb *target);
 struct tb *tb_at(struct engine *e, const u8 *run);
 void table_flush(struct engine *e);
 
+/* Is there a translation of bytes in [addr, addr + size), within a page? Under the lock. */
+bool tb_in(struct engine *e, u64 addr, u64 size);
+
+/* ---- engine.c ---- */
+void jumps_clear(struct jumps *j);
+
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);
 u8 *arena_take(struct priv *p, size_t least);
+
+/* ---- debug.c ---- */
+/* Whether translation stops at pc for a debugger. */
+bool debug_stops_at(struct priv *p, u64 pc);
+/* What an interpreted region gave, and whether it was seen by a watchpoint. */
+enum ir_event debug_event(struct priv *p, enum ir_event ev);
+static inline bool debug_watches(const struct engine *e)
+{
+	return UNLIKELY(__atomic_load_n(&e->n_watch, __ATOMIC_RELAXED));
+}
+void debug_new_cpu(struct priv *p); /* under the lock */
+void debug_free(struct engine *e);
+
+/* ---- log.c: -d, of the region in p->region ---- */
+void log_formed(struct priv *p);
+void log_optimized(struct priv *p);
+void log_compiled(struct priv *p, const struct tb *tb);
+void log_entered(struct priv *p, const struct tb *tb);
+
+/* ---- perf.c ---- */
+struct err *perf_begin(struct engine *e) MUST_CHECK;
+/* Tells perf of a translation that is in the code cache. Under the lock. */
+void perf_region(struct engine *e, const struct tb *tb);
+void perf_after_fork(struct engine *e);
+void perf_end(struct engine *e);

@@ -23,7 +23,7 @@ struct tb *tb_new(const struct priv *p, u64 pc)
 {
 	struct tb *tb = alloc(sizeof(*tb) + p->n_span * sizeof(tb->ref[0]));
 	tb->pc = pc;
-	tb->key = p->cpu->key;
+	tb->key = p->cpu->key | p->place;
 	tb->n_ref = p->n_span;
 	for (u32 i = 0; i < p->n_span; i++)
 		tb->ref[i] = (struct page_ref){ .tb = tb, .span = p->span[i] };
@@ -100,8 +100,10 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 		e->page[p] = r;
 		__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
 	}
-	if (tb->code)
+	if (tb->code) {
 		remember_code(e, tb);
+		perf_region(e, tb);
+	}
 	e->n_tb++;
 	pthread_mutex_unlock(&e->lock);
 	return tb;
@@ -192,6 +194,15 @@ static bool kill_bucket(struct engine *e, u32 bucket, u64 addr, u64 end)
 		}
 	}
 	return any;
+}
+
+bool tb_in(struct engine *e, u64 addr, u64 size)
+{
+	u64 page = addr >> PAGE_BITS, lo = addr & BITS(PAGE_BITS);
+	for (struct page_ref *r = e->page[page_bucket(page)]; r; r = r->next)
+		if (r->span.page == page && r->span.lo < lo + size && r->span.hi > lo)
+			return true;
+	return false;
 }
 
 void engine_invalidate(struct engine *e, u64 addr, u64 len)

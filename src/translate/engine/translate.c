@@ -1,5 +1,6 @@
 /* From a guest address to a translation. */
 #include "translate/engine/keep/keep.h"
+#include "translate/engine/mmu.h"
 #include "translate/ir/passes.h"
 #include <time.h>
 
@@ -82,6 +83,8 @@ static bool flags_dead_at(void *user, u64 pc)
 		*known = (struct peeked){ .pc = pc, .valid = true };
 		known->dead = peek_flags(p, pc, &known->bytes);
 	}
+	if (p->mmu && pc >> PAGE_BITS != p->region->pc >> PAGE_BITS)
+		return false; /* what lies there may change by way of page tables */
 	return known->dead && span_add(p, pc, pc + known->bytes); /* what we count on must not change */
 }
 
@@ -96,7 +99,8 @@ static bool has_flags(const struct guest *g)
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	ir_pass_dead(p->region, has_flags(p->e->guest) ? flags_dead_at : NULL, p);
+	bool look = has_flags(p->e->guest) && !p->e->config.exact;
+	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }
 
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
@@ -104,7 +108,7 @@ static bool compile(struct priv *p, struct tb *tb)
 {
 	struct engine *e = p->e;
 	struct host_job *job = &p->job;
-	if (e->config.interpret)
+	if (e->config.interpret || debug_watches(e))
 		return false;
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
 		u8 *out = arena_take(p, attempt ? ARENA : 8 << 10);
@@ -119,6 +123,8 @@ static bool compile(struct priv *p, struct tb *tb)
 		job->to_run = e->rx - e->rw;
 		job->stubs = &e->stubs;
 		job->insn_shift = __builtin_ctz(e->guest->insn_min);
+		job->link_bits = p->mmu ? PAGE_BITS : 0;
+		job->insn_max = e->guest->insn_max;
 		host_compile(job);
 		if (job->unsupported)
 			return false;
@@ -143,18 +149,23 @@ static bool compile(struct priv *p, struct tb *tb)
 static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 n, max = e->config.one_insn ? 1 : TIER1_INSNS;
+	u32 n, max = e->config.one_insn || p->place & KEY_SINGLE || debug_watches(e) ? 1 : TIER1_INSNS;
 	if (!form_region(p, pc, max, &n))
 		return NULL;
+	log_formed(p);
 	run_passes(p);
+	log_optimized(p);
+	mmu_spans(p);
 	struct tb *tb = tb_new(p, pc);
 	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
 		tb_free(tb);
 		form_region(p, pc, 1, &n);
 		run_passes(p);
+		mmu_spans(p);
 		tb = tb_new(p, pc);
 		compile(p, tb);
 	}
+	log_compiled(p, tb);
 	if (!tb->code) {
 		tb->region = p->region;
 		p->region = ir_new(e->guest->slots, e->guest->addr_type);

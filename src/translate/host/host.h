@@ -47,6 +47,11 @@ struct host_job {
 	u8 *out, *out_end; /* where to write */
 	intptr_t to_run;
 	const struct host_stubs *stubs;
+	/*
+	 * System mode: direct jumps are linked only inside a page of so many bits, and not to where an instruction may reach into the next; others
+	 * go through the hash of translations. 0: user mode.
+	 */
+	u8 link_bits, insn_max;
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */
@@ -66,12 +71,15 @@ struct host_job {
 struct host_stubs {
 	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss, *link, *slow, *helper, *flags; /* run addresses, for the back end */
+	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
 	u8 n_flags;
 	bool sha; /* the host has instructions for SHA-1 and SHA-256 */
 };
+
+/* System mode: entries of a context's table (cpu->tlb): the number of them and their size in powers of two, offsets of fields. */
+enum { HOST_TLB_BITS = 12, HOST_TLB_ENTRY_BITS = 5, HOST_TLB_READ = 0, HOST_TLB_WRITE = 8, HOST_TLB_ADD = 16 };
 
 /* One entry of a CPU's hash of translations, probed by generated code. */
 struct host_jump {
@@ -86,6 +94,11 @@ static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
 bool host_supported(const char **ret_why);
+/*
+ * Where 32-bit guest addresses begin in the host's address space, for generated code on this thread (NULL: at 0). Cheap when nothing
+ * changes; called before generated code is entered.
+ */
+void host_window(const u8 *base);
 /* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);

@@ -112,6 +112,16 @@ static ACCESS void store(void *p, const void *buf, unsigned size)
 		((volatile u8 *)p)[i] = ((const volatile u8 *)buf)[i];
 }
 
+void cpu_host_load(void *buf, const void *host, unsigned size)
+{
+	load(buf, host, size);
+}
+
+void cpu_host_store(void *host, const void *buf, unsigned size)
+{
+	store(host, buf, size);
+}
+
 /* For what no host instruction does: accesses over a 16-byte border, and 16 bytes on hosts without such a compare and swap. */
 static u8 split_lock;
 
@@ -213,6 +223,12 @@ static void check_align(struct cpu *cpu, u64 addr, struct ir_mem mem, bool write
 	cpu_raise(cpu, EV_ALIGN, 0);
 }
 
+static inline void check_watch(struct cpu *cpu, u64 addr, unsigned size, unsigned how)
+{
+	if (UNLIKELY(cpu->watch))
+		cpu->watch(cpu, addr, size, how);
+}
+
 static u8 *user_host(struct cpu *cpu, u64 addr)
 {
 	return cpu->mem_base + (addr & cpu->mem_mask);
@@ -221,6 +237,7 @@ static u8 *user_host(struct cpu *cpu, u64 addr)
 void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem)
 {
 	check_align(cpu, addr, mem, false);
+	check_watch(cpu, addr, size, WATCH_READ);
 	if ((mem.order & ORD_SEQ_CST) == ORD_SEQ_CST)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cpu->memory) {
@@ -236,6 +253,7 @@ void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem
 void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem)
 {
 	check_align(cpu, addr, mem, true);
+	check_watch(cpu, addr, size, WATCH_WRITE);
 	if (mem.order & (ORD_RELEASE | ORD_TSO))
 		__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (cpu->memory) {
@@ -251,6 +269,7 @@ void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct
 static u8 *atomic_host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem)
 {
 	check_align(cpu, addr, mem, true);
+	check_watch(cpu, addr, size, WATCH_READ | WATCH_WRITE);
 	if (cpu->memory)
 		return cpu->memory->host(cpu, addr, size, mem);
 	cpu->fault_write = 1;

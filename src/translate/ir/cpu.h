@@ -9,6 +9,9 @@
 
 struct engine;
 struct guest;
+struct cpu_system; /* guest/system.h */
+
+enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
 
 struct cpu {
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
@@ -18,13 +21,14 @@ struct cpu {
 	u64 pc; /* the next guest instruction; exact whenever no generated code runs */
 	u64 key; /* the mode: everything besides pc that a translation depends on; set by the guest's code */
 	void *jump_table; /* the hash of this key's translations, for generated code */
+	void *tlb[CPU_MMUS]; /* system mode: the tables that generated code looks addresses up in, by ir_mem.mmu */
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
 	u8 host_save[512] __attribute__((aligned(64))); /* registers during slow paths */
 	union ir_val call_ret, call_arg[6]; /* helpers' operands */
 	u64 event_arg;
 	u64 fault_addr;
-	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...) */
+	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...); system mode: the guest's number */
 	u8 fault_write; /* 0 read, 1 write; cpu_read, cpu_write and the interpreter set it before they touch user memory */
 	u8 event; /* enum ir_event, of cpu_raise and faults */
 	u64 insn_pc; /* interpreter, helpers: the guest instruction being executed (set before calls that may raise) */
@@ -36,9 +40,15 @@ struct cpu {
 	u8 *mem_base; /* user mode: guest address 0 in the host's address space */
 	u64 mem_mask; /* user mode: address bits that count (all ones; 32-bit guests 0xffffffff) */
 	const struct cpu_memory *memory; /* other modes: how accesses go; NULL in user mode */
+	/* Debuggers: called before every access of interpreter and helpers with WATCH_* bits; may raise. NULL: nobody watches. */
+	void (*watch)(struct cpu *cpu, u64 addr, unsigned size, unsigned how);
+	const struct cpu_system *system; /* system mode: the engine's services; NULL in user mode */
 	void (*clean)(struct cpu *cpu, u64 addr, u64 len); /* CLEAN: code there may have changed. The engine's; may be NULL */
 	void *engine_priv; /* the engine's own part of this CPU */
 };
+
+/* What generated code does after a miss: access again with the distance to host memory it got; nothing more; leave with cpu->event. */
+enum cpu_miss { MISS_RETRY, MISS_DONE, MISS_LEAVE };
 
 /* Guest memory for interpreter and helpers: faults raise EV_MEMORY and do not come back. size 1..16. */
 struct cpu_memory {
@@ -46,7 +56,14 @@ struct cpu_memory {
 	void (*write)(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);
 	/* A host address at which the guest's size bytes lie, for atomics; never NULL. */
 	void *(*host)(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem);
+	/*
+	 * For generated code whose table did not know the address: LD reads into value, ST writes from it (as they lie in memory), CAS and RMW get
+	 * the distance from the guest's address to the host's. Raises nothing. cpu->insn_pc is set.
+	 */
+	enum cpu_miss (*miss)(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size, struct ir_mem mem, u64 *ret_add);
 };
+
+enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 /* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
 void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg) NORETURN;
@@ -56,6 +73,9 @@ void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct
 /* Compare and swap, and mem.rmw with an operand: atomic; give the old value. size 1, 2, 4, 8, 16; values as the guest reads them. */
 u128 cpu_cas(struct cpu *cpu, u64 addr, unsigned size, u128 expected, u128 desired, struct ir_mem mem);
 u128 cpu_rmw(struct cpu *cpu, u64 addr, unsigned size, u128 operand, struct ir_mem mem);
+/* One access of host memory: single-copy atomic where the host has it at that alignment. size 1..16. */
+void cpu_host_load(void *buf, const void *host, unsigned size);
+void cpu_host_store(void *host, const void *buf, unsigned size);
 /*
  * Whether a host code address lies in the functions with which cpu_read, cpu_write and the interpreter touch user mode's guest
  * memory. A fault there is the guest's: with fault_addr and fault_code set, go on in cpu_raise(cpu, EV_MEMORY, 0).

@@ -176,6 +176,7 @@ enum ir_event {
 	EV_FLOAT, /* arg: FP_* bits */
 	EV_DIVIDE,
 	EV_YIELD, /* a hint that this CPU waits for another */
+	EV_HALT, /* waits for an interrupt */
 	EV_DEBUG, /* stopped by the debugger: breakpoint, watchpoint, step */
 	EV_GUEST = 64,
 };

@@ -1,5 +1,6 @@
 /* Files, directories, descriptors, pipes, sockets, events, System V objects. */
 #define _GNU_SOURCE
+#include "arch.h"
 #include "check.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -175,7 +176,7 @@ static void others(void)
 {
 	struct utsname u;
 	uname(&u);
-	CHECK("uname tells the guest's machine", !strcmp(u.machine, "aarch64") && !strcmp(u.sysname, "Linux"));
+	CHECK("uname tells the guest's machine", !strcmp(u.machine, MACHINE) && !strcmp(u.sysname, "Linux"));
 	int sem = semget(IPC_PRIVATE, 2, 0600), msg = msgget(IPC_PRIVATE, 0600);
 	struct semid_ds ds = { 0 };
 	union semun {

@@ -1,5 +1,6 @@
 /* The address space: mmap, mremap, mprotect, brk, code that is made at run time. */
 #define _GNU_SOURCE
+#include "arch.h"
 #include "check.h"
 #include <fcntl.h>
 #include <setjmp.h>
@@ -26,12 +27,11 @@ static int readable(volatile char *p)
 
 static void code(void)
 {
-	enum { MOV = 0x52800000, RET = 0xd65f03c0 };
 	unsigned *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int same = 1;
 	for (int i = 0; i < 50; i++) {
-		p[0] = MOV | i << 5;
-		p[1] = RET;
+		p[0] = CODE_SET_RESULT(i);
+		p[1] = CODE_RETURN;
 		__builtin___clear_cache((char *)p, (char *)(p + 2));
 		same &= ((int (*)(void))p)() == i;
 	}
@@ -42,8 +42,8 @@ static void code(void)
 	unsigned *x = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 	same = 1;
 	for (int i = 0; i < 50; i++) {
-		w[0] = MOV | (i + 100) << 5;
-		w[1] = RET;
+		w[0] = CODE_SET_RESULT(i + 100);
+		w[1] = CODE_RETURN;
 		__builtin___clear_cache((char *)x, (char *)(x + 2));
 		same &= ((int (*)(void))x)() == i + 100;
 	}

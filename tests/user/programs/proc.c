@@ -1,5 +1,6 @@
 /* What a program sees of itself: arguments, /proc, exec of itself, of scripts, of the host's programs. argv[1]: a folder to write in. */
 #define _GNU_SOURCE
+#include "arch.h"
 #include "check.h"
 #include <elf.h>
 #include <fcntl.h>
@@ -121,7 +122,8 @@ int main(int argc, char **argv)
 		hwcap |= a->a_type == AT_HWCAP && a->a_un.a_val == getauxval(AT_HWCAP);
 	}
 	CHECK("/proc/self/auxv is ours", entry && hwcap);
-	CHECK("/proc/cpuinfo is the guest's", slurp("/proc/cpuinfo", buf, sizeof(buf)) > 0 && strstr(buf, "CPU implementer") && strstr(buf, "asimd"));
+	static const char *const words[] = { CPUINFO_WORDS };
+	CHECK("/proc/cpuinfo is the guest's", slurp("/proc/cpuinfo", buf, sizeof(buf)) > 0 && strstr(buf, words[0]) && strstr(buf, words[1]));
 	char *p;
 	slurp("/proc/self/stat", buf, sizeof(buf));
 	unsigned long v = 0;
@@ -134,7 +136,9 @@ int main(int argc, char **argv)
 	CHECK("/proc/self/status and comm carry our name", slurp("/proc/self/status", buf, sizeof(buf)) > 0 && !strncmp(buf, "Name:\tproc", 10) &&
 							       slurp("/proc/self/comm", buf, sizeof(buf)) > 0 && !strncmp(buf, "proc", 4));
 	CHECK("the program headers are where auxv says", ((ElfW(Phdr) *)getauxval(AT_PHDR))->p_type && getauxval(AT_PHNUM) > 2 &&
-							     getauxval(AT_PAGESZ) == 4096 && !strcmp((char *)getauxval(AT_PLATFORM), "aarch64"));
+							     getauxval(AT_PAGESZ) == 4096);
+	const char *platform = (const char *)getauxval(AT_PLATFORM), *want = PLATFORM;
+	CHECK("AT_PLATFORM is the kernel's", want ? platform && !strcmp(platform, want) : !platform);
 	CHECK("AT_RANDOM is random", getauxval(AT_RANDOM) && *(long *)getauxval(AT_RANDOM));
 	return check_failed;
 }

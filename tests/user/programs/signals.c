@@ -1,5 +1,6 @@
 /* Signals: handlers, masks, queues, stacks, restarts, contexts that a handler changes. */
 #define _GNU_SOURCE
+#include "arch.h"
 #include "check.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,7 +11,6 @@
 #include <sys/wait.h>
 #include <poll.h>
 #include <time.h>
-#include <ucontext.h>
 
 static volatile int count, last, values[16], n_values;
 static volatile void *fault_addr;
@@ -48,8 +48,8 @@ static void skip_fault(int sig, siginfo_t *info, void *vuc)
 {
 	ucontext_t *uc = vuc;
 	count++;
-	uc->uc_mcontext.regs[5] = 0x1234;
-	uc->uc_mcontext.pc += 4;
+	CONTEXT_REG(uc) = 0x1234;
+	CONTEXT_PC(uc) += 4;
 }
 
 static void faults(void)
@@ -75,17 +75,16 @@ static void faults(void)
 		(void)*(volatile char *)map;
 	CHECK("read behind the end of a file: SIGBUS", last == SIGBUS && fault_code == BUS_ADRERR && fault_addr == map);
 	if (!sigsetjmp(back, 1))
-		__asm__ volatile("udf #1");
+		__asm__ volatile(UNDEFINED_INSN);
 	CHECK("undefined instruction: SIGILL", last == SIGILL);
 	if (!sigsetjmp(back, 1))
-		__asm__ volatile("brk #1");
-	CHECK("brk: SIGTRAP", last == SIGTRAP);
+		__asm__ volatile(BREAK_INSN);
+	CHECK("breakpoint: SIGTRAP", last == SIGTRAP);
 	count = 0;
 	set(SIGSEGV, skip_fault, SA_SIGINFO);
-	register unsigned long x5 __asm__("x5") = 7;
-	register unsigned long x6 __asm__("x6") = 0;
-	__asm__ volatile("str x5, [x6]" : "+r"(x5) : "r"(x6) : "memory");
-	CHECK("handler changes a register and the pc", count == 1 && x5 == 0x1234);
+	unsigned long operand = 7;
+	STORE_AT_NULL(operand);
+	CHECK("handler changes a register and the pc", count == 1 && operand == 0x1234);
 	fclose(f);
 }
 

@@ -678,6 +678,9 @@ static const char *const cases[] = {
 	"v1:i32 = get w0\nv2:i32 = get w1\nv3:i32 = add v1, v2\nv4:i64 = zext v3\nset x0, v4\nv6:i64 = get "
 	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
+	/* a difference in one register, its extended lower half in another, and the whole of it compared behind that */
+	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext v5\nset x0, v6\n"
+	"v8:i64 = const #0x5\nv9:flags = flsub v3, v8\nset fl0, v9\nv11:i64 = mul v3, v8\nset x3, v11\njump #0x2000\n",
 };
 
 /* For looking at code: the region in the file named by RHEA_TEST_CASE goes to that of RHEA_TEST_DUMP. */

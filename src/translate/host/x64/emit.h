@@ -24,6 +24,7 @@ struct x64_mem {
 	u8 base, index; /* NOREG: none */
 	u8 scale; /* log2 */
 	i32 disp;
+	bool window; /* an address of 32 bits (the sum wraps) in the window that GS begins at; LEA: just the address */
 };
 
 /* Opcode numbers: map, mandatory prefix, W. */
@@ -75,6 +76,16 @@ static inline void x_opcode(struct x64_code *c, u32 op)
 	x_byte(c, op);
 }
 
+/* What stands in front of everything else of an instruction with this operand. */
+static inline void x_window(struct x64_code *c, struct x64_mem m)
+{
+	if (m.window) {
+		x_room(c);
+		x_byte(c, 0x65);
+		x_byte(c, 0x67);
+	}
+}
+
 static inline void x_prefix(struct x64_code *c, u32 op, unsigned reg, unsigned index, unsigned base)
 {
 	static const u8 prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
@@ -124,6 +135,7 @@ static inline void x_rr(struct x64_code *c, u32 op, unsigned reg, unsigned rm)
 }
 static inline void x_rm(struct x64_code *c, u32 op, unsigned reg, struct x64_mem m)
 {
+	x_window(c, m);
 	x_prefix(c, op, reg, m.index == NOREG ? 0 : m.index, m.base == NOREG ? 0 : m.base);
 	x_modrm_mem(c, reg, m);
 }
@@ -151,6 +163,7 @@ static inline void x_vrr(struct x64_code *c, u32 op, unsigned reg, unsigned v, u
 }
 static inline void x_vrm(struct x64_code *c, u32 op, unsigned reg, unsigned v, struct x64_mem m)
 {
+	x_window(c, m);
 	x_vex(c, op, reg, v, m.index == NOREG ? 0 : m.index, m.base == NOREG ? 0 : m.base);
 	x_modrm_mem(c, reg, m);
 }

@@ -235,6 +235,13 @@ static void align_link(struct jit *j, unsigned ahead)
 		x_byte(&j->c, ((uintptr_t)j->c.p + ahead) % 8 == 7 ? 0x90 : 0x66);
 }
 
+/* May a jump go straight to the translation of pc, whatever page tables become? */
+static bool linkable(const struct jit *j, u64 pc)
+{
+	unsigned bits = j->job->link_bits;
+	return !bits || (!((pc ^ j->r->pc) >> bits) && (pc & BITS(bits)) + j->job->insn_max <= BIT(bits));
+}
+
 /* Is the block nothing but a jump out, forwards (none that asks whether to stop), and reached from here alone? */
 static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 {
@@ -243,7 +250,7 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1;
+	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
 static void jcc_to(struct jit *j, unsigned cc, u32 block)
@@ -295,23 +302,9 @@ void emit_poll(struct jit *j, u64 pc)
 	c->pc = pc;
 }
 
-static void direct(struct jit *j, u64 pc)
+/* To the guest address in RAX by the CPU's hash of translations. */
+static void through_table(struct jit *j)
 {
-	if (pc <= j->insn_pc)
-		emit_poll(j, pc);
-	align_link(j, 1);
-	cold_new(j, COLD_LINK, x_jmp(&j->c))->pc = pc;
-}
-
-static void indirect(struct jit *j, u32 target)
-{
-	unsigned r = use_gpr(j, target);
-	bool wide = j->r->insn[target].type == TY_I64;
-	flags_clobber(j);
-	if (r != RAX)
-		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
-	else if (!wide)
-		x_mov_rr(&j->c, 0, RAX, RAX);
 	unsigned shift = j->job->insn_shift;
 	x_mov_rr(&j->c, 0, RCX, RAX);
 	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
@@ -325,6 +318,32 @@ static void indirect(struct jit *j, u32 target)
 	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
 	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
 	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+}
+
+static void direct(struct jit *j, u64 pc)
+{
+	if (pc <= j->insn_pc)
+		emit_poll(j, pc);
+	if (!linkable(j, pc)) {
+		flags_clobber(j);
+		x_mov_ri(&j->c, RAX, pc);
+		through_table(j);
+		return;
+	}
+	align_link(j, 1);
+	cold_new(j, COLD_LINK, x_jmp(&j->c))->pc = pc;
+}
+
+static void indirect(struct jit *j, u32 target)
+{
+	unsigned r = use_gpr(j, target);
+	bool wide = j->r->insn[target].type == TY_I64;
+	flags_clobber(j);
+	if (r != RAX)
+		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
+	else if (!wide)
+		x_mov_rr(&j->c, 0, RAX, RAX);
+	through_table(j);
 }
 
 static void leave(struct jit *j, u64 pc, u32 event)
@@ -392,6 +411,8 @@ void emit_cold(struct jit *j)
 				if (j->aside[k].insn == c->insn && j->aside[k].n_cold > i)
 					move_aside(j, j->aside[k].xmm, j->aside[k].reg, j->aside[k].frame);
 			x_patch(x_jmp(&j->c), c->back);
+		} else if (c->kind == COLD_MISS) {
+			emit_miss(j, c);
 		} else if (c->kind == COLD_LINK) {
 			call_stub(j, j->job->stubs->link);
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };

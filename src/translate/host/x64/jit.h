@@ -89,6 +89,10 @@ struct cold { /* code out of line, emitted behind the region */
 	u32 insn; /* IR instruction */
 	u32 event;
 	u64 pc;
+	u8 base; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
+	i32 disp;
+	u64 konst;
+	u8 *done; /* where it goes on when nothing is left to do */
 };
 
 /* A register whose contents went to the frame behind a jump to cold code that comes back: that must do the same. */
@@ -221,6 +225,7 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
 	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
 	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_MISS, /* an address that is not in its table */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
@@ -235,6 +240,18 @@ void put_arg(struct jit *j, unsigned n, u32 v); /* v becomes argument n of the c
 /* Calls a function of a helper's kind. All slots go to the CPU state, values to the frame. */
 void call_c(struct jit *j, u64 fn);
 void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what it returned */
+/* ---- mem_system.c ---- */
+/*
+ * In system mode: looks the address *m up; *m becomes the host's. Gives a number for the other two; in user mode 0, and nothing is done.
+ */
+u32 system_begin(struct jit *j, const struct ir_insn *in, struct x64_mem *m);
+void system_value(struct jit *j, u32 access, unsigned reg, u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
+void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
+void emit_miss(struct jit *j, const struct cold *c);
+struct miss_desc;
+/* Called by the stub with registers saved: gives the address to go on at. */
+u64 host_miss(struct cpu *cpu, const struct miss_desc *d);
+
 /* ---- vec.c: constants and building blocks ---- */
 /* op reg, v, [constant]: behind: how many bytes of immediate the caller puts behind. */
 void v_const(struct jit *j, u32 op, unsigned reg, unsigned v, const u8 bytes[16], unsigned behind);

@@ -1,4 +1,7 @@
-/* Guest memory: direct accesses at the guest's address, in user mode. */
+/*
+ * Guest memory in user mode: direct accesses. Guests of 64 bits: at the guest's address. Guests of 32 bits: in a window of 4 GiB and a little
+ * more that GS begins at, with the address computed in 32 bits (prefix 67), so that it wraps and needs no check.
+ */
 #include "translate/host/x64/jit.h"
 
 void site(struct jit *j)
@@ -12,11 +15,13 @@ void site(struct jit *j)
 static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 {
 	const struct ir_insn *in = &j->r->insn[addr];
-	struct x64_mem m = { NOREG, NOREG, 0, 0 };
+	bool narrow = in->type == TY_I32;
+	struct x64_mem m = { NOREG, NOREG, 0, 0, narrow };
 	u64 k;
 	if (j->val[addr].at == AT_USE && in->op == IR_ADD) {
-		if (const_of(j, in->b, &k) && (i64)k + disp == (i32)((i64)k + disp)) {
-			disp += k;
+		i64 sum = const_of(j, in->b, &k) ? (narrow ? (i32)k : (i64)k) + disp : INT64_MAX;
+		if (sum == (i32)sum) {
+			disp = sum;
 			addr = in->a;
 		} else {
 			const struct ir_insn *shift = &j->r->insn[in->b];
@@ -34,15 +39,16 @@ static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 	}
 	m.base = use_gpr(j, addr);
 	m.disp = disp;
-	if (j->r->insn[addr].type == TY_I32 && (disp || !(j->val[addr].flags & VF_ZERO_UPPER))) {
-		unsigned t = temp_gpr(j);
-		x_lea(&j->c, 0, t, m);
-		return x_mem(t, 0);
-	}
 	return m;
 }
 
-/* The same in at most one register: base and displacement. Guest addresses of 32 bits wrap. */
+/* The same memory, its address in a register. */
+static struct x64_mem at_reg(struct x64_mem m, unsigned reg)
+{
+	return (struct x64_mem){ .base = reg, .index = NOREG, .window = m.window };
+}
+
+/* As guest_mem, in at most one register: base and displacement. */
 static struct x64_mem guest_mem1(struct jit *j, u32 addr, i64 disp)
 {
 	struct x64_mem m = guest_mem(j, addr, disp);
@@ -52,7 +58,7 @@ static struct x64_mem guest_mem1(struct jit *j, u32 addr, i64 disp)
 	x_lea(&j->c, OPW, t, m);
 	j->lock_gpr &= ~(BIT(m.base) | BIT(m.index));
 	j->lock_gpr |= BIT(t);
-	return x_mem(t, 0);
+	return at_reg(m, t);
 }
 
 /* An address that must be aligned: raises EV_ALIGN out of line. */
@@ -70,7 +76,7 @@ static void check_align(struct jit *j, const struct ir_insn *in, struct x64_mem 
 	c->pc = j->insn_pc;
 	c->a = t;
 	c->b = in->op != IR_LD;
-	*m = x_mem(t, 0);
+	*m = at_reg(*m, t);
 }
 
 /* The integer type of a size: how values of other types travel. */
@@ -94,10 +100,14 @@ static bool odd(struct jit *j, const struct ir_insn *in)
 	case IR_ST:
 		return !fast && mem.big_endian && size > 1;
 	case IR_CAS:
+		if (j->job->link_bits && (size == 16 || !mem.align))
+			return true;
 		return (mem.big_endian && size > 1) ||
 		       (size == 16 ? mem.align < 4 || in->type != TY_I128
 				   : !fast || !is_gpr(in->type) || !is_gpr(j->r->insn[in->c].type));
 	default:
+		if (j->job->link_bits && !mem.align && size > 1)
+			return true;
 		return (mem.big_endian && size > 1) || !fast || size == 16 || !is_gpr(in->type) ||
 		       (mem.rmw >= RMW_MAXS && size < 4);
 	}
@@ -108,25 +118,27 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 	struct ir_mem mem = in->mem;
 	struct x64_mem m = guest_mem(j, in->a, mem.disp);
 	check_align(j, in, &m);
+	/* all places are found before the look-up, since what comes behind it may be left out */
+	unsigned d = is_gpr(in->type) ? def_gpr(j, v) : def_xmm(j, v);
+	u32 access = system_begin(j, in, &m);
 	mem.type = int_of(ir_type_size(mem.type));
 	if (!is_gpr(in->type)) {
 		static const u32 op[TY_COUNT] = {
 			[TY_I32] = V_MOVD_LOAD, [TY_I64] = V_MOVQ_LOAD, [TY_I128] = V_MOVDQU_LOAD
 		};
 		if (ir_type_size(mem.type) <= 2) {
-			unsigned t = temp_gpr(j), d = def_xmm(j, v);
+			unsigned t = temp_gpr(j);
 			site(j);
 			x_rm(&j->c, mem.type == TY_I8 ? X_MOVZX8 : X_MOVZX16, t, m);
 			x_vrr(&j->c, V_MOVD_LOAD, d, 0, t);
 		} else {
-			unsigned d = def_xmm(j, v);
 			site(j);
 			x_vrm(&j->c, op[mem.type], d, 0, m);
 		}
+		system_end(j, access, 16 + d);
 		j->val[v].flags |= VF_ZERO_UPPER;
 		return true;
 	}
-	unsigned d = def_gpr(j, v);
 	u32 w = in->type == TY_I64 ? OPW : 0;
 	if (mem.big_endian && mem.type != TY_I8) {
 		site(j);
@@ -156,6 +168,7 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 			x_rm(&j->c, OPW | X_MOV_LOAD, d, m);
 		}
 	}
+	system_end(j, access, d);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	if (!w && (in->type == TY_I32 || !mem.sign))
 		j->val[v].flags |= VF_ZERO_UPPER;
@@ -165,6 +178,8 @@ static bool load(struct jit *j, const struct ir_insn *in, u32 v)
 static bool store_xmm(struct jit *j, const struct ir_insn *in, struct x64_mem m)
 {
 	unsigned r = use_xmm(j, in->b);
+	u32 access = system_begin(j, in, &m);
+	system_value(j, access, 16 + r, 0);
 	site(j);
 	switch (ir_type_size(in->mem.type)) {
 	case 1:
@@ -187,6 +202,7 @@ static bool store_xmm(struct jit *j, const struct ir_insn *in, struct x64_mem m)
 	default:
 		return false;
 	}
+	system_end(j, access, 0xff);
 	return true;
 }
 
@@ -220,30 +236,43 @@ static bool store(struct jit *j, const struct ir_insn *in)
 	};
 	if (mem.order & ORD_RELEASE && mem.order != ORD_TSO &&
 	    !mem.big_endian) { /* also before later acquiring loads */
-		unsigned r = use_gpr(j, in->b), t = temp_gpr(j);
+		unsigned r = use_gpr(j, in->b);
+		u32 access = system_begin(j, in, &m);
+		unsigned t = temp_gpr(j);
+		system_value(j, access, r, 0);
 		x_mov_rr(&j->c, OPW, t, r);
 		site(j);
 		x_rm(&j->c, swap[mem.type], t, m);
+		system_end(j, access, 0xff);
 		j->lock_gpr &= ~BIT(t);
 		return true;
 	}
 	if (mem.big_endian && mem.type != TY_I8) {
 		unsigned r = use_gpr(j, in->b);
+		u32 access = system_begin(j, in, &m);
+		system_value(j, access, r, 0);
 		site(j);
 		x_rm(&j->c, (mem.type == TY_I64 ? OPW : mem.type == TY_I16 ? P66 : 0) | MAP38 | 0xf1, r, m);
+		system_end(j, access, 0xff);
 		if (mem.order & ORD_RELEASE)
 			fence(j);
 		return true;
 	}
 	if (const_of(j, in->b, &k) && mem.type >= TY_I32 && (mem.type == TY_I32 || (i64)k == (i32)k)) {
+		u32 access = system_begin(j, in, &m);
+		system_value(j, access, 0xff, k);
 		site(j);
 		x_rm(&j->c, (mem.type == TY_I64 ? OPW : 0) | 0xc7, 0, m);
 		x_32(&j->c, k);
+		system_end(j, access, 0xff);
 		return true;
 	}
 	unsigned r = use_gpr(j, in->b);
+	u32 access = system_begin(j, in, &m);
+	system_value(j, access, r, 0);
 	site(j);
 	x_rm(&j->c, plain[mem.type], r, m);
+	system_end(j, access, 0xff);
 	return true;
 }
 
@@ -284,6 +313,7 @@ static bool cas16(struct jit *j, const struct ir_insn *in, u32 v, struct x64_mem
 	x_rm(&j->c, OPW | X_MOV_STORE, RBX, CPU(scratch[2]));
 	x_rm(&j->c, OPW | X_MOV_STORE, RSI, CPU(scratch[3]));
 	x_lea(&j->c, OPW, RSI, m);
+	m = at_reg(m, RSI);
 	x_vrr(&j->c, OPW | V_MOVD_STORE, b, 0, RAX);
 	x_vrr(&j->c, OPW | V_PEXTRD, b, 0, RDX);
 	x_byte(&j->c, 1);
@@ -291,7 +321,7 @@ static bool cas16(struct jit *j, const struct ir_insn *in, u32 v, struct x64_mem
 	x_vrr(&j->c, OPW | V_PEXTRD, c, 0, RCX);
 	x_byte(&j->c, 1);
 	lock(j);
-	x_rm(&j->c, OPW | MAP0F | 0xc7, 1, x_mem(RSI, 0)); /* cmpxchg16b */
+	x_rm(&j->c, OPW | MAP0F | 0xc7, 1, m); /* cmpxchg16b */
 	x_rm(&j->c, OPW | X_MOV_LOAD, RBX, CPU(scratch[2]));
 	x_rm(&j->c, OPW | X_MOV_LOAD, RSI, CPU(scratch[3]));
 	x_vrr(&j->c, OPW | V_MOVD_LOAD, d, 0, RAX);
@@ -322,6 +352,7 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), c = use_gpr(j, in->c);
 	x_mov_rr(&j->c, OPW, RAX, b);
 	site_locked(j);
@@ -345,6 +376,7 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), t = temp_gpr(j);
 	site(j);
 	x_rm(&j->c, type == TY_I8 ? X_MOVZX8 : type == TY_I16 ? X_MOVZX16 : w | X_MOV_LOAD, RAX, m);
@@ -393,6 +425,7 @@ static bool rmw(struct jit *j, const struct ir_insn *in, u32 v)
 		return rmw_loop(j, in, v);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b);
 	if (!j->val[v].uses && kind != RMW_XCHG) {
 		site_locked(j);

@@ -1,6 +1,9 @@
 /* Code that all regions share: entering, leaving, slow paths, helpers; and what a fault needs. */
 #include "translate/host/x64/jit.h"
+#include <asm/prctl.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 /* Flags in their stored form (see jit.h) into the form of ir.h. */
 static u32 settle(u32 stored)
@@ -29,6 +32,16 @@ void host_settle(struct cpu *cpu, const struct host_stubs *stubs)
 		if (*f & 0xff0000) /* in the stored form */
 			*f = settle(*f);
 	}
+}
+
+/* GS is a register of the thread, and user programs have no other use for it. */
+void host_window(const u8 *base)
+{
+	static __thread const u8 *now;
+	if (LIKELY(now == base))
+		return;
+	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+	now = base;
 }
 
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
@@ -119,27 +132,46 @@ static const u8 *here(const struct x64_code *c)
 	return c->p + c->to_run;
 }
 
-static void make_slow(struct x64_code *c)
+/* All registers into cpu->host_save, or back; RBP and RSP stay. */
+static void move_all(struct x64_code *c, bool store)
 {
 	struct x64_mem save = CPU(host_save);
-	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
-	for (unsigned r = 0; r < 16; r++) {
-		if (r != RSP)
-			x_rm(c, OPW | X_MOV_STORE, r, x_mem(RBP, save.disp + r * 8));
-		x_vrm(c, V_MOVAPS_STORE, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
-	}
-	x_lea(c, OPW, RDI, state_mem(0));
-	x_rm(c, OPW | X_MOV_LOAD, RSI, x_mem(RSP, 0)); /* the descriptor behind the call */
-	x_alu_mi(c, X_ADD, OPW, x_mem(RSP, 0), sizeof(struct slow_desc));
-	x_alu_ri(c, X_SUB, OPW, RSP, 8);
-	call_abs(c, (u64)(uintptr_t)slow);
-	x_alu_ri(c, X_ADD, OPW, RSP, 8);
+	if (store)
+		x_rm(c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
 	for (unsigned r = 0; r < 16; r++) {
 		if (r != RSP && r != RBP)
-			x_rm(c, OPW | X_MOV_LOAD, r, x_mem(RBP, save.disp + r * 8));
-		x_vrm(c, V_MOVAPS, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
+			x_rm(c, OPW | (store ? X_MOV_STORE : X_MOV_LOAD), r, x_mem(RBP, save.disp + r * 8));
+		x_vrm(c, store ? V_MOVAPS_STORE : V_MOVAPS, r, 0, x_mem(RBP, save.disp + 128 + r * 16));
 	}
-	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
+	if (!store)
+		x_rm(c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
+}
+
+/* fn(cpu, the descriptor behind the call), with registers saved. */
+static void call_saved(struct x64_code *c, u64 fn)
+{
+	move_all(c, true);
+	x_lea(c, OPW, RDI, state_mem(0));
+	x_rm(c, OPW | X_MOV_LOAD, RSI, x_mem(RSP, 0));
+	x_alu_ri(c, X_SUB, OPW, RSP, 8);
+	call_abs(c, fn);
+	x_alu_ri(c, X_ADD, OPW, RSP, 8);
+}
+
+static void make_slow(struct x64_code *c)
+{
+	call_saved(c, (u64)(uintptr_t)slow);
+	x_alu_mi(c, X_ADD, OPW, x_mem(RSP, 0), sizeof(struct slow_desc));
+	move_all(c, false);
+	BYTES(c, "\xc3");
+}
+
+/* The same, but the function says where to go on. */
+static void make_miss(struct x64_code *c)
+{
+	call_saved(c, (u64)(uintptr_t)host_miss);
+	x_rm(c, OPW | X_MOV_STORE, RAX, x_mem(RSP, 0));
+	move_all(c, false);
 	BYTES(c, "\xc3");
 }
 
@@ -255,6 +287,11 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	make_slow(c);
 	s->helper = here(c);
 	make_helper(c, slot, home);
+	s->mem = here(c);
+	make_miss(c);
+	s->miss_leave = here(c);
+	x_rm(c, X_MOVZX8, RAX, CPU(event));
+	x_patch(x_jmp(c), s->exit - c->to_run);
 	s->flags = here(c);
 	make_flags_stub(c);
 	s->end = here(c);

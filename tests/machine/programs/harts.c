@@ -1,0 +1,71 @@
+/* Several harts: atomics, exclusives, messages, code that another hart writes. */
+#include "bare.h"
+enum { HARTS = 4, ROUNDS = 20000 };
+static volatile u32 ready, added, exclusive, messages, go;
+static volatile ul lock, locked;
+static u32 function[2] __attribute__((aligned(4096)));
+
+static void add_exclusive(volatile u32 *at)
+{
+	u32 old, fail;
+	do
+		__asm__ volatile("lr.w %0,(%2)\n addiw %0,%0,1\n sc.w %1,%0,(%2)" : "=&r"(old), "=&r"(fail) : "r"(at) : "memory");
+	while (fail);
+}
+
+static void work(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		__atomic_fetch_add(&added, 1, __ATOMIC_RELAXED);
+		add_exclusive(&exclusive);
+		while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+			;
+		locked++;
+		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+	}
+	__atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_ready(u32 n)
+{
+	while (ready < n)
+		;
+}
+
+static void other(ul hart)
+{
+	work();
+	CSRW(mie, 8);
+	for (int n = 0; n < 3; n++) { /* by message, with interrupts off: wfi ends all the same */
+		while (!(CSRR(mip) & 8))
+			__asm__ volatile("wfi");
+		*MSIP(hart) = 0;
+		__asm__ volatile("fence.i" : : : "memory");
+		messages += ((ul(*)(void))function)() == n + 1 ? 1 : 1000;
+		__atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
+	}
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+void rom_main(ul hart)
+{
+	if (hart)
+		other(hart);
+	put("1..4\n");
+	work();
+	wait_ready(HARTS);
+	check(added == HARTS * ROUNDS, "atomic additions of four harts");
+	check(exclusive == HARTS * ROUNDS, "load-reserved and store-conditional");
+	check(locked == HARTS * ROUNDS, "a lock");
+	for (int n = 0; n < 3; n++)
+		for (int h = 1; h < HARTS; h++) {
+			u32 before = ready;
+			function[0] = 0x00000513 | (n + 1) << 20, function[1] = 0x00008067;
+			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			*MSIP(h) = 1;
+			wait_ready(before + 1);
+		}
+	check(messages == 3 * (HARTS - 1), "messages, and code that another hart wrote");
+	finish();
+}

@@ -1,0 +1,79 @@
+#!/bin/bash
+# A Debian arm64 root made by debootstrap, its second stage and everything after it run by Rhea through binfmt_misc: packages, compilers,
+# languages with their own translators. Prints a table; not part of `make test` (a network, 3 GB of disk, some ten minutes of CPU).
+#
+# usage: make root-test, or tests/user/root.sh BUILD-DIR [WORK-DIR]. As root. MIRROR: another archive than deb.debian.org.
+# Nothing of the machine changes: user, mount and process namespaces of their own, with a binfmt_misc of their own (Linux 6.7).
+build=$(realpath "${1:?build folder}") work=${2:-/var/tmp/rhea-root} mirror=${MIRROR:-http://deb.debian.org/debian}
+limit=${LIMIT:-1800} root=$work/root status=0
+[ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || { echo "root.sh: wants to be root, and debootstrap" >&2; exit 1; }
+mkdir -p "$work" && work=$(realpath "$work") root=$work/root
+
+# The parent half gives the namespace its 65536 ids; newuidmap would want entries in /etc/subuid.
+cat >"$work/ns.py" <<'PY'
+import ctypes, os, signal, sys
+ready, go = os.pipe(), os.pipe()
+pid = os.fork()
+if pid == 0:
+    ctypes.CDLL(None).unshare(0x10000000 | 0x20000)  # user, mounts
+    os.write(ready[1], b"x"); os.read(go[0], 1)
+    os.setgroups([]); os.setgid(0); os.setuid(0)
+    os.execvp("unshare", ["unshare", "-p", "-f", "--kill-child", "--"] + sys.argv[1:])
+os.read(ready[0], 1)
+for name in "uid_map", "gid_map":
+    with open(f"/proc/{pid}/{name}", "w") as f:
+        f.write("0 0 65536\n")
+os.write(go[1], b"x")
+signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+PY
+cat >"$work/enter.sh" <<'SH'
+mount --make-rprivate / && mount -t proc proc /proc && mount -t binfmt_misc none /proc/sys/fs/binfmt_misc || exit 125
+"$RHEA" binfmt install aarch64 || exit 125
+mount --bind "$ROOT" "$ROOT"
+mount --rbind /proc "$ROOT/proc"
+mount --rbind /sys "$ROOT/sys"
+for d in null zero full random urandom tty; do mount --bind /dev/$d "$ROOT/dev/$d"; done
+mount -t tmpfs tmpfs "$ROOT/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$ROOT/dev/pts"
+ln -sf pts/ptmx "$ROOT/dev/ptmx"
+exec env -i container=lxc PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C \
+	DEBIAN_FRONTEND=noninteractive chroot "$ROOT" "$@"
+SH
+enter() { RHEA=$build/bin/rhea-user ROOT=$root timeout -k 5 "$limit" python3 "$work/ns.py" bash "$work/enter.sh" "$@"; }
+step() { # name, command...: one line of the table; the output in WORK/log/NAME
+	local name=$1 start=$SECONDS rc
+	shift
+	"$@" >"$work/log/$name" 2>&1 </dev/null
+	rc=$?
+	[ $rc = 0 ] || status=1
+	printf '%-34s %-6s %4d s\n' "$name" "$([ $rc = 0 ] && echo ok || echo "fails ($rc)")" $((SECONDS - start))
+}
+first_stage() {
+	rm -rf "$root"
+	debootstrap --foreign --arch=arm64 --variant=minbase bookworm "$root" "$mirror" || return
+	[ ! -L "$root/proc" ] || { rm "$root/proc" && mkdir "$root/proc"; } # a container's first stage leaves a link to itself
+	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+	mkdir -p "$root/root/t" && cp "$(dirname "$0")"/root/* "$root/root/t/"
+}
+install() { enter apt-get install -y --no-install-recommends "$@"; }
+
+mkdir -p "$work/log"
+if [ ! -e "$work/made" ]; then
+	step debootstrap-first first_stage
+	step debootstrap-second enter /debootstrap/debootstrap --second-stage
+	step apt-update enter apt-get update
+	step apt-install install netbase gcc libc6-dev make git openssl sqlite3 python3 libpython3.11-testsuite
+	step apt-install-languages install golang-go openjdk-17-jdk-headless nodejs erlang-base
+	[ $status = 0 ] && touch "$work/made"
+fi
+for name in gcc openssl sqlite git perl restart go java node erlang; do
+	step $name enter sh /root/t/languages.sh $name
+done
+step openssl-speed enter openssl speed -seconds 1 sha256 aes-128-gcm
+for name in json re struct math float mmap signal threading subprocess socket multiprocessing_fork asyncio; do
+	step python-test_$name enter python3 -m test test_$name
+done
+step exec-as-ordinary-user setpriv --reuid 65534 --regid 65534 --clear-groups "$build/bin/rhea-user" exec "$root" /bin/sh -c 'id -u && ls / >/dev/null'
+exit $status
