@@ -157,6 +157,25 @@ def end_of_the_daemon():
     assert not mounted('one')
 
 
+def writethrough():
+    """A write is there once it is answered: without fsync, and before a close flushes."""
+    sh('qemu-img', 'create', '-q', '-f', 'qcow2', 'new.qcow2', '4M')
+    w = Daemon('--blockdev', 'qcow2,node-name=d,file.driver=file,file.filename=new.qcow2',
+               '--export', 'fuse,id=e,node-name=d,mountpoint=two,writable=on,writethrough=on')
+    assert mounted('two')
+    fd = os.open('two', os.O_WRONLY)
+    assert os.write(fd, b'x' * 65536) == 65536
+    w.proc.kill()
+    w.proc.wait(20)
+    try:
+        os.close(fd)
+    except OSError:
+        pass
+    sh('fusermount', '-u', 'two')
+    got = sh('qemu-io', '-f', 'qcow2', '-c', 'read -P 120 0 64k', 'new.qcow2')
+    assert 'failed' not in got, got
+
+
 t = Tap()
 t.n = int(sys.argv[2])
 t.test('block-export-add and block-export-del', add_and_del)
@@ -166,6 +185,7 @@ t.test('what will not do is refused, and nothing else is hurt', refusals)
 t.test('an unmounted export ends by itself', unmounted_outside)
 t.test('a snapshot is taken under an open file', snapshot_while_used)
 t.test('the end of the daemon unmounts a file in use', end_of_the_daemon)
+t.test('writethrough', writethrough)
 code = t.end()
 if d.proc.poll() is None:
     d.end()
