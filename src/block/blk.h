@@ -424,10 +424,18 @@ struct blk_node {
 	struct blk_graph *graph;
 };
 
-/* The next layer: what a format's holes show, what a filter passes on to; NULL: none. */
+/* What this very node passes on to: the backing file of a format, the file of a filter; NULL: none. blk_layer_below skips filters. */
 static inline struct blk_node *blk_below(const struct blk_node *node)
 {
 	return node->driver->kind == BLK_FILTER && node->file ? node->file : node->backing;
+}
+
+/* What filters stand on: the node itself when it is none. */
+static inline struct blk_node *blk_unfiltered(struct blk_node *node)
+{
+	while (node->driver->kind == BLK_FILTER && node->file)
+		node = node->file;
+	return node;
 }
 
 /* Tells a filter for tests what a format is about to do to its file ("l2_load", "cluster_alloc"). */

@@ -55,5 +55,8 @@ int blk_format_write(struct blk_node *node, u64 offset, struct iovs iov, u32 fla
 int blk_write_compressed(struct blk_node *node, u64 offset, struct iovs iov);
 /* copy-on-read: what of the range only the backing chain above `base` (NULL: all of it) has is written into this layer, by whole clusters. */
 int blk_copy_up(struct blk_node *node, struct blk_node *base, u64 offset, u64 len);
-/* The backing file of a layer; filters are part of the layer below them. NULL: none. */
-struct blk_node *blk_layer_below(struct blk_node *node);
+/* The backing file of a layer; filters are part of the layer below them (blk_below takes them one by one). NULL: none. */
+static inline struct blk_node *blk_layer_below(struct blk_node *node)
+{
+	return blk_unfiltered(node)->backing;
+}

@@ -490,13 +490,6 @@ static void status_of(const struct blk_extent *x, struct blk_status *ret)
 	ret->file = x->file;
 }
 
-struct blk_node *blk_layer_below(struct blk_node *node)
-{
-	while (node->driver->kind == BLK_FILTER && !node->backing && node->file)
-		node = node->file;
-	return node->backing;
-}
-
 int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, struct blk_status *ret)
 {
 	unsigned depth = 0;

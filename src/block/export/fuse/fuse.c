@@ -9,6 +9,7 @@
 #include "block/export/fuse/fuse.h"
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
+#include "block/root.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -23,10 +24,10 @@ enum { IN_FLIGHT = 32, MAX_IO = 1 << 20, A_TURN = 16, ALIGN = 4096 };
 #define ATTR_SECONDS 1.0
 
 struct fuse_export {
-	struct blk_node *node;
+	struct blk_root root; /* its node is what is shown */
 	struct fuse_session *session;
 	char *mountpoint;
-	bool mounted, writable, growable, others, over;
+	bool mounted, writable, writethrough, growable, others, over;
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -81,7 +82,7 @@ static void init(void *arg, struct fuse_conn_info *conn)
 
 static struct stat attributes(struct fuse_export *x)
 {
-	u64 size = blk_size(x->node), taken = blk_disk_size(x->node);
+	u64 size = blk_size(x->root.node), taken = blk_disk_size(x->root.node);
 	return (struct stat){
 		.st_ino = FUSE_ROOT_ID,
 		.st_mode = x->mode,
@@ -89,7 +90,7 @@ static struct stat attributes(struct fuse_export *x)
 		.st_uid = x->uid,
 		.st_gid = x->gid,
 		.st_size = size,
-		.st_blksize = MAX(x->node->align, 4096u),
+		.st_blksize = MAX(x->root.node->align, 4096u),
 		.st_blocks = (taken == ~0ull ? size : taken) / 512,
 		.st_atim = x->since,
 		.st_mtim = x->since,
@@ -103,10 +104,16 @@ static void getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_attr(req, &st, ATTR_SECONDS);
 }
 
+/* The end of a change that went well, or not: r. */
+static int settle(struct fuse_export *x, int r)
+{
+	return !r && x->writethrough ? blk_flush(x->root.node) : r;
+}
+
 /* The old end is a hole afterwards: what a longer disk reads there is zeros. */
 static int resize(struct fuse_export *x, u64 size, enum blk_prealloc prealloc)
 {
-	struct err *e = blk_truncate(x->node, size, true, prealloc, true);
+	struct err *e = blk_truncate(x->root.node, size, true, prealloc, true);
 	return e ? errno_of(e) : 0;
 }
 
@@ -140,7 +147,7 @@ static int change(struct fuse_export *x, const struct stat *want, int what)
 	if (what & OWNER)
 		r = set_owner(x, want, what);
 	if (!r && (what & FUSE_SET_ATTR_SIZE))
-		r = resize(x, want->st_size, BLK_PREALLOC_OFF);
+		r = settle(x, resize(x, want->st_size, BLK_PREALLOC_OFF));
 	if (!r && (what & FUSE_SET_ATTR_MODE))
 		x->mode = (want->st_mode & 07777) | S_IFREG;
 	return r;
@@ -164,7 +171,7 @@ static void open_file(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	struct blk_node *node = export_of(req)->node;
+	struct blk_node *node = export_of(req)->root.node;
 	u64 end = blk_size(node), from = offset;
 	size = from < end ? MIN(size, end - from) : 0;
 	void *buf;
@@ -183,7 +190,7 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 /* How much of a write the disk takes, once it is as long as it may become. */
 static int make_room(struct fuse_export *x, u64 offset, size_t *size)
 {
-	u64 end = blk_size(x->node);
+	u64 end = blk_size(x->root.node);
 	if (offset + *size <= end)
 		return 0;
 	if (x->growable)
@@ -198,7 +205,7 @@ static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t s
 	struct fuse_export *x = export_of(req);
 	int r = !x->writable ? -EACCES : size > MAX_IO ? -EINVAL : make_room(x, offset, &size);
 	if (!r)
-		r = blk_pwrite(x->node, offset, buf, size);
+		r = settle(x, blk_pwrite(x->root.node, offset, buf, size));
 	if (r)
 		answer(req, r);
 	else
@@ -207,7 +214,7 @@ static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t s
 
 static void sync_file(fuse_req_t req, fuse_ino_t ino, int data_only, struct fuse_file_info *fi)
 {
-	answer(req, blk_flush(export_of(req)->node));
+	answer(req, blk_flush(export_of(req)->root.node));
 }
 
 static void flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -220,27 +227,27 @@ static void flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* Reserving: only at the end, where making the disk longer does it. */
 static int reserve(struct fuse_export *x, u64 offset, u64 len)
 {
-	if (!x->growable || offset < blk_size(x->node))
+	if (!x->growable || offset < blk_size(x->root.node))
 		return -EOPNOTSUPP;
-	int r = offset > blk_size(x->node) ? resize(x, offset, BLK_PREALLOC_OFF) : 0;
+	int r = offset > blk_size(x->root.node) ? resize(x, offset, BLK_PREALLOC_OFF) : 0;
 	return r ? r : resize(x, ROUND_UP(offset + len, 512ull), BLK_PREALLOC_FALLOC);
 }
 
 static int make_zeros(struct fuse_export *x, u64 offset, u64 len, int mode)
 {
 	bool punch = mode & FALLOC_FL_PUNCH_HOLE;
-	u64 end = blk_size(x->node);
+	u64 end = blk_size(x->root.node);
 	if (offset + len > end && !(mode & FALLOC_FL_KEEP_SIZE)) {
 		int r =
 		    x->growable ? resize(x, ROUND_UP(offset + len, 512ull), BLK_PREALLOC_OFF) : -EOPNOTSUPP;
 		if (r)
 			return r;
-		end = blk_size(x->node);
+		end = blk_size(x->root.node);
 	}
 	if (offset >= end)
 		return 0;
 	/* Zeros are what both promise; a part of a cluster is written where it cannot be given back. */
-	return blk_zero(x->node, offset, MIN(len, end - offset), punch ? BLK_REQ_MAY_UNMAP : 0);
+	return blk_zero(x->root.node, offset, MIN(len, end - offset), punch ? BLK_REQ_MAY_UNMAP : 0);
 }
 
 static void allocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len,
@@ -255,10 +262,10 @@ static void allocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off
 		 end > INT64_MAX - 512)
 		r = -EFBIG;
 	else if (!mode)
-		r = reserve(x, offset, len);
+		r = settle(x, reserve(x, offset, len));
 	else if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) ||
 		 (mode & ~FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE)
-		r = make_zeros(x, offset, len, mode);
+		r = settle(x, make_zeros(x, offset, len, mode));
 	answer(req, r);
 }
 
@@ -288,7 +295,7 @@ static void seek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struc
 	if (offset < 0)
 		r = -ENXIO;
 	else if (whence == SEEK_DATA || whence == SEEK_HOLE)
-		r = find(export_of(req)->node, offset, whence == SEEK_DATA, &at);
+		r = find(export_of(req)->root.node, offset, whence == SEEK_DATA, &at);
 	if (r)
 		answer(req, r);
 	else
@@ -329,7 +336,9 @@ static void work(void *arg)
 {
 	struct request *q = arg;
 	struct fuse_export *x = q->export;
+	blk_root_enter(&x->root);
 	fuse_session_process_buf(x->session, &q->buf);
+	blk_root_leave(&x->root);
 	q->next = x->unused;
 	x->unused = q;
 	x->in_flight--;
@@ -436,14 +445,15 @@ struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d
 	if (d->growable && !d->writable)
 		return err_new(ERR_INVALID, "'growable' needs 'writable': a disk grows by being written to");
 	struct fuse_export *x = alloc(sizeof(*x));
-	*x = (struct fuse_export){ .node = blk_ref(node),
-				   .writable = d->writable,
+	*x = (struct fuse_export){ .writable = d->writable,
+				   .writethrough = d->writethrough,
 				   .growable = d->growable,
 				   .mode = S_IFREG | (d->writable ? 0600 : 0400),
 				   .uid = getuid(),
 				   .gid = getgid(),
 				   .ended = d->ended,
 				   .user = d->user };
+	blk_root_init(&x->root, node, d->writable, "FUSE export on '%s'", d->mountpoint);
 	clock_gettime(CLOCK_REALTIME, &x->since);
 	struct err *e = check_mountpoint(d->mountpoint, &x->mountpoint);
 	if (!e)
@@ -471,7 +481,7 @@ void fuse_export_free(struct fuse_export *x)
 		free(q->buf.mem);
 		free(q);
 	}
-	blk_unref(x->node);
+	blk_root_done(&x->root);
 	free(x->mountpoint);
 	free(x);
 }

@@ -14,6 +14,8 @@ enum fuse_others { FUSE_OTHERS_AUTO, FUSE_OTHERS_OFF, FUSE_OTHERS_ON };
 struct fuse_describe {
 	const char *mountpoint;
 	bool writable;
+	bool
+	    writethrough; /* what a write, a zeroed range or a new size changed is on stable storage before it is answered */
 	bool growable; /* writes behind the end make the disk longer */
 	enum fuse_others allow_other; /* users other than the one who mounts; auto: where the host lets us */
 	/* Somebody unmounted the file: the export is over and only waits to be freed. May be NULL. */
@@ -21,7 +23,7 @@ struct fuse_describe {
 	void *user;
 };
 
-/* Mounts; takes a reference to the node. Without libfuse, and with a mount point that will not do: refused. */
+/* Mounts; holds a root for the node. Without libfuse, and with a mount point that will not do: refused. */
 struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d,
 			    struct fuse_export **ret) MUST_CHECK;
 /* Unmounts, waits for the requests under way and frees. */

@@ -44,8 +44,7 @@ static int check_parent(struct blk_node *node)
 	struct blk_node *b = node->backing;
 	if (s->parent_checked || !b)
 		return 0;
-	while (b->driver->kind == BLK_FILTER && b->file)
-		b = b->file;
+	b = blk_unfiltered(b);
 	if (b->driver != node->driver || ((struct vmdk *)b->state)->opened_cid != s->parent_cid)
 		return -EINVAL;
 	s->parent_checked = true;
