@@ -336,10 +336,11 @@ static void plan_hints(struct jit *j)
 			if (x->hint != NO_SLOT &&
 			    (x->hint_pos > end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
 				x->hint = NO_SLOT;
-			/* An operand that is still needed behind this must not be where this makes another value of it. */
-			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT && j->val[in->a].last <= pos &&
-			    (in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY ||
-			     in->op == IR_VLOW || in->op == IR_CAST || in->op == IR_TRUNC)) {
+			/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
+			bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
+			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
+			    (narrows ? j->val[in->a].last <= pos :
+				       in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST)) {
 				j->val[in->a].hint = x->hint;
 				j->val[in->a].hint_pos = x->hint_pos;
 			}
