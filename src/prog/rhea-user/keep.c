@@ -36,18 +36,6 @@ static bool read_place(const char *path, u64 *ret)
 	return ok;
 }
 
-static void make_dirs(const char *dir)
-{
-	char *path = str_dup(dir);
-	for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = 0;
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-	mkdir(path, 0700);
-	free(path);
-}
-
 /*
  * A secret number of this user's: the guest's files lie at addresses that follow from it, so that these are the same in every run but not known to
  * others. The first process writes it; another that was as fast reads it.
@@ -59,7 +47,7 @@ static bool find_place(const char *dir, u64 *ret)
 	if (!ok && getrandom(ret, sizeof(*ret), GRND_NONBLOCK) == sizeof(*ret)) {
 		int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, fd = open(mine, flags, 0600);
 		if (fd < 0 && errno == ENOENT) {
-			make_dirs(dir);
+			store_make_dir(dir);
 			fd = open(mine, flags, 0600);
 		}
 		if (fd >= 0) {

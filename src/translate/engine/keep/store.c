@@ -343,7 +343,7 @@ static void replace(const struct store *s, const struct segment *g)
 	free(name);
 }
 
-static void make_dirs(const char *dir)
+void store_make_dir(const char *dir)
 {
 	char *path = str_dup(dir);
 	for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
@@ -394,7 +394,7 @@ void store_flush(struct store *s)
 	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 	int fd = open(s->path, flags, 0600);
 	if (fd < 0) {
-		make_dirs(s->dir);
+		store_make_dir(s->dir);
 		fd = open(s->path, flags, 0600);
 	}
 	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))

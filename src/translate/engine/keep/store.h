@@ -75,6 +75,9 @@ void store_flush(struct store *s);
 /* New records belong to another process: they are forgotten. */
 void store_forget(struct store *s);
 
+/* Makes the directory and those above it that are missing, for the user alone. */
+void store_make_dir(const char *dir);
+
 /* What dir holds. */
 struct store_usage {
 	u64 files, bytes;
