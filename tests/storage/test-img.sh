@@ -43,8 +43,13 @@ qemu-img resize -q base.qcow2 +64M && qemu-img resize -q --shrink base.qcow2 8M 
 ok $? "resize up and down"
 qemu-img bitmap --add base.qcow2 b0 && qemu-io -c 'write -q 0 64k' base.qcow2 && qemu-img info --output=json base.qcow2 | grep -q '"name": "b0"' && qemu-img check -q base.qcow2
 ok $? "bitmaps are kept"
-qemu-img create -q -f qcow2 l.qcow2 1M; qemu-io -c 'sleep 100000' l.qcow2 >/dev/null 2>&1 & holder=$!
-refused() { out=$(timeout 20 qemu-io -c quit l.qcow2 2>&1); case $out in *'Failed to get "write" lock'*) ;; *) return 1 ;; esac; }
+qemu-img create -q -f qcow2 l.qcow2 1M
+hold() { qemu-io -c 'sleep 100000' l.qcow2 >/dev/null 2>&1 & holder=$!; }
+hold
+refused() { # when our look came first, it was the holder that was refused
+	kill -0 $holder 2>/dev/null || hold
+	out=$(timeout 20 qemu-io -c quit l.qcow2 2>&1); case $out in *'Failed to get "write" lock'*) ;; *) return 1 ;; esac
+}
 await refused; case $out in *'Failed to get "write" lock'*"held by process"*) r=0 ;; *) r=1 ;; esac
 kill $holder; wait $holder 2>/dev/null
 ok $r "a refused lock names its holder"
