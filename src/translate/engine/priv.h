@@ -106,7 +106,6 @@ struct engine {
 	u8 *rw, *rx; /* the two views of the code cache */
 	size_t size;
 	size_t used; /* handed out in arenas; atomic */
-	u32 generation;
 	struct host_stubs stubs;
 	struct host_jump *empty_table;
 	struct tb **table; /* by pc and key; chains are read without a lock */

@@ -174,7 +174,7 @@ static struct tb *make(struct priv *p, u64 pc)
 		__atomic_fetch_add(&e->n_interpreted, 1, __ATOMIC_RELAXED);
 	}
 	if (tb->code && e->keep)
-		keep_save(p, tb, n);
+		keep_save(p, tb);
 	__atomic_fetch_add(&e->n_insn, n, __ATOMIC_RELAXED);
 	return tb;
 }
@@ -182,8 +182,7 @@ static struct tb *make(struct priv *p, u64 pc)
 /* The region at pc, kept or made now; NULL: it cannot be fetched. */
 static struct tb *get(struct priv *p, u64 pc)
 {
-	u32 n;
-	struct tb *tb = p->e->keep ? keep_load(p, pc, &n) : NULL;
+	struct tb *tb = p->e->keep ? keep_load(p, pc) : NULL;
 	if (!tb)
 		return make(p, pc);
 	__atomic_fetch_add(&p->e->n_kept, 1, __ATOMIC_RELAXED);

@@ -108,19 +108,21 @@ static struct keep_page *look_at(struct priv *p, u64 page)
 static bool fits(void *user, const struct kept *k)
 {
 	struct priv *p = user;
+	if (!k->n_span || k->n_span > SPANS)
+		return false;
 	for (u32 i = 0; i < k->n_span; i++) {
 		const struct keep_page *page = look_at(p, kept_spans(k)[i].page);
 		if (!page->has_hash || page->hash != kept_spans(k)[i].hash)
 			return false;
 	}
-	return k->n_span && k->n_span <= SPANS;
+	return true;
 }
 
 _Static_assert(sizeof(struct kept_pair) == sizeof(struct host_site) &&
 		   sizeof(struct kept_pair) == sizeof(struct host_reloc),
 	       "sites and relocations are kept as they are");
 
-struct tb *keep_load(struct priv *p, u64 pc, u32 *ret_insns)
+struct tb *keep_load(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
 	struct store *s = look_at(p, pc >> PAGE_BITS)->store;
@@ -140,11 +142,10 @@ struct tb *keep_load(struct priv *p, u64 pc, u32 *ret_insns)
 	memcpy(out, kept_code(k), k->code_size);
 	host_place(out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->code, &e->stubs);
 	p->arena.next += ROUND_UP(k->code_size, 16u);
-	*ret_insns = k->n_insn;
 	return tb;
 }
 
-void keep_save(struct priv *p, const struct tb *tb, u32 n_insn)
+void keep_save(struct priv *p, const struct tb *tb)
 {
 	struct keep *keep = p->e->keep;
 	const struct host_job *job = &p->job;
@@ -152,7 +153,6 @@ void keep_save(struct priv *p, const struct tb *tb, u32 n_insn)
 	struct kept counts = { .pc = tb->pc,
 			       .key = tb->key,
 			       .code_size = tb->size,
-			       .n_insn = n_insn,
 			       .n_span = tb->n_ref,
 			       .n_site = job->n_site,
 			       .n_reloc = job->n_reloc };

@@ -10,9 +10,9 @@ struct keep;
 struct keep *keep_new(struct engine *e);
 void keep_free(struct keep *k);
 /* The translation of p's CPU's code at pc in this mode, in the code cache and not yet in the tables; NULL: none is kept, or there is no room. */
-struct tb *keep_load(struct priv *p, u64 pc, u32 *ret_insns);
+struct tb *keep_load(struct priv *p, u64 pc);
 /* Writes down what p->job has just made. Before anything is linked. */
-void keep_save(struct priv *p, const struct tb *tb, u32 n_insn);
+void keep_save(struct priv *p, const struct tb *tb);
 /* Writes all that is new to disk. */
 void keep_flush(struct keep *k);
 /* In a forked child: what is new is the parent's to write; locks are as new. */

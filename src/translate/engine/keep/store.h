@@ -35,7 +35,7 @@ struct kept {
 	u64 check; /* of everything behind this field */
 	u64 pc, key;
 	u32 size; /* of the record, a multiple of 16 */
-	u32 code_size, n_insn, n_span, n_site, n_reloc;
+	u32 code_size, n_span, n_site, n_reloc;
 	u64 spare[2];
 };
 _Static_assert(sizeof(struct kept) == 64, "code in a record is aligned");

@@ -20,7 +20,7 @@ static void remove_dir(char *dir)
 
 static void add(struct store *s, u64 pc, u64 key, unsigned n)
 {
-	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .n_insn = n, .n_span = 1, .n_site = n % 3,
+	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .spare = { n }, .n_span = 1, .n_site = n % 3,
 			       .n_reloc = 1 };
 	struct kept *k = store_add(s, &counts);
 	memset((u8 *)kept_code(k), (int)(pc + n), k->code_size);
@@ -49,7 +49,7 @@ TEST(store, gives_back_what_was_added_after_it_was_opened_again)
 	s = store_open(dir, &id);
 	for (unsigned i = 0; i < 500; i++) {
 		const struct kept *k = store_find(s, 0x1000 + 4 * i, i % 2, any, NULL);
-		CHECK(k && k->n_insn == i && k->code_size == 16 + i % 100 && kept_code(k)[3] == (u8)(0x1000 + 5 * i));
+		CHECK(k && k->spare[0] == i && k->code_size == 16 + i % 100 && kept_code(k)[3] == (u8)(0x1000 + 5 * i));
 		CHECK(!store_find(s, 0x1000 + 4 * i, 1 - i % 2, any, NULL));
 	}
 	store_free(s);
@@ -75,7 +75,7 @@ TEST(store, holds_several_records_of_one_address_and_none_twice)
 	CHECK_EQ(s->n_seg, 1);
 	for (u64 n = 0; n < 4; n++) {
 		const struct kept *k = store_find(s, 0x4000, 0, has_hash, &n);
-		CHECK(k && k->n_insn == n);
+		CHECK(k && k->spare[0] == n);
 	}
 	store_free(s);
 	remove_dir(dir);
@@ -123,7 +123,7 @@ TEST(store, believes_no_damaged_record)
 		s = store_open(dir, &id);
 		for (unsigned i = 0; i < 20; i++) {
 			const struct kept *k = store_find(s, 0x1000 + 4 * i, 0, any, NULL);
-			CHECK(!k || (k->n_insn == i && k->code_size == 16 + i && kept_code(k)[0] == (u8)(0x1000 + 5 * i)));
+			CHECK(!k || (k->spare[0] == i && k->code_size == 16 + i && kept_code(k)[0] == (u8)(0x1000 + 5 * i)));
 		}
 		store_free(s);
 		bytes[at] ^= 0x41;
@@ -192,7 +192,7 @@ TEST(store, survives_writers_at_the_same_time)
 	for (unsigned w = 0; w < WRITERS; w++)
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			const struct kept *k = store_find(s, 0x1000 * w + 4 * i, 0, any, NULL);
-			CHECK(!k || k->n_insn == i);
+			CHECK(!k || k->spare[0] == i);
 			found += k != NULL;
 		}
 	CHECK(found >= ROUNDS); /* who finds the file locked gives up */
