@@ -8,7 +8,7 @@
 enum {
 	FIRST_INSNS = 12, /* a longer region holds more that never runs, a shorter one costs more jumps */
 	SECOND_INSNS = 200,
-	OFTEN = 5000, /* translating a region for speed costs as much as it saves in some thousand runs */
+	OFTEN = 10000, /* translating a region for speed costs as much as it saves in some thousand runs */
 };
 
 static bool is_hot(const struct engine *e, u64 pc)
