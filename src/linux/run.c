@@ -280,6 +280,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
 					      .code_size = o->code_size,
+					      .hot_after = (u32)o->hot_after,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,

@@ -136,7 +136,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->host_fp = 0x1f80;
 	cpu->no_table = cpu->jump_table = e->empty_table;
 	e->guest->reset(cpu, e->config.model);
-	tiers_new_cpu(cpu);
+	tiers_new_cpu(e, cpu);
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;

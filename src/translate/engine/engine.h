@@ -25,6 +25,7 @@ struct engine_config {
 	bool exact; /* for debuggers and logs: state that nobody will read is kept too */
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
+	u32 hot_after; /* how often code runs before it is translated for speed; 0: at once */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 keep_build; /* tells this program's builds apart */
 	const struct log *log; /* NULL: nothing is logged; borrowed */

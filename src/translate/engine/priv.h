@@ -157,7 +157,7 @@ void engine_free_translations(struct engine *e);
 u32 tier_at(struct priv *p, u64 pc);
 /* What began at entry ran often, and goes on at pc: both are translated again when they are asked for next, for speed. */
 void tier_up(struct priv *p, u64 entry, u64 pc);
-void tiers_new_cpu(struct cpu *cpu);
+void tiers_new_cpu(const struct engine *e, struct cpu *cpu);
 
 /* ---- former.c ---- */
 struct former;
