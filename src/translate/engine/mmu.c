@@ -1,5 +1,5 @@
 /* Contexts and their tables; translating, filling, flushing. */
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/engine/priv.h"
 #include <sys/mman.h>
 
@@ -12,11 +12,15 @@ struct mmu *mmu_new(struct phys_map *phys)
 	return m;
 }
 
-void mmu_free(struct mmu *m)
+void mmu_free(struct engine *e, struct mmu *m)
 {
 	for (unsigned i = 0; m && i < CONTEXTS; i++)
-		if (m->context[i])
+		if (m->context[i]) {
+			window_free(e->windows, &m->context[i]->window);
 			munmap(m->context[i], sizeof(struct context));
+		}
+	if (m && m->timed)
+		timer_delete(m->timer);
 	free(m);
 }
 
@@ -70,6 +74,7 @@ static void flush_context(struct priv *p, struct context *c, bool keep_global)
 	for (unsigned i = 0; i < TLB_RANGES; i++)
 		if (!keep_global || !c->range[i].global)
 			c->range[i].bits = 0;
+	window_flush(p, c, keep_global);
 	drop_jumps(p, c);
 }
 
@@ -93,6 +98,7 @@ static void flush_address(struct priv *p, struct context *c, u64 addr, bool keep
 	struct tlb_entry *e = &c->entry[index_of(addr)];
 	if (holds(e, addr) && !(keep_global && e->phys & TLB_GLOBAL))
 		drop_entry(c, index_of(addr));
+	window_flush_page(p, c, addr, keep_global);
 	u64 bit;
 	if (*mmu_code_page(c, addr, &bit) & bit)
 		drop_jumps(p, c);
@@ -197,6 +203,7 @@ static struct context *context(struct priv *p, u64 id)
 	c->id = id;
 	c->live = true;
 	c->serial = ++m->serials;
+	window_fresh(p, c);
 	c->stamp = ++m->clock;
 	return c;
 }
@@ -212,6 +219,7 @@ static void enter(struct cpu *cpu, u64 code, const u64 data[CPU_MMUS])
 			m->data[i] = context(p, data[i]);
 		cpu->tlb[i] = m->data[i];
 	}
+	window_use(p);
 	m->n_switch++;
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 }
@@ -311,6 +319,12 @@ bool mmu_find(struct priv *p, struct context *c, u64 addr, enum mmu_access acces
 	return true;
 }
 
+const struct tlb_entry *mmu_entry(const struct context *c, u64 addr)
+{
+	const struct tlb_entry *e = &c->entry[index_of(addr)];
+	return holds(e, addr) ? e : NULL;
+}
+
 const u8 *mmu_fetch(void *user UNUSED, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code)
 {
 	struct priv *p = cpu->engine_priv;
@@ -368,6 +382,7 @@ void mmu_mark_code(struct engine *e, u64 phys)
 			if (c)
 				protect_entries(c, phys);
 		}
+	window_protect(e, r, phys);
 	pthread_mutex_unlock(&e->lock);
 }
 

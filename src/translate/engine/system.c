@@ -1,5 +1,5 @@
 /* Running a CPU in system mode: from pc to translations by physical address, events into the guest's exceptions, stops into interrupts. */
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/engine/priv.h"
 
 enum { PAGE = 4096 };
@@ -46,7 +46,7 @@ struct tb *mmu_get(struct priv *p, u64 pc)
 	}
 	m->in_single = m->single;
 	m->single = false;
-	p->place = mmu_key(m->in_single ? KEY_SINGLE : 0, at.phys);
+	p->place = mmu_key((m->in_single ? KEY_SINGLE : 0) | window_key(p), at.phys);
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key | p->place);
 	if (tb && !still_right(p, tb)) {
 		mmu_code_written(p->e, at.phys, 1);
@@ -84,7 +84,7 @@ static bool deliver(struct priv *p, enum ir_event event)
 	return p->e->guest->system->event(cpu, event);
 }
 
-enum ir_event cpu_run_system(struct cpu *cpu)
+static enum ir_event run(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	for (;;) {
@@ -92,12 +92,22 @@ enum ir_event cpu_run_system(struct cpu *cpu)
 			mmu_take_requests(p);
 			if (__atomic_exchange_n(&p->mmu->leave, false, __ATOMIC_SEQ_CST))
 				return EV_NONE;
+			if (__atomic_exchange_n(&p->mmu->tick, false, __ATOMIC_SEQ_CST))
+				window_tick(p);
 			p->e->guest->system->interrupt(cpu);
 		}
 		enum ir_event event = cpu_run(cpu);
 		if (event != EV_NONE && !deliver(p, event))
 			return event;
 	}
+}
+
+enum ir_event cpu_run_system(struct cpu *cpu)
+{
+	signals_enter(cpu->engine_priv);
+	enum ir_event event = run(cpu);
+	signals_leave();
+	return event;
 }
 
 void cpu_leave(struct cpu *cpu)

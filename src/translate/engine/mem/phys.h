@@ -19,6 +19,7 @@ struct phys_range {
 	u8 *host; /* RAM: where it is; NULL: registers */
 	u64 offset; /* RAM: in the memory file */
 	u8 *code; /* RAM: a byte for each page of 4 KiB: not 0 where it holds translated code. Atomic */
+	u8 *windowed; /* RAM: a byte for each page: not 0 where it was ever mapped in a window */
 	const struct phys_io *io;
 	void *user;
 };
