@@ -28,7 +28,7 @@ u64 window_key(const struct priv *p);
 /* host_job.reach; user: struct priv. */
 enum host_reach window_reach(void *user, u64 pc);
 /* A piece of the CPU's own time has passed in its present contexts (WINDOW_TICK_MS): windows are given and taken. */
-enum { WINDOW_TICK_MS = 20 };
+enum { WINDOW_TICK_MS = 10 };
 void window_tick(struct priv *p);
 /* An access was tried in the window, in vain; it is done, and at[] is where it went. */
 void window_missed(struct priv *p, u64 addr, const struct mmu_place at[2], unsigned n, bool write);

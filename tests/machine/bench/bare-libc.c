@@ -15,7 +15,7 @@ static uint32_t place[PAGES];
 extern char _end[];
 int main(void);
 
-/* Of the C library proper: string.h, linked in. Its toupper wants a thread's locale, its stack's guard all of the start of a program. */
+/* Of the C library proper: string.h, linked in. Its toupper wants a thread's locale, and its stack's guard all of the start of a program. */
 u64 __stack_chk_guard;
 void __stack_chk_fail(void)
 {
@@ -24,9 +24,14 @@ void __stack_chk_fail(void)
 }
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int c, size_t n);
-int toupper(int c)
+const int32_t **__ctype_toupper_loc(void)
 {
-	return c >= 'a' && c <= 'z' ? c - 32 : c;
+	static int32_t table[128];
+	static const int32_t *at;
+	for (int c = 0; !at && c < 128; c++)
+		table[c] = c >= 'a' && c <= 'z' ? c - 32 : c;
+	at = table;
+	return &at;
 }
 /* Blocks by powers of two, never given to another size. */
 static char *heap_at;
