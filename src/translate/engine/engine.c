@@ -310,6 +310,24 @@ static bool remember(struct priv *p, struct jumps *jumps, u32 slot, struct host_
 	return false;
 }
 
+/* Runs a translation: an event, HOST_LINK or HOST_MISS. */
+static u64 run_once(struct priv *p, const struct tb *tb)
+{
+	struct cpu *cpu = p->cpu;
+	u64 ev;
+	if (p->mmu)
+		mmu_pass(p, true);
+	if (tb->code) {
+		ev = p->e->stubs.enter(cpu, tb->code);
+		host_settle(cpu, &p->e->stubs);
+	} else {
+		ev = debug_event(p, ir_run(tb->region, cpu));
+	}
+	if (p->mmu)
+		mmu_pass(p, false);
+	return ev;
+}
+
 static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
@@ -337,19 +355,14 @@ static enum ir_event loop(struct priv *p)
 		struct tb *tb = get(p, cpu->pc);
 		if (!tb)
 			return EV_FETCH;
-		u64 ev;
 		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
 			log_entered(p, tb);
-		if (tb->code) {
-			/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
-			bool single = p->mmu && p->mmu->in_single;
-			if (chain && !single && !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
-				continue;
-			ev = e->stubs.enter(cpu, tb->code);
-			host_settle(cpu, &e->stubs);
-		} else {
-			ev = debug_event(p, ir_run(tb->region, cpu));
-		}
+		/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
+		bool single = p->mmu && p->mmu->in_single;
+		if (tb->code && chain && !single &&
+		    !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
+			continue;
+		u64 ev = run_once(p, tb);
 		link = NULL;
 		if (ev == HOST_LINK) {
 			p->n_exit[EXIT_LINK]++;
@@ -382,6 +395,8 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_enter(p);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
+		if (p->mmu)
+			mmu_pass(p, false);
 		cpu->pc = cpu->insn_pc;
 		ev = cpu->event;
 	} else {

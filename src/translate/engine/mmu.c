@@ -1,6 +1,7 @@
 /* Contexts and their tables; translating, filling, flushing. */
 #include "translate/engine/window.h"
 #include "translate/engine/priv.h"
+#include <sched.h>
 #include <sys/mman.h>
 
 enum { PAGE = 4096, TAG_ALLOWED = 0xfff, TAG_KNOWN = 0x7ff };
@@ -368,14 +369,14 @@ static void protect_entries(struct context *c, u64 phys)
 	}
 }
 
-void mmu_mark_code(struct engine *e, u64 phys)
+bool mmu_mark_code(struct engine *e, u64 phys)
 {
 	const struct phys_range *r = phys_find(e->config.phys, phys);
 	u8 *mark = &r->code[(phys - r->base) / PAGE];
-	if (__atomic_load_n(mark, __ATOMIC_SEQ_CST))
-		return;
+	if (__atomic_load_n(mark, __ATOMIC_SEQ_CST) == PHYS_CODE)
+		return false;
 	pthread_mutex_lock(&e->lock);
-	__atomic_store_n(mark, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(mark, PHYS_CODE_SOON, __ATOMIC_SEQ_CST);
 	for (struct priv *p = e->cpus; p; p = p->next)
 		for (unsigned i = 0; i < CONTEXTS; i++) {
 			struct context *c = __atomic_load_n(&p->mmu->context[i], __ATOMIC_ACQUIRE);
@@ -384,6 +385,54 @@ void mmu_mark_code(struct engine *e, u64 phys)
 		}
 	window_protect(e, r, phys);
 	pthread_mutex_unlock(&e->lock);
+	return true;
+}
+
+void mmu_marked(struct engine *e, u64 phys, u64 unmarked)
+{
+	const struct phys_range *r = phys_find(e->config.phys, phys);
+	pthread_mutex_lock(&e->lock);
+	if (e->unmarked == unmarked) /* nobody took the mark away meanwhile */
+		__atomic_store_n(&r->code[(phys - r->base) / PAGE], PHYS_CODE, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void mmu_pass(struct priv *p, bool in)
+{
+	if ((p->passes & 1) != in)
+		__atomic_store_n(&p->passes, p->passes + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Asks CPUs that are still in the pass they were in when .seen was noted to come out. True: there are some. Under the lock. */
+static bool still_storing(struct engine *e, const struct priv *self, bool first)
+{
+	bool any = false;
+	for (struct priv *c = e->cpus; c; c = c->next) {
+		u32 now = __atomic_load_n(&c->passes, __ATOMIC_SEQ_CST);
+		if (c == self)
+			continue;
+		if (first)
+			c->seen = now;
+		if (!(now & 1) || now != c->seen)
+			continue;
+		cpu_stop(c->cpu);
+		any = true;
+	}
+	return any;
+}
+
+void mmu_wait_stores(struct priv *p)
+{
+	struct engine *e = p->e;
+	bool first = true, more;
+	do {
+		pthread_mutex_lock(&e->lock);
+		more = still_storing(e, p, first);
+		pthread_mutex_unlock(&e->lock);
+		first = false;
+		if (more)
+			sched_yield();
+	} while (more);
 }
 
 void mmu_code_written(struct engine *e, u64 phys, u64 size)
@@ -394,7 +443,7 @@ void mmu_code_written(struct engine *e, u64 phys, u64 size)
 	if (!tb_in(e, phys & ~(u64)(PAGE - 1),
 		   PAGE)) { /* who translates at this moment sees that the number changed */
 		__atomic_fetch_add(&e->unmarked, 1, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&r->code[(phys - r->base) / PAGE], 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&r->code[(phys - r->base) / PAGE], PHYS_DATA, __ATOMIC_SEQ_CST);
 	}
 	pthread_mutex_unlock(&e->lock);
 }

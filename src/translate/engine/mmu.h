@@ -104,8 +104,19 @@ bool mmu_find(struct priv *p, struct context *c, u64 addr, enum mmu_access acces
 const struct tlb_entry *mmu_entry(const struct context *c, u64 addr);
 /* engine_config.fetch of system mode. */
 const u8 *mmu_fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
-/* The page has translated code from now on: no CPU writes to it unseen. */
-void mmu_mark_code(struct engine *e, u64 phys);
+/*
+ * The page has translated code from now on: no CPU begins to write to it unseen. True: some may have begun before, mmu_wait_stores is needed,
+ * and then mmu_marked with the engine's .unmarked of before.
+ */
+bool mmu_mark_code(struct engine *e, u64 phys);
+void mmu_marked(struct engine *e, u64 phys, u64 unmarked);
+/* This CPU enters or leaves translations, for mmu_wait_stores. */
+void mmu_pass(struct priv *p, bool in);
+/*
+ * Waits until every store that another CPU began to do before now, with what its table said then, is done. Between marking a page and reading
+ * what is translated. No lock may be held.
+ */
+void mmu_wait_stores(struct priv *p);
 /* Before a write of size bytes to tracked memory at p->cpu's current instruction: false: leave, and do that instruction alone. */
 bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size);
 /* Of the region being made: the pages it was made from become physical ones. Nothing in user mode. */

@@ -86,6 +86,8 @@ struct priv { /* a CPU's */
 	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
 	bool stepping; /* breakpoints do not count */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
+	u32 passes; /* system mode: odd while translations run, counts every time; atomic, written by the CPU's thread */
+	u32 seen; /* .passes, when somebody waited for it; under the lock */
 	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
 	struct jumps table[KEYS];

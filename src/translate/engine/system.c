@@ -13,14 +13,22 @@ static bool still_right(struct priv *p, const struct tb *tb)
 				 at.phys >> PAGE_BITS == tb->ref[1].span.page);
 }
 
-/* Marks the pages of which a region at pc may be made. */
-static void mark(struct priv *p, u64 pc, u64 phys)
+/* Marks the pages of which a region at pc may be made. unmarked: the engine's, from before. */
+static void mark(struct priv *p, u64 pc, u64 phys, u64 unmarked)
 {
 	struct mmu_place at;
-	u64 last = (pc + p->e->guest->insn_max - 1) & p->cpu->mem_mask;
-	mmu_mark_code(p->e, phys);
+	u64 last = (pc + p->e->guest->insn_max - 1) & p->cpu->mem_mask, page[2] = { phys };
+	unsigned n = 1;
+	bool wait = false;
 	if (last >> PAGE_BITS != pc >> PAGE_BITS && mmu_find(p, p->mmu->code, last, MMU_FETCH, &at))
-		mmu_mark_code(p->e, at.phys);
+		page[n++] = at.phys;
+	for (unsigned i = 0; i < n; i++)
+		wait |= mmu_mark_code(p->e, page[i]);
+	if (!wait)
+		return;
+	mmu_wait_stores(p);
+	for (unsigned i = 0; i < n; i++)
+		mmu_marked(p->e, page[i], unmarked);
 }
 
 static struct tb *make(struct priv *p, u64 pc, u64 phys)
@@ -28,7 +36,7 @@ static struct tb *make(struct priv *p, u64 pc, u64 phys)
 	struct engine *e = p->e;
 	for (;;) {
 		u64 before = __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST);
-		mark(p, pc, phys);
+		mark(p, pc, phys, before);
 		struct tb *tb = translate(p, pc);
 		if (!tb || __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST) == before)
 			return tb;
