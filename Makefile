@@ -38,8 +38,11 @@ coverage-isa: all
 	@tools/coverage-isa.sh $(B) $(GAS)
 root-test: all
 	@tests/user/root.sh $(B)
+# KERNELS: a folder of C programs of one file each, to be run bare instead of those in tests/bench
+KERNELS = tests/bench/kernels
 bench: all
 	@tests/bench/run.sh $(B)
+	@tests/machine/bench/run.py $(B) $(KERNELS)
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja

@@ -20,7 +20,7 @@ enum {
  * The price list, in faults: what a context may spend on its window, so that one that maps and unmaps all the time is soon without. A fault and a
  * mapping take some ten microseconds, tearing down another three; what was earned once is gone then.
  */
-enum { CREDIT = 65536, CREDIT_LEAST = 4096, TICK_CREDIT = 30, FAULT_COST = 1, TORN_COST = 16 };
+enum { CREDIT = 65536, CREDIT_LEAST = 4096, TICK_CREDIT = 30, FAULT_COST = 1, TORN_COST = 64 };
 static const u32 need_first = 3, need_flushed_most = 128, need_broke = 100, need_most = 1600; /* ticks */
 
 struct site { /* what is known of an instruction that accesses memory */

@@ -88,7 +88,7 @@ def kernels(out, machine, folder, reps):
                 good = False
                 line += f' ({best[way][1][:40]!r})'
         print(line, flush=True)
-    for way, _, how in ways:
+    for way, _, how in ways if ratios[ways[0][0]] else ():
         mean = math.exp(sum(map(math.log, ratios[way])) / len(ratios[way]))
         good &= verdict(f'kernels, {way}: geometric mean x native', mean, 2.5 if how == 'auto' else 4)
     return good
