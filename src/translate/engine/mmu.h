@@ -40,6 +40,8 @@ struct tlb_range { /* a mapping larger than a page; its pages are filled in from
 struct window { /* window.h */
 	u8 *area; /* reserved; NULL: there is none yet */
 	u64 *state; /* by page */
+	u64 slice[CPU_SLICES]; /* + 1: which 64 GiB of the middle each holds; 0: none */
+	u32 slice_faults; /* accesses that found theirs taken */
 	u32 *page; /* those that are or were mapped since all was dropped */
 	u32 n_page, n_mapped;
 	size_t cap;

@@ -4,8 +4,19 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, HALF_BITS = 38, PAGES = 2 << (HALF_BITS - 12), CHUNK_BITS = 21 };
-static const u64 guard = 1ull << 31, half = 1ull << HALF_BITS, area_size = (2ull << HALF_BITS) + (2ull << 31);
+/* Pages are numbered: those of the low half, of the high half, then those of each slice. */
+enum {
+	PAGE = 4096,
+	HALF_BITS = 38,
+	HALVES = 2 << (HALF_BITS - 12),
+	SLICE_BITS = 36,
+	SLICE = 1 << (SLICE_BITS - 12),
+	CHUNK_BITS = 21
+};
+enum { PAGES = HALVES + CPU_SLICES * SLICE };
+static const u64 guard = 1ull << 31, half = 1ull << HALF_BITS, slice_size = 1ull << SLICE_BITS,
+		 area_size = (2ull << HALF_BITS) + (2 + CPU_SLICES) * (1ull << 31) +
+			     CPU_SLICES * (1ull << SLICE_BITS);
 
 /* Of a page: its physical address and these. */
 enum {
@@ -27,7 +38,7 @@ struct site { /* what is known of an instruction that accesses memory */
 	u64 pc; /* physical, + 1; 0: free */
 	u8 reach, outside, stuck, changed;
 };
-enum { SITES = 4096, OUTSIDE_MOST = 4, STUCK_MOST = 8 };
+enum { SITES = 4096, OUTSIDE_MOST = 4, STUCK_MOST = 8, CHANGED_MOST = 4, SLICE_FAULTS = 64 };
 
 struct windows {
 	enum engine_windows mode;
@@ -88,9 +99,31 @@ void windows_free(struct windows *all)
 }
 
 /* ---- pages ---- */
-static u32 page_of(u64 addr)
+static bool in_halves(u64 addr)
 {
-	return addr >> 12 & (PAGES - 1);
+	return addr < half || addr >= -half;
+}
+
+/* Which slice is for an address of the middle. */
+static unsigned slice_of(u64 addr)
+{
+	return (addr >> SLICE_BITS) % CPU_SLICES;
+}
+
+/* The page's number; false: the window does not reach there. */
+static bool page_at(const struct window *w, u64 addr, u32 *ret)
+{
+	unsigned n = slice_of(addr);
+	*ret = in_halves(addr) ? addr >> 12 & (HALVES - 1) : HALVES + n * SLICE + (addr >> 12 & (SLICE - 1));
+	return in_halves(addr) || w->slice[n] == (addr >> SLICE_BITS) + 1;
+}
+
+static u64 addr_of(const struct window *w, u32 page)
+{
+	if (page < HALVES)
+		return (u64)((i64)((u64)page << (63 - HALF_BITS + 12)) >> (63 - HALF_BITS));
+	unsigned n = (page - HALVES) / SLICE;
+	return (w->slice[n] - 1) << SLICE_BITS | (u64)(page % SLICE) << 12;
 }
 
 /* Where guest address 0 is. */
@@ -99,10 +132,16 @@ static u8 *origin(u8 *area)
 	return area + guard + half;
 }
 
+static u8 *slice_host(u8 *area, unsigned n)
+{
+	return origin(area) + half + guard + n * (slice_size + guard);
+}
+
 static u8 *host_of(const struct window *w, u32 page)
 {
-	u64 at = (u64)page << 12;
-	return at < half ? origin(w->area) + at : w->area + guard + (at - half);
+	u64 addr = addr_of(w, page);
+	return page < HALVES ? origin(w->area) + addr
+			     : slice_host(w->area, (page - HALVES) / SLICE) + (addr & (slice_size - 1));
 }
 
 /* Must these two neighbours be parts of different mappings of the host? */
@@ -115,7 +154,8 @@ static bool parted(u64 a, u64 b)
 
 static u32 parts_around(const struct window *w, u32 page)
 {
-	u64 before = w->state[(page - 1) & (PAGES - 1)], after = w->state[(page + 1) & (PAGES - 1)];
+	u32 wrap = page < HALVES ? HALVES - 1 : ~0u;
+	u64 before = w->state[(page - 1) & wrap], after = w->state[(page + 1) & wrap];
 	return parted(before, w->state[page]) + parted(w->state[page], after);
 }
 
@@ -166,13 +206,13 @@ static bool create(struct window *w)
 {
 	if (w->area)
 		return true;
-	w->state = mmap(NULL, (u64)PAGES * sizeof(*w->state), PROT_READ | PROT_WRITE,
+	w->state = mmap(NULL, (PAGES + 1ull) * sizeof(*w->state), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (w->state == MAP_FAILED)
 		return false;
 	w->area = reserve();
 	if (!w->area)
-		munmap(w->state, (u64)PAGES * sizeof(*w->state));
+		munmap(w->state, (PAGES + 1ull) * sizeof(*w->state));
 	return w->area;
 }
 
@@ -184,7 +224,7 @@ void window_free(struct windows *all, struct window *w)
 	unmap_all(all, w);
 	pthread_mutex_unlock(&all->lock);
 	munmap(w->area, area_size);
-	munmap(w->state, (u64)PAGES * sizeof(*w->state));
+	munmap(w->state, (PAGES + 1ull) * sizeof(*w->state));
 	free(w->page);
 }
 
@@ -202,6 +242,11 @@ void window_use(struct priv *p)
 	p->cpu->window_low = w->on ? half : 0;
 	p->cpu->window_high = w->on ? -half : ~0ull;
 	p->cpu->window_span = w->on ? 2 * half : 0;
+	p->cpu->window_size = w->on ? slice_size : 0;
+	for (unsigned n = 0; w->on && n < CPU_SLICES; n++) { /* of none: one that no program has */
+		p->cpu->window_slice[n] = w->slice[n] ? (w->slice[n] - 1) << SLICE_BITS : BIT(63);
+		p->cpu->window_host[n] = (u64)(uintptr_t)slice_host(w->area, n);
+	}
 	p->cpu->mem_base = origin(w->on ? w->area : all->empty);
 	host_window(p->cpu->mem_base);
 }
@@ -255,6 +300,7 @@ void window_fresh(struct priv *p, struct context *c)
 	struct windows *all = p->e->windows;
 	if (!all)
 		return;
+	memset(c->window.slice, 0, sizeof(c->window.slice));
 	c->window.ticks = 0;
 	c->window.need = need_first;
 	c->window.credit = CREDIT;
@@ -291,6 +337,8 @@ static struct site *site_at(struct windows *all, u64 pc)
 /* What an instruction gets of which nothing is known: programs and their data lie in the same half. */
 static enum host_reach first_reach(const struct windows *all, u64 pc)
 {
+	if (!all->narrow && !in_halves(pc))
+		return REACH_SLICE + slice_of(pc);
 	return all->narrow || (i64)pc >= 0 ? REACH_LOW : REACH_HIGH;
 }
 
@@ -330,18 +378,46 @@ static void translate_again(struct priv *p, u64 phys)
 	mmu_code_written(p->e, phys, 1);
 }
 
+/* The slice for an address holds its surroundings from now on, if nothing else had it, or that was in the way for long. */
+static void take_slice(struct priv *p, struct window *w, u64 addr)
+{
+	unsigned n = slice_of(addr);
+	if (w->slice[n] == (addr >> SLICE_BITS) + 1 || (w->slice[n] && ++w->slice_faults < SLICE_FAULTS))
+		return;
+	for (u32 i = 0; i < w->n_page; i++) {
+		u32 page = w->page[i];
+		if (page >= HALVES && (page - HALVES) / SLICE == n && w->state[page] & MAPPED)
+			unmap_page(p->e->windows, w, page);
+	}
+	w->slice_faults = 0;
+	w->slice[n] = (addr >> SLICE_BITS) + 1;
+	changed(p, w);
+}
+
+/* What an instruction gets that was found outside again and again. */
+static enum host_reach next_reach(const struct site *s, u64 addr)
+{
+	enum host_reach right = addr < half	? REACH_LOW
+				: addr >= -half ? REACH_HIGH
+						: REACH_SLICE + slice_of(addr);
+	if (right < REACH_SLICE && s->reach < REACH_SLICE && s->changed)
+		return REACH_BOTH;
+	return s->changed < CHANGED_MOST ? right : REACH_TABLE;
+}
+
 void window_outside(struct priv *p, u64 addr)
 {
 	struct windows *all = p->e->windows;
 	u64 phys;
 	pthread_mutex_lock(&all->lock);
 	struct site *s = data_window(p)->on ? site_now(p, &phys) : NULL;
-	bool again = s && ++s->outside >= OUTSIDE_MOST;
-	if (again) {
-		enum host_reach right = addr < half ? REACH_LOW : addr >= -half ? REACH_HIGH : REACH_TABLE;
-		s->reach = right == REACH_TABLE || s->reach == REACH_BOTH ? REACH_TABLE
-			   : s->changed					  ? REACH_BOTH
-									  : right;
+	bool again = false;
+	if (s && !in_halves(addr))
+		take_slice(p, data_window(p), addr);
+	if (s && ++s->outside >= OUTSIDE_MOST) {
+		enum host_reach next = next_reach(s, addr);
+		again = next != s->reach;
+		s->reach = next;
 		s->changed++;
 		s->outside = 0;
 	}
@@ -367,7 +443,8 @@ static void stuck(struct priv *p)
 
 /* ---- mapping ---- */
 struct run { /* pages that are neighbours in both worlds */
-	u64 addr, phys;
+	u64 phys;
+	u32 page; /* the first one's number */
 	const struct phys_range *range;
 	u32 pages;
 	bool writable, global;
@@ -386,7 +463,7 @@ static u64 state_of(const struct run *r, u32 i)
 static bool map_part(struct windows *all, struct window *w, const struct run *r, u32 i, u32 n, u64 state)
 {
 	u64 offset = r->range->offset + (r->phys - r->range->base) + (u64)i * PAGE;
-	u32 first = page_of(r->addr) + i;
+	u32 first = r->page + i;
 	if (mmap(host_of(w, first), (u64)n * PAGE, PROT_READ | (state & WRITABLE ? PROT_WRITE : 0),
 		 MAP_SHARED | MAP_FIXED, all->fd, (off_t)offset) == MAP_FAILED) {
 		if (!take_away(host_of(w, first), (u64)n * PAGE))
@@ -413,12 +490,12 @@ static bool map_run(struct windows *all, struct window *w, const struct run *r)
 	return true;
 }
 
-/* All that lies around addr in one piece, within reason. */
-static struct run run_at(const struct context *c, u64 addr, const struct tlb_entry *e,
+/* All that lies around addr, which is in this page, in one piece, within reason. */
+static struct run run_at(const struct context *c, u64 addr, u32 page, const struct tlb_entry *e,
 			 const struct phys_range *range)
 {
-	u64 page = addr & ~(u64)(PAGE - 1), phys = e->phys & ~(u64)(PAGE - 1);
-	struct run r = { .addr = page,
+	u64 phys = e->phys & ~(u64)(PAGE - 1);
+	struct run r = { .page = page,
 			 .phys = phys,
 			 .range = range,
 			 .pages = 1,
@@ -430,10 +507,11 @@ static struct run run_at(const struct context *c, u64 addr, const struct tlb_ent
 		bool same = !(t->allow & BIT(MMU_WRITE)) == !r.writable && t->allow & BIT(MMU_READ);
 		if (!t->bits || (addr ^ t->base) >> t->bits || !same)
 			continue;
-		u64 size = t->bits < CHUNK_BITS ? BIT(t->bits) : BIT(CHUNK_BITS), in = page & (size - 1);
+		u64 size = t->bits < CHUNK_BITS ? BIT(t->bits) : BIT(CHUNK_BITS);
+		u64 in = addr & (size - 1) & ~(u64)(PAGE - 1);
 		u64 before = MIN(in, phys - range->base);
 		r.bits = t->bits;
-		r.addr -= before;
+		r.page -= before / PAGE;
 		r.phys -= before;
 		r.pages = MIN(size - in + before, range->base + range->size - r.phys) / PAGE;
 		break;
@@ -471,19 +549,16 @@ static bool map_known(struct priv *p, struct context *c, u64 addr, bool write)
 	struct windows *all = p->e->windows;
 	struct window *w = &c->window;
 	const struct tlb_entry *e = mmu_entry(c, addr);
-	if (!e || (e->read & BITS(12)) != BITS(12))
+	u32 page;
+	if (!e || (e->read & BITS(12)) != BITS(12) || !page_at(w, addr, &page))
 		return false;
 	const struct phys_range *range = phys_find(p->mmu->phys, e->phys & ~(u64)(PAGE - 1));
-	struct run r = run_at(c, addr, e, range);
-	u64 old = w->state[page_of(addr)];
+	struct run r = run_at(c, addr, page, e, range);
+	u64 old = w->state[page];
 	if (old & MAPPED && old >> 12 == e->phys >> 12) { /* a first write to what was only read */
-		r = (struct run){ addr & ~(u64)(PAGE - 1),
-				  e->phys & ~(u64)(PAGE - 1),
-				  range,
-				  1,
-				  r.writable,
-				  r.global,
-				  r.bits };
+		r.page = page;
+		r.phys = e->phys & ~(u64)(PAGE - 1);
+		r.pages = 1;
 		if (!write || !(state_of(&r, 0) & WRITABLE) || old & WRITABLE)
 			return !write;
 	}
@@ -549,16 +624,15 @@ void window_flush_page(struct priv *p, struct context *c, u64 addr, bool keep_gl
 	if (!w->on)
 		return;
 	pthread_mutex_lock(&all->lock);
-	u64 own = w->state[page_of(addr)];
-	if (own & MAPPED && !(keep_global && own & GLOBAL))
-		unmap_page(all, w, page_of(addr));
+	u32 own;
+	if (page_at(w, addr, &own) && w->state[own] & MAPPED && !(keep_global && w->state[own] & GLOBAL))
+		unmap_page(all, w, own);
 	for (u32 i = 0; w->large && i < w->n_page; i++) {
 		/* every page of a larger mapping that addr is in */
 		u32 page = w->page[i];
 		u64 s = w->state[page];
 		u8 bits = s >> SIZE_SHIFT & 63;
-		bool in = s & MAPPED &&
-			  !(((u64)page << 12 ^ addr) << (64 - HALF_BITS - 1) >> (64 - HALF_BITS - 1) >> bits);
+		bool in = s & MAPPED && !((addr_of(w, page) ^ addr) >> bits);
 		if (in && !(keep_global && s & GLOBAL))
 			unmap_page(all, w, page);
 	}

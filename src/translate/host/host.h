@@ -42,9 +42,10 @@ struct host_slots { /* which slots travel in registers, the same for every regio
 
 /*
  * How an access of system mode reaches memory: by its context's table; or in the window that host_window set, after a comparison that holds
- * for addresses below cpu->window_low, for those from cpu->window_high on, or for either. Addresses of 32 bits are not compared.
+ * for addresses below cpu->window_low, for those from cpu->window_high on, or for either (addresses of 32 bits are not compared); or in the n-th
+ * slice, cpu->window_slice.
  */
-enum host_reach { REACH_TABLE, REACH_LOW, REACH_HIGH, REACH_BOTH };
+enum host_reach { REACH_TABLE, REACH_LOW, REACH_HIGH, REACH_BOTH, REACH_SLICE, REACHES = REACH_SLICE + CPU_SLICES };
 
 struct host_job {
 	const struct ir_region *region;

@@ -12,6 +12,7 @@ struct guest;
 struct cpu_system; /* guest/system.h */
 
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
+enum { CPU_SLICES = 4 }; /* system mode: see window_slice */
 
 struct cpu {
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
@@ -23,6 +24,8 @@ struct cpu {
 	void *jump_table; /* the hash of this key's translations, for generated code */
 	/* system mode: the window holds addresses (of ir_mem.mmu 0) below low, and from high on: so many altogether */
 	u64 window_low, window_high, window_span;
+	/* and, in slices of window_size (0: none) that begin at window_slice[], what lies at window_host[] in our address space */
+	u64 window_slice[CPU_SLICES], window_host[CPU_SLICES], window_size;
 	void *tlb[CPU_MMUS]; /* system mode: the tables that generated code looks addresses up in, by ir_mem.mmu */
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */

@@ -144,6 +144,51 @@ static void boundaries(void)
 	check(bad == 0, "around every power of two nothing is reached that is not mapped");
 }
 
+/* Sv48: the middle of its addresses, in four places far from one another, two of which want the same slice of a window. */
+static ul top[512] __attribute__((aligned(4096))), far[4][2][512] __attribute__((aligned(4096)));
+static const ul far_at[4] = { 0x555500000000ul, 0x7ffff0000000ul, 0xffff900000000000ul, 0x555500000000ul + (4ul << 36) };
+__attribute__((noinline)) static void far_set(ul at, ul v)
+{
+	set(at, v);
+}
+static void far_places(void)
+{
+	ul bad = 0, was = traps;
+	top[0] = pte(root[0], V);
+	for (int i = 0; i < 4; i++) {
+		static ul under[4][512] __attribute__((aligned(4096)));
+		ul at = far_at[i];
+		if (!top[at >> 39 & 511])
+			top[at >> 39 & 511] = pte(under[i], V);
+		ul *l3 = (ul *)(top[at >> 39 & 511] >> 10 << 12);
+		l3[at >> 30 & 511] = pte(far[i][0], V);
+		far[i][0][at >> 21 & 511] = pte(far[i][1], V);
+		for (int k = 0; k < 8; k++)
+			far[i][1][(at >> 12 & 511) + k] = pte(frame[i * 8 + k], LEAF);
+	}
+	CSRW(satp, 9ul << 60 | 7ul << 44 | (ul)top >> 12);
+	FENCE();
+	for (ul n = 0; n < 20000; n++) {
+		ul r = rnd(), place = n / 1000 % 5 < 4 ? n / 1000 % 5 : r & 3, page = r >> 8 & 7, word = r >> 16 & 511; /* one for long, or any */
+		ul at = far_at[place] + page * 4096 + word * 8, *f = &frame[place * 8 + page][word];
+		if (n % 64 == 0) {
+			ul *p = &far[place][1][(at >> 12 & 511)];
+			*p = 0;
+			FENCE_PAGE(at);
+			(void)get(at, 0);
+			bad += !faults(was, 13, at);
+			*p = pte(frame[place * 8 + page], LEAF);
+		}
+		*f = r;
+		bad += get(at, 0) != r;
+		far_set(at, n);
+		bad += *f != n || traps != was;
+	}
+	check(bad == 0, "places far from one another under Sv48");
+	use(0);
+	FENCE();
+}
+
 static void spaces(void)
 {
 	leaf[0][0] = pte(frame[0], LEAF), leaf[1][0] = pte(frame[1], LEAF);
@@ -303,12 +348,13 @@ void rom_main(ul hart)
 	if (hart)
 		for (;;)
 			__asm__ volatile("wfi");
-	put("1..20\n");
+	put("1..21\n");
 	set_up();
 	use(0);
 	FENCE();
 	random_tables();
 	boundaries();
+	far_places();
 	spaces();
 	use(0);
 	sizes();

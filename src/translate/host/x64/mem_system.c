@@ -98,22 +98,50 @@ static u8 *compare(struct jit *j, enum host_reach reach, unsigned reg)
 	return x_jcc(&j->c, reach == REACH_HIGH ? XC_B : XC_AE);
 }
 
+static void expect_fault(struct jit *j, struct cold *c, enum host_reach reach)
+{
+	c->reach = reach;
+	c->site = j->job->n_site + 1;
+}
+
 /* One comparison at most. The displacement is not in it: there is nothing for the 2 GiB before and behind the window. */
-static void window_begin(struct jit *j, const struct ir_insn *in, u32 w, enum host_reach reach,
+static void halves_begin(struct jit *j, const struct ir_insn *in, u32 w, enum host_reach reach,
 			 struct x64_mem *m)
 {
 	u8 *miss = NULL;
+	if (w && !(j->mem_base && known_within(j, reach)))
+		miss = compare(j, reach, m->base);
+	m->window = w ? WINDOW_64 : WINDOW_32;
+	expect_fault(j, miss_new(j, in, *m, miss), reach);
+}
+
+/* The distance into the slice that the address is predicted to be in: too far for every other address. */
+static void slice_begin(struct jit *j, const struct ir_insn *in, enum host_reach reach, struct x64_mem *m)
+{
+	unsigned t = temp_gpr(j), n = reach - REACH_SLICE;
+	struct x64_mem slice = CPU(window_slice), host = CPU(window_host);
+	slice.disp += n * 8;
+	host.disp += n * 8;
+	x_mov_rr(&j->c, OPW, t, m->base);
+	x_rm(&j->c, OPW | X_ALU(X_SUB), t, slice);
+	x_rm(&j->c, OPW | X_ALU(X_CMP), t, CPU(window_size));
+	u8 *miss = x_jcc(&j->c, XC_AE);
+	x_rm(&j->c, OPW | X_ALU(X_ADD), t, host);
+	expect_fault(j, miss_new(j, in, *m, miss), reach);
+	*m = x_mem(t, m->disp);
+}
+
+static void window_begin(struct jit *j, const struct ir_insn *in, u32 w, enum host_reach reach,
+			 struct x64_mem *m)
+{
 	if (w && m->index != NOREG) {
 		in_one_register(j, w, m);
 		j->mem_base = 0;
 	}
-	if (w && !(j->mem_base && known_within(j, reach))) {
-		miss = compare(j, reach, m->base);
-	}
-	m->window = w ? WINDOW_64 : WINDOW_32;
-	struct cold *c = miss_new(j, in, *m, miss);
-	c->reach = reach;
-	c->site = j->job->n_site + 1;
+	if (reach < REACH_SLICE)
+		halves_begin(j, in, w, reach, m);
+	else
+		slice_begin(j, in, reach, m);
 }
 
 /*
@@ -234,6 +262,10 @@ static enum cpu_tried tried(const struct cpu *cpu, const struct miss_desc *d, co
 	if (d->reach == REACH_TABLE)
 		return TRIED_TABLE;
 	bool low = gpr[d->base] < cpu->window_low, high = gpr[d->base] >= cpu->window_high;
+	if (d->reach >= REACH_SLICE)
+		return gpr[d->base] - cpu->window_slice[d->reach - REACH_SLICE] < cpu->window_size
+			   ? TRIED_WINDOW
+			   : TRIED_OUTSIDE;
 	bool within = d->narrow || (d->reach == REACH_LOW    ? low
 				    : d->reach == REACH_HIGH ? high
 							     : low || high);
