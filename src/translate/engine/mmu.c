@@ -350,8 +350,10 @@ const struct cpu_system mmu_services = {
 };
 
 /* ---- code ---- */
-static void protect_entries(struct context *c, u64 phys)
+/* True: the page could be written to. */
+static bool protect_entries(struct context *c, u64 phys)
 {
+	bool any = false;
 	for (u64 words = __atomic_load_n(&c->used_words, __ATOMIC_SEQ_CST); words; words &= words - 1) {
 		unsigned w = __builtin_ctzll(words);
 		for (u64 used = __atomic_load_n(&c->used[w], __ATOMIC_SEQ_CST); used; used &= used - 1) {
@@ -359,33 +361,40 @@ static void protect_entries(struct context *c, u64 phys)
 			u64 tag = __atomic_load_n(&e->write, __ATOMIC_SEQ_CST);
 			if (!((e->phys ^ phys) >> 12) &&
 			    (tag & TAG_ALLOWED) ==
-				TAG_ALLOWED) /* not if it became another page's meanwhile */
+				TAG_ALLOWED) { /* not if it became another page's meanwhile */
+				any = true;
 				__atomic_compare_exchange_n(&e->write, &tag,
 							    tag & ~(u64)TAG_ALLOWED
 								? (tag & ~(u64)TAG_ALLOWED) | TAG_KNOWN
 								: TAG_KNOWN,
 							    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+			}
 		}
 	}
+	return any;
 }
 
-bool mmu_mark_code(struct engine *e, u64 phys)
+bool mmu_mark_code(struct priv *self, u64 phys)
 {
+	struct engine *e = self->e;
 	const struct phys_range *r = phys_find(e->config.phys, phys);
 	u8 *mark = &r->code[(phys - r->base) / PAGE];
 	if (__atomic_load_n(mark, __ATOMIC_SEQ_CST) == PHYS_CODE)
 		return false;
 	pthread_mutex_lock(&e->lock);
+	/* a store that has begun has its entry still, or another waits for it: only the CPU itself drops entries, between its accesses */
+	bool wait = *mark == PHYS_CODE_SOON;
 	__atomic_store_n(mark, PHYS_CODE_SOON, __ATOMIC_SEQ_CST);
 	for (struct priv *p = e->cpus; p; p = p->next)
 		for (unsigned i = 0; i < CONTEXTS; i++) {
 			struct context *c = __atomic_load_n(&p->mmu->context[i], __ATOMIC_ACQUIRE);
-			if (c)
-				protect_entries(c, phys);
+			wait |= c && protect_entries(c, phys) && p != self;
 		}
 	window_protect(e, r, phys);
+	if (!wait)
+		__atomic_store_n(mark, PHYS_CODE, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&e->lock);
-	return true;
+	return wait;
 }
 
 void mmu_marked(struct engine *e, u64 phys, u64 unmarked)

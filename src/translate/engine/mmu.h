@@ -110,7 +110,7 @@ const u8 *mmu_fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *re
  * The page has translated code from now on: no CPU begins to write to it unseen. True: some may have begun before, mmu_wait_stores is needed,
  * and then mmu_marked with the engine's .unmarked of before.
  */
-bool mmu_mark_code(struct engine *e, u64 phys);
+bool mmu_mark_code(struct priv *self, u64 phys);
 void mmu_marked(struct engine *e, u64 phys, u64 unmarked);
 /* This CPU enters or leaves translations, for mmu_wait_stores. */
 void mmu_pass(struct priv *p, bool in);

@@ -23,7 +23,7 @@ static void mark(struct priv *p, u64 pc, u64 phys, u64 unmarked)
 	if (last >> PAGE_BITS != pc >> PAGE_BITS && mmu_find(p, p->mmu->code, last, MMU_FETCH, &at))
 		page[n++] = at.phys;
 	for (unsigned i = 0; i < n; i++)
-		wait |= mmu_mark_code(p->e, page[i]);
+		wait |= mmu_mark_code(p, page[i]);
 	if (!wait)
 		return;
 	mmu_wait_stores(p);
