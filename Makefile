@@ -39,9 +39,12 @@ coverage-isa: all
 root-test: all
 	@tests/user/root.sh $(B)
 # WORKLOADS: a folder as tests/bench/programs.py describes, for a distribution's programs beside the small ones
+# KERNELS: a folder of C programs of one file each, to be run bare instead of those in tests/bench
+KERNELS = tests/bench/kernels
 bench: all
 	@tests/bench/run.sh $(B)
 	@[ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64
+	@tests/machine/bench/run.py $(B) $(KERNELS)
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja

@@ -17,6 +17,13 @@ struct engine_origin {
 	u64 dev, ino, size, mtime; /* mtime in nanoseconds */
 };
 
+/* System mode: map hot pages of the guest into our address space? */
+enum engine_windows {
+	WINDOWS_AUTO, /* where it pays */
+	WINDOWS_OFF,
+	WINDOWS_ON, /* everywhere, at once: for tests */
+};
+
 struct engine_config {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model data */
@@ -32,6 +39,7 @@ struct engine_config {
 	bool perf_map, jit_dump; /* files for perf: /tmp/perf-PID.map, jit-PID.dump in the current folder */
 	/* Name of the function at a guest address; "" when it is not known. NULL: none is. */
 	void (*symbol)(void *user, u64 pc, char *buf, size_t size);
+	enum engine_windows windows; /* system mode */
 	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with

@@ -87,6 +87,8 @@ struct priv { /* a CPU's */
 	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
 	bool stepping; /* breakpoints do not count */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
+	u32 passes; /* system mode: odd while translations run, counts every time; atomic, written by the CPU's thread */
+	u32 seen; /* .passes, when somebody waited for it; under the lock */
 	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
 	bool cold; /* what is being made belongs to the first tier */
@@ -137,6 +139,7 @@ struct engine {
 	u32 n_cpus_made;
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
+	struct windows *windows; /* NULL: none */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };

@@ -414,7 +414,8 @@ void emit_cold(struct jit *j)
 		x_room(&j->c);
 		if (j->c.full)
 			return;
-		x_patch(c->from, j->c.p);
+		if (c->from)
+			x_patch(c->from, j->c.p);
 		if (c->kind == COLD_SLOW) {
 			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
 			for (u32 k = 0; k < j->n_aside; k++)

@@ -83,14 +83,16 @@ struct fix {
 };
 
 struct cold { /* code out of line, emitted behind the region */
-	u8 *from; /* rel32 that jumps there */
+	u8 *from; /* rel32 that jumps there; NULL: only faults lead there */
 	u8 *back; /* where it comes back, NULL: does not */
 	u8 kind; /* COLD_* */
 	u8 dst, a, b, c; /* registers, as in struct slow_desc */
 	u32 insn; /* IR instruction */
 	u32 event;
 	u64 pc;
-	u8 base; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
+	u8 base, index, scale; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
+	u8 reach; /* enum host_reach */
+	u32 site; /* number + 1 of the access that comes here when it faults; 0: none does */
 	i32 disp;
 	u64 konst;
 	u8 *done; /* where it goes on when nothing is left to do */
@@ -149,6 +151,12 @@ struct jit {
 	u32 n_fix;
 	size_t fix_cap;
 	u64 insn_pc;
+	u32 mem_base; /* the value that the current access's base register holds */
+	struct {
+		u32 value;
+		u8 reach;
+	} checked[8]; /* system mode: values known, in this block, to lie in the window */
+	u32 n_checked;
 	u32 next_block; /* what the layout puts next, ~0 none */
 	bool avx512; /* reserved for what cpuid says */
 };
