@@ -65,6 +65,7 @@ struct host_job {
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
+	u32 last_slow; /* the last of them: the IR instruction */
 };
 
 /* Machine code that all regions share; made once in each code cache. */
