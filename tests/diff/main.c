@@ -439,7 +439,8 @@ static int print_patterns(const struct diff_guest *g)
 
 static int usage(void)
 {
-	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | words GUEST [options] | run GUEST [--count N] [--seed N] "
+	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | words GUEST [options] | run GUEST "
+			"[--count N] [--seed N] "
 			"[--only NAME] [--all] -- PEER PROGRAM\n");
 	return 2;
 }
@@ -450,7 +451,9 @@ static int words(const struct diff_guest *g, int argc, char **argv)
 	const struct {
 		const char *name;
 		u64 *value;
-	} option[] = { { "--first", &first }, { "--end", &end }, { "--step", &step }, { "--compile", &compile } };
+	} option[] = {
+		{ "--first", &first }, { "--end", &end }, { "--step", &step }, { "--compile", &compile }
+	};
 	for (int i = 0; i < argc; i += 2) {
 		u64 *value = NULL;
 		for (unsigned n = 0; n < LEN(option); n++)

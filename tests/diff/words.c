@@ -18,7 +18,8 @@ struct words {
 	u64 exit_pc[8];
 	u32 exit_block[8];
 	u64 defined, undefined, bad, compiled, n_slow;
-	u64 slow[IR_OP_COUNT]; /* by operation: words whose code calls ir_eval for it */
+	u64 slow[IR_OP_COUNT]
+		[TY_COUNT]; /* by operation and type or lane: words whose code calls ir_eval for it */
 	struct host_stubs stubs;
 	struct host_job job;
 };
@@ -78,7 +79,8 @@ static void compile(struct words *w, u32 word)
 		complain(w, word, w->job.unsupported ? "no host form" : "its code is too long");
 	if (w->job.n_slow) {
 		w->n_slow++;
-		w->slow[w->t.ir->insn[w->job.last_slow].op]++;
+		const struct ir_insn *in = &w->t.ir->insn[w->job.last_slow];
+		w->slow[in->op][in->lane ? in->lane : in->type]++;
 	}
 }
 
@@ -86,7 +88,8 @@ static bool prepare(struct words *w)
 {
 	const struct guest *guest = w->g->guest;
 	u8 *out = alloc(CODE_SIZE);
-	if (!host_make_stubs(out, out + STUBS_MAX, 0, guest->slots, guest->hot_int, guest->hot_vec, &w->stubs))
+	if (!host_make_stubs(out, out + STUBS_MAX, 0, guest->slots, guest->hot_int, guest->hot_vec,
+			     &w->stubs))
 		return false;
 	w->job = (struct host_job){ .slot = guest->slots,
 				    .hot_int = guest->hot_int,
@@ -111,8 +114,10 @@ static void report(const struct words *w)
 	printf("%llu compiled, %llu of them with calls:", (unsigned long long)w->compiled,
 	       (unsigned long long)w->n_slow);
 	for (unsigned op = 0; op < IR_OP_COUNT; op++)
-		if (w->slow[op])
-			printf(" %s %llu", ir_op_info[op].name, (unsigned long long)w->slow[op]);
+		for (unsigned type = 0; type < TY_COUNT; type++)
+			if (w->slow[op][type])
+				printf(" %s.%s %llu", ir_op_info[op].name, ir_type_name(type),
+				       (unsigned long long)w->slow[op][type]);
 	printf("\n");
 }
 
