@@ -16,6 +16,11 @@ bool fp_host_rules(const struct jit *j)
 	       !f->snan_bit_set && !f->underflow_exact && !f->wrap_overflow && !f->wrap_underflow && !f->ah;
 }
 
+bool fp_compared(const struct jit *j, enum ir_type type)
+{
+	return fp_host_rules(j) && (type == TY_F32 || type == TY_F64 || (type == TY_F16 && fp_half_rules(j)));
+}
+
 bool fp_form(struct form *f, enum ir_type type, enum ir_type lane)
 {
 	f->packed = type == TY_V128;

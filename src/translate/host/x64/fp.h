@@ -52,4 +52,6 @@ bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct 
 
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
+/* An f16 as f32 in a scratch register, nothing else in the other lanes. */
+unsigned fp_widen_half(struct jit *j, unsigned a);
 bool fp_half_rules(const struct jit *j); /* may the host's conversions stand for the region's rules of f16? */

@@ -65,6 +65,8 @@ static bool to_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	bool sign = in->op == IR_FTOI, truncates = round == FP_TO_ZERO;
 	struct form f;
 	bool away = round == FP_NEAREST_AWAY && !fraction;
+	if (in->lane == TY_I16)
+		return lower_fp_half(j, in, v);
 	if ((in->lane != TY_I32 && in->lane != TY_I64) || (imm < 0 && !away))
 		return false;
 	if (sign && in->lane == TY_I32 && !fraction && (truncates || round == FP_ROUND_CTL))
@@ -108,15 +110,6 @@ static unsigned scaled(struct jit *j, const struct form *f, const struct ir_insn
 	return x;
 }
 
-/* An f16 as f32, nothing else in the other lanes. */
-static unsigned widened_half(struct jit *j, unsigned a)
-{
-	unsigned x = temp_xmm(j);
-	v_const(j, V_PAND, x, a, (const u8[16]){ 0xff, 0xff }, 0);
-	x_vrr(&j->c, V_OP38(0x13), x, 0, x);
-	return x;
-}
-
 bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
@@ -139,7 +132,7 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned a = use_xmm(j, in->a), d = def_gpr(j, v), operand = 16 + a, x = a;
 	u32 w = in->type == TY_I64 || !sign ? OPW : 0;
 	if (half)
-		x = widened_half(j, a);
+		x = fp_widen_half(j, a);
 	if (in->imm >> 16 & 0xff)
 		x = scaled(j, &f, in, v, d, x, operand, ir_bits(in->type));
 	unsigned t = x;
