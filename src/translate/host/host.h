@@ -73,6 +73,7 @@ struct host_stubs {
 	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
 	u8 n_flags;

@@ -256,6 +256,16 @@ static bool from_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* To cold code unless f64 holds the integer in a register exactly. */
+static void need_exact_double(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned a)
+{
+	unsigned t = temp_gpr(j);
+	x_mov_ri(&j->c, t, BIT(52));
+	x_rr(&j->c, OPW | X_ALU(X_ADD), t, a);
+	x_shift_ri(&j->c, 5, OPW, t, 53);
+	cold_slow(j, x_jcc(&j->c, XC_NE), in, v, 16 + d, a, 0xff, 0xff);
+}
+
 bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
@@ -266,9 +276,11 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	if (in->type == TY_V128 && from == TY_V128)
 		return from_int_packed(j, in, v);
-	if (half && (fraction || !fp_half_rules(j)))
-		return false; /* what f32 rounds is too large for f16 anyway, but not once it is scaled */
-	if (!fp_form(&f, half ? TY_F32 : in->type, 0) || f.packed || (from != TY_I32 && from != TY_I64))
+	if (half && !fp_half_rules(j))
+		return false;
+	/* what f32 rounds is too large for f16 anyway, but not once it is scaled: then by way of f64 */
+	if (!fp_form(&f, half ? (fraction ? TY_F64 : TY_F32) : in->type, 0) || f.packed ||
+	    (from != TY_I32 && from != TY_I64))
 		return false;
 	flags_clobber(j);
 	unsigned a = use_gpr(j, in->a);
@@ -283,11 +295,15 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		x_rr(&j->c, OPW | X_TEST, a, a);
 		cold_slow(j, x_jcc(&j->c, XC_S), in, v, 16 + d, a, 0xff, 0xff);
 	}
+	if (from == TY_I64 && half && fraction)
+		need_exact_double(j, in, v, d, a);
 	x_vrr(&j->c, V_PXOR, d, d, d);
 	x_vrr(&j->c, f.prefix | w | 0x2a, d, d, a);
 	if (fraction)
 		v_splat(j, f.prefix | V_MULP, d, d, f.size, fp_power(&f, -fraction), 0);
-	if (half)
+	if (half && fraction)
+		fp_half_from_double(j, d, d);
+	else if (half)
 		x_vrri(&j->c, V_OP3A(0x1d), d, 0, d, 4); /* vcvtps2ph by MXCSR's rounding */
 	fp_come_back(j, cold);
 	j->val[v].flags |= VF_ZERO_UPPER;
@@ -303,6 +319,8 @@ static bool convert_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	bool half = from == TY_F16 || to == TY_F16, high = in->imm >> 8 & 1;
 	if (in->imm & 0xff || (half && j->r->fp.alt_half))
 		return false;
+	if (from == TY_F32 && to == TY_BF16)
+		return lower_fp_brain(j, in, v);
 	u32 op = from == TY_F32 && to == TY_F64	  ? MAP0F | 0x5a
 		 : from == TY_F64 && to == TY_F32 ? P66 | MAP0F | 0x5a
 		 : from == TY_F16 && to == TY_F32 ? V_OP38(0x13)
@@ -335,7 +353,10 @@ bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v)
 		return to == TY_V128 && convert_packed(j, in, v);
 	if (in->imm & 0xff || ((from == TY_F16 || to == TY_F16) && j->r->fp.alt_half))
 		return false;
-	bool halves = (from == TY_F16 && (to == TY_F32 || to == TY_F64)) || (from == TY_F32 && to == TY_F16);
+	if (from == TY_F32 && to == TY_BF16)
+		return lower_fp_brain(j, in, v);
+	bool halves = (from == TY_F16 && (to == TY_F32 || to == TY_F64)) ||
+		      ((from == TY_F32 || from == TY_F64) && to == TY_F16);
 	if (!halves && !(from == TY_F32 && to == TY_F64) && !(from == TY_F64 && to == TY_F32))
 		return false;
 	struct form f;
@@ -347,6 +368,9 @@ bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, V_OP38(0x13), d, 0, d);
 		if (to == TY_F64)
 			x_vrr(&j->c, PF3 | MAP0F | 0x5a, d, d, d);
+	} else if (to == TY_F16 && from == TY_F64) {
+		fp_half_from_double(j, d, a);
+		checked = a;
 	} else if (to == TY_F16) {
 		x_vrri(&j->c, V_OP3A(0x21), d, a, a, 0x0e);
 		x_vrri(&j->c, V_OP3A(0x1d), d, 0, d, 4);

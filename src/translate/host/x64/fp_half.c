@@ -32,8 +32,7 @@ unsigned fp_widen_half(struct jit *j, unsigned a)
 	return x;
 }
 
-/* x = a as f32: its eight lanes, or the lowest alone with zeros above. */
-static unsigned widen(struct jit *j, bool packed, unsigned a)
+unsigned fp_half_lanes(struct jit *j, bool packed, unsigned a)
 {
 	if (!packed)
 		return fp_widen_half(j, a);
@@ -73,8 +72,8 @@ static void widen_both(struct jit *j, const struct ir_insn *in, unsigned a, unsi
 {
 	bool packed = in->type == TY_V128;
 	if (in->op < IR_VFPADD || in->op > IR_VFPMAX) {
-		*x = widen(j, packed, a);
-		*y = a == b ? *x : widen(j, packed, b);
+		*x = fp_half_lanes(j, packed, a);
+		*y = a == b ? *x : fp_half_lanes(j, packed, b);
 		return;
 	}
 	*x = temp_xmm(j), *y = temp_xmm(j);
@@ -95,8 +94,7 @@ static void check_nan(struct jit *j, const struct ir_insn *in, u32 v, unsigned d
 	j->lock_xmm &= ~BIT(t);
 }
 
-/* d = the f32 in x as f16; the last cold path comes back here. */
-static void narrow(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned x)
+void fp_half_result(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned x)
 {
 	bool packed = in->type == TY_V128;
 	x_vrri(&j->c, V_PS2PH | (packed ? OPL : 0), x, 0, d, BY_MXCSR);
@@ -121,7 +119,7 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v)
 	widen_both(j, in, a, b, &x, &y);
 	x_vrr(&j->c, (packed ? OPL : PF3) | MAP0F | code[op - IR_FADD], x, one && packed ? 0 : x, y);
 	check_nan(j, in, v, d, x, x, (unsigned[]){ 16 + a, one ? 0xff : 16 + b, 0xff });
-	narrow(j, in, v, d, x);
+	fp_half_result(j, in, v, d, x);
 	return true;
 }
 
@@ -140,7 +138,7 @@ static bool minmax(struct jit *j, const struct ir_insn *in, u32 v)
 	x_vrr(&j->c, op, t, x, y);
 	x_vrr(&j->c, op, x, y, x);
 	x_vrr(&j->c, wide | MAP0F | (max ? 0x54 : 0x56), t, t, x);
-	narrow(j, in, v, d, t);
+	fp_half_result(j, in, v, d, t);
 	return true;
 }
 
@@ -150,7 +148,7 @@ static bool masks(struct jit *j, const struct ir_insn *in, u32 v)
 			     : in->op == IR_VFGT ? 0x0e
 						 : 0x0d; /* EQ_OQ, GT_OS, GE_OS */
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm(j, v);
-	unsigned x = widen(j, true, a), y = widen(j, true, b);
+	unsigned x = fp_half_lanes(j, true, a), y = fp_half_lanes(j, true, b);
 	x_vrri(&j->c, OPL | MAP0F | 0xc2, x, x, y, predicate);
 	x_vrri(&j->c, V_EXTRACTI128, x, 0, y, 1);
 	x_vrr(&j->c, V_PACKSSDW, d, x, y);
@@ -183,13 +181,13 @@ static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v)
 	if ((imm < 0 && !away) || in->imm >> 9)
 		return false;
 	flags_clobber(j);
-	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = widen(j, packed, a);
+	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = fp_half_lanes(j, packed, a);
 	if (away)
 		round_away(j, packed, x);
 	else
 		round_to(j, packed, x, x, (unsigned)imm | (exact ? 0 : SILENTLY));
 	check_nan(j, in, v, d, x, x, (unsigned[]){ 16 + a, 0xff, 0xff });
-	narrow(j, in, v, d, x);
+	fp_half_result(j, in, v, d, x);
 	return true;
 }
 
@@ -261,7 +259,7 @@ static void finish_fma(struct jit *j, const struct ir_insn *in, u32 v, unsigned 
 	if (neg & 2)
 		with_constant(j, packed, V_PXOR, x[2], SIGN);
 	add_to_odd(j, packed, x[0], x[2]);
-	narrow(j, in, v, d, x[0]);
+	fp_half_result(j, in, v, d, x[0]);
 }
 
 static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v)
@@ -272,7 +270,8 @@ static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), c = use_xmm(j, in->c), d = def_xmm_apart(j, v);
-	unsigned x[3] = { widen(j, packed, a), widen(j, packed, b), widen(j, packed, c) };
+	unsigned x[3] = { fp_half_lanes(j, packed, a), fp_half_lanes(j, packed, b),
+			  fp_half_lanes(j, packed, c) };
 	need_finite(j, in, v, d, x, 3, (unsigned[]){ 16 + a, 16 + b, 16 + c });
 	finish_fma(j, in, v, d, x, neg);
 	return true;
@@ -286,7 +285,7 @@ static bool step(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
-	unsigned x[2] = { widen(j, packed, a), widen(j, packed, b) };
+	unsigned x[2] = { fp_half_lanes(j, packed, a), fp_half_lanes(j, packed, b) };
 	need_finite(j, in, v, d, x, 2, (unsigned[]){ 16 + a, 16 + b, 0xff });
 	x_vrr(&j->c, MAP0F | 0x59 | length(packed), x[0], x[0], x[1]);
 	j->lock_xmm &= ~BIT(x[1]);
@@ -298,7 +297,7 @@ static bool step(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 	if (in->op == IR_FRSQRTS)
 		with_constant(j, packed, MAP0F | 0x59, x[0], 0x3f000000);
-	narrow(j, in, v, d, x[0]);
+	fp_half_result(j, in, v, d, x[0]);
 	return true;
 }
 
@@ -320,13 +319,13 @@ static bool complex_add(struct jit *j, const struct ir_insn *in, u32 v)
 	bool turn270 = in->imm >> 8 & 1;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
-	unsigned x = widen(j, true, a), y = temp_xmm(j);
+	unsigned x = fp_half_lanes(j, true, a), y = temp_xmm(j);
 	pairs(j, y, b, SWAPPED);
 	negate(j, y, y, !turn270, turn270);
 	x_vrr(&j->c, V_PH2PS | OPL, y, 0, y);
 	x_vrr(&j->c, OPL | MAP0F | 0x58, x, x, y);
 	check_nan(j, in, v, d, x, x, (unsigned[]){ 16 + a, 16 + b, 0xff });
-	narrow(j, in, v, d, x);
+	fp_half_result(j, in, v, d, x);
 	return true;
 }
 
@@ -337,7 +336,7 @@ static bool complex_multiply(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), c = use_xmm(j, in->c), d = def_xmm_apart(j, v);
-	unsigned x[3] = { temp_xmm(j), temp_xmm(j), widen(j, true, a) };
+	unsigned x[3] = { temp_xmm(j), temp_xmm(j), fp_half_lanes(j, true, a) };
 	pairs(j, x[0], b, turn & 1 ? ODD : EVEN);
 	if (turn & 1)
 		pairs(j, x[1], c, SWAPPED);
@@ -400,7 +399,8 @@ static bool to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	if (imm < 0 && !away)
 		return false;
 	flags_clobber(j);
-	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = widen(j, true, a), t = temp_xmm(j);
+	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = fp_half_lanes(j, true, a),
+		 t = temp_xmm(j);
 	if (fraction)
 		with_constant(j, true, MAP0F | 0x59, x, fp_power(&f, fraction));
 	if (sign) { /* |x| < 2^15 - 1 */
@@ -426,6 +426,88 @@ static bool to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	x_vrr(&j->c, sign ? V_PACKSSDW : V_OP38(0x2b), d, x, t);
 	fp_come_back(j, cold);
 	vzeroupper(j);
+	return true;
+}
+
+/* Factors of bf16 are the upper halves of f32. */
+static bool multiply_add_brain(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	bool odd = in->imm >> 8 & 1;
+	const unsigned from[2] = { in->b, in->c };
+	struct form f;
+	fp_form(&f, TY_V128, TY_F32);
+	flags_clobber(j);
+	unsigned a = use_xmm(j, in->a), b[2] = { use_xmm(j, from[0]), use_xmm(j, from[1]) },
+		 d = def_xmm_apart(j, v);
+	unsigned x[2] = { temp_xmm(j), temp_xmm(j) };
+	for (unsigned i = 0; i < 2; i++)
+		if (odd)
+			v_splat(j, V_PAND, x[i], b[i], 4, 0xffff0000, 0);
+		else
+			x_vshift(&j->c, V_OP(0x72), 6, x[i], b[i], 16);
+	x_vrr(&j->c, V_MOVAPS, d, 0, a);
+	x_vrr(&j->c, V_OP38(0xb8), d, x[0], x[1]); /* vfmadd231ps */
+	j->lock_xmm &= ~(BIT(x[0]) | BIT(x[1]));
+	fp_check_nan(j, &f, in, v, 16 + d, d, d, (unsigned[]){ 16 + a, 16 + b[0], 16 + b[1] });
+	return true;
+}
+
+void fp_half_from_double(struct jit *j, unsigned d, unsigned x)
+{
+	static const u8 lost[16] = { 0xff, 0xff, 0xff, 0x1f }, odd[16] = { 0, 0, 0, 0x20 };
+	static const u8 kept[16] = { 0, 0, 0, 0xe0, 0xff, 0xff, 0xff, 0xff };
+	unsigned t = temp_xmm(j), u = temp_xmm(j);
+	x_vrr(&j->c, V_PXOR, t, t, t);
+	v_const(j, V_PAND, u, x, lost, 0);
+	x_vrr(&j->c, V_OP38(0x29), t, t, u); /* pcmpeqq */
+	v_const(j, V_PANDN, t, t, odd, 0);
+	v_const(j, V_PAND, d, x, kept, 0);
+	x_vrr(&j->c, V_POR, d, d, t);
+	x_vrr(&j->c, P66 | MAP0F | 0x5a, d, 0, d); /* cvtpd2ps */
+	x_vrri(&j->c, V_PS2PH, d, 0, d, BY_MXCSR);
+	j->lock_xmm &= ~(BIT(t) | BIT(u));
+}
+
+/*
+ * f32 to bf16, to nearest: in integers. Inexact is raised by rounding a number of between one and two with the bits that are lost; zero
+ * and normal numbers whose rounding cannot overflow are done so, others go to cold code.
+ */
+bool lower_fp_brain(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	bool packed = in->type == TY_V128;
+	if (!nearest(j))
+		return false;
+	flags_clobber(j);
+	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = temp_xmm(j), t = temp_xmm(j),
+		 u = temp_xmm(j);
+	if (packed)
+		x_vrr(&j->c, V_MOVAPS, x, 0, a);
+	else
+		v_const(j, V_PAND, x, a, (const u8[16]){ 0xff, 0xff, 0xff, 0xff }, 0);
+	/* beyond the least denormal and below the least normal number, or too large: magnitudes less 1, as integers */
+	v_splat(j, V_PAND, t, x, 4, ABS, 0);
+	v_splat(j, V_OP(0x66), u, t, 4, 0x7effffff, 0);
+	x_vrr(&j->c, V_ONES, d, d, d);
+	x_vrr(&j->c, V_OP(0xfe), t, t, d);
+	v_splat(j, V_OP38(0x3b), d, t, 4, 0x007ffffe, 0);
+	x_vrr(&j->c, V_OP(0x76), t, t, d);
+	x_vrr(&j->c, V_POR, t, t, u);
+	x_vrr(&j->c, V_OP38(0x0e), t, 0, t);
+	cold_slow(j, x_jcc(&j->c, XC_NE), in, v, 16 + d, 16 + a, 0xff, 0xff);
+	v_splat(j, V_PAND, t, x, 4, 0xffff, 0);
+	v_splat(j, V_POR, t, t, 4, 0x3f800000, 0);
+	round_to(j, false, t, t, TRUNCATE);
+	x_vshift(&j->c, V_OP(0x72), 2, t, x, 16);
+	v_splat(j, V_PAND, t, t, 4, 1, 0);
+	x_vrr(&j->c, V_OP(0xfe), x, x, t);
+	v_splat(j, V_OP(0xfe), x, x, 4, 0x7fff, 0);
+	x_vshift(&j->c, V_OP(0x72), 2, x, x, 16);
+	x_vrr(&j->c, V_PXOR, t, t, t);
+	x_vrr(&j->c, V_OP38(0x2b), d, x, t); /* packusdw */
+	if (!packed)
+		v_const(j, V_PAND, d, d, (const u8[16]){ 0xff, 0xff }, 0);
+	j->cold[j->n_cold - 1].back = j->c.p;
+	j->val[v].flags &= ~VF_ZERO_UPPER;
 	return true;
 }
 
@@ -469,6 +551,8 @@ bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v)
 		return round_integral(j, in, v);
 	case IR_FMLAL:
 		return multiply_add_long(j, in, v);
+	case IR_BFMLAL:
+		return multiply_add_brain(j, in, v);
 	case IR_ITOF:
 	case IR_UTOF:
 		return from_int(j, in, v);

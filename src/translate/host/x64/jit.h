@@ -36,14 +36,9 @@ struct cc {
 	u8 two; /* 0: a alone, 1: a and b, 2: a or b */
 };
 
-enum {
-	VF_ZERO_UPPER = 1 /* bits above the type are zero in the register */,
-	VF_PLACED = 2 /* already in its slot's home */,
-	VF_LATER = 4 /* compute where it is used */,
-	VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
-	VF_RESULT = 16 /* flags: recompute from the result in .partner */,
-	VF_SETFL = 32 /* must leave its flags: the FL* value .partner */
-};
+enum { VF_ZERO_UPPER = 1 /* bits above the type are zero in the register */, VF_PLACED = 2 /* already in its slot's home */,
+       VF_LATER = 4 /* compute where it is used */, VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
+       VF_RESULT = 16 /* flags: recompute from the result in .partner */, VF_SETFL = 32 /* must leave its flags: the FL* value .partner */ };
 
 struct val {
 	u32 last; /* position of the last use */
@@ -179,13 +174,11 @@ void take_gpr(struct jit *j, unsigned reg);
 bool alias(struct jit *j, u32 v, u32 src);
 void set_slot(struct jit *j, unsigned slot, u32 v);
 void get_slot(struct jit *j, u32 v, unsigned slot);
-void slot_changed(struct jit *j,
-		  unsigned slot); /* somebody writes it behind our back: save values that are there */
+void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
-void flags_at_slot(struct jit *j, u32 v,
-		   unsigned slot); /* a flags value in the host's flags lies in its slot as well */
+void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
 void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
@@ -203,34 +196,28 @@ void flags_now(struct jit *j, u32 v, enum fkind kind); /* v (flags) is in the ho
 void cc_now(struct jit *j, u32 v, struct cc cc); /* v (i1) is in the host's flags now */
 /* Puts an i1 value into the host's flags and says how to test it. */
 struct cc cc_of(struct jit *j, u32 v);
-void flags_load(struct jit *j,
-		u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
+void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
 /* Brings operands that are conditions in the host's flags into registers: before those are clobbered for the instruction's own sake. */
 void conditions_to_gpr(struct jit *j, const struct ir_insn *in);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
-void flags_in_frame(struct jit *j, u32 v,
-		    int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
+void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
 int frame_new(struct jit *j); /* a frame slot; the region does not fit when there is none */
 void carry_in(struct jit *j, u32 c, bool inverted);
 bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
 /* Moves a flags or condition value out of the host's flags. */
-void setcc(struct jit *j, struct cc cc,
-	   unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
+void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
 
 /* ---- lowering: one function a group; false: no inline form (slow path) ---- */
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
-bool fp_host_rules(
-    const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
-bool fp_compared(const struct jit *j,
-		 enum ir_type type); /* may host instructions compare numbers of this type? */
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
-void lower_slow(struct jit *j, const struct ir_insn *in,
-		u32 v); /* any pure operation, through the interpreter's ir_eval */
+void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
@@ -242,13 +229,13 @@ enum {
 	COLD_MISS, /* an address that is not in its table */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
-void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b,
-	       unsigned c);
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
 void site(struct jit *j); /* the next host instruction may fault */
 /* ---- reloc.c ---- */
-void to_stub(struct jit *j, u8 *rel,
-	     const u8 *run); /* rel, just written, is the displacement of a jump or call there */
+void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
 void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
+/* reg = a run address in the stubs. */
+void lea_stub(struct jit *j, unsigned reg, const u8 *run);
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
@@ -261,8 +248,7 @@ void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what i
  * In system mode: looks the address *m up; *m becomes the host's. Gives a number for the other two; in user mode 0, and nothing is done.
  */
 u32 system_begin(struct jit *j, const struct ir_insn *in, struct x64_mem *m);
-void system_value(struct jit *j, u32 access, unsigned reg,
-		  u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
+void system_value(struct jit *j, u32 access, unsigned reg, u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
 struct miss_desc;
@@ -295,12 +281,9 @@ void emit_poll(struct jit *j, u64 pc);
 static inline u32 xmm_move(enum ir_type type, bool store)
 {
 	switch (ir_type_size(type)) {
-	case 4:
-		return store ? V_MOVD_STORE : V_MOVD_LOAD;
-	case 8:
-		return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
-	default:
-		return store ? V_MOVAPS_STORE : V_MOVAPS;
+	case 4: return store ? V_MOVD_STORE : V_MOVD_LOAD;
+	case 8: return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
+	default: return store ? V_MOVAPS_STORE : V_MOVAPS;
 	}
 }
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
