@@ -35,8 +35,8 @@ static bool multiply_bytes(struct jit *j, const struct ir_insn *in, u32 v)
 	x_vrr(&j->c, V_MOVAPS, x, 0, a);
 	x_vrr(&j->c, V_MOVAPS, y, 0, b);
 	if (words) { /* punpcklbw, punpckhbw */
-		x_vrr(&j->c, V_OP(in->imm & 3 ? 0x68 : 0x60), x, x, zero);
-		x_vrr(&j->c, V_OP(in->imm & 3 ? 0x68 : 0x60), y, y, zero);
+		x_vrr(&j->c, V_OP(in->imm == 3 ? 0x68 : 0x60), x, x, zero);
+		x_vrr(&j->c, V_OP(in->imm == 3 ? 0x68 : 0x60), y, y, zero);
 	}
 	for (unsigned bit = 0; bit < 8; bit++) {
 		x_vshift(&j->c, V_OP(0x71), 6, t, y, (words ? 15 : 7) - bit); /* the bit to its lane's sign */
@@ -62,10 +62,10 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 	static const u64 polynomial[] = { 0x1db710641, 0x105ec76f1 };
 	unsigned bits = ir_bits(j->r->insn[in->b].type);
 	u8 constants[16];
-	if (in->imm > 1 || bits < 8 || bits > 64)
+	if (bits < 8 || bits > 64)
 		return false;
-	st_le64(constants, inverse[in->imm]);
-	st_le64(constants + 8, polynomial[in->imm]);
+	st_le64(constants, inverse[in->imm & 1]);
+	st_le64(constants + 8, polynomial[in->imm & 1]);
 	flags_clobber(j);
 	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), x = temp_xmm(j), d = temp_gpr(j);
 	x_mov_rr(&j->c, 0, d, a);
