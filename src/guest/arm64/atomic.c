@@ -11,6 +11,7 @@ static ir_ref rmw(struct tr *t, enum ir_rmw op, unsigned size, ir_ref addr, ir_r
 {
 	struct ir_mem mem = ordered(size, order);
 	mem.rmw = op;
+	addr = v_address(t, addr);
 	return ir_emit(
 	    t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem });
 }
@@ -19,7 +20,7 @@ static ir_ref cas(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref 
 {
 	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_CAS,
 						 .type = size_type(size),
-						 .a = addr,
+						 .a = v_address(t, addr),
 						 .b = want,
 						 .c = v,
 						 .mem = ordered(size, order) });

@@ -244,6 +244,7 @@ void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem
 		cpu->memory->read(cpu, addr, buf, size, mem);
 	} else {
 		cpu->fault_write = 0;
+		cpu->fault_addr = addr;
 		load(buf, user_host(cpu, addr), size);
 	}
 	if (mem.order & (ORD_ACQUIRE | ORD_TSO))
@@ -260,6 +261,7 @@ void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct
 		cpu->memory->write(cpu, addr, buf, size, mem);
 	} else {
 		cpu->fault_write = 1;
+		cpu->fault_addr = addr;
 		store(user_host(cpu, addr), buf, size);
 	}
 	if ((mem.order & ORD_SEQ_CST) == ORD_SEQ_CST)
@@ -273,6 +275,7 @@ static u8 *atomic_host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem m
 	if (cpu->memory)
 		return cpu->memory->host(cpu, addr, size, mem);
 	cpu->fault_write = 1;
+	cpu->fault_addr = addr;
 	return user_host(cpu, addr);
 }
 
