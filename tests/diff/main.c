@@ -5,6 +5,7 @@
  *   guest-diff patterns GUEST               the pattern table
  *   guest-diff words GUEST [options]        every word there is through the front end, and the verifier
  *     --first N --end N --step N     those words alone (0, 2^32, 1)
+ *     --verify N    the verifier looks at every N-th (1; 0: none)
  *     --compile N   every N-th of those that are defined through the back end, too; says which operations became calls
  *   guest-diff run GUEST [options] -- PEER PROGRAM...   random instructions against another implementation
  *     --count N     tests a pattern (50)      --seed N
@@ -447,12 +448,12 @@ static int usage(void)
 
 static int words(const struct diff_guest *g, int argc, char **argv)
 {
-	u64 first = 0, end = BIT(32), step = 1, compile = 0;
+	u64 first = 0, end = BIT(32), step = 1, verify = 1, compile = 0;
 	const struct {
 		const char *name;
 		u64 *value;
 	} option[] = {
-		{ "--first", &first }, { "--end", &end }, { "--step", &step }, { "--compile", &compile }
+		{ "--first", &first }, { "--end", &end }, { "--step", &step }, { "--verify", &verify }, { "--compile", &compile }
 	};
 	for (int i = 0; i < argc; i += 2) {
 		u64 *value = NULL;
@@ -463,7 +464,7 @@ static int words(const struct diff_guest *g, int argc, char **argv)
 			return usage();
 		*value = strtoull(argv[i + 1], NULL, 0);
 	}
-	return diff_words(g, first, end, (u32)MAX(step, 1ull), (u32)compile);
+	return diff_words(g, first, end, (u32)MAX(step, 1ull), (u32)verify, (u32)compile);
 }
 
 int main(int argc, char **argv)
