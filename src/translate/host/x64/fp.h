@@ -58,6 +58,8 @@ unsigned fp_widen_half(struct jit *j, unsigned a);
 unsigned fp_half_lanes(struct jit *j, bool packed, unsigned a);
 /* d = v, the f32 in x as f16; the last cold path comes back here, and upper halves of registers are clear again. */
 void fp_half_result(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned x);
+/* x, f32 out of f16, to whole numbers, halves away from zero, without raising inexact. */
+void fp_half_round_away(struct jit *j, bool packed, unsigned x);
 /* d = the f64 in x's low half as f16, zeros above: by way of f32, rounded to odd. */
 void fp_half_from_double(struct jit *j, unsigned d, unsigned x);
 /* FCVT from f32 to bf16. */

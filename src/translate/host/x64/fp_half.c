@@ -162,8 +162,8 @@ static void round_to(struct jit *j, bool packed, unsigned x, unsigned a, unsigne
 	x_vrri(&j->c, V_OP3A(0x08) | length(packed), x, 0, a, imm);
 }
 
-/* x to whole numbers, halves away from zero, without raising inexact: half is added, which f32 does exactly to numbers of f16. */
-static void round_away(struct jit *j, bool packed, unsigned x)
+/* Half is added, which f32 does exactly to numbers of f16. */
+void fp_half_round_away(struct jit *j, bool packed, unsigned x)
 {
 	unsigned half = constant(j, packed, SIGN);
 	x_vrr(&j->c, V_PAND | length(packed), half, half, x);
@@ -183,7 +183,7 @@ static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v)
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = fp_half_lanes(j, packed, a);
 	if (away)
-		round_away(j, packed, x);
+		fp_half_round_away(j, packed, x);
 	else
 		round_to(j, packed, x, x, (unsigned)imm | (exact ? 0 : SILENTLY));
 	check_nan(j, in, v, d, x, x, (unsigned[]){ 16 + a, 0xff, 0xff });
@@ -417,7 +417,7 @@ static bool to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	u32 cold = j->n_cold - 1;
 	if (away) {
 		round_to(j, true, t, x, TRUNCATE); /* raises inexact */
-		round_away(j, true, x);
+		fp_half_round_away(j, true, x);
 	} else {
 		round_to(j, true, x, x, (unsigned)imm);
 	}
