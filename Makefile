@@ -43,7 +43,7 @@ bench: all
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja
-	@for t in formats nbd; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
+	@for t in formats nbd loader decode keep; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
 format:
 	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
 tidy: all
