@@ -214,11 +214,12 @@ static bool cas(u8 *p, unsigned size, u128 *old, u128 desired)
 
 /* ---- the guest's accesses ---- */
 
+/* What comes before an access. Its address is noted: a fault does not always tell. */
 static void check_align(struct cpu *cpu, u64 addr, struct ir_mem mem, bool write)
 {
+	cpu->fault_addr = addr;
 	if (LIKELY(!(addr & BITS(mem.align))))
 		return;
-	cpu->fault_addr = addr;
 	cpu->fault_write = write;
 	cpu_raise(cpu, EV_ALIGN, 0);
 }
@@ -244,7 +245,6 @@ void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem
 		cpu->memory->read(cpu, addr, buf, size, mem);
 	} else {
 		cpu->fault_write = 0;
-		cpu->fault_addr = addr;
 		load(buf, user_host(cpu, addr), size);
 	}
 	if (mem.order & (ORD_ACQUIRE | ORD_TSO))
@@ -261,7 +261,6 @@ void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct
 		cpu->memory->write(cpu, addr, buf, size, mem);
 	} else {
 		cpu->fault_write = 1;
-		cpu->fault_addr = addr;
 		store(user_host(cpu, addr), buf, size);
 	}
 	if ((mem.order & ORD_SEQ_CST) == ORD_SEQ_CST)
@@ -275,7 +274,6 @@ static u8 *atomic_host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem m
 	if (cpu->memory)
 		return cpu->memory->host(cpu, addr, size, mem);
 	cpu->fault_write = 1;
-	cpu->fault_addr = addr;
 	return user_host(cpu, addr);
 }
 
