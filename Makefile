@@ -31,6 +31,7 @@ asan:
 tsan:
 	@$(MAKE) B=build-tsan OPTS="-Db_sanitize=thread -Db_lundef=false" all
 	@build-tsan/unit
+	@tests/user/threads-tsan.sh build-tsan
 coverage:
 	@$(MAKE) B=build-cov OPTS="-Db_coverage=true" all
 	@build-cov/unit && ninja -C build-cov coverage-text && cat build-cov/meson-logs/coverage.txt
