@@ -251,7 +251,8 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 && linkable(j, end->imm);
+	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 &&
+	       linkable(j, end->imm);
 }
 
 static void jcc_to(struct jit *j, unsigned cc, u32 block)
@@ -301,6 +302,15 @@ void emit_poll(struct jit *j, u64 pc)
 	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
 	c->event = EV_NONE;
 	c->pc = pc;
+}
+
+/* A region that counts how often it runs comes out when that was often. */
+void emit_count(struct jit *j, u64 pc)
+{
+	u32 slot = host_heat_slot(j->r->pc, j->job->insn_shift);
+	flags_clobber(j);
+	x_alu_mi(&j->c, X_SUB, 0, CPU(heat[slot]), 1);
+	cold_new(j, COLD_HOT, x_jcc(&j->c, XC_B))->pc = pc;
 }
 
 /* To the guest address in RAX by the CPU's hash of translations. */
@@ -419,6 +429,11 @@ void emit_cold(struct jit *j)
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };
 			memcpy(j->c.p, &link, sizeof(link));
 			j->c.p += sizeof(link);
+		} else if (c->kind == COLD_HOT) {
+			call_stub(j, j->job->stubs->hot);
+			struct host_hot hot = { .entry = j->r->pc, .on = (i32)(c->pc - j->r->pc) };
+			memcpy(j->c.p, &hot, sizeof(hot));
+			j->c.p += sizeof(hot);
 		} else {
 			if (c->event == EV_ALIGN) {
 				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
