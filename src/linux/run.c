@@ -75,7 +75,8 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 	u64 at = pc & vm->mem_mask;
 	u8 probe;
 	cpu->fault_addr = pc;
-	if (!vm_find(vm, at, &r) || r.start > at) {
+	bool tagged = at != pc && cpu->guest->tag_bits; /* no place for code to be: jumps take tags off */
+	if (tagged || !vm_find(vm, at, &r) || r.start > at) {
 		*ret_code = SEGV_MAPERR;
 		return NULL;
 	}

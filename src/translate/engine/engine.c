@@ -471,7 +471,8 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 		return true;
 	}
 	if (cpu->raise && cpu_is_access((uintptr_t)run)) {
-		cpu->fault_addr = addr;
+		if (si->si_code != SI_KERNEL) /* which does not say where: the access has */
+			cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		host_divert(ucontext, cpu);
 		return true;

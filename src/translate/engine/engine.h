@@ -72,7 +72,8 @@ enum ir_event cpu_run_system(struct cpu *cpu);
 void cpu_leave(struct cpu *cpu);
 
 /*
- * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated
+ * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. cpu->fault_code is si_code; SI_KERNEL
+ * (an address that the host's processor does not have) from generated code means that fault_addr is not known: cpu_step finds it. True: it was a guest access (of generated
  * code, interpreter or helper); the context has been changed so that cpu_run returns EV_MEMORY (EV_ALIGN) when the handler returns.
  * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
  */

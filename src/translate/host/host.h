@@ -84,6 +84,7 @@ struct host_job {
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
+	u32 last_slow; /* the last of them: the IR instruction */
 };
 
 /* Machine code that all regions share; made once in each code cache. */
@@ -91,6 +92,7 @@ struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *hot, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
 	u8 n_flags;

@@ -88,6 +88,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	}
 	j->job->n_slow++;
+	j->job->last_slow = j->cur;
 	flags_clobber(j);
 	if (in->type == TY_FLAGS) {
 		int frame = frame_new(j);

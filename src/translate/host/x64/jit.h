@@ -245,6 +245,7 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -264,6 +265,8 @@ void site(struct jit *j); /* the next host instruction may fault */
 /* ---- reloc.c ---- */
 void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
 void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
+/* reg = a run address in the stubs. */
+void lea_stub(struct jit *j, unsigned reg, const u8 *run);
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
@@ -293,6 +296,8 @@ void emit_pool(struct jit *j);
 unsigned zero_above(const struct jit *j, u32 v);
 /* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
 void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+/* The even lanes of a and b into e, the odd ones into o, a's in the low half. e, o apart from a, b. */
+void v_even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsigned a, unsigned b);
 bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);

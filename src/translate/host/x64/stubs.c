@@ -1,5 +1,5 @@
 /* Code that all regions share: entering, leaving, slow paths, helpers; and what a fault needs. */
-#include "translate/host/x64/jit.h"
+#include "translate/host/x64/fp.h"
 #include <asm/prctl.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -312,6 +312,11 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_patch(x_jmp(c), s->exit - c->to_run);
 	s->flags = here(c);
 	make_flags_stub(c);
+	s->estimates = here(c);
+	if (c->end - c->p > FP_ESTIMATES_SIZE)
+		c->p += fp_estimate_tables(c->p);
+	else
+		c->full = true;
 	s->end = here(c);
 	return c->full ? 0 : (size_t)(c->p - out);
 }
