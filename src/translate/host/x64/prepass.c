@@ -98,6 +98,7 @@ static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 	case IR_RETURN:
 	case IR_GOSUBI:
 	case IR_BSWAP:
+	case IR_FBOX:
 		return false;
 	case IR_ADD:
 	case IR_SHL:
