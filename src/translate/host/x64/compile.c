@@ -234,7 +234,8 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->blk = alloc((r->n_block + 1) * sizeof(*j->blk));
 	j->pos = alloc((r->n_insn + 2) * sizeof(*j->pos));
 	j->slot_home = alloc(j->n_slot + 1);
-	j->slot_vals = alloc((j->n_slot + 1) * sizeof(*j->slot_vals));
+	j->slot_vals = alloc(2 * (j->n_slot + 1) * sizeof(*j->slot_vals));
+	j->slot_copy = j->slot_vals + j->n_slot + 1;
 	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
 	for (unsigned reg = 0; reg < 16; reg++) {
 		job->home_gpr[reg] = job->home_vec[reg] = 0xff;
