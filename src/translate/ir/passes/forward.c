@@ -141,6 +141,15 @@ static void remove_insn(struct ir_insn *in)
 	*in = (struct ir_insn){ .op = IR_NOP };
 }
 
+/* Is it a word extended by its sign? Of one that was shifted right the sign is 0. */
+static bool is_word(const struct ir_region *r, const struct ir_insn *in)
+{
+	const struct ir_insn *a = r->insn + in->a, *count = r->insn + a->b;
+	if (in->op == IR_ZEXT && a->op == IR_SHR && count->op == IR_CONST && count->imm & 31)
+		return a->type == TY_I32;
+	return in->op == IR_SEXT && a->type == TY_I32;
+}
+
 /*
  * Bits of two words, each extended by its sign: those of the words, extended (guests whose registers hold words that way; what is only read as a
  * word need not be extended at all, and rotations are seen). The second instruction for it stands where the front end left room.
@@ -151,8 +160,7 @@ static void narrow(struct forward *f, ir_ref v)
 	struct ir_insn *in = r->insn + v, *room = in - 1;
 	const struct ir_insn *a = r->insn + in->a, *b = in->op == IR_NOT ? a : r->insn + in->b;
 	if (in->type != TY_I64 || v <= f->first || room->op != IR_NOP || room->imm != IR_ROOM ||
-	    a->op != IR_SEXT || b->op != IR_SEXT || r->insn[a->a].type != TY_I32 ||
-	    r->insn[b->a].type != TY_I32)
+	    !is_word(r, a) || !is_word(r, b))
 		return;
 	*room = (struct ir_insn){ .op = in->op, .type = TY_I32, .a = a->a, .b = in->op == IR_NOT ? 0 : b->a };
 	ir_ref same = ir_simplify(r, room);

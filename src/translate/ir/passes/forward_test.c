@@ -198,9 +198,17 @@ TEST(ir_forward, bits_of_extended_words_are_computed_on_the_words)
 		" set w1, v13\n set x2, v10\n set x3, v12\n jump #8\n",
 		"b0:\nv1:i32 = get w0\nv2:i32 = const #0x3\nv3:i32 = const #0x1d\nv4:i32 = shl v1, "
 		"v2\nv5:i64 = sext v4\n"
-		"v6:i32 = shr v1, v3\nv7:i64 = sext v6\nv8:i32 = rotr v1, v3\nv9:i64 = sext v8\nv10:i64 = "
+		"v6:i32 = shr v1, v3\nv7:i64 = zext v6\nv8:i32 = rotr v1, v3\nv9:i64 = sext v8\nv10:i64 = "
 		"not v9\nv11:i32 = not v8\n"
 		"v12:i64 = sext v11\nset w1, v8\nset x2, v10\nset x3, v12\njump #0x8\n");
+}
+
+TEST(ir_forward, what_was_shifted_right_has_no_sign)
+{
+	becomes("b0:\n v1:i32 = get w0\n v2:i32 = const #0x3\n v3:i32 = shr v1, v2\n v4:i64 = sext v3\n set "
+		"x1, v4\n jump #8\n",
+		"b0:\nv1:i32 = get w0\nv2:i32 = const #0x3\nv3:i32 = shr v1, v2\nv4:i64 = zext v3\nset x1, "
+		"v4\njump #0x8\n");
 }
 
 TEST(ir_forward, a_word_loaded_by_its_sign_is_extended_already)

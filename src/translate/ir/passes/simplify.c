@@ -247,6 +247,10 @@ static ir_ref extension(struct ir_region *r, struct ir_insn *in)
 		    whole->type == in->type)
 			return a->a;
 	}
+	u64 n;
+	if (a->op == IR_SHR && in->op == IR_SEXT && !ir_is_vector(a->type) && constant(r, a->b, &n) &&
+	    n % width(a->type))
+		in->op = IR_ZEXT; /* the sign was shifted away */
 	if (a->op == IR_ZEXT || (a->op == IR_SEXT && in->op == IR_SEXT))
 		return become(r, in, a->op, a->a, 0);
 	return 0;
