@@ -11,6 +11,7 @@
 enum {
 	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
+	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->pc; cpu->scratch[0] = the region's pc */
 };
 
 /* Lies in the code behind an unlinked jump. */
@@ -52,16 +53,18 @@ struct host_job {
 	 * go through the hash of translations. 0: user mode.
 	 */
 	u8 link_bits, insn_max;
+	bool counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */
 	size_t size; /* 0: did not fit */
-	struct host_site *site; /* owned by the caller */
+	struct host_site *site;
 	u32 n_site;
 	size_t site_cap;
-	struct host_reloc *reloc; /* owned by the caller */
+	struct host_reloc *reloc;
 	u32 n_reloc;
 	size_t reloc_cap;
+	void *own; /* the back end's memory, used again for the next region */
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
@@ -69,7 +72,7 @@ struct host_job {
 
 /* Machine code that all regions share; made once in each code cache. */
 struct host_stubs {
-	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
+	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *start, *end;
@@ -92,6 +95,11 @@ static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);
 }
 
+static inline u32 host_heat_slot(u64 pc, unsigned insn_shift)
+{
+	return (pc >> insn_shift ^ pc >> 12) % CPU_HEAT;
+}
+
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
 bool host_supported(const char **ret_why);
 /*
@@ -103,6 +111,8 @@ void host_window(const u8 *base);
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);
 void host_compile(struct host_job *job);
+/* Frees what a job owns: its results' arrays and the back end's memory. */
+void host_job_free(struct host_job *job);
 /*
  * Makes code that was written for the run address `run` and is not linked independent of its place, and places it again: both change the
  * bytes at code, wherever those lie. Stubs made by the same build on the same host (host_kept_as) are alike.

@@ -69,6 +69,7 @@ struct snapshot { /* places at the start of a block with one predecessor */
 struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
+	u32 first_pos; /* of its instructions */
 	u8 *start; /* where its code begins, NULL before */
 	bool loop_head; /* jumped to from behind */
 	struct snapshot snap;
@@ -116,6 +117,8 @@ struct jit {
 	struct pool_fix *pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
+	u8 *mem; /* what arrays of a region are carved from */
+	size_t mem_cap, mem_used;
 	struct val *val;
 	struct blk *blk;
 	u32 *order, n_order; /* blocks in layout order */
@@ -135,6 +138,7 @@ struct jit {
 	u32 *live; /* values that have a place */
 	u32 n_live;
 	size_t live_cap;
+	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
 	struct cold *cold;
@@ -151,6 +155,24 @@ struct jit {
 	bool avx512; /* reserved for what cpuid says */
 };
 #define HOME 0xffffffffu
+
+/* Memory for this region, as much as set_up reckoned with; until the next one. */
+static inline void *jit_mem(struct jit *j, size_t size)
+{
+	void *p = j->mem + j->mem_used;
+	j->mem_used += ROUND_UP(size, (size_t)16);
+	return p;
+}
+static inline void *jit_zeroes(struct jit *j, size_t size)
+{
+	return memset(jit_mem(j, size), 0, size);
+}
+
+/* The number of a slot in tables: local ones behind the guest's. */
+static inline unsigned slot_of(const struct jit *j, u64 imm)
+{
+	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
+}
 
 /* ---- alloc.c: places ---- */
 bool is_gpr(enum ir_type type); /* does a value of this type live in a general register? */
@@ -183,7 +205,7 @@ void own_xmm(struct jit *j, u32 v, unsigned reg);
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
-void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
+void kill_dead(struct jit *j); /* after each instruction that may touch values: frees what was used last */
 void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
 bool dies(const struct jit *j, u32 v); /* is this its last use? */
 /* Memory operand of a value that is in memory (slot or frame); false if it is not. */
@@ -275,6 +297,7 @@ bool lower_crypto_more(struct jit *j, const struct ir_insn *in, u32 v);
 void v_rotate_left(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
+void emit_count(struct jit *j, u64 pc);
 /* The move between an XMM register and a slot of this type. */
 static inline u32 xmm_move(enum ir_type type, bool store)
 {
