@@ -65,7 +65,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->page_has_code = alloc(1 << PAGES_BITS);
 	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
-	e->hot = alloc((1u << ENTRY_BITS) / 8);
+	e->hot = alloc((1u << HOT_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
@@ -359,8 +359,10 @@ static enum ir_event loop(struct priv *p)
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
 		} else if (ev == HOST_HOT) {
+			const struct host_hot *hot = (const struct host_hot *)(uintptr_t)cpu->scratch[0];
 			p->n_exit[EXIT_HOT]++;
-			tier_up(p, cpu->scratch[0], cpu->pc);
+			cpu->pc = hot->entry + hot->on;
+			tier_up(p, hot->entry, cpu->pc);
 		} else if (ev != EV_NONE) {
 			return came_out(cpu, ev);
 		}

@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, HOT_BITS = 16, ARENA = 256 << 10 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {
@@ -120,7 +120,7 @@ struct engine {
 	u64 n_evictions;
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
-	u32 *hot; /* a bit for every place whose translation ran often, by the same hash: a hint */
+	u32 *hot; /* a bit for every place whose translation ran often, by a hash (tiers.c) */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;

@@ -7,13 +7,19 @@
 
 enum {
 	FIRST_INSNS = 12, /* a longer region holds more that never runs, a shorter one costs more jumps */
-	SECOND_INSNS = 96,
-	OFTEN = 5000, /* translating a region for speed costs as much as it saves in some thousand runs */
+	SECOND_INSNS = 200,
+	OFTEN = 10000, /* translating a region for speed costs as much as it saves in some thousand runs */
 };
+
+/* Few bits, since each page of them that is touched counts in short processes; two places that share one are both made for speed. */
+static u32 hot_bit(const struct engine *e, u64 pc)
+{
+	return (pc >> __builtin_ctz(e->guest->insn_min) ^ pc >> 20) & BITS(HOT_BITS);
+}
 
 static bool is_hot(const struct engine *e, u64 pc)
 {
-	u32 bit = entry_bit(e, pc);
+	u32 bit = hot_bit(e, pc);
 	return __atomic_load_n(&e->hot[bit / 32], __ATOMIC_RELAXED) >> bit % 32 & 1;
 }
 
@@ -30,7 +36,7 @@ u32 tier_at(struct priv *p, u64 pc)
 static void heat(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 bit = entry_bit(e, pc);
+	u32 bit = hot_bit(e, pc);
 	__atomic_or_fetch(&e->hot[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
 	struct tb *tb = tb_find(e, pc, p->cpu->key);
 	if (tb && tb->cold) {

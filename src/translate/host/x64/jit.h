@@ -250,6 +250,7 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
 	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
 	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
