@@ -194,11 +194,27 @@ static void flags_to_frame(struct jit *j, u32 v)
 	put_at(j, v, AT_FLMEM);
 }
 
+void forget_copies(struct jit *j)
+{
+	memset(j->slot_copy, 0, j->n_slot * sizeof(*j->slot_copy));
+}
+
+static void note_copy(struct jit *j, u32 v, unsigned slot)
+{
+	j->slot_copy[slot] = v;
+	j->val[v].copy = slot;
+}
+
 static void spill(struct jit *j, u32 v)
 {
 	int frame;
+	unsigned copy = j->val[v].copy;
 	if (j->r->insn[v].op == IR_CONST || j->r->insn[v].op == IR_VCONST) {
 		forget(j, v);
+		return;
+	}
+	if (j->slot_copy[copy] == v && j->val[v].frame < 0) {
+		put_slot(j, v, copy);
 		return;
 	}
 	to_frame(j, v);
@@ -387,6 +403,8 @@ unsigned use_gpr(struct jit *j, u32 v)
 	if (in_memory(j, v, &m)) {
 		/* a whole 64-bit slot, or what the type needs of it */
 		bool wide = x->at == AT_FRAME || ir_type_size(j->r->insn[v].type) == 8;
+		if (x->at == AT_SLOT)
+			note_copy(j, v, x->slot);
 		x_rm(&j->c, (wide ? OPW : 0) | X_MOV_LOAD, r, m);
 		if (!wide && ir_type_size(j->r->insn[v].type) == 4)
 			x->flags |= VF_ZERO_UPPER;
@@ -579,6 +597,7 @@ void slot_changed(struct jit *j, unsigned slot)
 {
 	u32 v = j->slot_vals[slot];
 	unsigned home = j->slot_home[slot];
+	j->slot_copy[slot] = 0;
 	while (v) {
 		u32 next = j->val[v].next;
 		if (j->val[v].last <= j->now) {
@@ -674,6 +693,23 @@ static void set_flags_slot(struct jit *j, unsigned slot, u32 v)
 	flags_store(j, v, slot_mem(j, slot));
 }
 
+/* A slot was set to v: when that is a word extended, the word lies there too, and needs no register of its own. */
+static void with_word(struct jit *j, unsigned slot, u32 v)
+{
+	const struct ir_insn *in = &j->r->insn[v];
+	struct val *word = &j->val[in->a];
+	if ((in->op != IR_SEXT && in->op != IR_ZEXT) || in->type != TY_I64 ||
+	    j->r->insn[in->a].type != TY_I32 || word->last <= j->now ||
+	    word->flags & (VF_MERGE | VF_PLACED) || word->at != AT_GPR)
+		return;
+	if (j->slot_home[slot]) {
+		put_slot(j, in->a, slot);
+		word->flags &= ~VF_ZERO_UPPER;
+	} else if (dies(j, v)) {
+		note_copy(j, in->a, slot);
+	}
+}
+
 void set_slot(struct jit *j, unsigned slot, u32 v)
 {
 	struct val *x = &j->val[v];
@@ -690,13 +726,16 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			forget(j, u);
 		}
 		u32 n = j->n_live;
-		for (u32 i = 0; i < n; i++) { /* it, and what it was extended from or to: all in the slot now */
+		for (u32 i = 0; i < n;
+		     i++) { /* it, and what it was extended from or to: all in the slot now */
 			struct val *u = &j->val[j->live[i]];
-			if (!(u->flags & VF_PLACED) || u->hint != slot || (u->at != AT_GPR && u->at != AT_XMM))
+			if (!(u->flags & VF_PLACED) || u->hint != slot ||
+			    (u->at != AT_GPR && u->at != AT_XMM))
 				continue;
 			u->flags &= ~VF_PLACED;
 			put_slot(j, j->live[i], slot);
 		}
+		with_word(j, slot, v);
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
@@ -723,11 +762,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		}
 		slot_changed(j, slot);
 		store_slot(j, slot, v);
+		note_copy(j, v, slot);
+		with_word(j, slot, v);
 		return;
 	}
 	/* from now on it lives in the home: its own register is free */
 	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & (VF_MERGE | VF_PLACED)))
 		put_slot(j, v, slot);
+	with_word(j, slot, v);
 }
 
 static void bury(struct jit *j)
@@ -800,6 +842,7 @@ void alloc_reset(struct jit *j)
 	j->n_ef = 0;
 	j->frame_used = j->frame_kept;
 	j->lock_gpr = j->lock_xmm = 0;
+	forget_copies(j);
 }
 
 void snap_take(struct jit *j, struct blk *b)
@@ -827,6 +870,7 @@ void snap_give(struct jit *j, const struct blk *b)
 	j->n_live = j->n_ef = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
+	forget_copies(j);
 	for (u32 i = 0; i < s->n; i++) {
 		struct val *x = &j->val[s->val[i].v];
 		u32 v = s->val[i].v;
