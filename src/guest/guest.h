@@ -52,6 +52,13 @@ struct guest {
 
 	const struct guest_system *system; /* NULL: user mode only */
 
+	/*
+	 * Guests in which indirect jumps must not land anywhere. The bit of cpu->key that says so (the engine sets it, see engine_guard): then
+	 * tr_landing gives jumps their addresses; and whether the code at a place in guarded memory (4 bytes at least) may be jumped to like that.
+	 */
+	u64 landing_key; /* 0: they may */
+	bool (*lands)(const u8 *code, unsigned how);
+
 	/* Prepares a zeroed CPU of this model. In system mode (cpu->system): as after power-on. */
 	void (*reset)(struct cpu *cpu, const void *model);
 	/* Sets region->fp and whatever else follows from the key. Called before the first instruction of a region. */

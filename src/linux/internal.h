@@ -61,6 +61,7 @@ struct vm {
 	struct symbols *symbols; /* names of functions; NULL: nobody wants to know */
 	u32 map_changes; /* of code in the map; atomic */
 	u64 personality;
+	u32 guard_prot; /* PROT_* bit of memory whose landings the engine checks; 0: none */
 	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
 	struct linux_limit limit_as, limit_data;
 	pthread_mutex_t threads_lock;
@@ -114,8 +115,9 @@ bool vm_owns(struct vm *vm, u64 addr, u64 len);
  * in every installation; 0: anywhere. fd: the file.
  */
 u64 vm_place(const struct vm *vm, int fd);
-/* For the engine: the file that code is mapped from. user: the struct vm. */
+/* For the engine: the file that code is mapped from; whether landings are checked there. user: the struct vm. */
 bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
+bool vm_guarded(void *user, u64 addr);
 void vm_lock_fork(struct vm *vm);
 /* ---- window.c: what munmap and mremap are for 32-bit guests; 0 or the new place, or -errno. The map's lock is held. ---- */
 struct err *window_init(struct vm *vm) MUST_CHECK;
@@ -442,6 +444,9 @@ struct linux_abi {
 	const char *vdso_version;
 	u8 insn_len; /* of the system call instruction, for restarts */
 	u64 (*hwcap)(const void *model, unsigned n); /* AT_HWCAP, AT_HWCAP2, ... */
+	/* The protection bit of pages in which landings of indirect jumps are checked, if this model does; NULL: there is none. */
+	u32 (*guard_prot)(const void *model);
+	u32 guard_property; /* the ELF property whose lowest bit asks for that in a program's code */
 	void (*start)(struct cpu *cpu, u64 entry, u64 sp);
 	u64 (*call)(const struct cpu *cpu, u64 arg[6]); /* number and arguments */
 	u64 (*result)(const struct cpu *cpu);

@@ -150,9 +150,17 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 	vm->root = join(join(low, node_new(&whole)), high);
 }
 
+/* What a range remembers of the protection asked for. */
+static u32 kept_prot(struct vm *vm, u32 prot)
+{
+	if (prot & vm->guard_prot)
+		engine_guard(vm->engine);
+	return prot & (PROT_READ | PROT_WRITE | PROT_EXEC | vm->guard_prot);
+}
+
 static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared, u32 file)
 {
-	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+	struct map_range r = { .prot = kept_prot(vm, prot),
 			       .kind = MAP_NODE_GUEST,
 			       .shared = shared,
 			       .file = file };
@@ -406,6 +414,13 @@ bool vm_origin(void *user, u64 addr, struct engine_origin *ret)
 	return yes;
 }
 
+bool vm_guarded(void *user, u64 addr)
+{
+	struct vm *vm = user;
+	struct map_range r;
+	return vm_find(vm, addr & vm->mem_mask, &r) && r.start <= (addr & vm->mem_mask) && r.prot & vm->guard_prot;
+}
+
 static u64 place(const struct vm *vm, u64 what)
 {
 	const u64 low = 1ull << 46; /* 16 TiB that neither we nor the kernel use unasked */
@@ -509,7 +524,7 @@ i64 vm_munmap(struct vm *vm, u64 addr, u64 len)
 i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 {
 	if (addr & (vm->page_size - 1) ||
-	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
+	    (u32)prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | vm->guard_prot))
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(len, vm->page_size);
 	if (end < addr)
@@ -529,7 +544,7 @@ i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 			ret = RAW3(SYS_mprotect, g2h(vm, at), to - at, host_prot((u32)prot));
 		if (!ret && was.prot != (u32)prot) {
 			code |= was.prot & PROT_EXEC;
-			was.prot = (u32)prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+			was.prot = kept_prot(vm, (u32)prot);
 			set_range(vm, at, to, &was);
 		}
 		at = to;

@@ -270,6 +270,7 @@ struct err *linux_run(const struct linux_options *o)
 		e = open_own(vm);
 	if (e)
 		return e;
+	vm->guard_prot = vm->abi->guard_prot ? vm->abi->guard_prot(vm->model) : 0;
 	vm->exe = file_path(fd, o->path);
 	long was = syscall(SYS_personality, 0xffffffff);
 	vm->personality = was < 0 ? 0 : (u64)was;
@@ -283,6 +284,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,
+					      .guarded = vm_guarded,
 					      .log = o->log & ~(u32)LOG_STRACE ? &vm->log : NULL,
 					      .perf_map = o->perf_map,
 					      .jit_dump = o->jit_dump,

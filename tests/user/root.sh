@@ -71,7 +71,9 @@ fi
 for name in gcc openssl sqlite git perl restart go java node erlang; do
 	step $name enter sh /root/t/languages.sh $name
 done
-step openssl-speed enter openssl speed -seconds 1 sha256 aes-128-gcm
+for what in sha256 "-evp aes-128-gcm" rsa2048 ecdsap256; do
+	step "openssl-speed-${what#-evp }" enter openssl speed -seconds 1 $what
+done
 for name in json re struct math float mmap signal threading subprocess socket multiprocessing_fork asyncio; do
 	step python-test_$name enter python3 -m test test_$name
 done

@@ -134,6 +134,7 @@ struct engine {
 	u32 n_cpus_made;
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
+	bool guards; /* engine_guard was called: atomic */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -158,7 +159,21 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
 
+/* ---- landing.c ---- */
+/* The CPU's key says whether landings are checked. Before it runs. */
+void landing_begin(struct cpu *cpu);
+/* Generated code or the interpreter has come out: takes apart what an indirect jump left in pc. */
+void landing_take(struct cpu *cpu);
+/* Whether an indirect jump may land at cpu->pc, which has a translation. */
+bool landing_allowed(struct cpu *cpu);
+/* The address by which generated code looks for where this jump led: pc, with the mark of the jump's kind. */
+u64 landing_pc(const struct cpu *cpu);
+/* Is the memory at addr guarded? */
+bool landing_guarded(const struct engine *e, u64 addr);
+
 /* ---- table.c ---- */
+/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
+void stop_cpus(struct engine *e);
 struct tb *tb_find(struct engine *e, u64 pc, u64 key);
 /* Whether there may be a translation at pc: a quick look. */
 static inline bool tb_maybe(const struct engine *e, u64 pc)

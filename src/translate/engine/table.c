@@ -167,14 +167,13 @@ static void kill_tb(struct engine *e, struct tb *tb)
 		for (u32 i = 0; i < c->n_table; i++) {
 			unsigned shift = __builtin_ctz(e->guest->insn_min);
 			struct host_jump *j = &c->table[i].table[host_jump_slot(tb->pc, shift)];
-			if (j->pc == tb->pc)
+			if (j->pc == tb->pc || (e->guards && (j->pc & BITS(LANDING_SHIFT)) == tb->pc))
 				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
 		}
 	e->n_invalidated++;
 }
 
-/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
-static void stop_cpus(struct engine *e)
+void stop_cpus(struct engine *e)
 {
 	for (struct priv *c = e->cpus; c; c = c->next)
 		cpu_stop(c->cpu);

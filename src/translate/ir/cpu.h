@@ -12,6 +12,8 @@ struct guest;
 struct cpu_system; /* guest/system.h */
 
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
+/* The top byte of an indirect jump's address that says how it was made (1 to 3 are added), where landings are checked: no address has it. */
+enum { LANDING_SHIFT = 56, LANDING_MARK = 0x5c };
 
 struct cpu {
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
@@ -31,6 +33,7 @@ struct cpu {
 	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...); system mode: the guest's number */
 	u8 fault_write; /* 0 read, 1 write; cpu_read, cpu_write and the interpreter set it before they touch user memory */
 	u8 event; /* enum ir_event, of cpu_raise and faults */
+	u8 landing; /* how an indirect jump came to pc (guest->lands); 0: not so, or nobody asks */
 	u64 insn_pc; /* interpreter, helpers: the guest instruction being executed (set before calls that may raise) */
 	u64 excl_addr, excl_val[2]; /* the exclusive monitor, for guests that have one: address or ~0, the value loaded */
 	sigjmp_buf *raise; /* where cpu_raise goes */
