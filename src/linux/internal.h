@@ -195,6 +195,8 @@ struct thread {
 	    borrowed; /* runs in a process of its own in its parent's memory (CLONE_VM without CLONE_THREAD) */
 	bool leave; /* the host thread ends */
 	void *exec_memory; /* what a failed or successful exec needs until the thread is gone */
+	struct seccomp_filter *seccomp; /* the latest; others may replace it by a longer list (TSYNC): atomic */
+	u32 seccomp_mode; /* SECCOMP_MODE_* */
 	struct strace_line *line;
 	u64 nr, arg[6]; /* the call being made */
 	struct debug_part debug;
@@ -210,6 +212,8 @@ void signal_init(struct thread *t); /* the first thread's mask */
 void signal_deliver(struct thread *t);
 /* A fault of the guest's own at its pc. code: si_code. */
 void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr);
+/* The same of any signal that the guest cannot put off. */
+void signal_force(struct thread *t, const siginfo_t *info);
 /* Ends the process by a signal as the kernel does for the default action. */
 void signal_die(struct thread *t, const siginfo_t *info) NORETURN;
 u64 signal_block_all(void); /* host mask; gives the one before */
@@ -408,6 +412,16 @@ bool get_u64(struct vm *vm, u64 addr, u64 *ret);
 bool put_u64(struct vm *vm, u64 addr, u64 val);
 bool get_u32(struct vm *vm, u64 addr, u32 *ret);
 bool put_u32(struct vm *vm, u64 addr, u32 val);
+
+/* ---- seccomp.c ---- */
+/* Whether the thread's rules forbid the call it stands behind (t->nr, t->arg); what they want in its place has happened then. With seccomp_mode not 0. */
+bool seccomp_refuses(struct thread *t);
+i64 seccomp_prctl(struct thread *t, u64 mode, u64 program); /* PR_SET_SECCOMP */
+void seccomp_inherit(struct thread *child, const struct thread *parent);
+void seccomp_free(struct thread *t);
+/* The filters in a file that an executed program of the guest's reads: its descriptor, -1: there are none, or another -errno. */
+i64 seccomp_before_exec(struct thread *t);
+bool seccomp_after_exec(struct thread *t, int fd); /* closes it; false: it is damaged */
 
 /* ---- strace ---- */
 void strace_enter(struct thread *t, const struct call *call);

@@ -307,6 +307,8 @@ struct err *linux_run(const struct linux_options *o)
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
 	t->sighand = sighand;
+	if (o->filters_fd && !seccomp_after_exec(t, o->filters_fd))
+		return err_new(ERR_CORRUPT, "the seccomp filters handed over are damaged");
 	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
 	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
 	show_guest(vm, name ? name + 1 : o->path);

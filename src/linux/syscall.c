@@ -48,6 +48,11 @@ void syscall_run(struct thread *t)
 	u64 nr = t->nr = abi->call(t->cpu, t->arg);
 	if (trace_on(&t->vm->log, TRACE_GUEST_USER_SYSCALL))
 		trace_call(t);
+	if (t->seccomp_mode && seccomp_refuses(t)) {
+		if (trace)
+			strace_remark(t, "seccomp: call %lld is forbidden", (long long)nr);
+		return;
+	}
 	unsigned id = nr < abi->n_numbers ? abi->numbers[nr] : CALL_none;
 	if (!id) {
 		if (trace)
