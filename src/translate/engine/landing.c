@@ -25,12 +25,12 @@ void landing_take(struct cpu *cpu)
 	if (!(cpu->key & cpu->guest->landing_key) || how - 1 > 2)
 		return;
 	cpu->landing = (u8)how;
-	cpu->pc &= BITS(LANDING_SHIFT);
+	cpu->pc ^= landing_mark(cpu->landing);
 }
 
 u64 landing_pc(const struct cpu *cpu)
 {
-	return cpu->landing ? cpu->pc | (u64)(LANDING_MARK + cpu->landing) << LANDING_SHIFT : cpu->pc;
+	return cpu->landing ? cpu->pc ^ landing_mark(cpu->landing) : cpu->pc;
 }
 
 bool landing_guarded(const struct engine *e, u64 addr)

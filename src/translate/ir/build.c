@@ -24,7 +24,7 @@ void tr_jump_to(struct tr *t, ir_ref addr)
 ir_ref tr_landing(struct tr *t, ir_ref addr, unsigned how)
 {
 	ir_ref low = v_bin(t, IR_AND, addr, v_const(t, TY_I64, BITS(LANDING_SHIFT)));
-	return v_bin(t, IR_OR, low, v_const(t, TY_I64, (u64)(LANDING_MARK + how) << LANDING_SHIFT));
+	return v_bin(t, IR_XOR, low, v_const(t, TY_I64, landing_mark(how)));
 }
 
 void tr_gosub(struct tr *t, u64 pc)

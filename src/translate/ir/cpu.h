@@ -12,8 +12,15 @@ struct guest;
 struct cpu_system; /* guest/system.h */
 
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
-/* The top byte of an indirect jump's address that says how it was made (1 to 3 are added), where landings are checked: no address has it. */
+/*
+ * Where landings are checked, indirect jumps say how they were made (1 to 3): the address is combined with this by exclusive or, its top byte being
+ * 0. No address has such a top byte; lower bits differ so that one target has several places in a CPU's table of jumps.
+ */
 enum { LANDING_SHIFT = 56, LANDING_MARK = 0x5c };
+static inline u64 landing_mark(unsigned how)
+{
+	return (u64)(LANDING_MARK + how) << LANDING_SHIFT | how << 6;
+}
 
 struct cpu {
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */

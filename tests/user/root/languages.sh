@@ -36,7 +36,13 @@ git)
 perl) [ "$(perl -e 'my %h; $h{$_ % 97} += $_ for 1 .. 200000; print $h{5}')" = 206124737 ] ;;
 restart) [ "$(python3 -c 'import subprocess, sys; print(subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout)')" = 42 ] ;;
 go) # a collector that stops all threads every millisecond, and loops that only signals can stop
-	GOCACHE=/root/t/cache go build -o h h.go && ./h | grep 'go ok'
+	export GOCACHE=/root/t/cache GOFLAGS=-mod=mod
+	go build -o h h.go && ./h | grep 'go ok'
+	go build -o formatter cmd/gofmt && printf 'package  a\n' | ./formatter | grep '^package a$'
+	;;
+debug) # a program for the debugger outside
+	printf 'int f(int n) { return n * 7; }\nint main(void) { return f(6) != 42; }\n' >d.c
+	gcc -g -O0 -o d d.c && ./d
 	;;
 java) javac H.java && java H | grep 'java ok' ;;
 node) node h.js | grep 'node ok' ;;
