@@ -397,10 +397,10 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
-	return ev;
+	return wild_settle(cpu, ev);
 }
 
-enum ir_event cpu_step(struct cpu *cpu)
+enum ir_event interpret_one(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	u32 n;
@@ -416,6 +416,11 @@ enum ir_event cpu_step(struct cpu *cpu)
 	enum ir_event ev = debug_event(p, ir_run(p->region, cpu));
 	landing_take(cpu);
 	return came_out(cpu, ev);
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	return wild_settle(cpu, interpret_one(cpu));
 }
 
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info)

@@ -159,6 +159,12 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
 
+/* ---- wild.c ---- */
+/* An event that came out: a fault whose address the host did not give becomes one with its address, or the access is made after all. */
+enum ir_event wild_settle(struct cpu *cpu, enum ir_event ev);
+/* Interprets the instruction at cpu->pc. */
+enum ir_event interpret_one(struct cpu *cpu);
+
 /* ---- landing.c ---- */
 /* The CPU's key says whether landings are checked. Before it runs. */
 void landing_begin(struct cpu *cpu);
