@@ -246,6 +246,7 @@ GUEST(aarch64) = {
 	.reset = reset,
 	.begin = begin,
 	.insn = insn,
+	.flags = arm64_flags,
 	.text = text,
 	.landing_key = KEY_BTI,
 	.lands = lands,

@@ -11,6 +11,7 @@ struct engine;
 struct guest;
 struct cpu_system; /* guest/system.h */
 
+enum { CPU_HEAT = 1024 };
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
 /*
  * Where landings are checked, indirect jumps say how they were made (1 to 3): the address is combined with this by exclusive or, its top byte being
@@ -23,6 +24,7 @@ static inline u64 landing_mark(unsigned how)
 }
 
 struct cpu {
+	u32 heat[CPU_HEAT]; /* by hash of where regions begin: how often those that are new may yet run (engine/tiers.c) */
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
 	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
 	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */
