@@ -151,10 +151,8 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 }
 
 /* What a range remembers of the protection asked for. */
-static u32 kept_prot(struct vm *vm, u32 prot)
+static u32 kept_prot(const struct vm *vm, u32 prot)
 {
-	if (prot & vm->guard_prot)
-		engine_guard(vm->engine);
 	return prot & (PROT_READ | PROT_WRITE | PROT_EXEC | vm->guard_prot);
 }
 
@@ -449,6 +447,13 @@ static u64 place_library(const struct vm *vm, u64 len)
 	return at;
 }
 
+/* Before the map's lock is taken: the engine's own comes first. */
+static void want_guard(struct vm *vm, int prot)
+{
+	if ((u32)prot & vm->guard_prot)
+		engine_guard(vm->engine);
+}
+
 i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
 {
 	u64 page = vm->page_size;
@@ -467,6 +472,7 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 	bool is_code =
 	    vm->opt && vm->opt->keep_dir && !shared && !(flags & MAP_ANONYMOUS) && !(prot & PROT_WRITE) &&
 	    (prot & PROT_EXEC || flags & MAP_DENYWRITE); /* which dynamic linkers say of libraries */
+	want_guard(vm, prot);
 	pthread_rwlock_wrlock(&vm->lock);
 	i64 got = -ENOMEM;
 	bool code = false;
@@ -531,6 +537,7 @@ i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 		return -ENOMEM;
 	i64 ret = 0;
 	bool code = false;
+	want_guard(vm, prot);
 	pthread_rwlock_wrlock(&vm->lock);
 	for (u64 at = addr; at < end && !ret;) {
 		const struct map_node *n = lookup(vm->root, at);
