@@ -39,6 +39,7 @@ struct guest {
 	u8 addr_type; /* TY_I32, TY_I64 */
 	bool big_endian;
 	u8 insn_min, insn_max; /* lengths of instructions, bytes */
+	u8 addr_bits; /* of a program's data address that count, the highest being a sign; 0: all */
 	size_t state_size; /* of the guest's struct, which begins with struct cpu */
 	const struct ir_slot *slots;
 	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */
@@ -59,6 +60,13 @@ struct guest {
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
 
 	const struct guest_system *system; /* NULL: user mode only */
+
+	/*
+	 * Guests in which indirect jumps must not land anywhere. The bit of cpu->key that says so (the engine sets it, see engine_guard): then
+	 * tr_landing gives jumps their addresses; and whether the code at a place in guarded memory (4 bytes at least) may be jumped to like that.
+	 */
+	u64 landing_key; /* 0: they may */
+	bool (*lands)(const u8 *code, unsigned how);
 
 	/* Prepares a zeroed CPU of this model. In system mode (cpu->system): as after power-on. */
 	void (*reset)(struct cpu *cpu, const void *model);

@@ -49,6 +49,7 @@ struct linux_options {
 	u64 signal_mask;
 	bool has_limits; /* limit_as and limit_data are those of the program that executed this one */
 	struct linux_limit limit_as, limit_data;
+	int filters_fd; /* seccomp filters of the program that executed this one; 0: none */
 	int self_fd; /* this program's own file when it is open already (after an exec by ourselves), -1 otherwise */
 };
 

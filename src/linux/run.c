@@ -271,6 +271,7 @@ struct err *linux_run(const struct linux_options *o)
 		e = open_own(vm);
 	if (e)
 		return e;
+	vm->guard_prot = vm->abi->guard_prot ? vm->abi->guard_prot(vm->model) : 0;
 	vm->exe = file_path(fd, o->path);
 	long was = syscall(SYS_personality, 0xffffffff);
 	vm->personality = was < 0 ? 0 : (u64)was;
@@ -285,6 +286,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,
+					      .guarded = vm_guarded,
 					      .log = o->log & ~(u32)LOG_STRACE ? &vm->log : NULL,
 					      .perf_map = o->perf_map,
 					      .jit_dump = o->jit_dump,
@@ -307,6 +309,8 @@ struct err *linux_run(const struct linux_options *o)
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
 	t->sighand = sighand;
+	if (o->filters_fd && !seccomp_after_exec(t, o->filters_fd))
+		return err_new(ERR_CORRUPT, "the seccomp filters handed over are damaged");
 	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
 	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
 	show_guest(vm, name ? name + 1 : o->path);

@@ -61,6 +61,7 @@ void thread_free(struct thread *t)
 	if (t->sighand)
 		sighand_put(t->sighand);
 	engine_cpu_free(t->cpu);
+	seccomp_free(t);
 	free(t->exec_memory);
 	free(t);
 }
@@ -301,6 +302,7 @@ static struct thread *child_new(struct clone_request *q)
 	if (q->flags & CLONE_SETTLS)
 		c->abi->set_tls(c->cpu, q->tls);
 	c->mask = t->mask;
+	seccomp_inherit(c, t);
 	if (q->flags & CLONE_VFORK) {
 		c->alt_base = t->alt_base;
 		c->alt_size = t->alt_size;

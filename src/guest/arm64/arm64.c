@@ -194,6 +194,18 @@ static enum guest_sense insn(struct tr *t)
 	return INSN_UNDEFINED;
 }
 
+/* DDI 0487, BTypeCompatible_BTI, _PACIXSP; Linux forbids PACIASP as the target of a strict jump (SCTLR_EL1.BT0). */
+static bool lands(const u8 *code, unsigned how)
+{
+	enum { BTI_C = 1 << 6, BTI_J = 1 << 7 };
+	u32 word = ld_le32(code);
+	if ((word & ~(u32)(BTI_C | BTI_J)) == 0xd503241f)
+		return (word & BTI_C && how != BTYPE_JUMP_GUARDED) || (word & BTI_J && how != BTYPE_CALL);
+	if (word == 0xd503233f || word == 0xd503237f) /* PACIASP, PACIBSP */
+		return how != BTYPE_JUMP_GUARDED;
+	return (word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000; /* BRK, HLT */
+}
+
 static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size,
 			u32 *ret_len)
 {
@@ -220,6 +232,7 @@ GUEST(aarch64) = {
 	.addr_type = TY_I64,
 	.insn_min = 4,
 	.insn_max = 4,
+	.addr_bits = 56,
 	.state_size = sizeof(struct arm64),
 	.slots = arm64_slots,
 	.hot_int = hot_int,
@@ -238,4 +251,6 @@ GUEST(aarch64) = {
 	.insn = insn,
 	.flags = arm64_flags,
 	.text = text,
+	.landing_key = KEY_BTI,
+	.lands = lands,
 };

@@ -250,11 +250,11 @@ void jumps_clear(struct jumps *j)
 			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
 }
 
-static void jumps_set(struct jumps *j, u32 slot, const struct tb *tb)
+static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 {
 	j->used |= BIT(slot >> CHUNK_BITS);
 	j->table[slot].code = tb->code;
-	__atomic_store_n(&j->table[slot].pc, tb->pc, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_RELEASE);
 }
 
 /* What tells one table of jumps from another. */
@@ -300,12 +300,16 @@ static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
 	return ev;
 }
 
-/* Lets generated code find a translation next time: by the link it came over, if any, and by its hash. False: it has gone meanwhile. */
-static bool remember(struct priv *p, struct jumps *jumps, u32 slot, struct host_link *link, struct tb *tb)
+/*
+ * Lets generated code find a translation next time: by the link it came over, if any, and by the hash of the address it looked for. False: it
+ * has gone meanwhile.
+ */
+static bool remember(struct priv *p, struct jumps *jumps, u64 pc, struct host_link *link, struct tb *tb)
 {
+	u32 slot = host_jump_slot(pc, __builtin_ctz(p->e->guest->insn_min));
 	if (link)
 		tb_link(p->e, link, tb);
-	jumps_set(jumps, slot, tb);
+	jumps_set(jumps, slot, pc, tb);
 	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
 		return true;
 	jumps->table[slot].pc = ~0ull;
@@ -334,7 +338,6 @@ static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
 	struct cpu *cpu = p->cpu;
-	unsigned shift = __builtin_ctz(e->guest->insn_min);
 	u64 key = jumps_key(p);
 	struct jumps *jumps = jump_table(p, key);
 	struct host_link *link = NULL;
@@ -357,14 +360,17 @@ static enum ir_event loop(struct priv *p)
 		struct tb *tb = get(p, cpu->pc);
 		if (!tb)
 			return EV_FETCH;
+		if (cpu->landing && !landing_allowed(cpu))
+			return EV_UNDEFINED;
 		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
 			log_entered(p, tb);
 		/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
 		bool single = p->mmu && p->mmu->in_single;
-		if (tb->code && chain && !single &&
-		    !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
+		if (tb->code && chain && !single && !remember(p, jumps, landing_pc(cpu), link, tb))
 			continue;
+		cpu->landing = 0;
 		u64 ev = run_once(p, tb);
+		landing_take(cpu);
 		link = NULL;
 		if (ev == HOST_LINK) {
 			p->n_exit[EXIT_LINK]++;
@@ -399,6 +405,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	sigjmp_buf raise;
 	enum ir_event ev;
 	host_window(cpu->mem_base);
+	landing_begin(cpu);
 	world_enter(p);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
@@ -414,17 +421,30 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
-	return ev;
+	return wild_settle(cpu, ev);
 }
 
-enum ir_event cpu_step(struct cpu *cpu)
+enum ir_event interpret_one(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	u32 n;
 	p->stepping = true;
+	landing_begin(cpu);
 	bool there = form_region(p, cpu->pc, 1, &n);
 	p->stepping = false;
-	return there ? came_out(cpu, debug_event(p, ir_run(p->region, cpu))) : EV_FETCH;
+	if (!there)
+		return EV_FETCH;
+	if (cpu->landing && !landing_allowed(cpu))
+		return EV_UNDEFINED;
+	cpu->landing = 0;
+	enum ir_event ev = debug_event(p, ir_run(p->region, cpu));
+	landing_take(cpu);
+	return came_out(cpu, ev);
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	return wild_settle(cpu, interpret_one(cpu));
 }
 
 /* Of the instruction at a run address that may fault; NULL: it may not. */

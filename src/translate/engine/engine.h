@@ -48,6 +48,8 @@ struct engine_config {
 	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
 	/* The file that the guest's code at addr is mapped from; false: from none, or it may be written to. Needed with keep_dir. */
 	bool (*origin)(void *user, u64 addr, struct engine_origin *ret);
+	/* Whether landings are checked in the page of addr, once engine_guard was called. NULL: nowhere. */
+	bool (*guarded)(void *user, u64 addr);
 	void *user;
 };
 
@@ -78,6 +80,12 @@ void cpu_leave(struct cpu *cpu);
  * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
  */
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
+
+/*
+ * From now on indirect jumps into memory that config.guarded names must find a place to land (guest->lands), or cpu_run gives EV_UNDEFINED with
+ * pc there and cpu->landing not 0. Code pays for it only from here on. From any thread; for good. Where that memory changes: engine_invalidate.
+ */
+void engine_guard(struct engine *e);
 
 /* Code at [addr, addr+len) changed, was unmapped or lost its permission. Takes effect for every CPU before it next enters a translation. */
 void engine_invalidate(struct engine *e, u64 addr, u64 len);

@@ -140,6 +140,7 @@ struct engine {
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
 	struct windows *windows; /* NULL: none */
+	bool guards; /* engine_guard was called: atomic */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -171,7 +172,27 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
 
+/* ---- wild.c ---- */
+/* An event that came out: a fault whose address the host did not give becomes one with its address, or the access is made after all. */
+enum ir_event wild_settle(struct cpu *cpu, enum ir_event ev);
+/* Interprets the instruction at cpu->pc. */
+enum ir_event interpret_one(struct cpu *cpu);
+
+/* ---- landing.c ---- */
+/* The CPU's key says whether landings are checked. Before it runs. */
+void landing_begin(struct cpu *cpu);
+/* Generated code or the interpreter has come out: takes apart what an indirect jump left in pc. */
+void landing_take(struct cpu *cpu);
+/* Whether an indirect jump may land at cpu->pc, which has a translation. */
+bool landing_allowed(struct cpu *cpu);
+/* The address by which generated code looks for where this jump led: pc, with the mark of the jump's kind. */
+u64 landing_pc(const struct cpu *cpu);
+/* Is the memory at addr guarded? */
+bool landing_guarded(const struct engine *e, u64 addr);
+
 /* ---- table.c ---- */
+/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
+void stop_cpus(struct engine *e);
 struct tb *tb_find(struct engine *e, u64 pc, u64 key);
 /* What stands for pc in tables of bits. */
 static inline u32 entry_bit(const struct engine *e, u64 pc)

@@ -19,6 +19,7 @@ struct tr {
 	const u8 *code; /* its bytes */
 	u32 avail; /* how many of them may be read */
 	u32 len; /* set by the front end: how long it is */
+	bool guarded; /* the code lies in memory in which landings of indirect jumps are checked */
 	/* The region former's: the block in which the guest code at pc goes on, inside this region or leaving it. */
 	u32 (*block_of)(struct tr *t, u64 pc);
 	void *former;
@@ -30,6 +31,11 @@ void tr_jump(struct tr *t, u64 pc);
 /* To taken if cond, else to next. hint: 0 unknown, 1 taken is likely, 2 next is likely. */
 void tr_branch(struct tr *t, ir_ref cond, u64 taken, u64 next, unsigned hint);
 void tr_jump_to(struct tr *t, ir_ref addr); /* indirect */
+/*
+ * For guests with landing checks, where the key says that they are on: the address for tr_jump_to and tr_gosub_to that also says which kind
+ * of jump it is (1 to 3, for guest->lands). The top byte of the address does not count then.
+ */
+ir_ref tr_landing(struct tr *t, ir_ref addr, unsigned how);
 void tr_gosub(struct tr *t, u64 pc); /* call; the return address is behind this instruction */
 void tr_gosub_to(struct tr *t, ir_ref addr);
 void tr_return(struct tr *t, ir_ref addr);
