@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/iov.h"
 #include "base/json.h"
+#include "block/stats.h"
 
 struct blk_node;
 struct blk_driver;
@@ -37,6 +38,17 @@ void blk_graph_free(struct blk_graph *graph);
 /* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
 void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
 void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
+/* What happens to nodes, for clients of a control protocol. Members may be NULL; called within requests. */
+struct blk_watch {
+	/* A write went so far beyond what was set in its node's stats. */
+	void (*past_threshold)(void *user, const struct blk_node *node, u64 by, u64 threshold);
+	/* Damage was found at [offset, offset+len) of the image (len 0: no place is known); fatal: nothing more is done. */
+	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
+	void *user;
+};
+void blk_graph_watch(struct blk_graph *graph, const struct blk_watch *watch); /* copied */
+/* For formats: tells the graph's watch. */
+void blk_corrupted(struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
 /* May this name a node, a job, an export? Letters, digits, "-._"; a letter first. */
 bool blk_id_ok(const char *id);
 /* All nodes: the one behind this one, the first for NULL; NULL at the end. */
@@ -417,6 +429,7 @@ struct blk_node {
 	bool written, probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
+	struct blk_stats stats;
 	struct blk_hook *hooks; /* who watches writes; see root.h */
 	unsigned hooked; /* requests that hooks have seen the beginning of */
 	struct co_wait unhooked;

@@ -11,6 +11,7 @@ struct blk_graph {
 	struct blk_object *objects; /* see object.h */
 	void (*say)(void *user, const char *line);
 	void *say_user;
+	struct blk_watch watch;
 	struct blk_root *roots; /* see root.h */
 	unsigned quiet; /* requests of roots wait: the graph is being changed */
 	struct co_wait resumed, idle;

@@ -13,6 +13,7 @@ void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const
 		abort();
 	va_end(args);
 	g->roots = r;
+	node->stats.timed++;
 }
 
 const struct blk_root *blk_roots(const struct blk_graph *graph)
@@ -28,6 +29,7 @@ void blk_root_done(struct blk_root *r)
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
+	r->node->stats.timed--;
 	blk_unref(r->node);
 	free(r->what);
 	*r = (struct blk_root){ 0 };
@@ -104,6 +106,8 @@ void blk_replace(struct blk_node *from, struct blk_node *to)
 	for (struct blk_root *r = g->roots; r; r = r->next)
 		if (r->node == from && !r->stays) {
 			r->node = blk_ref(to);
+			to->stats.timed++;
+			from->stats.timed--;
 			blk_unref(from);
 		}
 	blk_unref(from);

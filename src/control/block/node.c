@@ -149,7 +149,7 @@ static struct json *node_info(struct blk_node *node, bool flat)
 		json_set(j, "backing_file", json_str(node->backing_file));
 	json_set(j, "backing_file_depth", json_int(depth));
 	json_set(j, "drv", json_str(node->driver->name));
-	json_set(j, "write_threshold", json_int(0));
+	json_set(j, "write_threshold", json_int(node->stats.threshold));
 	json_set(j, "encrypted", json_bool(json_get_bool(json_get(j, "image"), "encrypted", false)));
 	json_set(j, "cache", cache_of(node));
 	json_set(j, "file", json_str(node->filename ? node->filename : ""));

@@ -63,6 +63,31 @@ static void job_erred(void *user, const struct job *job, bool reading, enum job_
 	tell(user, &schema_event_block_job_error, data);
 }
 
+/* ---- nodes' events ---- */
+
+static void past_threshold(void *user, const struct blk_node *node, u64 by, u64 threshold)
+{
+	struct json *data = json_dict();
+	json_set(data, "node-name", json_str(node->node_name));
+	json_set(data, "amount-exceeded", json_int(by));
+	json_set(data, "write-threshold", json_int(threshold));
+	tell(user, &schema_event_block_write_threshold, data);
+}
+
+static void corrupted(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal)
+{
+	struct json *data = json_dict();
+	json_set(data, "device", json_str("")); /* devices belong to machines */
+	json_set(data, "node-name", json_str(node->node_name));
+	json_set(data, "msg", json_str(what));
+	if (len) {
+		json_set(data, "offset", json_int(offset));
+		json_set(data, "size", json_int(len));
+	}
+	json_set(data, "fatal", json_bool(fatal));
+	tell(user, &schema_event_block_image_corrupted, data);
+}
+
 /* ---- life ---- */
 
 static void end_work(struct control *control)
@@ -83,6 +108,9 @@ struct storage *storage_new(struct control *control)
 		.graph = s->graph, .changed = job_changed, .told = job_told, .erred = job_erred, .user = s
 	};
 	blk_graph_listen(s->graph, said, NULL);
+	blk_graph_watch(s->graph,
+			&(struct blk_watch){
+			    .past_threshold = past_threshold, .corrupted = corrupted, .user = s });
 	control->storage = s;
 	control->ending = end_work;
 	return s;

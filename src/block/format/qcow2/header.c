@@ -26,7 +26,7 @@ enum { FEATURE_LEN = 48 };
 
 /* ---- corruption ---- */
 
-int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...)
+int qcow2_corrupt_at(struct blk_node *node, bool fatal, u64 offset, u64 len, const char *fmt, ...)
 {
 	struct qcow2 *s = node->state;
 	char text[256];
@@ -38,6 +38,7 @@ int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...)
 	if (s->dead || (s->told && !fatal))
 		return -EIO;
 	s->told = true;
+	blk_corrupted(node, text, offset, len, fatal);
 	if (!fatal) {
 		blk_say(node,
 			"qcow2: Image is corrupt: %s; further non-fatal corruption events will be suppressed",
