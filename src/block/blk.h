@@ -305,6 +305,11 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* Another node took a child's place: for drivers that keep pointers beside file and backing. */
+	void (*moved)(struct blk_node *node, struct blk_node *from, struct blk_node *to);
+	/* Children that come and go while the node is open; NULL: none do. The core attaches and detaches. *ret_name is the core's to free. */
+	struct err *(*add_child)(struct blk_node *node, struct blk_node *child, char **ret_name);
+	struct err *(*remove_child)(struct blk_node *node, struct blk_node *child);
 	/* Takes those options out of opts that can change while the node is open. NULL: none. */
 	struct err *(*change)(struct blk_node *node, struct json *opts);
 	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
@@ -442,6 +447,9 @@ static inline struct blk_node *blk_below(const struct blk_node *node)
 {
 	return node->driver->kind == BLK_FILTER && node->file ? node->file : node->backing;
 }
+
+/* Where the node keeps its pointer to a child: stays where it is when the child is replaced. */
+struct blk_node **blk_child_slot(struct blk_node *node, const struct blk_node *child);
 
 /* What filters stand on: the node itself when it is none. */
 static inline struct blk_node *blk_unfiltered(struct blk_node *node)

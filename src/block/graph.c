@@ -147,6 +147,14 @@ void blk_node_drop(struct blk_node *node)
 	free(node);
 }
 
+struct blk_node **blk_child_slot(struct blk_node *node, const struct blk_node *child)
+{
+	struct blk_child *c = node->children;
+	while (c->node != child)
+		c = c->next;
+	return &c->node;
+}
+
 struct blk_node *blk_ref(struct blk_node *node)
 {
 	node->refs++;

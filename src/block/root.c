@@ -89,6 +89,8 @@ static void replace_child(struct blk_node *parent, struct blk_child *c, struct b
 		parent->file = to;
 	if (strcmp(c->name, "backing") == 0)
 		parent->backing = to;
+	if (parent->driver->moved)
+		parent->driver->moved(parent, from, to);
 	blk_unref(from);
 }
 
@@ -123,6 +125,48 @@ void blk_change_backing(struct blk_node *node, struct blk_node *backing)
 	node->auto_backing = false;
 }
 
+static bool has_parent(const struct blk_node *node)
+{
+	for (const struct blk_node *n = node->graph->nodes; n; n = n->next_node)
+		for (const struct blk_child *c = n->children; c; c = c->next)
+			if (c->node == node)
+				return true;
+	return false;
+}
+
+struct err *blk_add_child(struct blk_node *node, struct blk_node *child)
+{
+	AUTO(free_ptr) char *name = NULL;
+	if (!node->driver->add_child)
+		return err_new(ERR_UNSUPPORTED, "The node %s does not support adding a child",
+			       node->node_name);
+	if (has_parent(child))
+		return err_new(ERR_BUSY, "The node %s already has a parent", child->node_name);
+	if (blk_reaches(child, node))
+		return err_new(ERR_INVALID, "Making '%s' a child of '%s' would create a cycle",
+			       child->node_name, node->node_name);
+	struct err *e = node->driver->add_child(node, child, &name);
+	if (!e)
+		blk_child_attach(node, name, blk_ref(child));
+	return e;
+}
+
+struct err *blk_remove_child(struct blk_node *node, const char *name)
+{
+	const struct blk_child *c = node->children;
+	while (c && strcmp(c->name, name) != 0)
+		c = c->next;
+	if (!c)
+		return err_new(ERR_NOT_FOUND, "Node '%s' does not have child '%s'", node->node_name, name);
+	if (!node->driver->remove_child)
+		return err_new(ERR_UNSUPPORTED, "The node %s does not support removing a child",
+			       node->node_name);
+	struct err *e = node->driver->remove_child(node, c->node);
+	if (!e)
+		blk_child_detach(node, name);
+	return e;
+}
+
 struct blk_node *blk_overlay_of(struct blk_node *top, const struct blk_node *node)
 {
 	struct blk_node *n = top;
@@ -136,11 +180,7 @@ bool blk_is_used(const struct blk_node *node)
 	for (const struct blk_root *r = node->graph->roots; r; r = r->next)
 		if (r->node == node)
 			return true;
-	for (const struct blk_node *n = node->graph->nodes; n; n = n->next_node)
-		for (const struct blk_child *c = n->children; c; c = c->next)
-			if (c->node == node)
-				return true;
-	return false;
+	return has_parent(node);
 }
 
 /* ---- hooks ---- */

@@ -36,6 +36,9 @@ void blk_resume(struct blk_graph *graph);
 void blk_replace(struct blk_node *from, struct blk_node *to);
 /* Another backing file, NULL: none. A reference is taken. The header stays: see set_backing. */
 void blk_change_backing(struct blk_node *node, struct blk_node *backing);
+/* A new child for a node that takes some, such as quorum; a reference is taken. */
+struct err *blk_add_child(struct blk_node *node, struct blk_node *child) MUST_CHECK;
+struct err *blk_remove_child(struct blk_node *node, const char *name) MUST_CHECK;
 /* Is `below` the node or among what it stands on? */
 bool blk_reaches(const struct blk_node *node, const struct blk_node *below);
 /* The layer whose backing file this is, going down from top; NULL: none. */

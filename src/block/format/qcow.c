@@ -106,12 +106,12 @@ static struct err *load_l1(struct blk_node *node, u64 at)
 		e = err_new(ERR_CORRUPT, "L1 table at offset %llu with %llu entries lies outside the file",
 			    (unsigned long long)at, (unsigned long long)n);
 	if (!e)
-		e = blk_table_load(&s->l1, node->file, at, n * 8, 512, "L1 table");
+		e = blk_table_load(&s->l1, &node->file, at, n * 8, 512, "L1 table");
 	if (e)
 		return e;
 	/* Tables and clusters may lie behind the file's end when the last ones hold nothing but zeros. */
 	s->next = MAX(node->file->size, at + n * 8);
-	s->l2 = cache_new(node->file, SLICE, 32 * MiB, "L2 tables");
+	s->l2 = cache_new(&node->file, SLICE, 32 * MiB, "L2 tables");
 	return NULL;
 }
 
@@ -206,7 +206,7 @@ static int new_table(struct blk_node *node, u64 i)
 static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
 {
 	struct qcow *s = node->state;
-	cache_after_data(s->l2, node->file);
+	cache_after_data(s->l2, &node->file);
 	while (count) {
 		void *slice;
 		u8 *p;

@@ -91,6 +91,28 @@ static struct err *change_backing_file(struct qmp_call *call)
 }
 QMP_COMMAND(change_backing_file) = { &schema_command_change_backing_file, change_backing_file };
 
+static struct err *change_children(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct x_blockdev_change_arg *a = call->arg;
+	struct blk_node *parent, *node = NULL;
+	struct err *e = storage_find(s, a->parent, a->parent, &parent);
+	if (!e && !a->child == !a->node)
+		e = a->node ? err_new(ERR_INVALID, "The parameters child and node are in conflict")
+			    : err_new(ERR_INVALID, "Either child or node must be specified");
+	if (!e && a->node && !(node = blk_find(s->graph, a->node)))
+		e = err_new(ERR_NOT_FOUND, "Node '%s' not found", a->node);
+	if (!e)
+		e = job_check_node(&s->jobs, parent);
+	if (e)
+		return e;
+	blk_quiesce(s->graph);
+	e = node ? blk_add_child(parent, node) : blk_remove_child(parent, a->child);
+	blk_resume(s->graph);
+	return e;
+}
+QMP_COMMAND(x_blockdev_change) = { &schema_command_x_blockdev_change, change_children };
+
 /* ---- asking ---- */
 
 static struct json *bitmaps_of(const struct blk_node *node)
