@@ -427,7 +427,8 @@ struct blk_node {
 	/* Below: the core's. */
 	unsigned refs;
 	struct json *options; /* as opened, nested */
-	u32 perm, shared; /* enum blk_perm: what users of the node do, and let others do */
+	u32 perm, shared; /* enum blk_perm (root.h): what all users do, and bear, as of blk_settle_perms */
+	bool settled;
 	struct blk_request *requests; /* in flight */
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;

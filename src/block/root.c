@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void blk_root_init(struct blk_root *r, struct blk_node *node, bool writes, const char *what, ...)
+void blk_root_init(struct blk_root *r, struct blk_node *node, struct blk_use use, const char *what, ...)
 {
 	struct blk_graph *g = node->graph;
 	va_list args;
-	*r = (struct blk_root){ .next = g->roots, .node = blk_ref(node), .graph = g, .writes = writes };
+	*r = (struct blk_root){ .next = g->roots, .node = blk_ref(node), .graph = g, .use = use };
 	va_start(args, what);
 	if (vasprintf(&r->what, what, args) < 0)
 		abort();

@@ -317,6 +317,8 @@ def reopen():
     assert c.nodes()['mid']['ro']
     assert 'cycle' in q.fails('blockdev-reopen', options=[{**options, 'backing': 'top'}])
     assert 'Cannot change' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    assert "permissions 'resize'" in q.fails('block_resize', node_name='top', size=2 * SIZE)
+    q.cmd('block-export-del', id='e')
     q.cmd('block_resize', node_name='top', size=2 * SIZE)
     assert c.nodes()['top']['image']['virtual-size'] == 2 * SIZE
     c.end()

@@ -58,6 +58,11 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 	if (!kind)
 		return err_new(ERR_UNSUPPORTED, "No driver found for the requested export type '%s'", type);
 	struct err *e = check(all, node, opts);
+	bool writable = json_get_bool(opts, "writable", false);
+	struct blk_use use = { BLK_PERM_READ | (writable ? kind->write_perms : 0), kind->shares, "root" };
+	AUTO(free_ptr) char *what = strf("block export '%s'", json_get_str(opts, "id"));
+	if (!e)
+		e = blk_check_use(node, use, what);
 	if (e)
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
@@ -66,7 +71,8 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 				  .id = str_dup(json_get_str(opts, "id")),
 				  .node_name = str_dup(name),
 				  .state = alloc(kind->state_size),
-				  .writable = json_get_bool(opts, "writable", false),
+				  .writable = writable,
+				  .use = use,
 				  .writethrough = json_get_bool(opts, "writethrough", false) };
 	if ((e = kind->open(x, node, opts))) {
 		drop(x);

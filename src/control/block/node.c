@@ -63,6 +63,9 @@ static struct err *block_resize(struct qmp_call *call)
 		e = err_new(ERR_INVALID, "Parameter 'size' expects a >0 size");
 	if (!e)
 		e = job_check_node(&s->jobs, node);
+	if (!e)
+		e = blk_check_use(node, (struct blk_use){ BLK_PERM_RESIZE, BLK_PERM_ALL, "root" },
+				  "block_resize");
 	if (e)
 		return e;
 	blk_quiesce(s->graph);

@@ -9,9 +9,9 @@ static void set_counts(struct json *j, const char *name, const struct blk_stat_c
 		const char *form;
 		u64 value;
 	} members[] = {
-		{ "%s_operations", c->done },	 { "failed_%s_operations", c->failed },
-		{ "%s_total_time_ns", c->ns },	 { "invalid_%s_operations", 0 },
-		{ "%s_bytes", c->bytes },	 { "%s_merged", 0 },
+		{ "%s_operations", c->done },  { "failed_%s_operations", c->failed },
+		{ "%s_total_time_ns", c->ns }, { "invalid_%s_operations", 0 },
+		{ "%s_bytes", c->bytes },      { "%s_merged", 0 },
 	};
 	/* A flush moves nothing. */
 	unsigned n = strcmp(name, "flush") == 0 ? LEN(members) - 2 : LEN(members);
@@ -64,7 +64,8 @@ static struct err *query_blockstats(struct qmp_call *call)
 {
 	const struct query_blockstats_arg *a = call->arg;
 	call->ret = json_list();
-	for (struct blk_node *n = NULL; a->query_nodes && (n = blk_next_node(call->control->storage->graph, n));)
+	for (struct blk_node *n = NULL;
+	     a->query_nodes && (n = blk_next_node(call->control->storage->graph, n));)
 		json_add(call->ret, stats_of(n));
 	return NULL;
 }
