@@ -167,6 +167,8 @@ struct blk_extent {
 	u64 len; /* how far the answer holds; never 0, never more than was asked */
 	bool has_offset; /* BLK_ZERO with room reserved at offset */
 	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
+	/* BLK_DATA: what is told of the range is no allocation but something else that a server keeps: shown, not used. */
+	bool told, told_data, told_zero;
 };
 
 /* One layer's answer, without looking at backing files. */

@@ -524,6 +524,11 @@ static void status_of(const struct blk_extent *x, struct blk_status *ret)
 	ret->has_offset = x->where == BLK_DATA || (x->where == BLK_ZERO && x->has_offset);
 	ret->offset = x->offset;
 	ret->file = x->file;
+	if (UNLIKELY(x->told)) {
+		ret->data = ret->has_offset = x->told_data;
+		ret->zero = x->told_zero;
+		ret->present = x->told_data || x->told_zero;
+	}
 }
 
 int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, struct blk_status *ret)

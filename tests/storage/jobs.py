@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap, sh
@@ -367,6 +368,7 @@ def grouped():
     for _ in range(100):
         if q.job('j1')['status'] == 'concluded':
             break
+        time.sleep(0.05)
     assert q.job('j2')['error'] == 'No space left on device', q.job('j2')
     assert q.job('j1')['error'] == 'Operation canceled', q.job('j1')
     c.end()

@@ -38,10 +38,13 @@ static void made(void *user)
 }
 
 /* "cluster-size" of the schema is "cluster_size" of the formats; a version is a compatibility level. */
-static void set_option(struct json *opts, const char *name, const struct json *v)
+static void set_option(struct json *opts, const struct blk_driver *d, const char *name, const struct json *v)
 {
 	AUTO(free_ptr) char *key = str_dup(name);
-	for (char *p = key; *p; p++)
+	const struct blk_opt *same = d->create_opts;
+	while (same->name && strcmp(same->name, name) != 0)
+		same++;
+	for (char *p = key; *p && !same->name; p++)
 		*p = *p == '-' ? '_' : *p;
 	if (strcmp(name, "version") == 0)
 		json_set(opts, "compat", json_str(strcmp(v->s, "v2") == 0 ? "0.10" : "1.1"));
@@ -65,7 +68,7 @@ static void set_nested(struct json *opts, const char *name, const struct json *v
 }
 
 /* What a client gives as members of the schema, as the formats' options. */
-static void take_given(struct json *opts, const struct json *given)
+static void take_given(struct json *opts, const struct blk_driver *d, const struct json *given)
 {
 	for (size_t i = 0; i < given->n; i++) {
 		const char *key = given->keys[i];
@@ -74,7 +77,7 @@ static void take_given(struct json *opts, const struct json *given)
 		if (given->items[i]->kind == JSON_DICT)
 			set_nested(opts, key, given->items[i]);
 		else
-			set_option(opts, key, given->items[i]);
+			set_option(opts, d, key, given->items[i]);
 	}
 }
 
@@ -108,7 +111,7 @@ static struct err *blockdev_create(struct qmp_call *call)
 	*m = (struct creation){
 		.storage = s, .driver = d, .opts = json_dict(), .size = json_get_int(given, "size", 0)
 	};
-	take_given(m->opts, given);
+	take_given(m->opts, d, given);
 	struct err *e = file ? open_ref(s, file, &m->file) : NULL;
 	struct job_work w = { .o = { .id = json_get_str(call->json, "job-id"), .auto_finalize = true },
 			      .work = make,
@@ -175,7 +178,7 @@ static struct err *blockdev_amend(struct qmp_call *call)
 		return e;
 	struct amendment *m = alloc(sizeof(*m));
 	*m = (struct amendment){ .node = blk_ref(node), .opts = json_dict(), .force = a->force };
-	take_given(m->opts, given);
+	take_given(m->opts, node->driver, given);
 	struct job_work w = { .o = { .id = a->job_id, .auto_finalize = true },
 			      .amends = true,
 			      .node = node,
