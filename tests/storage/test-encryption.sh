@@ -75,4 +75,6 @@ refuses "Header reported 'luks'" qemu-io $s2 --image-opts -c quit "$(at a.qcow2 
 refuses "does not accept value 'foo'" qemu-img create -f qcow2 -o encrypt.format=foo x.qcow2 1M && refuses "is required" qemu-img create -f qcow2 -o encrypt.format=luks x.qcow2 1M &&
 	refuses "same time" qemu-img create -f qcow2 -o encryption=on,encrypt.format=luks x.qcow2 1M
 ok $? "what cannot be made is refused"
+{ printf 'LUKS\272\276\0\2'; head -c 100000 /dev/zero; } >v2.luks
+refuses "LUKS version 2 is not supported" qemu-img info $s1 --image-opts driver=luks,key-secret=s,file.filename=v2.luks; ok $? "version 2 of LUKS is refused by its number"
 exit $bad
