@@ -115,6 +115,14 @@ void blk_replace(struct blk_node *from, struct blk_node *to)
 	blk_unref(from);
 }
 
+void blk_change_child(struct blk_node *node, const char *name, struct blk_node *to)
+{
+	struct blk_child *c = node->children;
+	while (strcmp(c->name, name) != 0)
+		c = c->next;
+	replace_child(node, c, to);
+}
+
 void blk_change_backing(struct blk_node *node, struct blk_node *backing)
 {
 	if (backing)

@@ -62,6 +62,8 @@ void blk_change_backing(struct blk_node *node, struct blk_node *backing);
 /* A new child for a node that takes some, such as quorum; a reference is taken. */
 struct err *blk_add_child(struct blk_node *node, struct blk_node *child) MUST_CHECK;
 struct err *blk_remove_child(struct blk_node *node, const char *name) MUST_CHECK;
+/* Another child of this name, which holds the same; not "backing". A reference is taken. */
+void blk_change_child(struct blk_node *node, const char *name, struct blk_node *to);
 /* Is `below` the node or among what it stands on? */
 bool blk_reaches(const struct blk_node *node, const struct blk_node *below);
 /* The layer whose backing file this is, going down from top; NULL: none. */
@@ -85,8 +87,8 @@ void blk_hook_add(struct blk_node *node, struct blk_hook *h);
 void blk_hook_remove(struct blk_node *node, struct blk_hook *h);
 
 /*
- * Gives an open node new options, as blockdev-reopen does: what is not named has its default again. Driver and children stay
- * what they are, but for "backing". options: copied. Quiesced.
+ * Gives an open node new options, as blockdev-reopen does: what is not named has its default again. The driver stays, and of
+ * the children all but "file" and "backing". options: copied. Quiesced.
  */
 struct err *blk_reopen_options(struct blk_node *node, const struct json *options) MUST_CHECK;
 

@@ -317,7 +317,8 @@ def reopen():
     q.cmd('blockdev-reopen', options=[{**options, 'read-only': True, 'backing': 'base'}])
     assert c.nodes()['mid']['ro']
     assert 'cycle' in q.fails('blockdev-reopen', options=[{**options, 'backing': 'top'}])
-    assert 'Cannot change' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    assert 'Permission conflict' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    assert 'Cannot find' in q.fails('blockdev-reopen', options=[{**options, 'file': 'nothing'}])
     assert "permissions 'resize'" in q.fails('block_resize', node_name='top', size=2 * SIZE)
     q.cmd('block-export-del', id='e')
     q.cmd('block_resize', node_name='top', size=2 * SIZE)

@@ -192,6 +192,31 @@ def replaced_file():
     sh('rm', '-rf', i.dir)
 
 
+def filter_below():
+    """blockdev-reopen puts a throttle between a format and its file while it is written to, and takes it away."""
+    i = Images()
+    q = i.q
+    i.add('a')
+    i.export('a', writable=True)
+    i.io('a', 'write -P 1 0 1M')
+    q.cmd('object-add', qom_type='throttle-group', id='g', limits={'iops-total': 1000})
+    q.cmd('blockdev-add', driver='throttle', node_name='t', throttle_group='g', file='a-file')
+    options = {'driver': 'qcow2', 'node-name': 'a'}
+    q.cmd('blockdev-reopen', options=[{**options, 'file': 't'}])
+    before = i.stats('t')['stats']['wr_operations']
+    i.io('a', 'write -P 2 1M 1M', 'read -P 1 0 1M')
+    assert i.stats('t')['stats']['wr_operations'] > before
+    assert 'in use' in q.fails('blockdev-del', node_name='t')
+    assert 'cycle' in q.fails('blockdev-reopen', options=[{**options, 'file': 'a'}])
+    q.cmd('blockdev-reopen', options=[{**options, 'file': 'a-file'}])
+    q.cmd('blockdev-del', node_name='t')
+    i.io('a', 'write -P 3 2M 1M', 'read -P 1 0 1M', 'read -P 2 1M 1M', 'read -P 3 2M 1M')
+    q.cmd('quit')
+    assert i.d.proc.wait(20) == 0
+    sh('qemu-img', 'check', '-q', '-f', 'qcow2', f'{i.dir}/a')
+    sh('rm', '-rf', i.dir)
+
+
 def amend():
     i = Images()
     q = i.q
@@ -244,6 +269,7 @@ t.test('permissions of users of one node', permissions)
 t.test('the graph with permissions', graph)
 t.test('children of a quorum come and go', children)
 t.test('the file below a format is replaced', replaced_file)
+t.test('a filter goes between a format and its file, and away', filter_below)
 t.test('keys are amended', amend)
 t.test('bitmaps through x-dirty-bitmap', dirty_map)
 sys.exit(t.end())
