@@ -217,6 +217,34 @@ def filter_below():
     sh('rm', '-rf', i.dir)
 
 
+def filter_above():
+    """filter-node-name: a node of that name above what a mirror works on, until the job takes its target's place."""
+    i = Images()
+    q = i.q
+    for name in 'abc':
+        i.add(name)
+    i.export('a', writable=True)
+    i.io('a', 'write -P 1 0 1M')
+    assert 'Duplicate' in q.fails('blockdev-mirror', job_id='j', device='a', target='b', sync='full', filter_node_name='c')
+    q.cmd('blockdev-mirror', job_id='j', device='a', target='b', sync='full', filter_node_name='top')
+    nodes = {n['node-name'] for n in q.cmd('query-named-block-nodes')}
+    assert 'top' in nodes
+    edges = q.cmd('x-debug-query-block-graph')
+    ids = {n['name']: n['id'] for n in edges['nodes']}
+    assert [e['child'] for e in edges['edges'] if e['name'] == 'root'] == [ids['top']]
+    i.io('a', 'write -P 2 1M 1M')
+    q.event('BLOCK_JOB_READY')
+    q.cmd('job-complete', id='j')
+    q.wait_status('j', 'null')
+    q.cmd('blockdev-del', node_name='a')
+    i.io('a', 'read -P 1 0 1M', 'read -P 2 1M 1M', 'write -P 3 2M 1M')
+    q.cmd('blockdev-backup', job_id='k', device='b', target='c', sync='full', filter_node_name='over')
+    q.wait_status('k', 'null')
+    assert not {'top', 'over', 'a'} & {n['node-name'] for n in q.cmd('query-named-block-nodes')}
+    i.io('a', 'read -P 3 2M 1M')
+    i.end()
+
+
 def amend():
     i = Images()
     q = i.q
@@ -270,6 +298,7 @@ t.test('the graph with permissions', graph)
 t.test('children of a quorum come and go', children)
 t.test('the file below a format is replaced', replaced_file)
 t.test('a filter goes between a format and its file, and away', filter_below)
+t.test('filter-node-name', filter_above)
 t.test('keys are amended', amend)
 t.test('bitmaps through x-dirty-bitmap', dirty_map)
 sys.exit(t.end())

@@ -81,6 +81,7 @@ void job_takes(struct job *job, struct blk_node *node, struct blk_use use)
 
 static void leave_nodes(struct job *job)
 {
+	job_take_filter_away(job);
 	for (struct job_node *n; (n = job->nodes);) {
 		job->nodes = n->next;
 		blk_root_done(&n->root);
