@@ -14,7 +14,9 @@ struct blk_graph {
 	struct blk_watch watch;
 	struct blk_root *roots; /* see root.h */
 	unsigned quiet; /* requests of roots wait: the graph is being changed */
+	unsigned hurry; /* nobody rests */
 	struct co_wait resumed, idle;
+	struct blk_nap *naps; /* who rests in blk_rest */
 };
 
 /* ---- open.c ---- */

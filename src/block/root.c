@@ -1,5 +1,6 @@
 #include "block/root.h"
 #include "block/graph.h"
+#include "base/loop/loop.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -56,15 +57,58 @@ static bool in_flight(const struct blk_graph *g)
 	return false;
 }
 
+struct blk_nap {
+	struct blk_nap *next;
+	struct co_wait wait;
+	struct loop_timer *timer; /* NULL: it is over */
+	bool hurried; /* taken out of the list */
+};
+
+static void nap_over(void *arg)
+{
+	struct blk_nap *n = arg;
+	n->timer = NULL;
+	co_wake_all(&n->wait);
+}
+
+bool blk_rest(struct blk_graph *g, i64 ns)
+{
+	if (g->hurry)
+		return false;
+	struct blk_nap nap = { .next = g->naps }, **at = &g->naps;
+	nap.timer = loop_timer(loop_here(), loop_now() + ns, nap_over, &nap);
+	g->naps = &nap;
+	co_wait(&nap.wait);
+	while (!nap.hurried && *at != &nap)
+		at = &(*at)->next;
+	if (!nap.hurried)
+		*at = nap.next;
+	if (nap.timer)
+		loop_timer_cancel(nap.timer);
+	return !nap.hurried;
+}
+
+void blk_hurry(struct blk_graph *g, bool on)
+{
+	g->hurry += on ? 1 : -1;
+	for (struct blk_nap *n; on && (n = g->naps);) {
+		g->naps = n->next; /* who is woken may run, and be gone, at once */
+		n->hurried = true;
+		co_wake_all_later(&n->wait);
+	}
+}
+
 void blk_quiesce(struct blk_graph *g)
 {
 	g->quiet++;
+	blk_hurry(g, true);
 	while (in_flight(g))
 		co_wait(&g->idle);
 }
 
 void blk_resume(struct blk_graph *g)
 {
+	blk_hurry(g, false);
 	if (!--g->quiet)
 		co_wake_all(&g->resumed);
 }

@@ -53,6 +53,11 @@ void blk_root_leave(struct blk_root *r);
 void blk_quiesce(struct blk_graph *graph);
 void blk_resume(struct blk_graph *graph);
 
+/* For filters that hold requests back: rests; at most until somebody has to wait for these requests. False: the time is not over. */
+bool blk_rest(struct blk_graph *graph, i64 ns);
+/* Around waiting for requests: nobody rests meanwhile. Nests. blk_quiesce does it by itself. */
+void blk_hurry(struct blk_graph *graph, bool on);
+
 /* ---- changing the graph; quiesced ---- */
 
 /* Whatever stands on `from` stands on `to` from now on, but for `to` itself and what lies below it. */

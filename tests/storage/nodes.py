@@ -2,8 +2,10 @@
 """Nodes of the storage daemon: counters, thresholds, permissions, children that change, keys that are amended."""
 import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap, sh
@@ -41,7 +43,8 @@ class Images:
 
     def end(self):
         self.q.sock.close()
-        assert self.d.end() == 0
+        code = self.d.end()
+        assert code == 0, code
         sh('rm', '-rf', self.dir)
 
 
@@ -217,6 +220,28 @@ def filter_below():
     sh('rm', '-rf', i.dir)
 
 
+def drained():
+    """Changing the graph does not wait for a throttle to let its requests go one after the other."""
+    i = Images()
+    q = i.q
+    i.add('a')
+    q.cmd('object-add', qom_type='throttle-group', id='g', limits={'iops-total': 1})
+    q.cmd('blockdev-add', driver='throttle', node_name='t', throttle_group='g', file='a')
+    i.export('t', writable=True)
+    p = subprocess.Popen(['qemu-io', '-f', 'raw', *[x for k in range(60) for x in ('-c', f'aio_write {k * 4}k 4k')],
+                          f'nbd+unix:///t?socket={i.dir}/nbd'], stdout=subprocess.DEVNULL)
+    while i.stats('t')['stats']['wr_operations'] < 2:
+        time.sleep(0.1)
+    i.file('b')
+    q.cmd('blockdev-add', driver='qcow2', node_name='b', file={'driver': 'file', 'filename': f'{i.dir}/b'})
+    began = time.time()
+    q.cmd('blockdev-snapshot', node='a', overlay='b')
+    assert time.time() - began < 15, time.time() - began
+    p.kill()
+    p.wait()
+    i.end()
+
+
 def filter_above():
     """filter-node-name: a node of that name above what a mirror works on, until the job takes its target's place."""
     i = Images()
@@ -298,6 +323,7 @@ t.test('the graph with permissions', graph)
 t.test('children of a quorum come and go', children)
 t.test('the file below a format is replaced', replaced_file)
 t.test('a filter goes between a format and its file, and away', filter_below)
+t.test('a throttle is drained', drained)
 t.test('filter-node-name', filter_above)
 t.test('keys are amended', amend)
 t.test('bitmaps through x-dirty-bitmap', dirty_map)

@@ -67,6 +67,7 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
 	*x = (struct blk_export){ .all = all,
+				  .graph = graph,
 				  .kind = kind,
 				  .id = str_dup(json_get_str(opts, "id")),
 				  .node_name = str_dup(name),
@@ -89,7 +90,9 @@ void blk_export_end(struct blk_export *x)
 {
 	struct blk_exports *all = x->all;
 	x->ending = true;
+	blk_hurry(x->graph, true);
 	x->kind->close(x);
+	blk_hurry(x->graph, false);
 	struct blk_export **at = &all->list;
 	while (*at != x)
 		at = &(*at)->next;

@@ -11,6 +11,7 @@ struct blk_export {
 	struct blk_export *next;
 	struct blk_exports *all;
 	const struct blk_export_kind *kind;
+	struct blk_graph *graph;
 	char *id, *node_name;
 	void *state;
 	bool writable, writethrough;
