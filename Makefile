@@ -38,8 +38,10 @@ coverage-isa: all
 	@tools/coverage-isa.sh $(B) $(GAS)
 root-test: all
 	@tests/user/root.sh $(B)
+# WORKLOADS: a folder as tests/bench/programs.py describes, for a distribution's programs beside the small ones
 bench: all
 	@tests/bench/run.sh $(B)
+	@[ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja
