@@ -83,7 +83,7 @@ static struct err *open_bochs(struct blk_node *node, struct json *opts, u32 flag
 	s->bits = try_alloc(s->bitmap);
 	if (!s->bits)
 		return err_new(ERR_BUSY, "Could not allocate %u bytes", s->bitmap);
-	struct err *e = blk_table_load(&s->catalog, node->file, header, entries * 4ull, 512, "catalog");
+	struct err *e = blk_table_load(&s->catalog, &node->file, header, entries * 4ull, 512, "catalog");
 	if (e)
 		free(s->bits);
 	return e;

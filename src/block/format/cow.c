@@ -47,7 +47,7 @@ static struct err *open_cow(struct blk_node *node, struct json *opts, u32 flags)
 	if (h[BACKING])
 		node->backing_file = str_dup((char *)h + BACKING);
 	s->data_at = ROUND_UP(HEADER + bytes, 512ull);
-	return blk_table_load(&s->bitmap, node->file, HEADER, bytes, 512, "cow bitmap");
+	return blk_table_load(&s->bitmap, &node->file, HEADER, bytes, 512, "cow bitmap");
 }
 
 static void close_cow(struct blk_node *node)

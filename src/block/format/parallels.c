@@ -190,7 +190,7 @@ static struct err *open_parallels(struct blk_node *node, struct json *opts, u32 
 		return err_errno(-r, "Could not read the Parallels header");
 	struct err *e = check_header(node);
 	if (!e)
-		e = blk_table_load(&s->bat, node->file, 0, HEADER + s->entries * 4ull, 512, "catalog");
+		e = blk_table_load(&s->bat, &node->file, 0, HEADER + s->entries * 4ull, 512, "catalog");
 	if (e)
 		return e;
 	s->unclean = ld_le32(s->header + IN_USE) == MARK_OPEN;

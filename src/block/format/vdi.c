@@ -94,7 +94,7 @@ static struct err *load_map(struct blk_node *node)
 			       "unsupported VDI image (block map at 0x%llx with %u entries, but the file "
 			       "ends at 0x%llx)",
 			       (unsigned long long)at, v->blocks, (unsigned long long)node->file->size);
-	struct err *e = blk_table_load(&v->map, node->file, at, (u64)v->blocks * 4, 512, "block map");
+	struct err *e = blk_table_load(&v->map, &node->file, at, (u64)v->blocks * 4, 512, "block map");
 	/* The header's count may differ from the map after a crash: what the map says counts. */
 	for (u32 i = 0; i < v->blocks && !e; i++) {
 		u32 b = blk_table_le32(&v->map, i);

@@ -206,7 +206,7 @@ static struct err *open_dynamic(struct blk_node *node)
 	if (e)
 		return e;
 	u64 entries = (node->size + s->block - 1) / s->block;
-	e = blk_table_load(&s->bat, node->file, ld_be64((u8 *)h + TABLE_AT), entries * 4, 512, "block table");
+	e = blk_table_load(&s->bat, &node->file, ld_be64((u8 *)h + TABLE_AT), entries * 4, 512, "block table");
 	if (!e)
 		e = find_room(node, at);
 	node->granularity = s->block;

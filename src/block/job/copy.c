@@ -17,8 +17,10 @@ struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_n
 	if (!c->todo.bits)
 		return err_new(ERR_BUSY, "No memory to follow %llu bytes", (unsigned long long)size);
 	c->chunk = MAX((u32)CHUNK, unit);
-	blk_root_init(&c->source, source, false, "%s job '%s'", c->job.driver->type, c->job.id);
-	blk_root_init(&c->target, target, true, "%s job '%s'", c->job.driver->type, c->job.id);
+	static const struct blk_use mover = { 0, BLK_PERM_ALL,
+					      "root" }; /* what it takes is said by job_takes */
+	blk_root_init(&c->source, source, mover, "%s job '%s'", c->job.driver->type, c->job.id);
+	blk_root_init(&c->target, target, mover, "%s job '%s'", c->job.driver->type, c->job.id);
 	c->source.stays = c->target.stays = true;
 	if (c->hook.before || c->hook.after) {
 		blk_quiesce(source->graph);

@@ -151,7 +151,10 @@ static inline u64 in_cluster(const struct qcow2 *s, u64 offset)
 /* ---- header.c ---- */
 int qcow2_write_header(struct blk_node *node) MUST_CHECK;
 /* Reports corruption; fatal: marks the image, and nothing more will be done with it. Gives -EIO. */
-int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...) PRINTF(3, 4);
+#define qcow2_corrupt(node, fatal, ...) qcow2_corrupt_at(node, fatal, 0, 0, __VA_ARGS__)
+/* The same, found at len bytes of the file. */
+int qcow2_corrupt_at(struct blk_node *node, bool fatal, u64 offset, u64 len, const char *fmt, ...)
+    PRINTF(5, 6);
 int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
 /* Makes all metadata stable and says so. */
 int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;

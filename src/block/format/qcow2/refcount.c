@@ -261,7 +261,8 @@ int qcow2_check_overlap(struct blk_node *node, u64 offset, u64 len, u32 ignore)
 		}
 		if ((ignore & BIT(part)) || !(s->overlap & BIT(part)))
 			continue;
-		return qcow2_corrupt(node, true, "Preventing invalid write on metadata (overlaps with %s)",
+		return qcow2_corrupt_at(node, true, offset, len,
+					"Preventing invalid write on metadata (overlaps with %s)",
 				     names[part]);
 	}
 	return 0;

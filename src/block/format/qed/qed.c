@@ -109,9 +109,9 @@ static struct err *load_l1(struct blk_node *node)
 {
 	struct qed *s = node->state;
 	u64 reach = s->table_entries * s->cluster, n = (node->size + reach - 1) / reach;
-	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
+	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
 	if (!e)
-		s->l2 = cache_new(node->file, QED_SLICE, 32 * MiB, "L2 tables");
+		s->l2 = cache_new(&node->file, QED_SLICE, 32 * MiB, "L2 tables");
 	s->next = ROUND_UP(node->file->size, (u64)s->cluster);
 	return e;
 }
@@ -274,7 +274,7 @@ static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
 {
 	struct qed *s = node->state;
-	cache_after_data(s->l2, node->file);
+	cache_after_data(s->l2, &node->file);
 	while (count) {
 		void *slice;
 		u8 *p;
@@ -350,7 +350,7 @@ static struct err *truncate_qed(struct blk_node *node, u64 size, bool exact, enu
 	struct blk_table l1 = s->l1;
 	node->size = size;
 	reach = s->table_entries * s->cluster;
-	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at,
+	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at,
 				       MAX((size + reach - 1) / reach, (u64)1) * 8, 512, "L1 table");
 	r = e ? 0 : qed_write_header(node);
 	if (e || r) {

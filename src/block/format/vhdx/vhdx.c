@@ -294,7 +294,7 @@ static struct err *load_bat(struct blk_node *node)
 		return err_new(
 		    ERR_CORRUPT, "VHDX block table of %u bytes at offset 0x%llx has no room for %llu blocks",
 		    s->regions[0].len, (unsigned long long)s->regions[0].at, (unsigned long long)blocks);
-	struct err *e = blk_table_load(&s->bat, node->file, s->regions[0].at, ROUND_UP(entries * 8, 4096ull),
+	struct err *e = blk_table_load(&s->bat, &node->file, s->regions[0].at, ROUND_UP(entries * 8, 4096ull),
 				       VHDX_SECTOR, "VHDX block table");
 	s->next = s->regions_end;
 	for (u64 b = 0; b < blocks && !e; b++)

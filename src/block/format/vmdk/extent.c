@@ -22,6 +22,8 @@ struct vmdk_extent *vmdk_add_extent(struct blk_node *node, struct vmdk_extent e)
 {
 	struct vmdk *s = node->state;
 	s->extents = grow(s->extents, &s->cap, s->n + 1, sizeof(e));
+	if (e.file)
+		e.slot = blk_child_slot(node, e.file);
 	s->extents[s->n] = e;
 	return &s->extents[s->n++];
 }
@@ -58,7 +60,7 @@ static struct err *load_gd(struct vmdk_extent *e, struct blk_table *t, u64 secto
 		err = err_new(ERR_CORRUPT, "%s at offset %llu reaches beyond the end of the file", what,
 			      (unsigned long long)sector * 512);
 	if (!err)
-		err = blk_table_load(t, e->file, sector * 512, entries * e->entry_size, 512, what);
+		err = blk_table_load(t, e->slot, sector * 512, entries * e->entry_size, 512, what);
 	for (u64 i = 0; i < entries && !err && e->kind != VMDK_SE; i++) {
 		u64 at = blk_table_le32(t, i) * 512ull;
 		if (at > 512 && at + gt_bytes > end)
@@ -217,9 +219,9 @@ struct err *vmdk_open_sparse(struct blk_node *node, struct vmdk_extent *e)
 	if (claimed)
 		e->size = claimed;
 	enum { CACHE = 8 << 20 };
-	e->gts = cache_new(e->file, VMDK_SLICE, CACHE, "grain tables");
+	e->gts = cache_new(e->slot, VMDK_SLICE, CACHE, "grain tables");
 	if (e->backup.data)
-		e->backup_gts = cache_new(e->file, VMDK_SLICE, CACHE, "redundant grain tables");
+		e->backup_gts = cache_new(e->slot, VMDK_SLICE, CACHE, "redundant grain tables");
 	return NULL;
 }
 
@@ -335,10 +337,10 @@ static int set_in(struct vmdk_extent *e, struct blk_table *gd, struct cache *c, 
 
 int vmdk_set_entries(struct vmdk_extent *e, u64 n, u64 count, u32 first, u32 step)
 {
-	cache_after_data(e->gts, e->file);
+	cache_after_data(e->gts, e->slot);
 	int r = set_in(e, &e->gd, e->gts, n, count, first, step);
 	if (!r && e->backup_gts) {
-		cache_after_data(e->backup_gts, e->file);
+		cache_after_data(e->backup_gts, e->slot);
 		r = set_in(e, &e->backup, e->backup_gts, n, count, first, step);
 	}
 	return r;

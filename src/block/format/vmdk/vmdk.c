@@ -295,6 +295,14 @@ static struct err *check_vmdk(struct blk_node *node, struct blk_check *res, u32 
 	return e;
 }
 
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct vmdk *s = node->state;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->extents[i].file == from)
+			s->extents[i].file = to;
+}
+
 BLK_DRIVER(vmdk) = {
 	.name = "vmdk",
 	.summary = "VMware disk image",
@@ -304,6 +312,7 @@ BLK_DRIVER(vmdk) = {
 	.probe = probe_vmdk,
 	.open = open_vmdk,
 	.close = close_vmdk,
+	.moved = moved,
 	.map = vmdk_map,
 	.read = vmdk_read,
 	.place = vmdk_place,

@@ -24,6 +24,7 @@ enum { VMDK_DESC_MAX = 4 << 20, VMDK_SLICE = 512, VMDK_ZEROED = 1 };
 struct vmdk_extent {
 	enum vmdk_kind kind;
 	struct blk_node *file; /* a child of the node; NULL: VMDK_ZERO */
+	struct blk_node **slot; /* where the node keeps it */
 	const char *type; /* as "info" names it; "" in a single file */
 	u64 start, size; /* of the disk; bytes */
 	bool read_only;
