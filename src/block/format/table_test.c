@@ -42,6 +42,10 @@ static const struct variant {
 	{ "vhdx", "{'block_size': '1M'}" },
 	{ "vhdx", "{'block_size': '2M', 'subformat': 'fixed'}", true },
 	{ "vpc", "{'subformat': 'fixed', 'force_size': 'on'}", true },
+	{ "qcow2", "{'compat': '0.10'}" },
+	{ "qcow2", "{'cluster_size': '16384', 'extended_l2': 'on', 'lazy_refcounts': 'on'}" },
+	{ "qcow2", "{'cluster_size': '4096', 'backing_file': 'testmem:base', 'backing_fmt': 'raw'}",
+	  .base = true },
 };
 
 enum { DISK = 8 << 20, UNIT = 512, BASE_ID = 9999 };
@@ -476,5 +480,143 @@ TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 			}
 		blk_graph_free(g);
 		mems_free();
+	}
+}
+
+/* ---- requests that fail ---- */
+
+enum { FAULT_STEPS = 60 };
+
+/*
+ * What sectors may hold: what the last step that succeeded left there, or one that failed. When the last flush failed
+ * also what they held at the last one that succeeded, and what any step since then left.
+ */
+struct written {
+	u32 ids[DISK / UNIT], flushed[DISK / UNIT];
+	struct step_log steps[FAULT_STEPS + 1];
+	bool failed[FAULT_STEPS + 1];
+	unsigned n, since; /* steps; the first behind the last flush that succeeded */
+	bool stable; /* the last flush succeeded */
+};
+
+static int one_flush(struct blk_node *node, struct written *w)
+{
+	int r = blk_flush(node);
+	w->stable = r == 0;
+	if (w->stable) {
+		memcpy(w->flushed, w->ids, sizeof(w->ids));
+		w->since = w->n;
+	}
+	return r;
+}
+
+static int one_step(struct blk_node *node, struct written *w, u32 id)
+{
+	struct step_log *l = &w->steps[w->n];
+	u32 *ids = calloc(DISK / UNIT, 4);
+	int r = step(node, ids, id, &l->from, &l->len);
+	l->id = ids[l->from];
+	for (u64 s = l->from; s < l->from + l->len && !r; s++)
+		w->ids[s] = l->id;
+	w->failed[w->n++] = r;
+	free(ids);
+	return r;
+}
+
+static bool may_hold(const struct written *w, u32 sector, u32 id)
+{
+	if (id == w->ids[sector] || (!w->stable && id == w->flushed[sector]))
+		return true;
+	for (unsigned i = 0; i < w->n; i++) {
+		const struct step_log *l = &w->steps[i];
+		if (l->id == id && sector >= l->from && sector < l->from + l->len &&
+		    (w->failed[i] || (!w->stable && i >= w->since)))
+			return true;
+	}
+	return false;
+}
+
+static unsigned wrong_sectors(const struct written *w, const u32 *ids, u32 *ret_first)
+{
+	unsigned bad = 0;
+	for (u32 s = 0; s < DISK / UNIT; s++)
+		if (!may_hold(w, s, ids[s]) && !bad++)
+			*ret_first = s;
+	return bad;
+}
+
+/* Steps during which requests to the file fail; then the image is closed. */
+static void work_with_faults(struct blk_node *node, struct written *w)
+{
+	for (u32 id = 1; id <= FAULT_STEPS; id++) {
+		int r = id % 7 == 0 ? one_flush(node, w) : one_step(node, w, id);
+		CHECK(!r || fault.hits);
+	}
+	int r = one_flush(node, w);
+	CHECK(!r || fault.hits);
+	blk_unref(node);
+}
+
+static bool sound_after_faults(struct blk_graph *g, const struct variant *v, const struct written *w,
+			       const char *what)
+{
+	struct blk_node *node = NULL;
+	u32 first = 0;
+	struct err *e = open_image(g, v, BLK_RDWR | BLK_UNMAP, &node);
+	if (e) {
+		fail(v, what, e);
+		return false;
+	}
+	u64 errors = check_errors(node);
+	u32 *ids = contents(node);
+	unsigned bad = wrong_sectors(w, ids, &first);
+	if (errors || bad)
+		test_fail(
+		    __FILE__, __LINE__,
+		    "%s %s: %s: check finds %llu errors; %u wrong sectors, the first %u holds %u, not %u",
+		    v->fmt, v->opts, what, (unsigned long long)errors, bad, first, ids[first], w->ids[first]);
+	CHECK_EQ(blk_pwrite(node, DISK - UNIT, ids, UNIT), 0);
+	blk_unref(node);
+	free(ids);
+	return !errors && !bad;
+}
+
+/* One failing request, or all from some moment on; RHEA_TEST_FAULTS: how many moments of each. */
+static bool fail_at(const struct variant *v, const struct fault *f)
+{
+	struct blk_graph *g = new_graph();
+	struct written *w = alloc(sizeof(*w));
+	bool ok = make(g, v);
+	struct blk_node *node = ok ? reopen_image(g, v, BLK_RDWR | BLK_UNMAP) : NULL;
+	memset(w, 0, sizeof(*w));
+	for (u32 s = 0; s < DISK / UNIT && v->base; s++)
+		w->ids[s] = w->flushed[s] = BASE_ID;
+	fault = *f;
+	fault.only = mem_find(IMAGE);
+	if (node)
+		work_with_faults(node, w);
+	AUTO(free_ptr)
+	char *what = strf("%s of %s %zu, error %d", f->once ? "one" : "all",
+			  f->on == FAULT_READ ? "reads" : "writes from", f->left, f->error);
+	fault.on = 0;
+	ok = node && sound_after_faults(g, v, w, what);
+	free(w);
+	blk_graph_free(g);
+	mems_free();
+	return ok;
+}
+
+TEST(formats, keep_what_was_written_when_requests_to_the_file_fail)
+{
+	const char *times = getenv("RHEA_TEST_FAULTS");
+	static const u32 kinds[] = { FAULT_WRITE, FAULT_WRITE | FAULT_FLUSH, FAULT_READ };
+	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		bool ok = true;
+		for (unsigned i = times ? atoi(times) : 6; i && ok; i--) {
+			seed = 100 + i;
+			struct fault f = { kinds[i % LEN(kinds)], any(i % 2 ? 40 : 400), any(2),
+					   any(2) ? EIO : ENOSPC };
+			ok = fail_at(v, &f);
+		}
 	}
 }
