@@ -457,51 +457,69 @@ static bool survives(struct blk_graph *g, const struct variant *v, const struct 
 	return !bad && !errors;
 }
 
+/* Does steps and notes them; how many. */
+static unsigned do_steps(struct blk_node *node, struct step_log *log, unsigned max)
+{
+	unsigned n = 0;
+	for (u32 id = 1; n < max; id++, n++) {
+		log[n] = (struct step_log){ .begin = n_events };
+		int r;
+		if (id % 9 == 0) {
+			r = blk_flush(node);
+		} else {
+			u32 *ids = calloc(DISK / UNIT, 4);
+			r = step(node, ids, id, &log[n].from, &log[n].len);
+			log[n].id = ids[log[n].from];
+			free(ids);
+		}
+		CHECK_EQ(r, 0);
+		log[n].end = n_events;
+	}
+	return n;
+}
+
+/* One sequence of steps that ends so many times; false: not well. */
+static bool crashes(const struct variant *v, u64 first_seed, unsigned times)
+{
+	struct blk_graph *g = new_graph();
+	struct step_log log[120];
+	unsigned n = 0;
+	struct blk_node *node = NULL;
+	seed = first_seed;
+	if (make(g, v)) {
+		log_begin();
+		node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+	}
+	bool ok = node;
+	if (node)
+		n = do_steps(node, log, LEN(log));
+	blk_unref(node);
+	logging = false;
+	while (ok && times--)
+		for (unsigned cut = 0; cut < 2 && ok; cut++) {
+			size_t at = any(n_events + 1);
+			/* Most is at stake just before a flush. */
+			for (bool late = any(2); late && at < n_events && events[at].mem;)
+				at++;
+			crash(at, cut);
+			ok = survives(g, v, log, n, at, cut);
+		}
+	blk_graph_free(g);
+	mems_free();
+	return ok;
+}
+
+/* RHEA_TEST_CRASHES: kills, and as many cuts. */
 TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 {
-	const char *times = getenv("RHEA_TEST_CRASHES");
+	enum { EACH = 4 };
+	const char *times = getenv("RHEA_TEST_CRASHES"), *from = getenv("RHEA_TEST_SEED");
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
 		if (skipped(v))
 			continue;
-		struct blk_graph *g = new_graph();
-		struct step_log log[120];
-		unsigned n = 0;
-		struct blk_node *node = NULL;
-		seed = 3;
-		if (make(g, v)) {
-			log_begin();
-			node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
-		}
-		for (u32 id = 1; node && n < LEN(log); id++, n++) {
-			log[n] = (struct step_log){ .begin = n_events };
-			int r;
-			if (id % 9 == 0) {
-				r = blk_flush(node);
-			} else {
-				u32 *ids = calloc(DISK / UNIT, 4);
-				r = step(node, ids, id, &log[n].from, &log[n].len);
-				log[n].id = ids[log[n].from];
-				free(ids);
-			}
-			CHECK_EQ(r, 0);
-			log[n].end = n_events;
-		}
-		blk_unref(node);
-		logging = false;
-		for (unsigned i = times ? atoi(times) : 12; i && node; i--)
-			for (unsigned cut = 0; cut < 2; cut++) {
-				size_t at = any(n_events + 1);
-				/* Most is at stake just before a flush. */
-				for (bool late = any(2); late && at < n_events && events[at].mem;)
-					at++;
-				crash(at, cut);
-				if (!survives(g, v, log, n, at, cut)) {
-					i = 1;
-					break;
-				}
-			}
-		blk_graph_free(g);
-		mems_free();
+		unsigned left = times ? atoi(times) : 12;
+		for (u64 s = from ? atoi(from) : 3; left && crashes(v, s, MIN(left, (unsigned)EACH)); s++)
+			left -= MIN(left, (unsigned)EACH);
 	}
 }
 
