@@ -34,6 +34,8 @@ static const struct variant {
 	  .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
+	{ "cow", "{}" },
+	{ "cow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 #ifdef HAVE_GNUTLS
 	{ "luks", "{'key-secret': 's', 'iter-time': '1'}", .open = "{'key-secret': 's'}" },
 #endif
