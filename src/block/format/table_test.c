@@ -149,7 +149,7 @@ static int step(struct blk_node *node, u32 *ids, u32 id, u64 *ret_from, u64 *ret
 	if (any(3)) /* crowd */
 		from = from % (2 << 20);
 	u32 kind = any(10);
-	bool pack = node->driver->pack && any(6) == 0;
+	bool pack = node->driver->pack && blk_unit(node) >= UNIT && any(6) == 0;
 	if (pack) {
 		from = ROUND_DOWN(from, (u64)blk_unit(node));
 		len = MIN(blk_unit(node) * (1ull + (kind & 1)), DISK - from);

@@ -69,7 +69,8 @@ static int map_sparse(struct vmdk_extent *e, u64 in, u64 len, struct blk_extent 
 		}
 	}
 	ret->len = MIN(ret->len, len);
-	return ret->where == BLK_DATA && ret->offset > (u64)INT64_MAX - ret->len ? -EIO : 0;
+	/* A grain beyond the end: the file was cut off, or lies. */
+	return ret->where == BLK_DATA && ret->offset - skip >= e->file->size ? -EIO : 0;
 }
 
 int vmdk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
