@@ -89,7 +89,7 @@ static void log_clear(void)
 	n_events = 0;
 }
 
-static void log_begin(void)
+static inline void log_begin(void)
 {
 	log_clear();
 	for (struct mem *m = mems; m; m = m->next) {
