@@ -152,8 +152,7 @@ static void priv_free(struct priv *p)
 	ir_free(p->peek);
 	former_free(p->former);
 	free(p->keep_pages);
-	free(p->job.reloc);
-	free(p->job.site);
+	host_job_free(&p->job);
 	free(p);
 }
 

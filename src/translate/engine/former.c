@@ -21,6 +21,9 @@ struct former {
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
 	u64 page, start, end;
+	const u8 *code; /* what was fetched last: of the guest's code at code_pc */
+	u64 code_pc;
+	u32 code_len;
 	u8 across[32]; /* an instruction that lies in two pages */
 };
 
@@ -141,6 +144,27 @@ static void fetch_across(struct former *f, u64 pc)
 	t->avail = have + more;
 }
 
+/* Points t->code at the instruction at pc, if that can be fetched; else the reason is in *ret_code. */
+static bool fetch(struct former *f, u64 pc, u32 *ret_code)
+{
+	struct tr *t = &f->t;
+	const struct engine_config *config = &f->p->e->config;
+	if (pc - f->code_pc >= f->code_len) {
+		f->code_len = 0;
+		f->code = config->fetch(config->user, f->p->cpu, pc, &f->code_len, ret_code);
+		f->code_pc = pc;
+		if (!f->code) {
+			f->code_len = 0;
+			return false;
+		}
+	}
+	t->code = f->code + (pc - f->code_pc);
+	t->avail = f->code_len - (pc - f->code_pc);
+	if (t->avail < f->p->e->guest->insn_max)
+		fetch_across(f, pc);
+	return true;
+}
+
 /* In the place of an instruction with a breakpoint. */
 static void stop_here(struct tr *t, u32 len)
 {
@@ -154,7 +178,6 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 {
 	struct tr *t = &f->t;
 	struct priv *priv = f->p;
-	const struct engine_config *config = &priv->e->config;
 	struct cpu *cpu = priv->cpu;
 	u64 pc = p->pc;
 	u32 code = 0;
@@ -162,8 +185,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 	ir_block_start(t->ir, p->block);
 	for (;;) {
 		t->pc = pc;
-		t->code = config->fetch(config->user, cpu, pc, &t->avail, &code);
-		if (!t->code) {
+		if (!fetch(f, pc, &code)) {
 			if (*n_insns == 0) {
 				cpu->fault_addr = pc;
 				cpu->fault_code = code;
@@ -172,8 +194,6 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
-		if (t->avail < priv->e->guest->insn_max)
-			fetch_across(f, pc);
 		u32 at = ir_emit(t->ir, &(struct ir_insn){ .op = IR_NOP });
 		u32 *mark = mark_of(f, pc);
 		if (!*mark && f->mark_n < HASH / 2) {
@@ -197,8 +217,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
-		    t->len == 0 || known(f, pc)) {
+		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) ||
+		    t->ir->n_insn > 6000 || t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
@@ -207,6 +227,18 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			return true;
 		}
 	}
+}
+
+/* The place to go on at: the nearest ahead, so that blocks mostly stand in the order of their addresses, and joins ahead. */
+static struct place *next_place(struct former *f)
+{
+	u32 best = 0;
+	for (u32 i = 1; i < f->n_todo; i++)
+		if (f->place[f->todo[i]].pc - f->t.pc < f->place[f->todo[best]].pc - f->t.pc)
+			best = i;
+	u32 at = f->todo[best];
+	f->todo[best] = f->todo[--f->n_todo];
+	return &f->place[at];
 }
 
 bool span_add(struct priv *p, u64 lo, u64 hi)
@@ -238,7 +270,7 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 	r->key = p->cpu->key;
 	memset(f->by_pc, 0, sizeof(f->by_pc));
 	memset(f->mark, 0, sizeof(f->mark));
-	f->n_place = f->n_todo = f->mark_n = 0;
+	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;
 	f->p = p;
 	f->page = pc >> PAGE_BITS;
 	f->start = f->end = pc;
@@ -255,9 +287,9 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 		memset(f->by_pc, 0, sizeof(f->by_pc));
 	if (!straight(f, entry, max_insns, &n))
 		return false;
-	for (u32 i = 0; i < f->n_todo; i++) {
-		struct place *place = &f->place[f->todo[i]];
-		if (!place->done && n < max_insns && r->n_insn < 5000)
+	while (f->n_todo && n < max_insns && r->n_insn < 5000) {
+		struct place *place = next_place(f);
+		if (!place->done)
 			straight(f, place, max_insns, &n);
 	}
 	for (u32 i = 0; i < f->n_place; i++) {

@@ -56,12 +56,13 @@ struct host_job {
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */
 	size_t size; /* 0: did not fit */
-	struct host_site *site; /* owned by the caller */
+	struct host_site *site;
 	u32 n_site;
 	size_t site_cap;
-	struct host_reloc *reloc; /* owned by the caller */
+	struct host_reloc *reloc;
 	u32 n_reloc;
 	size_t reloc_cap;
+	void *own; /* the back end's memory, used again for the next region */
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
@@ -103,6 +104,8 @@ void host_window(const u8 *base);
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);
 void host_compile(struct host_job *job);
+/* Frees what a job owns: its results' arrays and the back end's memory. */
+void host_job_free(struct host_job *job);
 /*
  * Makes code that was written for the run address `run` and is not linked independent of its place, and places it again: both change the
  * bytes at code, wherever those lie. Stubs made by the same build on the same host (host_kept_as) are alike.

@@ -25,12 +25,6 @@ static const struct {
 	[TY_V1024] = { "v1024", 128 }, [TY_V2048] = { "v2048", 256 }, [TY_FLAGS] = { "flags", 4 },
 };
 
-/* Which operations end a block, by number: what ir_emit asks for each instruction. */
-static const bool ends[IR_OP_COUNT] = {
-#define _(name, ops, res, flag) [IR_##name] = sizeof(flag) > 1 && flag[0] == 'E',
-	IR_OPS(_)
-#undef _
-};
 /* clang-format on */
 
 unsigned ir_type_size(enum ir_type type)
@@ -87,22 +81,9 @@ void ir_free(struct ir_region *r)
 	free(r);
 }
 
-ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn)
+void ir_more_room(struct ir_region *r)
 {
-	u32 n = r->n_insn;
-	if (UNLIKELY(n >= r->insn_cap)) {
-		struct ir_insn copy = *insn; /* it may lie in the array */
-		r->insn = grow(r->insn, &r->insn_cap, n + 1, sizeof(*r->insn));
-		r->insn[n] = copy;
-	} else {
-		r->insn[n] = *insn;
-	}
-	r->n_insn = n + 1;
-	if (LIKELY(!r->ended)) {
-		r->block[r->cur].count++;
-		r->ended = ends[insn->op];
-	}
-	return n;
+	r->insn = grow(r->insn, &r->insn_cap, r->n_insn + 1, sizeof(*r->insn));
 }
 
 u32 ir_block_new(struct ir_region *r)

@@ -213,7 +213,7 @@ struct ir_region *ir_new(const struct ir_slot *slot, enum ir_type addr_type);
 void ir_reset(struct ir_region *r); /* empty again, keeping memory */
 void ir_free(struct ir_region *r);
 /* Appends to the block under construction. Behind a block's end it makes a value of no block, which nobody will see. */
-ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn);
+static inline ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn);
 u32 ir_block_new(struct ir_region *r); /* number of a new, still empty block */
 void ir_block_start(struct ir_region *r, u32 block); /* what is emitted from now on goes there; the one before must have ended */
 bool ir_block_ended(const struct ir_region *r);
@@ -259,6 +259,24 @@ static inline bool ir_has(enum ir_op op, unsigned bits)
 static inline bool ir_is_value(enum ir_op op, unsigned k)
 {
 	return ir_op_info[op].values >> k & 1;
+}
+
+/* Makes room for an instruction more. */
+void ir_more_room(struct ir_region *r);
+
+static inline ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn)
+{
+	struct ir_insn copy = *insn; /* it may lie in the array */
+	u32 n = r->n_insn;
+	if (UNLIKELY(n >= r->insn_cap))
+		ir_more_room(r);
+	r->insn[n] = copy;
+	r->n_insn = n + 1;
+	if (LIKELY(!r->ended)) {
+		r->block[r->cur].count++;
+		r->ended = ir_has(copy.op, IR_F_END);
+	}
+	return n;
 }
 
 /* ---- the reference: slow, obvious, and what every back end is tested against ---- */

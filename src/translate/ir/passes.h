@@ -48,5 +48,8 @@ static inline unsigned ir_successors(const struct ir_region *r, u32 block, u32 t
 	return 2;
 }
 
+/* The blocks that have instructions, in the order of those. Returns how many; order: room for all. */
+u32 ir_block_order(const struct ir_region *r, u32 *order);
+
 /* One instruction by itself: what value it is the same as (0: none), or in place a simpler one. It lies in the region, or is about to. */
 ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in);

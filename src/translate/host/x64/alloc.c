@@ -47,6 +47,7 @@ static void enliven(struct jit *j, u32 v)
 		j->val[v].listed = true;
 		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
 		j->live[j->n_live++] = v;
+		j->next_death = MIN(j->next_death, j->val[v].last);
 	}
 }
 
@@ -729,9 +730,10 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		put_slot(j, v, slot);
 }
 
-void kill_dead(struct jit *j)
+static void bury(struct jit *j)
 {
 	u32 n = 0;
+	j->next_death = ~0u;
 	for (u32 i = 0; i < j->n_live; i++) {
 		u32 v = j->live[i];
 		struct val *x = &j->val[v];
@@ -748,9 +750,16 @@ void kill_dead(struct jit *j)
 			x->listed = false;
 			continue;
 		}
+		j->next_death = MIN(j->next_death, x->last);
 		j->live[n++] = v;
 	}
 	j->n_live = n;
+}
+
+void kill_dead(struct jit *j)
+{
+	if (j->next_death <= j->now)
+		bury(j);
 	j->lock_gpr = j->lock_xmm = 0;
 	if (j->lent[0])
 		take_back(j, false);

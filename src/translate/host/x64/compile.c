@@ -114,12 +114,6 @@ static void lower_fpflags(struct jit *j, const struct ir_insn *in, u32 v)
 static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	switch (in->op) {
-	case IR_NOP:
-	case IR_ARGS:
-		return;
-	case IR_INSN:
-		j->insn_pc = in->imm;
-		return;
 	case IR_GET:
 	case IR_SET:
 	case IR_GETX:
@@ -136,9 +130,6 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_CLEAN:
 		lower_clean(j, in);
 		return;
-	case IR_CONST:
-	case IR_VCONST:
-		return; /* where it is used */
 	case IR_PHI:
 		j->job->unsupported = true;
 		return;
@@ -167,6 +158,12 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		lower_slow(j, in, v);
 }
 
+static bool emits_nothing(enum ir_op op)
+{
+	return op == IR_NOP || op == IR_INSN || op == IR_ARGS || op == IR_CONST ||
+	       op == IR_VCONST; /* constants: where they are used */
+}
+
 static void emit_block(struct jit *j, u32 number)
 {
 	const struct ir_region *r = j->r;
@@ -187,10 +184,15 @@ static void emit_block(struct jit *j, u32 number)
 		first++;
 	if (x->loop_head && first->op == IR_INSN)
 		emit_poll(j, first->imm);
-	for (u32 i = b->first; i < b->first + b->count && !j->c.full && !j->job->unsupported; i++) {
+	for (u32 i = b->first, end = i + b->count; i < end && !j->c.full && !j->job->unsupported; i++) {
+		const struct ir_insn *in = &r->insn[i];
 		j->cur = i;
+		if (in->op == IR_INSN)
+			j->insn_pc = in->imm;
+		if (emits_nothing(in->op))
+			continue;
 		j->now = j->pos[i];
-		lower(j, &r->insn[i], i);
+		lower(j, in, i);
 		if (j->val[i].flags & VF_MERGE && j->val[i].at != AT_NONE)
 			keep_in_frame(j, i);
 		kill_dead(j);
@@ -206,9 +208,11 @@ static void set_rounding(struct jit *j)
 	static const u8 rc[] = { [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
 	u8 round = j->r->fp.round;
 	bool computes = false;
+	if (round >= LEN(rc) || !rc[round])
+		return;
 	for (u32 i = 1; i < j->r->n_insn; i++)
 		computes |= ir_has(j->r->insn[i].op, IR_F_FLOAT);
-	if (round >= LEN(rc) || !rc[round] || !computes)
+	if (!computes)
 		return;
 	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
 	x_rm(&j->c, X_MOV_LOAD, RAX, CPU(host_fp));
@@ -230,11 +234,15 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	j->val = alloc((r->n_insn + 2) * sizeof(*j->val));
-	j->blk = alloc((r->n_block + 1) * sizeof(*j->blk));
-	j->pos = alloc((r->n_insn + 2) * sizeof(*j->pos));
-	j->slot_home = alloc(j->n_slot + 1);
-	j->slot_vals = alloc((j->n_slot + 1) * sizeof(*j->slot_vals));
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 6 * sizeof(u32)),
+	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
+	       of_slots = (j->n_slot + 1) * (1 + 2 * sizeof(u32)), arrays = 16;
+	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
+	j->val = jit_zeroes(j, (r->n_insn + 2) * sizeof(*j->val));
+	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
+	j->pos = jit_mem(j, (r->n_insn + 2) * sizeof(*j->pos));
+	j->slot_home = jit_zeroes(j, j->n_slot + 1);
+	j->slot_vals = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_vals));
 	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
 	for (unsigned reg = 0; reg < 16; reg++) {
 		job->home_gpr[reg] = job->home_vec[reg] = 0xff;
@@ -263,45 +271,70 @@ static void mark_loops(struct jit *j)
 	}
 }
 
-static void tear_down(struct jit *j)
+/* The thread's struct jit, as new but for its memory. */
+static struct jit *start(struct host_job *job)
 {
-	for (u32 i = 0; i < j->r->n_block; i++)
-		free(j->blk[i].snap.val);
-	free(j->val);
-	free(j->blk);
-	free(j->pos);
-	free(j->slot_home);
-	free(j->slot_vals);
-	free(j->order);
-	free(j->live);
-	free(j->cold);
-	free(j->aside);
-	free(j->fix);
-	free(j->pool);
-	free(j->pool_fix);
+	struct jit *j = job->own ? job->own : alloc(sizeof(*j)), was = *j;
+	job->own = j;
+	*j = (struct jit){ .mem = was.mem,
+			   .mem_cap = was.mem_cap,
+			   .pool = was.pool,
+			   .pool_cap = was.pool_cap,
+			   .pool_fix = was.pool_fix,
+			   .pool_fix_cap = was.pool_fix_cap,
+			   .live = was.live,
+			   .live_cap = was.live_cap,
+			   .cold = was.cold,
+			   .cold_cap = was.cold_cap,
+			   .aside = was.aside,
+			   .aside_cap = was.aside_cap,
+			   .fix = was.fix,
+			   .fix_cap = was.fix_cap };
+	return j;
+}
+
+void host_job_free(struct host_job *job)
+{
+	struct jit *j = job->own;
+	if (j) {
+		free(j->mem);
+		free(j->pool);
+		free(j->pool_fix);
+		free(j->live);
+		free(j->cold);
+		free(j->aside);
+		free(j->fix);
+		free(j);
+	}
+	free(job->site);
+	free(job->reloc);
+	job->own = NULL;
+	job->site = NULL;
+	job->reloc = NULL;
 }
 
 void host_compile(struct host_job *job)
 {
-	struct jit j = { 0 };
+	struct jit *j = start(job);
 	job->n_site = job->n_reloc = 0;
 	job->size = 0;
 	job->n_slow = 0;
 	job->unsupported = false;
-	set_up(&j, job);
-	prepass(&j);
-	mark_loops(&j);
-	set_rounding(&j);
-	for (u32 o = 0; o < j.n_order && !j.c.full && !job->unsupported; o++) {
-		j.next_block = o + 1 < j.n_order ? j.order[o + 1] : ~0u;
-		emit_block(&j, j.order[o]);
+	set_up(j, job);
+	prepass(j);
+	mark_loops(j);
+	set_rounding(j);
+	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
+		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;
+		emit_block(j, j->order[o]);
 	}
-	if (!j.c.full && !job->unsupported)
-		emit_cold(&j);
-	if (!j.c.full && !job->unsupported)
-		emit_pool(&j);
-	if (!j.c.full && !job->unsupported)
-		job->size = j.c.p - j.c.start;
-	job->stopped = j.cur;
-	tear_down(&j);
+	if (!j->c.full && !job->unsupported)
+		emit_cold(j);
+	if (!j->c.full && !job->unsupported)
+		emit_pool(j);
+	if (!j->c.full && !job->unsupported)
+		job->size = j->c.p - j->c.start;
+	job->stopped = j->cur;
+	for (u32 i = 0; i < j->r->n_block; i++)
+		free(j->blk[i].snap.val);
 }

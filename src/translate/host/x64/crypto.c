@@ -84,7 +84,7 @@ static void reads_now(struct jit *j, u32 other)
 	const u32 operand[3] = { in->a, in->b, in->c };
 	for (unsigned i = 0; i < 3; i++)
 		if (j->val[operand[i]].last == j->pos[other])
-			j->val[operand[i]].last = j->now;
+			j->next_death = j->val[operand[i]].last = j->now;
 }
 
 /*

@@ -115,6 +115,8 @@ struct jit {
 	struct pool_fix *pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
+	u8 *mem; /* what arrays of a region are carved from */
+	size_t mem_cap, mem_used;
 	struct val *val;
 	struct blk *blk;
 	u32 *order, n_order; /* blocks in layout order */
@@ -133,6 +135,7 @@ struct jit {
 	u32 *live; /* values that have a place */
 	u32 n_live;
 	size_t live_cap;
+	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
 	struct cold *cold;
@@ -149,6 +152,18 @@ struct jit {
 	bool avx512; /* reserved for what cpuid says */
 };
 #define HOME 0xffffffffu
+
+/* Memory for this region, as much as set_up reckoned with; until the next one. */
+static inline void *jit_mem(struct jit *j, size_t size)
+{
+	void *p = j->mem + j->mem_used;
+	j->mem_used += ROUND_UP(size, (size_t)16);
+	return p;
+}
+static inline void *jit_zeroes(struct jit *j, size_t size)
+{
+	return memset(jit_mem(j, size), 0, size);
+}
 
 /* ---- alloc.c: places ---- */
 bool is_gpr(enum ir_type type); /* does a value of this type live in a general register? */
@@ -180,7 +195,7 @@ void own_xmm(struct jit *j, u32 v, unsigned reg);
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
-void kill_dead(struct jit *j); /* after each instruction: frees what was used last */
+void kill_dead(struct jit *j); /* after each instruction that may touch values: frees what was used last */
 void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
 bool dies(const struct jit *j, u32 v); /* is this its last use? */
 /* Memory operand of a value that is in memory (slot or frame); false if it is not. */

@@ -28,8 +28,9 @@ static unsigned successors(const struct ir_insn *end, u32 to[2])
 static void lay_out(struct jit *j)
 {
 	const struct ir_region *r = j->r;
-	u32 *todo = alloc((2 * r->n_block + 2) * sizeof(*todo)), n_todo = 1;
-	j->order = alloc((r->n_block + 1) * sizeof(*j->order));
+	u32 *todo = jit_mem(j, (2 * r->n_block + 2) * sizeof(*todo)), n_todo = 1;
+	todo[0] = 0;
+	j->order = jit_mem(j, (r->n_block + 1) * sizeof(*j->order));
 	for (u32 i = 0; i < r->n_block; i++)
 		j->blk[i].order = ~0u;
 	j->blk[0].preds = 1;
@@ -55,65 +56,38 @@ static void lay_out(struct jit *j)
 			b = next;
 		}
 	}
-	free(todo);
 }
+
+/* What an operation does to the host's flags; those that are not named leave them alone when they compute vectors, else not. */
+enum { BY_KIND, LEAVES, ADDS, SUBTRACTS, LOGIC, ASKS };
+static const u8 flag_manners[IR_OP_COUNT] = {
+	[IR_NOP] = LEAVES,   [IR_CONST] = LEAVES,  [IR_VCONST] = LEAVES,   [IR_GET] = LEAVES,
+	[IR_SET] = LEAVES,   [IR_INSN] = LEAVES,   [IR_COPY] = LEAVES,	   [IR_NOT] = LEAVES,
+	[IR_ZEXT] = LEAVES,  [IR_SEXT] = LEAVES,   [IR_TRUNC] = LEAVES,	   [IR_LO] = LEAVES,
+	[IR_HI] = LEAVES,    [IR_PAIR] = LEAVES,   [IR_CAST] = LEAVES,	   [IR_COND] = LEAVES,
+	[IR_LD] = LEAVES,    [IR_ST] = LEAVES,	   [IR_PREFETCH] = LEAVES, [IR_DUP] = LEAVES,
+	[IR_VGET] = LEAVES,  [IR_VGETS] = LEAVES,  [IR_VSET] = LEAVES,	   [IR_VLOW] = LEAVES,
+	[IR_VZEXT] = LEAVES, [IR_VTRUNC] = LEAVES, [IR_SHUFFLE] = LEAVES,  [IR_TBL] = LEAVES,
+	[IR_BSL] = LEAVES,   [IR_BR] = LEAVES,	   [IR_FLPACK] = LEAVES,   [IR_JUMP] = LEAVES,
+	[IR_GOSUB] = LEAVES, [IR_JUMPI] = LEAVES,  [IR_RETURN] = LEAVES,   [IR_GOSUBI] = LEAVES,
+	[IR_BSWAP] = LEAVES, [IR_ADD] = ADDS,	   [IR_SHL] = ADDS,	   [IR_SHR] = ADDS,
+	[IR_SAR] = ADDS,     [IR_ROTR] = ADDS,	   [IR_SUB] = SUBTRACTS,   [IR_AND] = LOGIC,
+	[IR_OR] = LOGIC,     [IR_XOR] = LOGIC,	   [IR_ANDN] = LOGIC,	   [IR_SELECT] = ASKS,
+	[IR_BRC] = ASKS,
+};
 
 static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 {
-	switch (in->op) {
-	case IR_NOP:
-	case IR_CONST:
-	case IR_VCONST:
-	case IR_GET:
-	case IR_SET:
-	case IR_INSN:
-	case IR_COPY:
-	case IR_NOT:
-	case IR_ZEXT:
-	case IR_SEXT:
-	case IR_TRUNC:
-	case IR_LO:
-	case IR_HI:
-	case IR_PAIR:
-	case IR_CAST:
-	case IR_COND:
-	case IR_LD:
-	case IR_ST:
-	case IR_PREFETCH:
-	case IR_DUP:
-	case IR_VGET:
-	case IR_VGETS:
-	case IR_VSET:
-	case IR_VLOW:
-	case IR_VZEXT:
-	case IR_VTRUNC:
-	case IR_SHUFFLE:
-	case IR_TBL:
-	case IR_BSL:
-	case IR_BR:
-	case IR_FLPACK:
-	case IR_JUMP:
-	case IR_GOSUB:
-	case IR_JUMPI:
-	case IR_RETURN:
-	case IR_GOSUBI:
-	case IR_BSWAP:
+	switch (flag_manners[in->op]) {
+	case LEAVES:
 		return false;
-	case IR_ADD:
-	case IR_SHL:
-	case IR_SHR:
-	case IR_SAR:
-	case IR_ROTR:
+	case ADDS:
 		return !(in->type >= TY_I32);
-	case IR_SUB:
+	case SUBTRACTS:
 		return !(ir_is_vector(in->type) || r->insn[in->b].op == IR_CONST);
-	case IR_AND:
-	case IR_OR:
-	case IR_XOR:
-	case IR_ANDN:
+	case LOGIC:
 		return !ir_is_vector(in->type);
-	case IR_SELECT:
-	case IR_BRC:
+	case ASKS:
 		return r->insn[in->a].op != IR_COND;
 	}
 	return !(ir_is_vector(in->type) && ir_has(in->op, IR_F_PURE));
@@ -131,16 +105,6 @@ static u32 root_of(const struct jit *j, u32 b)
 	return b;
 }
 
-static void note_use(struct jit *j, u32 v, u32 pos, u32 root, const u32 *root_of_value)
-{
-	struct val *x = &j->val[v];
-	x->uses++;
-	if (pos > x->last)
-		x->last = pos;
-	if (root_of_value[v] != root)
-		x->flags |= VF_MERGE;
-}
-
 static bool is_compare(enum ir_op op)
 {
 	return op >= IR_EQ && op <= IR_LES; /* not of floats: they raise flags, read or not */
@@ -151,6 +115,24 @@ struct plan { /* scratch of this pass, by value */
 	u32 *clobbers; /* by position: how many may-clobber instructions before */
 };
 
+static void note_use(struct jit *j, struct plan *p, const struct ir_insn *in, unsigned k, u32 v, u32 pos,
+		     u32 root)
+{
+	struct val *x = &j->val[v];
+	x->uses++;
+	x->last = pos; /* positions only grow */
+	if (p->root[v] != root)
+		x->flags |= VF_MERGE;
+	if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
+		p->addr_uses[v]++;
+	if (in->op == IR_COND)
+		p->cc_uses[v] |= BIT(in->imm);
+	else if (j->r->insn[v].type == TY_FLAGS)
+		p->cc_uses[v] |= BIT(31);
+	if (k && in->op == IR_SELECT && in->type == TY_FLAGS)
+		p->select_uses[v]++;
+}
+
 static void count_uses(struct jit *j, struct plan *p)
 {
 	const struct ir_region *r = j->r;
@@ -158,32 +140,27 @@ static void count_uses(struct jit *j, struct plan *p)
 	for (u32 o = 0; o < j->n_order; o++) {
 		const struct ir_block *b = &r->block[j->order[o]];
 		u32 root = root_of(j, j->order[o]);
-		for (u32 i = b->first; i < b->first + b->count; i++, pos++) {
+		for (u32 i = b->first, end = i + b->count; i < end; i++) {
 			const struct ir_insn *in = &r->insn[i];
+			if (in->op == IR_NOP)
+				continue;
 			j->pos[i] = pos;
 			p->root[i] = root;
 			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
-			u32 operand[3] = { in->a, in->b, in->c };
-			for (unsigned k = 0; k < 3; k++) {
-				u32 v = operand[k];
-				if (!ir_is_value(in->op, k) || !v)
-					continue;
-				note_use(j, v, pos, root, p->root);
-				if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
-					p->addr_uses[v]++;
-				if (in->op == IR_COND)
-					p->cc_uses[v] |= BIT(in->imm);
-				else if (r->insn[v].type == TY_FLAGS)
-					p->cc_uses[v] |= BIT(31);
-				if (in->op == IR_SELECT && in->type == TY_FLAGS && k)
-					p->select_uses[v]++;
-			}
+			unsigned values = ir_op_info[in->op].values;
+			if (values & 1 && in->a)
+				note_use(j, p, in, 0, in->a, pos, root);
+			if (values & 2 && in->b)
+				note_use(j, p, in, 1, in->b, pos, root);
+			if (values & 4 && in->c)
+				note_use(j, p, in, 2, in->c, pos, root);
 			if (in->op == IR_ARGS) { /* read by the CALL behind it */
+				u32 operand[3] = { in->a, in->b, in->c };
 				for (unsigned k = 0; k < 3; k++)
 					if (operand[k])
-						j->val[operand[k]].last =
-						    MAX(j->val[operand[k]].last, pos + 1);
+						j->val[operand[k]].last = pos + 1;
 			}
+			pos++;
 		}
 	}
 }
@@ -268,8 +245,9 @@ static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
 {
 	const struct ir_insn *bit = &j->r->insn[cmp->a], *zero = &j->r->insn[cmp->b];
 	struct val *x = &j->val[cmp->a];
-	if ((cmp->op == IR_EQ || cmp->op == IR_NE) && bit->op == IR_EXTRACTU && bit->c == 1 && bit->type >= TY_I32 &&
-	    zero->op == IR_CONST && !zero->imm && x->uses == 1 && !(x->flags & VF_MERGE))
+	if ((cmp->op == IR_EQ || cmp->op == IR_NE) && bit->op == IR_EXTRACTU && bit->c == 1 &&
+	    bit->type >= TY_I32 && zero->op == IR_CONST && !zero->imm && x->uses == 1 &&
+	    !(x->flags & VF_MERGE))
 		x->flags |= VF_LATER;
 }
 
@@ -280,10 +258,10 @@ static void plan_later(struct jit *j, const struct plan *p)
 	     o-- > 0;) { /* backwards, so that lengthened lives reach operands of operands */
 		const struct ir_block *b = &r->block[j->order[o]];
 		for (u32 i = b->first + b->count; i-- > b->first;) {
-			const struct ir_insn *in = &r->insn[i];
 			struct val *x = &j->val[i];
 			if (!x->uses)
 				continue;
+			const struct ir_insn *in = &r->insn[i];
 			if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
 				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) &&
 				    (!in->a || j->r->insn[in->a].type <= TY_I64))
@@ -323,7 +301,8 @@ static void plan_later(struct jit *j, const struct plan *p)
 static void plan_hints(struct jit *j)
 {
 	const struct ir_region *r = j->r;
-	u32 *touched = alloc(j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
+	u32 *touched =
+	    jit_mem(j, j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
 	memset(touched, 0xff, j->n_slot * sizeof(*touched));
 	for (u32 o = j->n_order;
 	     o-- > 0;) { /* backwards: a SET in another block than its value gives no hint */
@@ -331,6 +310,8 @@ static void plan_hints(struct jit *j)
 		u32 barrier = ~0u, end = j->pos[b->first + b->count - 1];
 		for (u32 i = b->first + b->count; i-- > b->first;) {
 			const struct ir_insn *in = &r->insn[i];
+			if (in->op == IR_NOP)
+				continue;
 			struct val *x = &j->val[i];
 			u32 pos = j->pos[i];
 			if (x->hint != NO_SLOT &&
@@ -339,11 +320,14 @@ static void plan_hints(struct jit *j)
 			/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
 			bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
 			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
-			    (narrows ? j->val[in->a].last <= pos :
-				       in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST)) {
+			    (narrows ? j->val[in->a].last <= pos
+				     : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY ||
+					   in->op == IR_CAST)) {
 				j->val[in->a].hint = x->hint;
 				j->val[in->a].hint_pos = x->hint_pos;
 			}
+			if (in->op == IR_INSN || in->op == IR_CONST)
+				continue;
 			if (in->op == IR_SET) {
 				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
 				touched[s] = pos;
@@ -362,17 +346,20 @@ static void plan_hints(struct jit *j)
 		}
 		memset(touched, 0xff, j->n_slot * sizeof(*touched));
 	}
-	free(touched);
 }
 
 void prepass(struct jit *j)
 {
 	const struct ir_region *r = j->r;
 	u32 n = r->n_insn + 1;
+	size_t size = (n + 1) * sizeof(u32);
 	lay_out(j);
-	u32 *space = alloc(5 * (size_t)(n + 2) * sizeof(*space));
-	struct plan p = { space, space + n + 2, space + 2 * (n + 2), space + 3 * (n + 2),
-			  space + 4 * (n + 2) };
+	struct plan p = { .root = jit_mem(j, size),
+			  .addr_uses = jit_zeroes(j, size),
+			  .cc_uses = jit_zeroes(j, size),
+			  .select_uses = jit_zeroes(j, size),
+			  .clobbers = jit_mem(j, size) };
+	p.clobbers[0] = p.root[0] = 0;
 	for (u32 i = 0; i < n; i++) {
 		j->val[i].hint = NO_SLOT;
 		j->val[i].frame = -1;
@@ -380,5 +367,4 @@ void prepass(struct jit *j)
 	count_uses(j, &p);
 	plan_later(j, &p);
 	plan_hints(j);
-	free(space);
 }

@@ -76,7 +76,7 @@ void rig_free(struct rig *rig)
 	munmap(rig->rw, CODE_SIZE);
 	munmap(rig->rx, CODE_SIZE);
 	munmap(rig->mem - RIG_PAGE, 3 * RIG_PAGE);
-	free(rig->job.site);
+	host_job_free(&rig->job);
 	free(rig->jumps);
 	free(rig->cpu);
 	free(rig);

@@ -9,9 +9,11 @@ struct dead {
 	u32 *uses; /* of each value */
 	u64 *live; /* slots that somebody may yet see, at the place where we are */
 	u64 *live_in; /* of each block: at its start */
+	u64 *left; /* of each block: what its end itself makes live, by leaving the region */
+	u64 *gen, *kill; /* of each block: what it makes live at its start, and what it sets */
 	u64 *ordinary, *flags; /* the guest's slots that are not flags, and those that are */
+	u32 *order, n_order; /* the blocks that have instructions, in the order of those */
 	u8 *preds; /* of each block, at most 2 */
-	bool remove; /* else only look */
 };
 
 static u32 slot_number(const struct ir_region *r, u64 slot)
@@ -35,27 +37,39 @@ static bool is_live(const struct dead *d, u32 slot)
 	return d->live[slot / 64] >> (slot % 64) & 1;
 }
 
+static u64 *of_block(const struct dead *d, u64 *sets, u32 b)
+{
+	return sets + (size_t)b * d->words;
+}
+
 /* ---- exits ---- */
+
+/* What is live behind a block's end because the region may be left there. */
+static void find_left(struct dead *d, u32 b)
+{
+	const struct ir_region *r = d->r;
+	const struct ir_insn *end = r->insn + r->block[b].first + r->block[b].count - 1;
+	u64 *left = of_block(d, d->left, b);
+	u32 to[2];
+	unsigned n = ir_successors(r, b, to);
+	bool poll = n && (ir_is_back_edge(r, b, to[0]) || ir_is_back_edge(r, b, to[n - 1]));
+	if (n && !poll)
+		return;
+	memcpy(left, d->ordinary, d->words * sizeof(u64));
+	bool known = end->op == IR_JUMP || end->op == IR_GOSUB || (end->op == IR_RAISE && end->b == EV_NONE);
+	if (n || (known && d->flags_dead_at && d->flags_dead_at(d->user, end->imm)))
+		return;
+	for (u32 i = 0; i < d->words; i++)
+		left[i] |= d->flags[i];
+}
 
 /* What is live behind a block's end. */
 static void leave(struct dead *d, u32 b)
 {
-	const struct ir_region *r = d->r;
-	const struct ir_insn *end = r->insn + r->block[b].first + r->block[b].count - 1;
 	u32 to[2];
-	unsigned n = ir_successors(r, b, to);
-	memset(d->live, 0, d->words * sizeof(u64));
-	for (unsigned k = 0; k < n; k++) {
-		add(d, d->live_in + (size_t)to[k] * d->words);
-		if (ir_is_back_edge(r, b, to[k]))
-			add(d, d->ordinary); /* may be left there */
-	}
-	if (n)
-		return;
-	add(d, d->ordinary);
-	bool known = end->op == IR_JUMP || end->op == IR_GOSUB || (end->op == IR_RAISE && end->b == EV_NONE);
-	if (!(known && d->flags_dead_at && d->flags_dead_at(d->user, end->imm)))
-		add(d, d->flags);
+	memcpy(d->live, of_block(d, d->left, b), d->words * sizeof(u64));
+	for (unsigned n = ir_successors(d->r, b, to); n-- > 0;)
+		add(d, of_block(d, d->live_in, to[n]));
 }
 
 /* ---- instructions ---- */
@@ -114,20 +128,13 @@ static void remove_insn(struct dead *d, struct ir_insn *in)
 	*in = (struct ir_insn){ .op = IR_NOP };
 }
 
-/* What a slot operation makes live or kills. False: a SET that nobody sees. */
-static bool slot_op(struct dead *d, const struct ir_insn *in)
+/* What a slot operation makes live; SETs are not its business. */
+static void slot_op(struct dead *d, const struct ir_insn *in)
 {
 	const struct ir_region *r = d->r;
-	u32 slot;
 	switch (in->op) {
 	case IR_GET:
 		add_slot(d, slot_number(r, in->imm));
-		break;
-	case IR_SET:
-		slot = slot_number(r, in->imm);
-		if (!is_live(d, slot))
-			return false;
-		d->live[slot / 64] &= ~BIT(slot % 64);
 		break;
 	case IR_GETX:
 		for (u32 i = 0; i < r->slot[in->imm].array; i++)
@@ -137,7 +144,6 @@ static bool slot_op(struct dead *d, const struct ir_insn *in)
 		call(d, in);
 		break;
 	}
-	return true;
 }
 
 /*
@@ -148,7 +154,8 @@ static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 {
 	struct ir_region *r = d->r;
 	u32 to[2], slot = slot_number(r, set->imm);
-	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 || to[0] == to[1])
+	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 ||
+	    to[0] == to[1])
 		return false;
 	const struct ir_insn *cond = r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a;
 	if (cond->op != IR_COND || cond->a != set->a)
@@ -158,7 +165,8 @@ static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 		seen[k] = d->live_in[(size_t)to[k] * d->words + slot / 64] >> (slot % 64) & 1;
 	u32 way = to[seen[1]];
 	struct ir_insn *room = r->insn + r->block[way].first;
-	if (seen[0] == seen[1] || d->preds[way] != 1 || way <= b || room->op != IR_NOP)
+	if (seen[0] == seen[1] || d->preds[way] != 1 || r->block[way].first <= r->block[b].first ||
+	    room->op != IR_NOP)
 		return false;
 	*room = *set;
 	return true;
@@ -167,22 +175,24 @@ static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 /* Does the instruction, behind a SET of flags, ask for flags in a slot? */
 static bool reads_flags(const struct ir_region *r, const struct ir_insn *in)
 {
-	return in->op == IR_CALL || in->op == IR_GETX || (in->op == IR_GET && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS);
+	return in->op == IR_CALL || in->op == IR_GETX ||
+	       (in->op == IR_GET && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS);
 }
 
-/* Walks a block backwards. True: what is live at its start has changed. */
-static bool walk(struct dead *d, u32 b)
+/* Removes what is dead in a block, backwards. */
+static void sweep(struct dead *d, u32 b)
 {
 	struct ir_region *r = d->r;
-	u32 first = r->block[b].first, n = r->block[b].count;
-	bool last_set = d->remove; /* no flags were set or asked for behind here */
+	u32 first = r->block[b].first;
+	bool last_set = true; /* no flags were set or asked for behind here */
 	leave(d, b);
-	while (n-- > 0) {
-		struct ir_insn *in = r->insn + first + n;
+	for (u32 v = first + r->block[b].count; v-- > first;) {
+		struct ir_insn *in = r->insn + v;
 		u8 kind = traits[in->op];
-		if (d->remove && !d->uses[first + n] &&
-		    (kind & REMOVABLE || (in->op == IR_CALL && unused_call(in)))) {
-			if (in->op == IR_CALL && n && in[-1].op == IR_ARGS)
+		if (in->op == IR_NOP)
+			continue;
+		if (!d->uses[v] && (kind & REMOVABLE || (in->op == IR_CALL && unused_call(in)))) {
+			if (in->op == IR_CALL && v > first && in[-1].op == IR_ARGS)
 				remove_insn(d, in - 1);
 			remove_insn(d, in);
 			continue;
@@ -192,18 +202,66 @@ static bool walk(struct dead *d, u32 b)
 		if (!(kind & IS_SLOT))
 			continue;
 		last_set &= !reads_flags(r, in);
-		if (!slot_op(d, in) && d->remove) {
+		if (in->op != IR_SET) {
+			slot_op(d, in);
+			continue;
+		}
+		u32 slot = slot_number(r, in->imm);
+		if (!is_live(d, slot)) {
 			remove_insn(d, in);
-		} else if (last_set && in->op == IR_SET && r->insn[in->a].type == TY_FLAGS) {
+			continue;
+		}
+		d->live[slot / 64] &= ~BIT(slot % 64);
+		if (last_set && r->insn[in->a].type == TY_FLAGS) {
 			last_set = false;
 			if (sink(d, b, in))
 				*in = (struct ir_insn){ .op = IR_NOP };
 		}
 	}
-	u64 *at_start = d->live_in + (size_t)b * d->words;
-	bool changed = memcmp(at_start, d->live, d->words * sizeof(u64));
-	memcpy(at_start, d->live, d->words * sizeof(u64));
-	return changed;
+	memcpy(of_block(d, d->live_in, b), d->live, d->words * sizeof(u64));
+}
+
+/* Counts the uses of values in a block, and sums up what it does to slots. */
+static void sum_up(struct dead *d, u32 b)
+{
+	struct ir_region *r = d->r;
+	u64 *live = d->live, *kill = of_block(d, d->kill, b);
+	d->live = of_block(d, d->gen, b);
+	for (u32 first = r->block[b].first, v = first + r->block[b].count; v-- > first;) {
+		const struct ir_insn *in = r->insn + v;
+		u8 kind = traits[in->op];
+		if (kind & (HAS_A | HAS_B | HAS_C) || in->op == IR_PHI)
+			count_uses(d, in, 1);
+		if (kind & FAULTS)
+			add(d, d->ordinary);
+		if (in->op == IR_SET) {
+			u32 slot = slot_number(r, in->imm);
+			d->live[slot / 64] &= ~BIT(slot % 64);
+			kill[slot / 64] |= BIT(slot % 64);
+		} else if (kind & IS_SLOT) {
+			slot_op(d, in);
+		}
+	}
+	d->live = live;
+}
+
+/* What is live at the start of each block, when there are ways back. */
+static void settle(struct dead *d)
+{
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (u32 o = d->n_order; o-- > 0;) {
+			u32 b = d->order[o];
+			u64 *in = of_block(d, d->live_in, b), *gen = of_block(d, d->gen, b),
+			    *kill = of_block(d, d->kill, b);
+			leave(d, b);
+			for (u32 i = 0; i < d->words; i++) {
+				u64 live = gen[i] | (d->live[i] & ~kill[i]);
+				changed |= live != in[i];
+				in[i] = live;
+			}
+		}
+	}
 }
 
 /* ---- driving ---- */
@@ -212,50 +270,50 @@ static void prepare(struct dead *d)
 {
 	struct ir_region *r = d->r;
 	d->words = ((u32)r->n_slot + r->n_local + 63) / 64;
-	size_t sets = (size_t)(r->n_block + 3) * d->words;
-	u64 *mem = ir_scratch(r, sets * sizeof(u64) + r->n_insn * sizeof(u32) + r->n_block);
+	size_t per_block = (size_t)r->n_block * d->words, sets = 4 * per_block + 3 * d->words;
+	size_t zeroes = sets * sizeof(u64) + r->n_insn * sizeof(u32) + r->n_block;
+	u64 *mem = ir_scratch(r, ROUND_UP(zeroes, (size_t)4) + r->n_block * sizeof(u32));
+	memset(mem, 0, zeroes);
 	d->live = mem;
-	d->ordinary = mem + d->words;
-	d->flags = mem + 2 * d->words;
-	d->live_in = mem + 3 * d->words;
+	d->ordinary = d->live + d->words;
+	d->flags = d->ordinary + d->words;
+	d->live_in = d->flags + d->words;
+	d->left = d->live_in + per_block;
+	d->gen = d->left + per_block;
+	d->kill = d->gen + per_block;
 	d->uses = (u32 *)(mem + sets);
 	d->preds = (u8 *)(d->uses + r->n_insn);
-	memset(mem, 0, sets * sizeof(u64) + r->n_insn * sizeof(u32) + r->n_block);
-	u32 to[2];
-	for (u32 b = 0; b < r->n_block; b++)
-		for (unsigned k = r->block[b].count ? ir_successors(r, b, to) : 0; k-- > 0;)
-			d->preds[to[k]] = MIN(d->preds[to[k]] + 1, 2);
+	d->order = (u32 *)((u8 *)mem + ROUND_UP(zeroes, (size_t)4));
+	d->n_order = ir_block_order(r, d->order);
 	for (u32 s = 0; s < r->n_slot; s++)
 		(r->slot[s].type == TY_FLAGS ? d->flags : d->ordinary)[s / 64] |= BIT(s % 64);
 }
 
-static bool has_loop(const struct ir_region *r)
+/* Counts who leads to each block. True: there are ways back. */
+static bool find_preds(struct dead *d)
 {
+	const struct ir_region *r = d->r;
+	bool back = false;
 	u32 to[2];
-	for (u32 b = 0; b < r->n_block; b++)
-		if (r->block[b].count)
-			for (unsigned k = ir_successors(r, b, to); k-- > 0;)
-				if (to[k] <= b || ir_is_back_edge(r, b, to[k]))
-					return true;
-	return false;
+	for (u32 o = 0; o < d->n_order; o++)
+		for (unsigned k = ir_successors(r, d->order[o], to); k-- > 0;) {
+			d->preds[to[k]] = MIN(d->preds[to[k]] + 1, 2);
+			back |= ir_is_back_edge(r, d->order[o], to[k]);
+		}
+	return back;
 }
 
 void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc), void *user)
 {
 	struct dead d = { .r = r, .flags_dead_at = flags_dead_at, .user = user };
 	prepare(&d);
-	/* without ways back, the blocks behind are known when a block is walked */
-	for (bool changed = has_loop(r); changed;) {
-		changed = false;
-		for (u32 b = r->n_block; b-- > 0;)
-			if (r->block[b].count)
-				changed |= walk(&d, b);
+	bool back = find_preds(&d);
+	for (u32 o = 0; o < d.n_order; o++) {
+		find_left(&d, d.order[o]);
+		sum_up(&d, d.order[o]);
 	}
-	for (u32 b = 0; b < r->n_block; b++)
-		for (u32 v = r->block[b].first; v < r->block[b].first + r->block[b].count; v++)
-			count_uses(&d, r->insn + v, 1);
-	d.remove = true;
-	for (u32 b = r->n_block; b-- > 0;)
-		if (r->block[b].count)
-			walk(&d, b);
+	if (back) /* else the blocks ahead are known when a block is swept */
+		settle(&d);
+	for (u32 o = d.n_order; o-- > 0;)
+		sweep(&d, d.order[o]);
 }

@@ -7,6 +7,7 @@ struct forward {
 	ir_ref *known; /* of each block, each slot: the value it holds at the block's end (0: unknown) */
 	u32 *pred; /* of each block: the only one that leads there, MANY, or NONE */
 	bool *done;
+	bool late; /* a value was used where the text has it before it is made */
 	u32 *table; /* operations of this block by hash */
 	u32 table_mask;
 	u32 n_slot; /* with locals */
@@ -124,15 +125,22 @@ static const u8 traits[IR_OP_COUNT] = {
 };
 /* clang-format on */
 
-static void take_operands(const struct forward *f, struct ir_insn *in)
+static void take_operand(struct forward *f, ir_ref *operand, ir_ref v)
 {
+	f->late |= *operand > v;
+	*operand = f->same[*operand];
+}
+
+static void take_operands(struct forward *f, ir_ref v)
+{
+	struct ir_insn *in = f->r->insn + v;
 	u8 has = traits[in->op];
 	if (has & HAS_A)
-		in->a = f->same[in->a];
+		take_operand(f, &in->a, v);
 	if (has & HAS_B)
-		in->b = f->same[in->b];
+		take_operand(f, &in->b, v);
 	if (has & HAS_C)
-		in->c = f->same[in->c];
+		take_operand(f, &in->c, v);
 }
 
 static void remove_insn(struct ir_insn *in)
@@ -153,7 +161,9 @@ static void forward_block(struct forward *f, u32 b)
 	for (u32 v = f->first; v < end; v++) {
 		struct ir_insn *in = r->insn + v;
 		ir_ref same = 0;
-		take_operands(f, in);
+		if (in->op == IR_NOP)
+			continue;
+		take_operands(f, v);
 		u8 kind = traits[in->op];
 		if (!(kind & PLAIN)) {
 			if ((same = ir_simplify(r, in))) {
@@ -177,17 +187,24 @@ static void replace_rest(struct forward *f)
 {
 	struct ir_region *r = f->r;
 	for (u32 v = 1; v < r->n_insn; v++)
-		take_operands(f, r->insn + v);
+		take_operands(f, v);
 	for (u32 i = 1; i < r->n_args; i += 2)
 		r->args[i] = f->same[r->args[i]];
 }
 
-static bool in_order(const struct ir_region *r)
+u32 ir_block_order(const struct ir_region *r, u32 *order)
 {
-	for (u32 b = 1; b < r->n_block; b++)
-		if (r->block[b].first < r->block[b - 1].first)
-			return false;
-	return !r->n_args;
+	u32 n = 0;
+	for (u32 b = 0; b < r->n_block; b++) {
+		u32 at = n;
+		if (!r->block[b].count)
+			continue;
+		for (; at && r->block[order[at - 1]].first > r->block[b].first; at--)
+			order[at] = order[at - 1];
+		order[at] = b;
+		n++;
+	}
+	return n;
 }
 
 /* Whether a way from one block to another is gone, by a BRC that became BR: PHIs lose the value from there. */
@@ -217,22 +234,24 @@ void ir_pass_forward(struct ir_region *r)
 	while (table_size < r->n_insn && table_size < 4096)
 		table_size *= 2;
 	size_t known = (size_t)r->n_block * f.n_slot;
-	u32 *mem = ir_scratch(r, (r->n_insn + known + r->n_block + table_size) * sizeof(u32) + r->n_block);
+	u32 *mem =
+	    ir_scratch(r, (r->n_insn + known + 2 * r->n_block + table_size) * sizeof(u32) + r->n_block);
 	f.same = mem;
 	f.known = f.same + r->n_insn;
 	f.pred = f.known + known;
 	f.table = f.pred + r->n_block;
 	f.table_mask = table_size - 1;
-	f.done = (bool *)(f.table + table_size);
+	u32 *order = f.table + table_size;
+	f.done = (bool *)(order + r->n_block);
 	memset(f.table, 0, table_size * sizeof(u32));
 	memset(f.done, 0, r->n_block);
 	for (u32 v = 0; v < r->n_insn; v++)
 		f.same[v] = v;
 	find_preds(&f);
-	for (u32 b = 0; b < r->n_block; b++)
-		if (r->block[b].count)
-			forward_block(&f, b);
-	if (!in_order(r)) {
+	u32 n_order = ir_block_order(r, order);
+	for (u32 o = 0; o < n_order; o++)
+		forward_block(&f, order[o]);
+	if (f.late || r->n_args) {
 		replace_rest(&f);
 		drop_ways(r);
 	}
