@@ -51,9 +51,10 @@ int LLVMFuzzerInitialize(int *argc UNUSED, char ***argv UNUSED)
 	}
 	allow(rules, "build-fuzz", all);
 	allow(rules, "tests/fuzz", READING);
-	allow(rules, "/dev/null", READING | LANDLOCK_ACCESS_FS_WRITE_FILE);
+	allow(rules, "/dev/null", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	allow(rules, "/proc/self", READING);
-	allow(rules, "/usr", READING); /* the sanitizers look at themselves */
+	allow(rules, "/usr", READING | LANDLOCK_ACCESS_FS_EXECUTE); /* the sanitizers look at themselves */
+	allow(rules, "/lib64", READING | LANDLOCK_ACCESS_FS_EXECUTE);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (syscall(SYS_landlock_restrict_self, rules, 0)) {
 		perror("landlock");
@@ -119,6 +120,17 @@ static void talk(int fd, const u8 *p, size_t len)
 		;
 }
 
+static void make_disk(struct storage *s)
+{
+	struct json *opts = json_dict();
+	AUTO(json_freep)
+	struct json *node = parse("{'driver': 'raw', 'node-name': 'disk', 'file': {'driver': 'testmem', "
+				  "'filename': 'testmem:disk'}}");
+	json_set(opts, "size", json_strf("%d", 1 << 20));
+	if (blk_create_image(s->graph, "testmem:disk", "raw", opts) || storage_add_node(s, node))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
 	struct control control = { 0 };
@@ -131,19 +143,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	control.chrs = &chrs;
 	struct storage *s = storage_new(&control);
 	struct qmp *q = qmp_new(&control, storage_offers);
-	struct json *opts = json_dict();
-	json_set(opts, "size", json_strf("%d", 1 << 20));
-	struct err *e = blk_create_image(s->graph, "testmem:disk", "raw", opts);
-	if (!e)
-		e = storage_add_node(
-		    s, parse("{'driver': 'raw', 'node-name': 'disk', 'file': {'driver': 'testmem', "
-			     "'filename': 'testmem:disk'}}"));
-	if (!e)
-		e = chr_add(&chrs, parse("{'backend': 'fuzz', 'id': 'm'}"));
-	if (e) {
-		fprintf(stderr, "%s\n", err_text(e));
+	make_disk(s);
+	struct err *e = chr_add(&chrs, parse("{'backend': 'fuzz', 'id': 'm'}"));
+	if (e)
 		abort();
-	}
 	qmp_monitor(q, chr_find(&chrs, "m"), false);
 	qmp_start(q);
 	talk(pair[1], data, len);

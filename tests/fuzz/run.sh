@@ -31,5 +31,6 @@ clang -fsanitize=fuzzer,address,undefined $(printf '%s\n' $sources | tr / _ | se
 	-o "build-fuzz/fuzz-$target" $libs -lbz2 -laio -lm -lpthread || exit 1
 [ -n "$BUILD_ONLY" ] && exit
 export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1} # sizes from images may fail
+[ "$target" != qmp ] || ASAN_OPTIONS+=:detect_leaks=0 # sessions end with the process
 exec "build-fuzz/fuzz-$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=4096 \
 	-artifact_prefix="build-fuzz/$target-" "$@" "$corpus" "tests/fuzz/seeds.$target"
