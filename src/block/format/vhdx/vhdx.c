@@ -299,7 +299,8 @@ static struct err *load_bat(struct blk_node *node)
 	s->next = s->regions_end;
 	for (u64 b = 0; b < blocks && !e; b++)
 		e = check_entry(node, b, blk_table_le64(&s->bat, entry_of(s, b)));
-	s->next = ROUND_UP(s->next, (u64)VHDX_MB);
+	/* Behind the end of the file new room is known to read as zeros and needs none written. */
+	s->next = ROUND_UP(MAX(s->next, node->file->size), (u64)VHDX_MB);
 	return e;
 }
 
