@@ -6,6 +6,7 @@
  * Order      data, barrier, bitmap: a sector that the bitmap names is there.
  * Absent     version 1 and 3. Nothing but tests makes such images any more.
  */
+#include "block/format/room.h"
 #include "block/format/table.h"
 #include <errno.h>
 
@@ -49,19 +50,16 @@ static struct err *open_cow(struct blk_node *node, struct json *opts, u32 flags)
 	return blk_table_load(&s->bitmap, node->file, HEADER, bytes, 512, "cow bitmap");
 }
 
-static void close_cow(struct blk_node *node)
-{
-	struct cow *s = node->state;
-	if ((node->flags & BLK_RDWR) && s->bitmap.data && blk_table_flush(&s->bitmap) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
-	blk_table_free(&s->bitmap);
-}
-
 static int flush_cow(struct blk_node *node)
 {
 	return blk_table_flush(&((struct cow *)node->state)->bitmap);
+}
+
+static void close_cow(struct blk_node *node)
+{
+	struct cow *s = node->state;
+	room_close(node, flush_cow);
+	blk_table_free(&s->bitmap);
 }
 
 static bool present(const struct cow *s, u64 sector)
