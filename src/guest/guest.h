@@ -8,6 +8,8 @@
 struct err;
 
 enum guest_sense { INSN_OK, INSN_UNDEFINED };
+/* Overwrites all flags and reads none; leaves them alone; reads them, goes elsewhere, or who knows. */
+enum guest_flags { FLAGS_SET, FLAGS_NOT, FLAGS_OTHER };
 
 /* A CPU model: a name and the guest's own description of it. Tables end with name NULL. */
 struct guest_model {
@@ -61,6 +63,11 @@ struct guest {
 	 * RAISE EV_UNDEFINED and gives INSN_UNDEFINED. t->avail < length: raises EV_FETCH with the address of the first byte that is missing.
 	 */
 	enum guest_sense (*insn)(struct tr *t);
+	/*
+	 * What the instruction at code (all of one length) does to flags, without translating it; may be NULL. Only what nothing follows from but going on
+	 * behind it may be FLAGS_SET or FLAGS_NOT.
+	 */
+	enum guest_flags (*flags)(const u8 *code);
 	/* Assembly text of the instruction at code; its length in ret_len. Never fails: ".inst 0x..." for what is undefined. */
 	const char *(*text)(const u8 *code, u32 avail, u64 pc, u64 key, char *buf, size_t size, u32 *ret_len);
 };

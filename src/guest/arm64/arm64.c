@@ -233,5 +233,6 @@ GUEST(aarch64) = {
 	.reset = reset,
 	.begin = begin,
 	.insn = insn,
+	.flags = arm64_flags,
 	.text = text,
 };

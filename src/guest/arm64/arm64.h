@@ -307,3 +307,6 @@ void arm64_text_prfop(struct text *o, unsigned op); /* pldl1keep, #0x1f */
 void arm64_text_v(struct text *o, unsigned n, unsigned size, unsigned q);
 void arm64_text_f(struct text *o, unsigned n, unsigned size);
 void arm64_text_elem(struct text *o, unsigned n, unsigned size, unsigned index);
+
+/* ---- flags.c ---- */
+enum guest_flags arm64_flags(const u8 *code);

@@ -65,6 +65,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->page_has_code = alloc(1 << PAGES_BITS);
 	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
+	e->hot = alloc((1u << ENTRY_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
@@ -89,6 +90,7 @@ void engine_free(struct engine *e)
 	perf_end(e);
 	free(e->page_has_code);
 	free(e->entry);
+	free(e->hot);
 	free(e->empty_table);
 	for (size_t i = 0; i < e->size / ARENA; i++)
 		free(e->arena[i].tb);
@@ -134,6 +136,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->host_fp = 0x1f80;
 	cpu->no_table = cpu->jump_table = e->empty_table;
 	e->guest->reset(cpu, e->config.model);
+	tiers_new_cpu(cpu);
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
@@ -181,7 +184,8 @@ static bool map_copy(struct engine *e, struct engine_fork *f)
 {
 	size_t used = MIN(__atomic_load_n(&e->used, __ATOMIC_RELAXED), e->size);
 	f->rx = MAP_FAILED;
-	f->rw = mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	f->rw =
+	    mmap(NULL, e->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (f->rw == MAP_FAILED)
 		return false;
 	memcpy(f->rw, e->rw, used);
@@ -354,6 +358,9 @@ static enum ir_event loop(struct priv *p)
 				link = NULL;
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
+		} else if (ev == HOST_HOT) {
+			p->n_exit[EXIT_HOT]++;
+			tier_up(p, cpu->scratch[0], cpu->pc);
 		} else if (ev != EV_NONE) {
 			return came_out(cpu, ev);
 		}
@@ -362,10 +369,10 @@ static enum ir_event loop(struct priv *p)
 
 static enum exit_cause cause_of(enum ir_event ev)
 {
-	return ev == EV_NONE						? EXIT_STOP
-	       : ev == EV_SYSCALL					? EXIT_SYSCALL
-	       : ev == EV_MEMORY || ev == EV_FETCH || ev == EV_ALIGN	? EXIT_FAULT
-									: EXIT_OTHER;
+	return ev == EV_NONE					     ? EXIT_STOP
+	       : ev == EV_SYSCALL				     ? EXIT_SYSCALL
+	       : ev == EV_MEMORY || ev == EV_FETCH || ev == EV_ALIGN ? EXIT_FAULT
+								     : EXIT_OTHER;
 }
 
 enum ir_event cpu_run(struct cpu *cpu)
@@ -457,6 +464,7 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 	pthread_mutex_lock(&e->lock);
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
+		{ "regions made again for speed", e->n_hot },
 		{ "regions kept from earlier runs", e->n_kept },
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },
@@ -466,6 +474,7 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 		{ "microseconds in translation", e->translate_ns / 1000 },
 		{ "exits: unlinked jumps", exits(e, EXIT_LINK) },
 		{ "exits: indirect jumps that missed", exits(e, EXIT_MISS) },
+		{ "exits: regions that ran often", exits(e, EXIT_HOT) },
 		{ "exits: system calls", exits(e, EXIT_SYSCALL) },
 		{ "exits: faults", exits(e, EXIT_FAULT) },
 		{ "exits: requests to stop", exits(e, EXIT_STOP) },

@@ -97,10 +97,14 @@ static bool cut(struct former *f, u64 pc)
 	return false;
 }
 
-/* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. */
+/*
+ * A region starts there already: leaving to it costs next to nothing, since slots keep their registers. What is made for speed takes everything in:
+ * the other may begin in the middle of a loop.
+ */
 static bool known(struct former *f, u64 pc)
 {
-	return pc != f->t.ir->pc && tb_maybe(f->p->e, pc) && tb_find(f->p->e, pc, f->t.key | f->p->place);
+	return (f->p->cold || f->p->mmu) && pc != f->t.ir->pc && tb_maybe(f->p->e, pc) &&
+	       tb_find(f->p->e, pc, f->t.key | f->p->place);
 }
 
 /* System mode: an instruction that may lie in two pages is a region of its own, since the two are not mapped together for ever. */
@@ -173,12 +177,28 @@ static void stop_here(struct tr *t, u32 len)
 	v_op(t, IR_RAISE, TY_VOID, IR_NONE, EV_DEBUG, 0, t->pc);
 }
 
+/* Leaves room for cutting the block before the instruction at pc. What is of the first tier is not cut. */
+static void mark(struct former *f, u64 pc)
+{
+	if (f->p->cold)
+		return;
+	u32 at = ir_emit(f->t.ir, &(struct ir_insn){ .op = IR_NOP });
+	u32 *mark = mark_of(f, pc);
+	if (!*mark && f->mark_n < HASH / 2) {
+		*mark = at;
+		f->mark_pc[mark - f->mark] = pc;
+		f->mark_n++;
+	}
+}
+
 /* Translates straight on from a place until a block ends. */
 static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_insns)
 {
 	struct tr *t = &f->t;
 	struct priv *priv = f->p;
 	struct cpu *cpu = priv->cpu;
+	/* the first tier ends with a block, if it can: flags that are used right behind had to be stored */
+	u32 limit = priv->cold ? 2 * max_insns : max_insns;
 	u64 pc = p->pc;
 	u32 code = 0;
 	p->done = true;
@@ -194,13 +214,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
-		u32 at = ir_emit(t->ir, &(struct ir_insn){ .op = IR_NOP });
-		u32 *mark = mark_of(f, pc);
-		if (!*mark && f->mark_n < HASH / 2) {
-			*mark = at;
-			f->mark_pc[mark - f->mark] = pc;
-			f->mark_n++;
-		}
+		mark(f, pc);
 		t->len = 0;
 		if (debug_stops_at(priv, pc))
 			stop_here(t, priv->e->guest->insn_min);
@@ -217,8 +231,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) ||
-		    t->ir->n_insn > 6000 || t->len == 0 || known(f, pc)) {
+		if (*n_insns >= limit || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
+		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
@@ -269,7 +283,8 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 	r->pc = pc;
 	r->key = p->cpu->key;
 	memset(f->by_pc, 0, sizeof(f->by_pc));
-	memset(f->mark, 0, sizeof(f->mark));
+	if (f->mark_n)
+		memset(f->mark, 0, sizeof(f->mark));
 	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;
 	f->p = p;
 	f->page = pc >> PAGE_BITS;

@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10, TIER1_INSNS = 96 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {
@@ -37,6 +37,7 @@ struct tb {
 	struct tb *next; /* in its bucket of the table */
 	struct incoming *incoming;
 	bool dead;
+	bool cold; /* of the first tier */
 	bool site_is_kept; /* .site lies in a file of kept translations */
 	u8 n_ref;
 	struct page_ref ref[]; /* the first is pc's page */
@@ -67,7 +68,7 @@ struct arena_tbs { /* the translations whose code lies in an arena: in the order
 	u32 cap;
 };
 
-enum exit_cause { EXIT_LINK, EXIT_MISS, EXIT_STOP, EXIT_SYSCALL, EXIT_FAULT, EXIT_OTHER, EXIT_CAUSES };
+enum exit_cause { EXIT_LINK, EXIT_MISS, EXIT_HOT, EXIT_STOP, EXIT_SYSCALL, EXIT_FAULT, EXIT_OTHER, EXIT_CAUSES };
 
 struct priv { /* a CPU's */
 	struct engine *e;
@@ -88,6 +89,7 @@ struct priv { /* a CPU's */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
 	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
+	bool cold; /* what is being made belongs to the first tier */
 	struct jumps table[KEYS];
 	u32 n_table;
 	/* system mode */
@@ -118,6 +120,7 @@ struct engine {
 	u64 n_evictions;
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
+	u32 *hot; /* a bit for every place whose translation ran often, by the same hash: a hint */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
@@ -135,7 +138,7 @@ struct engine {
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
-	u64 n_tb, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
+	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
 /* ---- evict.c ---- */
@@ -149,6 +152,13 @@ void evict(struct priv *p);
 /* Frees them, when nobody runs. */
 void engine_free_translations(struct engine *e);
 
+/* ---- tiers.c ---- */
+/* How many guest instructions the translation at pc may have; sets p->cold. */
+u32 tier_at(struct priv *p, u64 pc);
+/* What began at entry ran often, and goes on at pc: both are translated again when they are asked for next, for speed. */
+void tier_up(struct priv *p, u64 entry, u64 pc);
+void tiers_new_cpu(struct cpu *cpu);
+
 /* ---- former.c ---- */
 struct former;
 struct former *former_new(void);
@@ -160,10 +170,15 @@ bool span_add(struct priv *p, u64 lo, u64 hi);
 
 /* ---- table.c ---- */
 struct tb *tb_find(struct engine *e, u64 pc, u64 key);
+/* What stands for pc in tables of bits. */
+static inline u32 entry_bit(const struct engine *e, u64 pc)
+{
+	return (pc >> __builtin_ctz(e->guest->insn_min)) & BITS(ENTRY_BITS);
+}
 /* Whether there may be a translation at pc: a quick look. */
 static inline bool tb_maybe(const struct engine *e, u64 pc)
 {
-	u32 bit = (pc >> __builtin_ctz(e->guest->insn_min)) & BITS(ENTRY_BITS);
+	u32 bit = entry_bit(e, pc);
 	return __atomic_load_n(&e->entry[bit / 32], __ATOMIC_RELAXED) >> bit % 32 & 1;
 }
 /* A new translation of p's CPU's code at pc, made from p->span. Freed by tb_free while it is in no table. */
@@ -179,6 +194,8 @@ void tb_link(struct engine *e, struct host_link *link, struct tb *target);
 struct tb *tb_at(struct engine *e, const u8 *run);
 void table_flush(struct engine *e);
 
+/* Takes one translation out of everything. Under the lock. */
+void tb_kill(struct engine *e, struct tb *tb);
 /* Is there a translation of bytes in [addr, addr + size), within a page? Under the lock. */
 bool tb_in(struct engine *e, u64 addr, u64 size);
 

@@ -92,7 +92,7 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 	struct tb **b = &e->table[bucket(tb->pc, tb->key)];
 	tb->next = *b;
 	__atomic_store_n(b, tb, __ATOMIC_RELEASE);
-	u32 bit = (tb->pc >> __builtin_ctz(e->guest->insn_min)) & BITS(ENTRY_BITS);
+	u32 bit = entry_bit(e, tb->pc);
 	__atomic_or_fetch(&e->entry[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
 	for (struct page_ref *r = tb->ref; r < tb->ref + tb->n_ref; r++) {
 		u32 p = page_bucket(r->span.page);
@@ -139,8 +139,7 @@ struct tb *tb_at(struct engine *e, const u8 *run)
 	return lo && run < tb[lo - 1]->code + tb[lo - 1]->size ? tb[lo - 1] : NULL;
 }
 
-/* Takes one translation out of everything. Under the lock. */
-static void kill_tb(struct engine *e, struct tb *tb)
+void tb_kill(struct engine *e, struct tb *tb)
 {
 	__atomic_store_n(&tb->dead, true, __ATOMIC_RELEASE);
 	struct tb **p = &e->table[bucket(tb->pc, tb->key)];
@@ -170,7 +169,6 @@ static void kill_tb(struct engine *e, struct tb *tb)
 			if (j->pc == tb->pc)
 				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
 		}
-	e->n_invalidated++;
 }
 
 /* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
@@ -187,7 +185,8 @@ static bool kill_bucket(struct engine *e, u32 bucket, u64 addr, u64 end)
 	for (struct page_ref *r = e->page[bucket]; r;) {
 		u64 base = r->span.page << PAGE_BITS;
 		if (base + r->span.lo < end && base + r->span.hi > addr) {
-			kill_tb(e, r->tb);
+			tb_kill(e, r->tb);
+			e->n_invalidated++;
 			any = true;
 			r = e->page[bucket]; /* others of its references may have been in this list */
 		} else {

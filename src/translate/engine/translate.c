@@ -32,10 +32,28 @@ static u32 peek_block(struct tr *t, u64 pc)
 	return 0;
 }
 
+enum { LOOK = 12 };
+
+/* The same for guests that can tell without translating. */
+static bool quick_peek(struct priv *p, u64 pc, u32 *ret_bytes)
+{
+	const struct engine_config *config = &p->e->config;
+	u32 code, avail, size = p->e->guest->insn_max;
+	const u8 *at = config->fetch(config->user, p->cpu, pc, &avail, &code);
+	for (u32 i = 0; at && i < LOOK && (i + 1) * size <= avail; i++) {
+		enum guest_flags does = p->e->guest->flags(at + i * size);
+		*ret_bytes = (i + 1) * size;
+		if (does != FLAGS_NOT)
+			return does == FLAGS_SET;
+	}
+	return false;
+}
+
 /* Does the guest code at pc overwrite all flags before it reads them? Looked at for a few instructions, without following jumps. */
 static bool peek_flags(struct priv *p, u64 pc, u32 *ret_bytes)
 {
-	enum { LOOK = 12 };
+	if (p->e->guest->flags)
+		return quick_peek(p, pc, ret_bytes);
 	const struct engine_config *config = &p->e->config;
 	struct ir_region *r = p->peek;
 	u32 code = 0;
@@ -127,6 +145,7 @@ static bool compile(struct priv *p, struct tb *tb)
 		job->insn_shift = __builtin_ctz(e->guest->insn_min);
 		job->link_bits = p->mmu ? PAGE_BITS : 0;
 		job->insn_max = e->guest->insn_max;
+		job->counts = p->cold;
 		host_compile(job);
 		if (job->unsupported)
 			return false;
@@ -151,22 +170,21 @@ static bool compile(struct priv *p, struct tb *tb)
 static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 n, max = e->config.one_insn || p->place & KEY_SINGLE || debug_watches(e) ? 1 : TIER1_INSNS;
-	if (!form_region(p, pc, max, &n))
-		return NULL;
-	log_formed(p);
-	run_passes(p);
-	log_optimized(p);
-	mmu_spans(p);
-	struct tb *tb = tb_new(p, pc);
-	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
-		tb_free(tb);
-		form_region(p, pc, 1, &n);
+	u32 n, max = tier_at(p, pc);
+	struct tb *tb = NULL;
+	do {
+		if (!form_region(p, pc, max, &n))
+			return NULL;
+		log_formed(p);
 		run_passes(p);
+		log_optimized(p);
 		mmu_spans(p);
+		if (tb)
+			tb_free(tb);
 		tb = tb_new(p, pc);
-		compile(p, tb);
-	}
+		tb->cold = p->cold;
+		max = n / 4; /* if it is too much at once */
+	} while (!compile(p, tb) && !e->config.interpret && max);
 	log_compiled(p, tb);
 	if (!tb->code) {
 		tb->region = p->region;

@@ -11,6 +11,7 @@
 enum {
 	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
+	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->pc; cpu->scratch[0] = the region's pc */
 };
 
 /* Lies in the code behind an unlinked jump. */
@@ -52,6 +53,7 @@ struct host_job {
 	 * go through the hash of translations. 0: user mode.
 	 */
 	u8 link_bits, insn_max;
+	bool counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */
@@ -70,7 +72,7 @@ struct host_job {
 
 /* Machine code that all regions share; made once in each code cache. */
 struct host_stubs {
-	/* Runs generated code: returns an event, HOST_LINK or HOST_MISS. */
+	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
 	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *start, *end;
@@ -91,6 +93,11 @@ enum { HOST_JUMP_BITS = 13 };
 static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 {
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);
+}
+
+static inline u32 host_heat_slot(u64 pc, unsigned insn_shift)
+{
+	return (pc >> insn_shift ^ pc >> 12) % CPU_HEAT;
 }
 
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */

@@ -11,9 +11,11 @@ struct engine;
 struct guest;
 struct cpu_system; /* guest/system.h */
 
+enum { CPU_HEAT = 1024 };
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
 
 struct cpu {
+	u32 heat[CPU_HEAT]; /* by hash of where regions begin: how often those that are new may yet run (engine/tiers.c) */
 	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
 	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
 	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */

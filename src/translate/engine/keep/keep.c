@@ -4,6 +4,7 @@
 #include "translate/engine/keep/store.h"
 
 enum { PAGES = 512 };
+#define KEY_COLD BIT(62) /* in the key under which a translation of the first tier is kept: those of the second are found first */
 
 struct keep_file {
 	struct engine_origin origin;
@@ -127,6 +128,9 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	struct engine *e = p->e;
 	struct store *s = look_at(p, pc >> PAGE_BITS)->store;
 	const struct kept *k = s ? store_find(s, pc, p->cpu->key, fits, p) : NULL;
+	bool cold = s && !k && (tier_at(p, pc), p->cold);
+	if (cold)
+		k = store_find(s, pc, p->cpu->key | KEY_COLD, fits, p);
 	u8 *out = k && k->code_size <= ARENA ? arena_take(p, ROUND_UP(k->code_size, 16u)) : NULL;
 	if (!out)
 		return NULL;
@@ -139,6 +143,7 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	tb->n_site = k->n_site;
 	tb->site = (struct host_site *)kept_sites(k);
 	tb->site_is_kept = true;
+	tb->cold = cold;
 	memcpy(out, kept_code(k), k->code_size);
 	host_place(out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->code, &e->stubs);
 	p->arena.next += ROUND_UP(k->code_size, 16u);
@@ -151,7 +156,7 @@ void keep_save(struct priv *p, const struct tb *tb)
 	const struct host_job *job = &p->job;
 	struct store *s = look_at(p, tb->pc >> PAGE_BITS)->store;
 	struct kept counts = { .pc = tb->pc,
-			       .key = tb->key,
+			       .key = tb->key | (tb->cold ? KEY_COLD : 0),
 			       .code_size = tb->size,
 			       .n_span = tb->n_ref,
 			       .n_site = job->n_site,

@@ -13,11 +13,6 @@ void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot
 		home[1][i] = hot_vec[i];
 }
 
-static unsigned slot_of(const struct jit *j, u64 imm)
-{
-	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
-}
-
 /* Between the home of a slot, if it has one, and where it lies in the CPU state. */
 static void home_to_state(struct jit *j, unsigned slot, bool store)
 {
@@ -184,6 +179,8 @@ static void emit_block(struct jit *j, u32 number)
 		first++;
 	if (x->loop_head && first->op == IR_INSN)
 		emit_poll(j, first->imm);
+	if (j->job->counts && (number == 0 || (x->loop_head && first->op == IR_INSN)))
+		emit_count(j, number == 0 ? r->pc : first->imm);
 	for (u32 i = b->first, end = i + b->count; i < end && !j->c.full && !j->job->unsupported; i++) {
 		const struct ir_insn *in = &r->insn[i];
 		j->cur = i;
@@ -234,7 +231,7 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 6 * sizeof(u32)),
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
 	       of_slots = (j->n_slot + 1) * (1 + 2 * sizeof(u32)), arrays = 16;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);

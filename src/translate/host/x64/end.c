@@ -250,7 +250,8 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 && linkable(j, end->imm);
+	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 &&
+	       linkable(j, end->imm);
 }
 
 static void jcc_to(struct jit *j, unsigned cc, u32 block)
@@ -299,6 +300,17 @@ void emit_poll(struct jit *j, u64 pc)
 	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
 	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
 	c->event = EV_NONE;
+	c->pc = pc;
+}
+
+/* A region that counts how often it runs comes out when that was often. */
+void emit_count(struct jit *j, u64 pc)
+{
+	u32 slot = host_heat_slot(j->r->pc, j->job->insn_shift);
+	flags_clobber(j);
+	x_alu_mi(&j->c, X_SUB, 0, CPU(heat[slot]), 1);
+	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_B));
+	c->event = HOST_HOT;
 	c->pc = pc;
 }
 
@@ -425,6 +437,10 @@ void emit_cold(struct jit *j)
 				x_32(&j->c, 1); /* BUS_ADRALN */
 				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
 				x_byte(&j->c, c->b);
+			}
+			if (c->event == HOST_HOT) {
+				x_mov_ri(&j->c, RAX, j->r->pc);
+				x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
 			}
 			leave(j, c->pc, c->event);
 		}

@@ -193,13 +193,11 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 	flags_load(j, v);
 	bool lent = borrow_rax(j);
 	x_room(&j->c);
+	x_byte(&j->c, 0xb8); /* mov eax, kind << 16: one store, for one load to be served from */
+	x_32(&j->c, (x->fkind & 3) << 16);
 	x_byte(&j->c, 0x9f); /* lahf */
 	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
-	x_rm(&j->c, P66 | X_MOV_STORE, RAX, to);
-	to.disp += 2;
-	x_rm(&j->c, P66 | 0xc7, 0, to);
-	x_byte(&j->c, x->fkind & 3);
-	x_byte(&j->c, 0);
+	x_rm(&j->c, X_MOV_STORE, RAX, to);
 	return_rax(j, lent);
 }
 

@@ -68,6 +68,7 @@ struct snapshot { /* places at the start of a block with one predecessor */
 struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
+	u32 first_pos; /* of its instructions */
 	u8 *start; /* where its code begins, NULL before */
 	bool loop_head; /* jumped to from behind */
 	struct snapshot snap;
@@ -163,6 +164,12 @@ static inline void *jit_mem(struct jit *j, size_t size)
 static inline void *jit_zeroes(struct jit *j, size_t size)
 {
 	return memset(jit_mem(j, size), 0, size);
+}
+
+/* The number of a slot in tables: local ones behind the guest's. */
+static inline unsigned slot_of(const struct jit *j, u64 imm)
+{
+	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
 }
 
 /* ---- alloc.c: places ---- */
@@ -287,6 +294,7 @@ bool lower_crypto_more(struct jit *j, const struct ir_insn *in, u32 v);
 void v_rotate_left(struct jit *j, unsigned d, unsigned a, unsigned t, unsigned n);
 void lower_clean(struct jit *j, const struct ir_insn *in);
 void emit_poll(struct jit *j, u64 pc);
+void emit_count(struct jit *j, u64 pc);
 /* The move between an XMM register and a slot of this type. */
 static inline u32 xmm_move(enum ir_type type, bool store)
 {

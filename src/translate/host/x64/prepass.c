@@ -111,6 +111,7 @@ static bool is_compare(enum ir_op op)
 }
 
 struct plan { /* scratch of this pass, by value */
+	u32 *at; /* by position: the instruction */
 	u32 *root, *addr_uses, *cc_uses, *select_uses;
 	u32 *clobbers; /* by position: how many may-clobber instructions before */
 };
@@ -133,19 +134,24 @@ static void note_use(struct jit *j, struct plan *p, const struct ir_insn *in, un
 		p->select_uses[v]++;
 }
 
-static void count_uses(struct jit *j, struct plan *p)
+/* Gives instructions their positions, 1 and up; returns how many there are and one. */
+static u32 count_uses(struct jit *j, struct plan *p)
 {
 	const struct ir_region *r = j->r;
 	u32 pos = 1;
 	for (u32 o = 0; o < j->n_order; o++) {
 		const struct ir_block *b = &r->block[j->order[o]];
 		u32 root = root_of(j, j->order[o]);
+		j->blk[j->order[o]].first_pos = pos;
 		for (u32 i = b->first, end = i + b->count; i < end; i++) {
 			const struct ir_insn *in = &r->insn[i];
 			if (in->op == IR_NOP)
 				continue;
-			j->pos[i] = pos;
 			p->root[i] = root;
+			if (in->op == IR_INSN || in->op == IR_CONST) /* nothing happens there */
+				continue;
+			j->pos[i] = pos;
+			p->at[pos] = i;
 			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
 			unsigned values = ir_op_info[in->op].values;
 			if (values & 1 && in->a)
@@ -163,6 +169,7 @@ static void count_uses(struct jit *j, struct plan *p)
 			pos++;
 		}
 	}
+	return pos;
 }
 
 /* The arithmetic whose host instruction makes these flags: just before or behind, with the same operands. */
@@ -251,100 +258,98 @@ static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
 		x->flags |= VF_LATER;
 }
 
-static void plan_later(struct jit *j, const struct plan *p)
+/* Conditions, bit tests and parts of addresses are computed where they are used; what they are computed from lives until then. */
+static void plan_one(struct jit *j, const struct plan *p, u32 i)
 {
 	const struct ir_region *r = j->r;
-	for (u32 o = j->n_order;
-	     o-- > 0;) { /* backwards, so that lengthened lives reach operands of operands */
-		const struct ir_block *b = &r->block[j->order[o]];
-		for (u32 i = b->first + b->count; i-- > b->first;) {
-			struct val *x = &j->val[i];
-			if (!x->uses)
-				continue;
-			const struct ir_insn *in = &r->insn[i];
-			if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
-				if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) &&
-				    (!in->a || j->r->insn[in->a].type <= TY_I64))
-					x->flags |= VF_LATER;
-				else
-					plan_flags(j, p, i);
-			} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
-				if (!(x->flags & VF_MERGE)) {
-					x->flags |= VF_LATER;
-					plan_bit_test(j, in);
-				}
-			} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 &&
-				   i + 1 < r->n_insn && r->insn[i + 1].op == IR_CLZ &&
-				   r->insn[i + 1].a == i) {
-				x->flags |= VF_LATER;
-			} else if (address_part(j, p, i)) {
-				x->flags |= VF_LATER;
-				const struct ir_insn *shift = &r->insn[in->b];
-				struct val *s = &j->val[in->b];
-				if (shift->op == IR_SHL && s->uses == 1 && r->insn[shift->b].op == IR_CONST &&
-				    r->insn[shift->b].imm <= 3 && !(s->flags & VF_MERGE))
-					s->flags |= VF_LATER;
-			}
-			if (x->flags & VF_LATER || in->op == IR_FLPACK) { /* FLPACK always is */
-				const char *kinds = ir_op_info[in->op].operands;
-				u32 operand[3] = { in->a, in->b, in->c };
-				for (unsigned k = 0; k < 3; k++)
-					if (kinds[k] == 'v' && operand[k])
-						j->val[operand[k]].last =
-						    MAX(j->val[operand[k]].last, x->last);
-			}
+	const struct ir_insn *in = &r->insn[i];
+	struct val *x = &j->val[i];
+	if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
+		if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) &&
+		    (!in->a || j->r->insn[in->a].type <= TY_I64))
+			x->flags |= VF_LATER;
+		else
+			plan_flags(j, p, i);
+	} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
+		if (!(x->flags & VF_MERGE)) {
+			x->flags |= VF_LATER;
+			plan_bit_test(j, in);
+		}
+	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
+		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+		x->flags |= VF_LATER;
+	} else if (address_part(j, p, i)) {
+		x->flags |= VF_LATER;
+		const struct ir_insn *shift = &r->insn[in->b];
+		struct val *s = &j->val[in->b];
+		if (shift->op == IR_SHL && s->uses == 1 && r->insn[shift->b].op == IR_CONST &&
+		    r->insn[shift->b].imm <= 3 && !(s->flags & VF_MERGE))
+			s->flags |= VF_LATER;
+	}
+	if (!(x->flags & VF_LATER) && in->op != IR_FLPACK) /* FLPACK always is */
+		return;
+	u32 operand[3] = { in->a, in->b, in->c };
+	for (unsigned k = 0; k < 3; k++)
+		if (ir_is_value(in->op, k) && operand[k])
+			j->val[operand[k]].last = MAX(j->val[operand[k]].last, x->last);
+}
+
+static void plan_later(struct jit *j, const struct plan *p, u32 end)
+{
+	for (u32 pos = end; pos-- > 1;) /* backwards, so that lengthened lives reach operands of operands */
+		if (j->val[p->at[pos]].uses)
+			plan_one(j, p, p->at[pos]);
+}
+
+static void hint(struct jit *j, u32 v, unsigned slot, u32 pos)
+{
+	j->val[v].hint = slot;
+	j->val[v].hint_pos = pos;
+}
+
+/* Which values of one block can be computed straight into a slot's home: nothing between may read the old one or need it for exactness. */
+static void plan_hints_of(struct jit *j, const struct plan *p, u32 first, u32 end, u32 *touched)
+{
+	u32 barrier = ~0u;
+	for (u32 pos = end;
+	     pos-- > first;) { /* backwards: a SET in another block than its value gives no hint */
+		u32 i = p->at[pos];
+		const struct ir_insn *in = &j->r->insn[i];
+		struct val *x = &j->val[i];
+		if (x->hint != NO_SLOT &&
+		    (x->hint_pos >= end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
+			x->hint = NO_SLOT;
+		/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
+		bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
+		if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
+		    (narrows
+			 ? j->val[in->a].last <= pos
+			 : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST))
+			hint(j, in->a, x->hint, x->hint_pos);
+		if (in->op == IR_SET) {
+			unsigned s = slot_of(j, in->imm);
+			touched[s] = pos;
+			if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT &&
+			    !(j->val[in->a].flags & VF_LATER) && j->r->insn[in->a].op != IR_CONST)
+				hint(j, in->a, s, pos);
+		} else if (in->op == IR_GET) {
+			touched[slot_of(j, in->imm)] = pos;
+		} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
+			   in->op == IR_GETX || in->op == IR_SETX) {
+			barrier = pos;
 		}
 	}
 }
 
-/* Which values can be computed straight into a slot's home: nothing between may read the old one or need it for exactness. */
-static void plan_hints(struct jit *j)
+static void plan_hints(struct jit *j, const struct plan *p, u32 end)
 {
-	const struct ir_region *r = j->r;
 	u32 *touched =
 	    jit_mem(j, j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
-	memset(touched, 0xff, j->n_slot * sizeof(*touched));
-	for (u32 o = j->n_order;
-	     o-- > 0;) { /* backwards: a SET in another block than its value gives no hint */
-		const struct ir_block *b = &r->block[j->order[o]];
-		u32 barrier = ~0u, end = j->pos[b->first + b->count - 1];
-		for (u32 i = b->first + b->count; i-- > b->first;) {
-			const struct ir_insn *in = &r->insn[i];
-			if (in->op == IR_NOP)
-				continue;
-			struct val *x = &j->val[i];
-			u32 pos = j->pos[i];
-			if (x->hint != NO_SLOT &&
-			    (x->hint_pos > end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
-				x->hint = NO_SLOT;
-			/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
-			bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
-			if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
-			    (narrows ? j->val[in->a].last <= pos
-				     : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY ||
-					   in->op == IR_CAST)) {
-				j->val[in->a].hint = x->hint;
-				j->val[in->a].hint_pos = x->hint_pos;
-			}
-			if (in->op == IR_INSN || in->op == IR_CONST)
-				continue;
-			if (in->op == IR_SET) {
-				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
-				touched[s] = pos;
-				if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT &&
-				    !(j->val[in->a].flags & VF_LATER)) {
-					j->val[in->a].hint = s;
-					j->val[in->a].hint_pos = pos;
-				}
-			} else if (in->op == IR_GET) {
-				unsigned s = in->imm >= IR_LOCAL ? in->imm - IR_LOCAL + r->n_slot : in->imm;
-				touched[s] = pos;
-			} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
-				   in->op == IR_GETX || in->op == IR_SETX) {
-				barrier = pos;
-			}
-		}
+	for (u32 o = j->n_order; o-- > 0;) {
+		u32 first = j->blk[j->order[o]].first_pos;
 		memset(touched, 0xff, j->n_slot * sizeof(*touched));
+		plan_hints_of(j, p, first, end, touched);
+		end = first;
 	}
 }
 
@@ -354,7 +359,8 @@ void prepass(struct jit *j)
 	u32 n = r->n_insn + 1;
 	size_t size = (n + 1) * sizeof(u32);
 	lay_out(j);
-	struct plan p = { .root = jit_mem(j, size),
+	struct plan p = { .at = jit_mem(j, size),
+			  .root = jit_mem(j, size),
 			  .addr_uses = jit_zeroes(j, size),
 			  .cc_uses = jit_zeroes(j, size),
 			  .select_uses = jit_zeroes(j, size),
@@ -364,7 +370,7 @@ void prepass(struct jit *j)
 		j->val[i].hint = NO_SLOT;
 		j->val[i].frame = -1;
 	}
-	count_uses(j, &p);
-	plan_later(j, &p);
-	plan_hints(j);
+	u32 end = count_uses(j, &p);
+	plan_later(j, &p, end);
+	plan_hints(j, &p, end);
 }
