@@ -48,6 +48,12 @@ struct guest {
 	const struct guest_reg *regs;
 	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
 	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */
+	/*
+	 * User mode: so many upper bits of an address are ignored by accesses (Arm's top-byte-ignore), the bit below repeated in them. Code finds
+	 * out by faults; that of key | key_tags takes them off itself, when they are common.
+	 */
+	u8 tag_bits;
+	u64 key_tags;
 	bool watch_before; /* gdb expects a watchpoint to stop before the access was made, not behind the instruction */
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);
