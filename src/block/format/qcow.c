@@ -7,6 +7,7 @@
  * Modelled   reading, writing, compression, backing files, AES encryption.
  * Options    encrypt.key-secret (of encrypted images), encrypt.format (aes).
  */
+#include "block/format/room.h"
 #include "block/cache.h"
 #include "block/format/aes.h"
 #include "block/format/compress.h"
@@ -175,10 +176,7 @@ static int flush_qcow(struct blk_node *node)
 
 static void close_qcow(struct blk_node *node)
 {
-	if ((node->flags & BLK_RDWR) && flush_qcow(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_qcow);
 	free_state(node->state);
 }
 
@@ -201,16 +199,6 @@ static int l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slic
 	return r;
 }
 
-static int extend(struct blk_node *file, u64 end)
-{
-	if (file->size >= end)
-		return 0;
-	struct err *e = blk_truncate(file, end, false, BLK_PREALLOC_OFF, true);
-	int r = e ? -(err_errnum(e) ?: EIO) : 0;
-	err_free(e);
-	return r;
-}
-
 /* An empty table is on disk before L1 names it. */
 static int new_table(struct blk_node *node, u64 i)
 {
@@ -218,7 +206,7 @@ static int new_table(struct blk_node *node, u64 i)
 	u64 at = ROUND_UP(s->next, (u64)MAX(s->cluster, 512u));
 	bool fresh = node->file->zero_init && at >= node->file->size;
 	s->next = at + s->l2_bytes;
-	int r = fresh ? extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
+	int r = fresh ? room_extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
 	if (!r && !ld_be64(s->l1.data + i * 8)) {
 		st_be64(s->l1.data + i * 8, at);
 		blk_table_dirty(&s->l1, i * 8, 8);
@@ -321,20 +309,10 @@ static int place_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_pla
 	int r = map_qcow(node, offset, len, &x);
 	if (r)
 		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
-	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
-	u64 at = ROUND_UP(s->next, (u64)s->cluster);
-	*ret = (struct blk_place){
-		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = at
-	};
-	ret->reads_zero = node->file->zero_init && at >= node->file->size && !s->encrypted;
-	s->next = at + bytes;
+	if (x.where != BLK_DATA)
+		s->next = ROUND_UP(s->next, (u64)s->cluster);
+	room_place(node, &x, offset, s->cluster, &s->next, ret);
+	ret->reads_zero &= !s->encrypted;
 	return 0;
 }
 
@@ -353,15 +331,13 @@ static int encode_qcow(struct blk_node *node, u64 offset, u64 file_offset UNUSED
 static int commit_qcow(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow *s = node->state;
-	int r = extend(node->file, p->file_offset + p->len);
+	int r = room_extend(node->file, p->file_offset + p->len);
 	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
 }
 
 static void abandon_qcow(struct blk_node *node, const struct blk_place *p)
 {
-	struct qcow *s = node->state;
-	if (s->next == p->file_offset + p->len)
-		s->next = p->file_offset;
+	room_abandon(&((struct qcow *)node->state)->next, p);
 }
 
 /* The format has no zero clusters: what a backing file shows through, is packed or encrypted, the core writes over. */

@@ -8,6 +8,7 @@
  * Absent     writing to differencing images: refused.
  * Options    force_size_calc (auto, chs, current_size): which of the footer's two sizes counts.
  */
+#include "block/format/room.h"
 #include "block/format/guid.h"
 #include "block/format/table.h"
 #include "block/format/utf16.h"
@@ -246,10 +247,7 @@ static int flush_vpc(struct blk_node *node)
 
 static void close_vpc(struct blk_node *node)
 {
-	if ((node->flags & BLK_RDWR) && flush_vpc(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_vpc);
 	free_state(node);
 }
 

@@ -124,6 +124,7 @@ struct err *job_stream(struct jobs *all, const struct job_stream *given)
 	e = take_layers(job, given->top, given->base);
 	c->hook = (struct blk_hook){ .before = before, .after = after };
 	c->on_source = c->on_target = given->on_error;
+	c->gives_up = true; /* what lies below must stay then */
 	c->write_flags = BLK_REQ_UNCHANGED;
 	c->base = given->base;
 	c->only_present = true;

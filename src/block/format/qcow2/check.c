@@ -592,8 +592,7 @@ static int rebuild(struct check *c)
 			s->reftable_clusters = need;
 			s->reftable_offset = at << s->cluster_bits;
 			s->free_hint = 0;
-			free(s->is_meta);
-			s->is_meta = NULL;
+			qcow2_set_free(&s->meta);
 		}
 		break;
 	}

@@ -706,7 +706,9 @@ void qcow2_close(struct blk_node *node)
 	free(s->ext);
 	free(s->l1);
 	free(s->reftable);
-	free(s->is_meta);
+	qcow2_set_free(&s->meta);
+	qcow2_set_free(&s->held);
+	qcow2_set_free(&s->leaving);
 	free(s->header_rest);
 	free(s->data_file);
 	free(s->plain);
@@ -777,8 +779,7 @@ static int flush(struct blk_node *node)
 	struct qcow2 *s = node->state;
 	if (s->dead)
 		return -ENOMEDIUM;
-	/* An image that is marked dirty has its counts made anew: they need not be stable now. */
-	return s->lazy && (s->incompatible & INCOMPAT_DIRTY) ? cache_flush(s->l2) : qcow2_flush_meta(node);
+	return qcow2_let_go(node);
 }
 
 static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)

@@ -1,8 +1,7 @@
 /*
  * VMDK: VMware virtual disk.
  *
- * Spec       "VMware Virtual Disk Format 5.0" as described by libyal/libvmdk, documentation; space-efficient extents are not documented by
- *            their maker: field places agree in all public readers.
+ * Spec       "VMware Virtual Disk Format 5.0" as described by libyal/libvmdk, documentation; space-efficient extents: see sesparse.c.
  * Layout     a descriptor (text) that names extents, each a file of its own; or one sparse extent with the descriptor within.
  * Modelled   monolithicSparse, monolithicFlat, twoGbMaxExtentSparse, twoGbMaxExtentFlat, streamOptimized: read, write, make. vmfs,
  *            vmfsSparse, custom mixtures of these: read, write. seSparse: read. Parents by content identifier; check.
