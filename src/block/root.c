@@ -198,8 +198,13 @@ struct err *blk_add_child(struct blk_node *node, struct blk_node *child)
 		return err_new(ERR_INVALID, "Making '%s' a child of '%s' would create a cycle",
 			       child->node_name, node->node_name);
 	struct err *e = node->driver->add_child(node, child, &name);
-	if (!e)
-		blk_child_attach(node, name, blk_ref(child));
+	if (e)
+		return e;
+	blk_child_attach(node, name, blk_ref(child));
+	e = blk_check_perms(node);
+	/* What was just added can be taken away. */
+	if (e && !node->driver->remove_child(node, child))
+		blk_child_detach(node, name);
 	return e;
 }
 

@@ -10,6 +10,12 @@ struct overlay {
 	struct blk_node *node, *overlay; /* references */
 };
 
+static void take_off(struct overlay *o)
+{
+	blk_replace(o->overlay, o->node);
+	blk_change_backing(o->overlay, NULL);
+}
+
 static struct err *put_above(struct overlay *o)
 {
 	if (o->overlay->backing)
@@ -23,14 +29,15 @@ static struct err *put_above(struct overlay *o)
 			       o->node->node_name, o->overlay->node_name);
 	blk_change_backing(o->overlay, o->node);
 	blk_replace(o->node, o->overlay);
-	return NULL;
+	struct err *e = blk_check_perms(o->overlay);
+	if (e)
+		take_off(o);
+	return e;
 }
 
 static void undo_overlay(struct action *a)
 {
-	struct overlay *o = a->state;
-	blk_replace(o->overlay, o->node);
-	blk_change_backing(o->overlay, NULL);
+	take_off(a->state);
 }
 
 static void drop_overlay(struct action *a)
