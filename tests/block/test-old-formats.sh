@@ -43,5 +43,9 @@ qemu-img create -q -f cow -b raw -F raw over.cow && qemu-img compare -q -f cow -
 ok $? "cow: over a backing file"
 qemu-img commit -q -f cow over.cow && cmp -s raw want
 ok $? "cow: is committed"
+
+qemu-img create -q -f qcow2 reuse 8M && qemu-io -f qcow2 -c 'write -q -c -P 17 1216k 64k' -c 'write -q -P 19 1216k 512' -c flush -c 'write -q -c -P 30 960k 64k' \
+	-c 'write -q -P 58 1000k 512' -c 'read -q -P 30 960k 40k' -c 'read -q -P 58 1000k 512' -c 'read -q -P 30 1004k 20k' reuse >out 2>&1 && [ ! -s out ]
+ok $? "qcow2: a compressed cluster in the room of another is not taken for that"
 echo "1..$n"
 exit $bad
