@@ -76,6 +76,16 @@ first_stage() {
 	printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 	mkdir -p "$root/root/t" && cp "$(dirname "$0")"/root/* "$root/root/t/"
 }
+debugger() { # the host's gdb, at a program of the root with the root's libraries
+	command -v gdb-multiarch >/dev/null || { echo "gdb-multiarch is not installed"; return 1; }
+	rm -f "$work/gdb"
+	timeout 120 "$build/bin/rhea-user" -L "$root" -g unix:"$work/gdb" "$root/root/t/d" &
+	timeout 120 gdb-multiarch -batch -nx -ex "set sysroot $root" -ex "file $root/root/t/d" -ex "shell while [ ! -S $work/gdb ]; do sleep 0.1; done" \
+		-ex "target remote $work/gdb" -ex 'break f' -ex continue -ex backtrace -ex 'print n' -ex stepi -ex finish -ex continue >"$work/log/gdb" 2>&1
+	wait $!
+	cat "$work/log/gdb"
+	grep -q '^\$1 = 6$' "$work/log/gdb" && grep -q '^Value returned is .* = 42$' "$work/log/gdb" && grep -q 'exited normally' "$work/log/gdb"
+}
 install() { enter apt-get install -y --no-install-recommends "$@"; }
 judge() { [[ ! $1 =~ ^($steps)$ ]] || step "$@"; }
 
@@ -92,9 +102,15 @@ fi
 for name in $programs; do
 	judge $name enter sh /root/t/languages.sh $name
 done
-judge openssl-speed enter openssl speed -seconds 1 sha256 aes-128-cbc
+for what in sha256 "-evp aes-128-gcm" rsa2048 ecdsap256; do
+	judge "openssl-speed-${what#-evp }" enter openssl speed -seconds 1 $what
+done
 for name in json re struct math float mmap signal threading subprocess socket multiprocessing_fork asyncio; do
 	judge python-test_$name enter python3 -m test test_$name
 done
-judge exec-as-ordinary-user setpriv --reuid 65534 --regid 65534 --clear-groups "$build/bin/rhea-user" exec "$root" /bin/sh -c 'id -u && ls / >/dev/null'
+# Nothing is registered there: what the shell and python start, Rhea starts.
+judge exec-as-ordinary-user setpriv --reuid 65534 --regid 65534 --clear-groups "$build/bin/rhea-user" exec "$root" \
+	/bin/sh -c 'id -u && ls / >/dev/null && python3 -c "import subprocess, sys; subprocess.run([sys.executable, \"-c\", \"1\"], check=True)"'
+judge debug-program enter sh /root/t/languages.sh debug
+judge debugger debugger
 exit $status

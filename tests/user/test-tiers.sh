@@ -64,6 +64,13 @@ mkdir keep
 timeout -k 2 60 rhea-user -keep "$tmp/keep" ./hot 500 >out 2>err
 timeout -k 2 60 rhea-user -keep "$tmp/keep" --stats ./hot 500 >out 2>err
 check "the second run begins with what the first made for speed" eval 'cmp -s out want && [ "$(again)" -lt 3 ]'
+./native 3 >want
+timeout -k 2 60 rhea-user -keep off -hot 0 --stats ./hot 3 >out 2>err
+check "-hot 0: everything for speed at once" eval 'cmp -s out want && [ "$(again)" = 0 ] && grep -q "ran often *0$" err'
+RHEA_HOT=3 timeout -k 2 60 rhea-user -keep off --stats ./hot 3 >out 2>err
+check "RHEA_HOT=3: most of it soon" eval 'cmp -s out want && [ "$(again)" -gt 100 ]'
+timeout -k 2 60 rhea-user -hot often ./hot 3 >out 2>err
+check "a count that is none is refused" grep -q -- "-hot: .*often" err
 timeout -k 2 60 rhea-user -keep off -one-insn-per-tb --stats ./hot 3 >out 2>err
 check "one instruction at a time has no tiers" eval '[ "$(again)" = 0 ]'
 echo "1..$n"

@@ -294,6 +294,7 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 			    .model = p->e->config.model,
 			    .key = p->cpu->key,
 			    .pc = pc,
+			    .guarded = landing_guarded(p->e, pc),
 			    .block_of = block_of,
 			    .former = f };
 	p->e->guest->begin(&f->t);

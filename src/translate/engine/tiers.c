@@ -8,7 +8,6 @@
 enum {
 	FIRST_INSNS = 12, /* a longer region holds more that never runs, a shorter one costs more jumps */
 	SECOND_INSNS = 200,
-	OFTEN = 10000, /* translating a region for speed costs as much as it saves in some thousand runs */
 };
 
 /* Few bits, since each page of them that is touched counts in short processes; two places that share one are both made for speed. */
@@ -29,7 +28,7 @@ u32 tier_at(struct priv *p, u64 pc)
 	p->cold = false;
 	if (e->config.one_insn || p->place & KEY_SINGLE || debug_watches(e))
 		return 1;
-	p->cold = !p->mmu && !e->config.interpret && !is_hot(e, pc);
+	p->cold = e->config.hot_after && !p->mmu && !e->config.interpret && !is_hot(e, pc);
 	return p->cold ? FIRST_INSNS : SECOND_INSNS;
 }
 
@@ -48,15 +47,15 @@ static void heat(struct priv *p, u64 pc)
 void tier_up(struct priv *p, u64 entry, u64 pc)
 {
 	struct engine *e = p->e;
-	p->cpu->heat[host_heat_slot(entry, __builtin_ctz(e->guest->insn_min))] = OFTEN;
+	p->cpu->heat[host_heat_slot(entry, __builtin_ctz(e->guest->insn_min))] = e->config.hot_after;
 	pthread_mutex_lock(&e->lock);
 	heat(p, entry);
 	heat(p, pc);
 	pthread_mutex_unlock(&e->lock);
 }
 
-void tiers_new_cpu(struct cpu *cpu)
+void tiers_new_cpu(const struct engine *e, struct cpu *cpu)
 {
 	for (u32 i = 0; i < CPU_HEAT; i++)
-		cpu->heat[i] = OFTEN;
+		cpu->heat[i] = e->config.hot_after;
 }

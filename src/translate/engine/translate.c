@@ -1,6 +1,6 @@
 /* From a guest address to a translation. */
 #include "translate/engine/keep/keep.h"
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/ir/passes.h"
 #include <time.h>
 
@@ -145,6 +145,8 @@ static bool compile(struct priv *p, struct tb *tb)
 		job->insn_shift = __builtin_ctz(e->guest->insn_min);
 		job->link_bits = p->mmu ? PAGE_BITS : 0;
 		job->insn_max = e->guest->insn_max;
+		job->reach = p->place & KEY_WINDOW ? window_reach : NULL;
+		job->user = p;
 		job->counts = p->cold;
 		host_compile(job);
 		if (job->unsupported)

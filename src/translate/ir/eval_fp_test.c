@@ -280,7 +280,7 @@ TEST(eval_fp, what_is_not_boxed_reads_as_the_default_nan)
 	bench_eval(&b, IR_FUNBOX, TY_F32, TY_VOID, TY_F64, 0);
 	CHECK_EQ(b.out.w, 0x7fa00001);
 	bench_eval(&b, IR_FUNBOX, TY_F16, TY_VOID, TY_F64, 0);
-	CHECK_EQ(b.out.h, 0x7e00);
+	CHECK_EQ(b.out.h[0], 0x7e00);
 	b.v[0].u = 0xfffffffe3f800000;
 	bench_eval(&b, IR_FUNBOX, TY_F32, TY_VOID, TY_F64, 0);
 	CHECK_EQ(b.out.w, 0x7fc00000);

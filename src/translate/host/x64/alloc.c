@@ -58,24 +58,15 @@ void put_at(struct jit *j, u32 v, enum place at)
 	j->val[v].at = at;
 }
 
-static void put_gpr(struct jit *j, u32 v, unsigned reg)
+static void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
 {
+	u32 *owner = xmm ? j->xmm : j->gpr;
 	enliven(j, v);
 	forget(j, v);
-	j->val[v].at = AT_GPR;
+	j->val[v].at = xmm ? AT_XMM : AT_GPR;
 	j->val[v].reg = reg;
-	if (j->gpr[reg] != HOME)
-		j->gpr[reg] = v;
-}
-
-static void put_xmm(struct jit *j, u32 v, unsigned reg)
-{
-	enliven(j, v);
-	forget(j, v);
-	j->val[v].at = AT_XMM;
-	j->val[v].reg = reg;
-	if (j->xmm[reg] != HOME)
-		j->xmm[reg] = v;
+	if (owner[reg] != HOME)
+		owner[reg] = v;
 }
 
 static void put_slot(struct jit *j, u32 v, unsigned slot)
@@ -131,12 +122,12 @@ static void to_frame(struct jit *j, u32 v)
 
 void own_gpr(struct jit *j, u32 v, unsigned reg)
 {
-	put_gpr(j, v, reg);
+	put_reg(j, v, false, reg);
 }
 
 void own_xmm(struct jit *j, u32 v, unsigned reg)
 {
-	put_xmm(j, v, reg);
+	put_reg(j, v, true, reg);
 }
 
 void alloc_start(struct jit *j)
@@ -159,7 +150,7 @@ void keep_in_frame(struct jit *j, u32 v)
 			unsigned r = temp_gpr(j), from = use_gpr(j, v);
 			if (x->at == AT_SLOT) {
 				x_mov_rr(&j->c, OPW, r, from);
-				put_gpr(j, v, r);
+				put_reg(j, v, false, r);
 			}
 		} else if (j->r->insn[v].type == TY_FLAGS) {
 			if (x->frame < 0) {
@@ -174,7 +165,7 @@ void keep_in_frame(struct jit *j, u32 v)
 			unsigned from = use_xmm(j, v), r = temp_xmm(j);
 			if (x->at == AT_SLOT) {
 				x_vrr(&j->c, V_MOVAPS, r, 0, from);
-				put_xmm(j, v, r);
+				put_reg(j, v, true, r);
 			}
 		}
 	}
@@ -325,7 +316,7 @@ void take_gpr(struct jit *j, unsigned reg)
 		if (r >= 0 && !j->gpr[r]) { /* a free one: move there */
 			u8 flags = j->val[v].flags;
 			x_mov_rr(&j->c, OPW, r, reg);
-			put_gpr(j, v, r);
+			put_reg(j, v, false, r);
 			j->val[v].flags = flags;
 			if (locked & BIT(reg))
 				locked |= BIT(r);
@@ -388,7 +379,7 @@ unsigned use_gpr(struct jit *j, u32 v)
 		setcc(j, cc, r);
 		if (later && x->at == AT_USE)
 			j->n_live += 0;
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
@@ -396,7 +387,7 @@ unsigned use_gpr(struct jit *j, u32 v)
 	u64 k;
 	if (const_of(j, v, &k)) {
 		x_mov_ri(&j->c, r, k);
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
@@ -408,7 +399,7 @@ unsigned use_gpr(struct jit *j, u32 v)
 		x_rm(&j->c, (wide ? OPW : 0) | X_MOV_LOAD, r, m);
 		if (!wide && ir_type_size(j->r->insn[v].type) == 4)
 			x->flags |= VF_ZERO_UPPER;
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 	} else {
 		give_up(
 		    j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
@@ -442,7 +433,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
 			j->lock_gpr &= ~BIT(g);
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
@@ -456,7 +447,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 		} else {
 			v_const(j, V_MOVAPS, r, 0, k, 0);
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		return r;
 	}
 	if (in_memory(j, v, &m)) {
@@ -470,7 +461,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 			x_vrm(&j->c, V_MOVD_LOAD, r, 0,
 			      m); /* f16: the upper bits of the slot come along and do no harm */
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 	} else {
 		give_up(j);
 	}
@@ -535,11 +526,11 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 	}
 	if (xmm) {
 		unsigned r = temp_xmm(j);
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		return r;
 	}
 	unsigned r = temp_gpr(j);
-	put_gpr(j, v, r);
+	put_reg(j, v, false, r);
 	return r;
 }
 
@@ -581,13 +572,13 @@ bool alias(struct jit *j, u32 v, u32 src)
 	if (s->at == AT_GPR && is_gpr(j->r->insn[v].type)) {
 		unsigned reg = s->reg;
 		forget(j, src);
-		put_gpr(j, v, reg);
+		put_reg(j, v, false, reg);
 		return true;
 	}
 	if (s->at == AT_XMM && !is_gpr(j->r->insn[v].type)) {
 		unsigned reg = s->reg;
 		forget(j, src);
-		put_xmm(j, v, reg);
+		put_reg(j, v, true, reg);
 		return true;
 	}
 	return false;
@@ -607,12 +598,12 @@ void slot_changed(struct jit *j, unsigned slot)
 		} else if (home && home <= 16) {
 			unsigned r = temp_gpr(j);
 			x_mov_rr(&j->c, OPW, r, home - 1);
-			put_gpr(j, v, r);
+			put_reg(j, v, false, r);
 			j->lock_gpr &= ~BIT(r);
 		} else if (home) {
 			unsigned r = temp_xmm(j);
 			x_vrr(&j->c, V_MOVAPS, r, 0, home - 17);
-			put_xmm(j, v, r);
+			put_reg(j, v, true, r);
 			j->lock_xmm &= ~BIT(r);
 		} else if (is_gpr(j->r->insn[v].type)) {
 			unsigned r = use_gpr(j, v);
@@ -884,10 +875,10 @@ void snap_give(struct jit *j, const struct blk *b)
 			j->frame_used |= BIT(x->frame);
 		switch (s->val[i].at) {
 		case AT_GPR:
-			put_gpr(j, v, s->val[i].reg);
+			put_reg(j, v, false, s->val[i].reg);
 			break;
 		case AT_XMM:
-			put_xmm(j, v, s->val[i].reg);
+			put_reg(j, v, true, s->val[i].reg);
 			break;
 		case AT_SLOT:
 			put_slot(j, v, s->val[i].slot);

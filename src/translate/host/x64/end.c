@@ -88,6 +88,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	}
 	j->job->n_slow++;
+	j->job->last_slow = j->cur;
 	flags_clobber(j);
 	if (in->type == TY_FLAGS) {
 		int frame = frame_new(j);
@@ -415,7 +416,8 @@ void emit_cold(struct jit *j)
 		x_room(&j->c);
 		if (j->c.full)
 			return;
-		x_patch(c->from, j->c.p);
+		if (c->from)
+			x_patch(c->from, j->c.p);
 		if (c->kind == COLD_SLOW) {
 			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
 			for (u32 k = 0; k < j->n_aside; k++)
