@@ -20,7 +20,6 @@ static ir_ref rotate_left(struct tr *t, ir_ref v, ir_ref by)
 	return v_bin(t, IR_ROTR, v, v_un(t, IR_NEG, by));
 }
 
-
 /* All ones in each byte that is not 0. */
 static ir_ref or_combine(struct tr *t, ir_ref v)
 {
@@ -53,7 +52,8 @@ static ir_ref spread(struct tr *t, ir_ref v)
 {
 	ir_ref mask = konst64(t, 0x0f0f0f0f0f0f0f0f);
 	v = wide(t, v);
-	return vector(t, v_bin(t, IR_PDEP, v, mask), v_bin(t, IR_PDEP, v_bin(t, IR_SHR, v, konst64(t, 32)), mask));
+	return vector(t, v_bin(t, IR_PDEP, v, mask),
+		      v_bin(t, IR_PDEP, v_bin(t, IR_SHR, v, konst64(t, 32)), mask));
 }
 
 static ir_ref permute_nibbles(struct tr *t, ir_ref table, ir_ref index)
@@ -67,7 +67,8 @@ static ir_ref permute_nibbles(struct tr *t, ir_ref table, ir_ref index)
 
 static ir_ref permute_bytes(struct tr *t, ir_ref table, ir_ref index)
 {
-	ir_ref v = v_lanes(t, IR_TBL, TY_I8, vector(t, wide(t, table), konst64(t, 0)), vector(t, wide(t, index), konst64(t, 0)), 0, 0);
+	ir_ref v = v_lanes(t, IR_TBL, TY_I8, vector(t, wide(t, table), konst64(t, 0)),
+			   vector(t, wide(t, index), konst64(t, 0)), 0, 0);
 	v = v_op(t, IR_LO, TY_I64, v_cast(t, TY_I128, v), 0, 0, 0);
 	return v_trunc(t, XT(t), v);
 }
@@ -80,7 +81,8 @@ static ir_ref bits(struct tr *t, ir_ref v, enum ir_bitperm op)
 /* low halves of a and b side by side */
 static ir_ref pack(struct tr *t, ir_ref a, ir_ref b, unsigned half)
 {
-	return v_op(t, IR_DEPOSIT, v_type(t, a), v_op(t, IR_EXTRACTU, v_type(t, a), a, 0, half, 0), b, 0, half | half << 8);
+	return v_op(t, IR_DEPOSIT, v_type(t, a), v_op(t, IR_EXTRACTU, v_type(t, a), a, 0, half, 0), b, 0,
+		    half | half << 8);
 }
 
 #define D(v) set_x(t, a->rd, v)

@@ -8,12 +8,14 @@
 /* The five layouts; fields as the instruction has them, immediates by value. */
 #define R_TYPE(op, f3, f7, rd, rs1, rs2) \
 	((u32)(f7) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
-#define I_TYPE(op, f3, rd, rs1, imm) (((u32)(imm)&0xfff) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
+#define I_TYPE(op, f3, rd, rs1, imm) \
+	(((u32)(imm)&0xfff) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
 #define S_TYPE(op, f3, rs1, rs2, imm) \
-	(((u32)(imm) >> 5 & 0x7f) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | ((u32)(imm)&31) << 7 | (op))
+	(((u32)(imm) >> 5 & 0x7f) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | \
+	 ((u32)(imm)&31) << 7 | (op))
 #define B_TYPE(f3, rs1, rs2, imm) \
-	(((u32)(imm) >> 12 & 1) << 31 | ((u32)(imm) >> 5 & 63) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | \
-	 ((u32)(imm) >> 1 & 15) << 8 | ((u32)(imm) >> 11 & 1) << 7 | 0x63)
+	(((u32)(imm) >> 12 & 1) << 31 | ((u32)(imm) >> 5 & 63) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | \
+	 (u32)(f3) << 12 | ((u32)(imm) >> 1 & 15) << 8 | ((u32)(imm) >> 11 & 1) << 7 | 0x63)
 #define J_TYPE(rd, imm) \
 	(((u32)(imm) >> 20 & 1) << 31 | ((u32)(imm) >> 1 & 0x3ff) << 21 | ((u32)(imm) >> 11 & 1) << 20 | \
 	 ((u32)(imm) >> 12 & 0xff) << 12 | (u32)(rd) << 7 | 0x6f)

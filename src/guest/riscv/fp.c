@@ -13,7 +13,9 @@ enum { RM_DYN = 7 };
 
 static bool fp_ok(const struct tr *t, int fmt)
 {
-	return fmt == FMT_S ? riscv_has(t, RISCV_F) : fmt == FMT_D ? riscv_has(t, RISCV_D) : fmt == FMT_H && riscv_has(t, RISCV_ZFH);
+	return fmt == FMT_S   ? riscv_has(t, RISCV_F)
+	       : fmt == FMT_D ? riscv_has(t, RISCV_D)
+			      : fmt == FMT_H && riscv_has(t, RISCV_ZFH);
 }
 
 /* Moves, loads, stores and conversions of H. */
@@ -77,7 +79,8 @@ static void load(struct tr *t, int fmt, unsigned rd, unsigned rs1, i32 disp)
 	set(t, rd, fmt, v_load(t, fp_type(fmt), address(t, rs1, disp), access(fmt, rs1, disp)));
 }
 
-static void store(struct tr *t, int fmt, unsigned rs2, unsigned rs1, i32 disp) /* the low bits, boxed or not */
+static void store(struct tr *t, int fmt, unsigned rs2, unsigned rs1,
+		  i32 disp) /* the low bits, boxed or not */
 {
 	v_store(t, address(t, rs1, disp), v_get(t, RV_F0 + rs2), access(fmt, rs1, disp));
 }
@@ -85,7 +88,12 @@ static void store(struct tr *t, int fmt, unsigned rs2, unsigned rs1, i32 disp) /
 /* fclass: bits 0 to 9 are -inf, -normal, -subnormal, -0, +0, +subnormal, +normal, +inf, signalling NaN, quiet NaN. */
 static ir_ref classify(struct tr *t, ir_ref value, int fmt)
 {
-	unsigned frac = fmt == FMT_S ? 23 : fmt == FMT_D ? 52 : 10, exp = fmt == FMT_S ? 8 : fmt == FMT_D ? 11 : 5;
+	unsigned frac = fmt == FMT_S   ? 23
+			: fmt == FMT_D ? 52
+				       : 10,
+		 exp = fmt == FMT_S   ? 8
+		       : fmt == FMT_D ? 11
+				      : 5;
 	enum ir_type type = fmt == FMT_D ? TY_I64 : TY_I32;
 	ir_ref v = v_zext(t, type, v_cast(t, bits_type(fmt), value)), zero = v_const(t, type, 0);
 	ir_ref e = v_op(t, IR_EXTRACTU, type, v, frac, exp, 0), f = v_op(t, IR_EXTRACTU, type, v, 0, frac, 0);
@@ -104,9 +112,10 @@ static ir_ref classify(struct tr *t, ir_ref value, int fmt)
 /* Zfa's constants: the bits of a double, of which the others follow. NaN and the smallest normal are each format's own. */
 static u64 constant(unsigned n, int fmt)
 {
-	static const u16 top[32] = { 0xbff0, 0x0010, 0x3ef0, 0x3f00, 0x3f70, 0x3f80, 0x3fb0, 0x3fc0, 0x3fd0, 0x3fd4, 0x3fd8,
-				     0x3fdc, 0x3fe0, 0x3fe4, 0x3fe8, 0x3fec, 0x3ff0, 0x3ff4, 0x3ff8, 0x3ffc, 0x4000, 0x4004,
-				     0x4008, 0x4010, 0x4020, 0x4030, 0x4060, 0x4070, 0x40e0, 0x40f0, 0x7ff0, 0x7ff8 };
+	static const u16 top[32] = { 0xbff0, 0x0010, 0x3ef0, 0x3f00, 0x3f70, 0x3f80, 0x3fb0, 0x3fc0,
+				     0x3fd0, 0x3fd4, 0x3fd8, 0x3fdc, 0x3fe0, 0x3fe4, 0x3fe8, 0x3fec,
+				     0x3ff0, 0x3ff4, 0x3ff8, 0x3ffc, 0x4000, 0x4004, 0x4008, 0x4010,
+				     0x4020, 0x4030, 0x4060, 0x4070, 0x40e0, 0x40f0, 0x7ff0, 0x7ff8 };
 	struct fp_ctl ctl = fp_riscv;
 	u32 flags = 0;
 	u64 d = (u64)top[n] << 48;

@@ -69,8 +69,8 @@ static void jump_register(struct tr *t, unsigned rd, unsigned rs1, i32 offset)
 static void fence(struct tr *t, unsigned fm, unsigned pred, unsigned succ)
 {
 	bool pr = pred & 10, pw = pred & 5, sr = succ & 10, sw = succ & 5;
-	unsigned kind = (pr && sr ? IR_FENCE_LL : 0) | (pr && sw ? IR_FENCE_LS : 0) | (pw && sr ? IR_FENCE_SL : 0) |
-			(pw && sw ? IR_FENCE_SS : 0);
+	unsigned kind = (pr && sr ? IR_FENCE_LL : 0) | (pr && sw ? IR_FENCE_LS : 0) |
+			(pw && sr ? IR_FENCE_SL : 0) | (pw && sw ? IR_FENCE_SS : 0);
 	if (fm == 8) /* TSO */
 		kind &= ~(unsigned)IR_FENCE_SL;
 	if (kind)
