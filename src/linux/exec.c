@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ enum {
 	S_PROG,
 	S_KEEP,
 	S_DEBUGGER,
+	S_FILTERS,
 	S_ARGV
 };
 
@@ -42,12 +44,12 @@ static char *null_if_empty(char *s)
 
 bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 {
-	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max, code;
+	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max, code, hot;
 	int self_fd, fd, flags;
 	if (argc < S_ARGV || strcmp(argv[S_MARK], EXEC_MARK) != 0)
 		return false;
-	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
-		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max, &code) != 15)
+	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
+		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max, &code, &hot) != 16)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
@@ -59,6 +61,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->jit_dump = flags & 32;
 	o->stack_size = size;
 	o->code_size = code;
+	o->hot_after = hot;
 	o->base = base;
 	o->reserved = reserved;
 	o->page_size = page;
@@ -75,6 +78,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->prog_name = argv[S_PROG];
 	o->keep_dir = null_if_empty(argv[S_KEEP]);
 	o->gdb_session = null_if_empty(argv[S_DEBUGGER]);
+	o->filters_fd = atoi(argv[S_FILTERS]);
 	o->argv = argv + S_ARGV;
 	o->restore_mask = o->has_limits = true;
 	o->limit_as = (struct linux_limit){ as, as_max };
@@ -95,12 +99,12 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 	const struct linux_options *o = vm->opt;
 	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
 		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
-	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
+	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
 		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)mask, (unsigned long long)o->seed,
 		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
-		 (unsigned long long)vm->limit_data.max, (unsigned long long)o->code_size);
+		 (unsigned long long)vm->limit_data.max, (unsigned long long)o->code_size, (unsigned long long)o->hot_after);
 	bool same = abi == vm->abi;
 	argv[0] = o->prog_name;
 	argv[S_MARK] = EXEC_MARK;
@@ -249,19 +253,25 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 		    const char **guest_argv, i64 argc, const char **envp)
 {
 	struct vm *vm = t->vm;
-	char numbers[400], path[PATH_MAX], session[64] = "";
+	char numbers[400], path[PATH_MAX], session[64] = "", filters[16] = "";
 	if (procfs_is_exe(x->path))
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else
 		snprintf(path, sizeof(path), "%s", x->path);
 	state_write(vm, x->abi, x->fd, t->mask, execfn, path, numbers, argv);
 	argv[S_DEBUGGER] = session;
+	argv[S_FILTERS] = filters;
 	const char **p = argv + S_ARGV;
 	for (unsigned i = 0; i < x->n_extra; i++)
 		*p++ = x->extra[i];
 	for (i64 i = x->n_extra ? 1 : 0; i < argc; i++)
 		*p++ = guest_argv[i];
 	*p = NULL;
+	i64 filters_fd = seccomp_before_exec(t);
+	if (filters_fd < -1)
+		return filters_fd;
+	if (filters_fd >= 0)
+		snprintf(filters, sizeof(filters), "%d", (int)filters_fd);
 	RAW3(SYS_fcntl, x->fd, F_SETFD, 0);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, 0);
 	engine_keep_flush(vm->engine);
@@ -270,6 +280,8 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 	i64 r = RAW5(SYS_execveat, vm->self_fd, "", argv, envp, AT_EMPTY_PATH);
 	if (session[0])
 		debug_exec_failed(t);
+	if (filters_fd >= 0)
+		RAW1(SYS_close, filters_fd);
 	RAW3(SYS_fcntl, vm->self_fd, F_SETFD, FD_CLOEXEC);
 	return r;
 }

@@ -61,6 +61,7 @@ struct vm {
 	struct symbols *symbols; /* names of functions; NULL: nobody wants to know */
 	u32 map_changes; /* of code in the map; atomic */
 	u64 personality;
+	u32 guard_prot; /* PROT_* bit of memory whose landings the engine checks; 0: none */
 	/* RLIMIT_AS and RLIMIT_DATA: the guest's alone, since our own memory is no business of theirs; RLIM_INFINITY until set */
 	struct linux_limit limit_as, limit_data;
 	pthread_mutex_t threads_lock;
@@ -114,8 +115,9 @@ bool vm_owns(struct vm *vm, u64 addr, u64 len);
  * in every installation; 0: anywhere. fd: the file.
  */
 u64 vm_place(const struct vm *vm, int fd);
-/* For the engine: the file that code is mapped from. user: the struct vm. */
+/* For the engine: the file that code is mapped from; whether landings are checked there. user: the struct vm. */
 bool vm_origin(void *user, u64 addr, struct engine_origin *ret);
+bool vm_guarded(void *user, u64 addr);
 void vm_lock_fork(struct vm *vm);
 /* ---- window.c: what munmap and mremap are for 32-bit guests; 0 or the new place, or -errno. The map's lock is held. ---- */
 struct err *window_init(struct vm *vm) MUST_CHECK;
@@ -186,6 +188,7 @@ struct thread {
 	u32 alt_flags;
 	bool restart; /* the call at pc would be restarted */
 	i64 restart_result;
+	u32 n_tagged; /* accesses by tagged addresses that were interpreted */
 	u64 clear_tid; /* guest address, 0: none */
 	u64 robust_head, robust_len;
 	u64 fault_esr, fault_addr;
@@ -193,6 +196,8 @@ struct thread {
 	    borrowed; /* runs in a process of its own in its parent's memory (CLONE_VM without CLONE_THREAD) */
 	bool leave; /* the host thread ends */
 	void *exec_memory; /* what a failed or successful exec needs until the thread is gone */
+	struct seccomp_filter *seccomp; /* the latest; others may replace it by a longer list (TSYNC): atomic */
+	u32 seccomp_mode; /* SECCOMP_MODE_* */
 	struct strace_line *line;
 	u64 nr, arg[6]; /* the call being made */
 	struct debug_part debug;
@@ -208,6 +213,8 @@ void signal_init(struct thread *t); /* the first thread's mask */
 void signal_deliver(struct thread *t);
 /* A fault of the guest's own at its pc. code: si_code. */
 void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr);
+/* The same of any signal that the guest cannot put off. */
+void signal_force(struct thread *t, const siginfo_t *info);
 /* Ends the process by a signal as the kernel does for the default action. */
 void signal_die(struct thread *t, const siginfo_t *info) NORETURN;
 u64 signal_block_all(void); /* host mask; gives the one before */
@@ -407,6 +414,16 @@ bool put_u64(struct vm *vm, u64 addr, u64 val);
 bool get_u32(struct vm *vm, u64 addr, u32 *ret);
 bool put_u32(struct vm *vm, u64 addr, u32 val);
 
+/* ---- seccomp.c ---- */
+/* Whether the thread's rules forbid the call it stands behind (t->nr, t->arg); what they want in its place has happened then. With seccomp_mode not 0. */
+bool seccomp_refuses(struct thread *t);
+i64 seccomp_prctl(struct thread *t, u64 mode, u64 program); /* PR_SET_SECCOMP */
+void seccomp_inherit(struct thread *child, const struct thread *parent);
+void seccomp_free(struct thread *t);
+/* The filters in a file that an executed program of the guest's reads: its descriptor, -1: there are none, or another -errno. */
+i64 seccomp_before_exec(struct thread *t);
+bool seccomp_after_exec(struct thread *t, int fd); /* closes it; false: it is damaged */
+
 /* ---- strace ---- */
 void strace_enter(struct thread *t, const struct call *call);
 void strace_leave(struct thread *t, const struct call *call, i64 result);
@@ -442,6 +459,9 @@ struct linux_abi {
 	const char *vdso_version;
 	u8 insn_len; /* of the system call instruction, for restarts */
 	u64 (*hwcap)(const void *model, unsigned n); /* AT_HWCAP, AT_HWCAP2, ... */
+	/* The protection bit of pages in which landings of indirect jumps are checked, if this model does; NULL: there is none. */
+	u32 (*guard_prot)(const void *model);
+	u32 guard_property; /* the ELF property whose lowest bit asks for that in a program's code */
 	void (*start)(struct cpu *cpu, u64 entry, u64 sp);
 	u64 (*call)(const struct cpu *cpu, u64 arg[6]); /* number and arguments */
 	u64 (*result)(const struct cpu *cpu);

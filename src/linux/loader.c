@@ -24,6 +24,7 @@ struct elf_file {
 	u64 entry, phoff;
 	unsigned n;
 	Elf64_Phdr *ph; /* in the host's order, whatever the class */
+	bool guard; /* its code goes into guarded memory */
 };
 
 static u16 rd16(const struct linux_abi *abi, const u8 *p)
@@ -125,6 +126,30 @@ static struct err *read_headers(const struct linux_abi *abi, struct elf_file *f)
 	return NULL;
 }
 
+/*
+ * Whether the file's properties (System V ABI, "Program Property"; for arm64 aaelf64) ask that landings of indirect jumps be checked. A damaged
+ * note asks for nothing.
+ */
+static bool wants_guard(const struct vm *vm, const struct elf_file *f)
+{
+	const struct linux_abi *abi = vm->abi;
+	u8 note[512];
+	unsigned align = abi->word;
+	for (unsigned i = 0; i < f->n; i++) {
+		const Elf64_Phdr *p = &f->ph[i];
+		ssize_t n = p->p_type == PT_GNU_PROPERTY && p->p_filesz >= 16 && p->p_offset < LLONG_MAX
+				? pread(f->fd, note, MIN(p->p_filesz, sizeof(note)), (off_t)p->p_offset)
+				: 0;
+		if (n < 16 || rd32(abi, note) != 4 || rd32(abi, note + 8) != NT_GNU_PROPERTY_TYPE_0 || memcmp(note + 12, "GNU", 4) != 0)
+			continue;
+		size_t end = MIN((size_t)n, 16 + (size_t)rd32(abi, note + 4));
+		for (size_t at = 16; at + 12 <= end; at += 8 + ROUND_UP((size_t)rd32(abi, note + at + 4), align))
+			if (rd32(abi, note + at) == abi->guard_property && rd32(abi, note + at + 4) == 4)
+				return rd32(abi, note + at + 8) & 1;
+	}
+	return false;
+}
+
 struct span {
 	u64 low, high, align;
 	u64 code_start, code_end, data_start, data_end;
@@ -160,7 +185,7 @@ static struct err *map_segment(struct vm *vm, const struct elf_file *f, const El
 	u64 page = vm->page_size, start = p->p_vaddr + bias, low = ROUND_DOWN(start, page);
 	u64 file_end = start + p->p_filesz, end = start + p->p_memsz, zero = ROUND_UP(file_end, page);
 	int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
-		   (p->p_flags & PF_X ? PROT_EXEC : 0);
+		   (p->p_flags & PF_X ? PROT_EXEC | (f->guard ? (int)vm->guard_prot : 0) : 0);
 	if (p->p_filesz) {
 		i64 got = vm_mmap(vm, low, file_end - low, prot, MAP_PRIVATE | MAP_FIXED, f->fd,
 				  p->p_offset - (start - low));
@@ -299,8 +324,10 @@ static struct err *load_interp(struct vm *vm, const struct elf_file *prog, const
 	struct err *e = open_interp(vm, path, &f.fd);
 	if (!e)
 		e = read_headers(vm->abi, &f);
-	if (!e)
+	if (!e) {
+		f.guard = vm->guard_prot && wants_guard(vm, &f);
 		e = map_image(vm, &f, true, &s, &bias);
+	}
 	if (!e) {
 		im->interp_base = bias;
 		im->interp_entry = f.entry + bias;
@@ -312,6 +339,14 @@ static struct err *load_interp(struct vm *vm, const struct elf_file *prog, const
 	return e ? err_in(e, "%s", prog->path) : NULL;
 }
 
+static bool has_interp(const struct elf_file *f)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->ph[i].p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
 struct err *load_program(struct vm *vm, int fd, const char *path, struct image *im)
 {
 	struct elf_file f = { .fd = fd, .path = path };
@@ -319,8 +354,11 @@ struct err *load_program(struct vm *vm, int fd, const char *path, struct image *
 	u64 bias = 0;
 	const Elf64_Phdr *interp = NULL;
 	struct err *e = read_headers(vm->abi, &f);
-	if (!e)
+	if (!e) {
+		/* of a dynamic program the kernel guards the dynamic linker alone, which guards the rest */
+		f.guard = vm->guard_prot && !has_interp(&f) && wants_guard(vm, &f);
 		e = map_image(vm, &f, false, &s, &bias);
+	}
 	for (unsigned i = 0; !e && i < f.n; i++) {
 		const Elf64_Phdr *p = &f.ph[i];
 		u64 start = p->p_vaddr + bias, end = start + p->p_memsz;

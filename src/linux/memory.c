@@ -150,9 +150,15 @@ static void set_range(struct vm *vm, u64 start, u64 end, const struct map_range 
 	vm->root = join(join(low, node_new(&whole)), high);
 }
 
+/* What a range remembers of the protection asked for. */
+static u32 kept_prot(const struct vm *vm, u32 prot)
+{
+	return prot & (PROT_READ | PROT_WRITE | PROT_EXEC | vm->guard_prot);
+}
+
 static void set_guest(struct vm *vm, u64 start, u64 end, u32 prot, bool shared, u32 file)
 {
-	struct map_range r = { .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+	struct map_range r = { .prot = kept_prot(vm, prot),
 			       .kind = MAP_NODE_GUEST,
 			       .shared = shared,
 			       .file = file };
@@ -406,6 +412,13 @@ bool vm_origin(void *user, u64 addr, struct engine_origin *ret)
 	return yes;
 }
 
+bool vm_guarded(void *user, u64 addr)
+{
+	struct vm *vm = user;
+	struct map_range r;
+	return vm_find(vm, addr & vm->mem_mask, &r) && r.start <= (addr & vm->mem_mask) && r.prot & vm->guard_prot;
+}
+
 static u64 place(const struct vm *vm, u64 what)
 {
 	const u64 low = 1ull << 46; /* 16 TiB that neither we nor the kernel use unasked */
@@ -434,6 +447,13 @@ static u64 place_library(const struct vm *vm, u64 len)
 	return at;
 }
 
+/* Before the map's lock is taken: the engine's own comes first. */
+static void want_guard(struct vm *vm, int prot)
+{
+	if ((u32)prot & vm->guard_prot)
+		engine_guard(vm->engine);
+}
+
 i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 offset)
 {
 	u64 page = vm->page_size;
@@ -452,6 +472,7 @@ i64 vm_mmap(struct vm *vm, u64 addr, u64 len, int prot, int flags, int fd, u64 o
 	bool is_code =
 	    vm->opt && vm->opt->keep_dir && !shared && !(flags & MAP_ANONYMOUS) && !(prot & PROT_WRITE) &&
 	    (prot & PROT_EXEC || flags & MAP_DENYWRITE); /* which dynamic linkers say of libraries */
+	want_guard(vm, prot);
 	pthread_rwlock_wrlock(&vm->lock);
 	i64 got = -ENOMEM;
 	bool code = false;
@@ -509,13 +530,14 @@ i64 vm_munmap(struct vm *vm, u64 addr, u64 len)
 i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 {
 	if (addr & (vm->page_size - 1) ||
-	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | 0x10))
+	    (u32)prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP | vm->guard_prot))
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(len, vm->page_size);
 	if (end < addr)
 		return -ENOMEM;
 	i64 ret = 0;
 	bool code = false;
+	want_guard(vm, prot);
 	pthread_rwlock_wrlock(&vm->lock);
 	for (u64 at = addr; at < end && !ret;) {
 		const struct map_node *n = lookup(vm->root, at);
@@ -529,7 +551,7 @@ i64 vm_mprotect(struct vm *vm, u64 addr, u64 len, int prot)
 			ret = RAW3(SYS_mprotect, g2h(vm, at), to - at, host_prot((u32)prot));
 		if (!ret && was.prot != (u32)prot) {
 			code |= was.prot & PROT_EXEC;
-			was.prot = (u32)prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+			was.prot = kept_prot(vm, (u32)prot);
 			set_range(vm, at, to, &was);
 		}
 		at = to;

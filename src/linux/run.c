@@ -75,7 +75,8 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 	u64 at = pc & vm->mem_mask;
 	u8 probe;
 	cpu->fault_addr = pc;
-	if (!vm_find(vm, at, &r) || r.start > at) {
+	bool tagged = at != pc && cpu->guest->tag_bits; /* no place for code to be: jumps take tags off */
+	if (tagged || !vm_find(vm, at, &r) || r.start > at) {
 		*ret_code = SEGV_MAPERR;
 		return NULL;
 	}
@@ -270,6 +271,7 @@ struct err *linux_run(const struct linux_options *o)
 		e = open_own(vm);
 	if (e)
 		return e;
+	vm->guard_prot = vm->abi->guard_prot ? vm->abi->guard_prot(vm->model) : 0;
 	vm->exe = file_path(fd, o->path);
 	long was = syscall(SYS_personality, 0xffffffff);
 	vm->personality = was < 0 ? 0 : (u64)was;
@@ -280,9 +282,11 @@ struct err *linux_run(const struct linux_options *o)
 					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
 					      .code_size = o->code_size,
+					      .hot_after = (u32)o->hot_after,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,
+					      .guarded = vm_guarded,
 					      .log = o->log & ~(u32)LOG_STRACE ? &vm->log : NULL,
 					      .perf_map = o->perf_map,
 					      .jit_dump = o->jit_dump,
@@ -305,6 +309,8 @@ struct err *linux_run(const struct linux_options *o)
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
 	t->sighand = sighand;
+	if (o->filters_fd && !seccomp_after_exec(t, o->filters_fd))
+		return err_new(ERR_CORRUPT, "the seccomp filters handed over are damaged");
 	vm->abi->start(t->cpu, im.has_interp ? im.interp_entry : im.entry, sp);
 	const char *name = strrchr(o->execfn ? o->execfn : o->path, '/');
 	show_guest(vm, name ? name + 1 : o->path);

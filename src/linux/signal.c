@@ -376,14 +376,19 @@ void signal_fault(struct thread *t, int sig, int code, u64 addr, u64 esr)
 	info.si_addr = (void *)addr;
 	t->fault_addr = addr;
 	t->fault_esr = esr;
-	if (t->mask & SIGBIT(sig)) {
+	signal_force(t, &info);
+}
+
+void signal_force(struct thread *t, const siginfo_t *info)
+{
+	if (t->mask & SIGBIT(info->si_signo)) {
 		if (t->vm->debug)
-			debug_signal(t, &info);
+			debug_signal(t, info);
 		if (log_has(&t->vm->log, LOG_STRACE))
-			strace_signal(t, &info);
-		signal_die(t, &info);
+			strace_signal(t, info);
+		signal_die(t, info);
 	}
-	deliver(t, &info, true);
+	deliver(t, info, true);
 	if (!t->has_queued)
 		signal_host_mask(t->mask);
 }

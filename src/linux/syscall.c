@@ -28,6 +28,15 @@ static void trace_call(const struct thread *t)
 		  (unsigned long long)a[3], (unsigned long long)a[4], (unsigned long long)a[5]);
 }
 
+/* Our own descriptors do not exist for the guest. */
+static bool names_our_fd(const struct thread *t, const struct call *call)
+{
+	for (unsigned i = 0; i < call->n_args; i++)
+		if ((call->kind[i] == K_FD || call->kind[i] == K_DIRFD) && fd_is_ours(t, t->arg[i]))
+			return true;
+	return false;
+}
+
 void syscall_run(struct thread *t)
 {
 	const struct linux_abi *abi = t->abi;
@@ -39,6 +48,11 @@ void syscall_run(struct thread *t)
 	u64 nr = t->nr = abi->call(t->cpu, t->arg);
 	if (trace_on(&t->vm->log, TRACE_GUEST_USER_SYSCALL))
 		trace_call(t);
+	if (t->seccomp_mode && seccomp_refuses(t)) {
+		if (trace)
+			strace_remark(t, "seccomp: call %lld is forbidden", (long long)nr);
+		return;
+	}
 	unsigned id = nr < abi->n_numbers ? abi->numbers[nr] : CALL_none;
 	if (!id) {
 		if (trace)
@@ -54,7 +68,7 @@ void syscall_run(struct thread *t)
 			t->arg[i] = (u64)(i32)t->arg[i];
 	if (trace)
 		strace_enter(t, call);
-	i64 r = call->fn(t, t->arg);
+	i64 r = names_our_fd(t, call) ? -EBADF : call->fn(t, t->arg);
 	if (trace)
 		strace_leave(t, call, r);
 	if (trace_on(&t->vm->log, TRACE_GUEST_USER_SYSCALL_RET))

@@ -218,7 +218,7 @@ static struct err *backup(struct action *a, bool drive)
 				.on_target = (enum job_policy)arg.on_target_error };
 	bool by_bitmap = b.sync == SYNC_INCREMENTAL || b.sync == SYNC_BITMAP;
 	struct blk_node *node;
-	struct err *e = storage_no_filter(arg.filter_node_name);
+	struct err *e = storage_check_filter(a->storage, arg.filter_node_name);
 	if (!e && json_get(a->data, "x-perf"))
 		e = err_new(ERR_UNSUPPORTED, "'x-perf' is not built: leave it out");
 	if (!e)
@@ -249,6 +249,8 @@ static struct err *backup(struct action *a, bool drive)
 		e = storage_open_target(a->storage, &t, &b.target);
 	if (!e && (e = job_backup(&a->storage->jobs, &b, &state->job)) && drive)
 		blk_unref(b.target);
+	if (!e && arg.filter_node_name)
+		job_put_filter(state->job, b.source, arg.filter_node_name);
 	return e;
 }
 

@@ -170,6 +170,7 @@ static void begin(struct tr *t)
 	fp->flush_in = fp->flush_out = t->key & FPCR_FZ;
 	fp->flush_in_f16 = fp->flush_out_f16 = t->key & FPCR_FZ16;
 	fp->alt_half = t->key & FPCR_AHP;
+	t->tag_bits = t->key & KEY_TAGS ? TAG_BITS : 0;
 }
 
 static enum guest_sense insn(struct tr *t)
@@ -191,6 +192,18 @@ static enum guest_sense insn(struct tr *t)
 			return INSN_OK;
 	tr_raise(t, EV_UNDEFINED, konst(t, word), t->pc);
 	return INSN_UNDEFINED;
+}
+
+/* DDI 0487, BTypeCompatible_BTI, _PACIXSP; Linux forbids PACIASP as the target of a strict jump (SCTLR_EL1.BT0). */
+static bool lands(const u8 *code, unsigned how)
+{
+	enum { BTI_C = 1 << 6, BTI_J = 1 << 7 };
+	u32 word = ld_le32(code);
+	if ((word & ~(u32)(BTI_C | BTI_J)) == 0xd503241f)
+		return (word & BTI_C && how != BTYPE_JUMP_GUARDED) || (word & BTI_J && how != BTYPE_CALL);
+	if (word == 0xd503233f || word == 0xd503237f) /* PACIASP, PACIBSP */
+		return how != BTYPE_JUMP_GUARDED;
+	return (word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000; /* BRK, HLT */
 }
 
 static const char *text(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size,
@@ -219,6 +232,7 @@ GUEST(aarch64) = {
 	.addr_type = TY_I64,
 	.insn_min = 4,
 	.insn_max = 4,
+	.addr_bits = 56,
 	.state_size = sizeof(struct arm64),
 	.slots = arm64_slots,
 	.hot_int = hot_int,
@@ -228,6 +242,8 @@ GUEST(aarch64) = {
 	.regs = regs,
 	.reg_types = reg_types,
 	.gdb_arch = "aarch64",
+	.tag_bits = TAG_BITS,
+	.key_tags = KEY_TAGS,
 	.watch_before = true,
 	.model_option = arm64_model_option,
 	.reset = reset,
@@ -235,4 +251,6 @@ GUEST(aarch64) = {
 	.insn = insn,
 	.flags = arm64_flags,
 	.text = text,
+	.landing_key = KEY_BTI,
+	.lands = lands,
 };

@@ -56,7 +56,7 @@ enum {
 extern const struct ir_slot arm64_slots[];
 
 /*
- * cpu->key: what besides the address a translation depends on. FPCR's arithmetic bits in their places there; the rest is 0 in user mode.
+ * cpu->key: what besides the address a translation depends on. FPCR's arithmetic bits in their places there; KEY_BTI; the rest is 0 in user mode.
  * Who writes FPCR (arm64_fpcr_write) sets the key and ends the region.
  */
 enum {
@@ -65,7 +65,10 @@ enum {
 	FPCR_FZ = 1 << 24,
 	FPCR_RMODE = 3 << 22,
 	FPCR_FZ16 = 1 << 19,
+	KEY_TAGS = 1 << 0, /* addresses lose their top byte before every access */
+	TAG_BITS = 8,
 	KEY_FPCR = FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_RMODE | FPCR_FZ16,
+	KEY_BTI = 1 << 0, /* there is guarded memory */
 };
 enum { FPSR_QC = 1 << 27, FPSR_IDC = 1 << 7, FPSR_FLAGS = 0x9f };
 void arm64_set_fpcr(struct arm64 *a, u32 value); /* FPCR and key; bits the model has not stay 0 */
@@ -127,6 +130,7 @@ enum arm64_id {
 	_(XS,       ISAR1, 56, 1, 0xff, 0xff) \
 	_(WFXT,     ISAR2,  0, 2,   63, 0xff) \
 	_(DIT,      PFR0,  48, 1,   24, 0xff) \
+	_(BTI,      PFR1,   0, 1,   49, 0xff) \
 	_(SSBS,     PFR1,   4, 2,   28, 0xff) \
 	_(CPUID,    PFR0,   0, 0,   11, 0xff)  /* Linux emulates reads of the ID registers */
 /* clang-format on */
@@ -229,6 +233,19 @@ static inline ir_ref vreg(struct tr *t, unsigned n)
 static inline void set_vreg(struct tr *t, unsigned n, ir_ref v)
 {
 	v_set(t, A64_V0 + n, v);
+}
+
+/* ---- indirect branches: PSTATE.BTYPE (DDI 0487 D8.4.6) is how they land ---- */
+enum { BTYPE_JUMP = 1, BTYPE_CALL, BTYPE_JUMP_GUARDED };
+/* The address for a BR through register n, and for a BLR. */
+static inline ir_ref jump_address(struct tr *t, ir_ref to, unsigned n)
+{
+	bool strict = t->guarded && n != 16 && n != 17;
+	return t->key & KEY_BTI ? tr_landing(t, to, strict ? BTYPE_JUMP_GUARDED : BTYPE_JUMP) : to;
+}
+static inline ir_ref call_address(struct tr *t, ir_ref to)
+{
+	return t->key & KEY_BTI ? tr_landing(t, to, BTYPE_CALL) : to;
 }
 
 /* ---- flags; conditions are numbered as enum ir_cc is ---- */

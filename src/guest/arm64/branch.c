@@ -46,10 +46,10 @@ INSN(tbnz, "bit.5:1 011011 1 bit.0:5 imm:14s Rt:5", "tbnz {r(bit > 31, Rt)}, {de
 	branch_if(t, IR_NE, tested_bit(t, a->Rt, a->bit), a->imm);
 }
 
-INSN(br, "1101011 0000 11111 000000 Rn:5 00000", "br {x(Rn)}") { tr_jump_to(t, x(t, a->Rn)); }
+INSN(br, "1101011 0000 11111 000000 Rn:5 00000", "br {x(Rn)}") { tr_jump_to(t, jump_address(t, x(t, a->Rn), a->Rn)); }
 INSN(blr, "1101011 0001 11111 000000 Rn:5 00000", "blr {x(Rn)}")
 {
-	ir_ref to = x(t, a->Rn);
+	ir_ref to = call_address(t, x(t, a->Rn));
 	set_x(t, A64_LR, konst(t, t->pc + 4));
 	tr_gosub_to(t, to);
 }

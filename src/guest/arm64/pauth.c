@@ -256,17 +256,17 @@ INSN(aut_lr,   "1101 0101 0000 0011 0010 0011 1 key:1 sp:1 11111", "auti{#key:a|
 }
 
 /* Branches. */
-INSN(braz,  "1101011 0000 11111 00001 key:1 Rn:5 11111", "bra{#key:a|b}z {x(Rn)}", PAUTH) { tr_jump_to(t, checked_ptr(t, x(t, a->Rn), konst(t, 0), a->key)); }
-INSN(bra,   "1101011 1000 11111 00001 key:1 Rn:5 Rm:5", "bra{#key:a|b} {x(Rn)}, {xsp(Rm)}", PAUTH) { tr_jump_to(t, checked_ptr(t, x(t, a->Rn), xsp(t, a->Rm), a->key)); }
+INSN(braz,  "1101011 0000 11111 00001 key:1 Rn:5 11111", "bra{#key:a|b}z {x(Rn)}", PAUTH) { tr_jump_to(t, jump_address(t, checked_ptr(t, x(t, a->Rn), konst(t, 0), a->key), a->Rn)); }
+INSN(bra,   "1101011 1000 11111 00001 key:1 Rn:5 Rm:5", "bra{#key:a|b} {x(Rn)}, {xsp(Rm)}", PAUTH) { tr_jump_to(t, jump_address(t, checked_ptr(t, x(t, a->Rn), xsp(t, a->Rm), a->key), a->Rn)); }
 INSN(blraz, "1101011 0001 11111 00001 key:1 Rn:5 11111", "blra{#key:a|b}z {x(Rn)}", PAUTH)
 {
-	ir_ref to = checked_ptr(t, x(t, a->Rn), konst(t, 0), a->key);
+	ir_ref to = call_address(t, checked_ptr(t, x(t, a->Rn), konst(t, 0), a->key));
 	set_x(t, 30, konst(t, t->pc + 4));
 	tr_gosub_to(t, to);
 }
 INSN(blra,  "1101011 1001 11111 00001 key:1 Rn:5 Rm:5", "blra{#key:a|b} {x(Rn)}, {xsp(Rm)}", PAUTH)
 {
-	ir_ref to = checked_ptr(t, x(t, a->Rn), xsp(t, a->Rm), a->key);
+	ir_ref to = call_address(t, checked_ptr(t, x(t, a->Rn), xsp(t, a->Rm), a->key));
 	set_x(t, 30, konst(t, t->pc + 4));
 	tr_gosub_to(t, to);
 }

@@ -104,9 +104,9 @@ INSN(sh3add_uw, "0010000 rs2:5 rs1:5 110 rd:5 0111011", "sh3add.uw {x(rd)},{x(rs
 INSN(slli_uw, "000010 imm:6 rs1:5 001 rd:5 0011011", "slli.uw {x(rd)},{x(rs1)},{hex(imm)}", ZBA, RV64) { D(v_bin(t, IR_SHL, UW, IMM)); }
 
 /* Zbb, Zbkb. */
-INSN(andn, "0100000 rs2:5 rs1:5 111 rd:5 0110011", "andn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(v_bin(t, IR_ANDN, S1, S2)); }
-INSN(orn,  "0100000 rs2:5 rs1:5 110 rd:5 0110011", "orn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)")  { D(v_bin(t, IR_OR, S1, v_un(t, IR_NOT, S2))); }
-INSN(xnor, "0100000 rs2:5 rs1:5 100 rd:5 0110011", "xnor {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(v_un(t, IR_NOT, v_bin(t, IR_XOR, S1, S2))); }
+INSN(andn, "0100000 rs2:5 rs1:5 111 rd:5 0110011", "andn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(logic(t, IR_ANDN, S1, S2)); }
+INSN(orn,  "0100000 rs2:5 rs1:5 110 rd:5 0110011", "orn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)")  { D(logic(t, IR_OR, S1, logic(t, IR_NOT, S2, 0))); }
+INSN(xnor, "0100000 rs2:5 rs1:5 100 rd:5 0110011", "xnor {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(logic(t, IR_NOT, logic(t, IR_XOR, S1, S2), 0)); }
 INSN(clz,  "011000000000 rs1:5 001 rd:5 0010011", "clz {x(rd)},{x(rs1)}", ZBB)  { D(v_un(t, IR_CLZ, S1)); }
 INSN(ctz,  "011000000001 rs1:5 001 rd:5 0010011", "ctz {x(rd)},{x(rs1)}", ZBB)  { D(v_un(t, IR_CTZ, S1)); }
 INSN(cpop, "011000000010 rs1:5 001 rd:5 0010011", "cpop {x(rd)},{x(rs1)}", ZBB) { D(v_un(t, IR_POPCNT, S1)); }

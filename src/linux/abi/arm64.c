@@ -66,6 +66,12 @@ static u64 hwcap(const void *model, unsigned n)
 	return n == 0 ? hwcap1 : n == 1 ? hwcap2 : 0;
 }
 
+enum { PROT_BTI = 0x10 };
+static u32 guard_prot(const void *model)
+{
+	return arm64_model_has(model, ARM64_BTI) ? PROT_BTI : 0;
+}
+
 /* ---- signal frames ---- */
 struct record {
 	u32 magic, size;
@@ -86,12 +92,13 @@ struct frame {
 	u8 reserved[4096];
 };
 _Static_assert(offsetof(struct frame, reserved) == FRAME_INFO + 464, "as the kernel's");
-enum { FRAME_RECORD = 16, PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
+enum { FRAME_RECORD = 16, PSTATE_BTYPE = 10, PSTATE_SSBS = 1 << 12, PSTATE_DIT = 1 << 24 };
 #define PSTATE_NZCV 0xf0000000u
 
 static u64 pstate(const struct arm64 *r)
 {
-	return (r->nzcv & PSTATE_NZCV) | (r->ssbs & PSTATE_SSBS) | (r->dit & PSTATE_DIT);
+	return (r->nzcv & PSTATE_NZCV) | (r->ssbs & PSTATE_SSBS) | (r->dit & PSTATE_DIT) |
+	       (u64)r->cpu.landing << PSTATE_BTYPE;
 }
 
 static bool frame_setup(struct thread *t, const struct sigframe_info *f)
@@ -131,6 +138,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	r->x[29] = link;
 	r->x[30] = f->action->flags & 0x04000000 ? f->action->restorer : f->trampoline;
 	t->cpu->pc = f->action->handler;
+	t->cpu->landing = t->cpu->key & KEY_BTI ? BTYPE_CALL : 0;
 	t->cpu->excl_addr = ~0ull;
 	return true;
 }
@@ -164,6 +172,7 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 	r->nzcv = (u32)fr.pstate & PSTATE_NZCV;
 	r->ssbs = fr.pstate & PSTATE_SSBS;
 	r->dit = fr.pstate & PSTATE_DIT;
+	r->cpu.landing = fr.pstate >> PSTATE_BTYPE & 3;
 	memcpy(r->v, fp.v, sizeof(fp.v));
 	arm64_set_fpsr(r, fp.fpsr);
 	arm64_set_fpcr(r, fp.fpcr);
@@ -265,8 +274,15 @@ static i64 arm64_prctl(struct thread *t, const u64 *a, bool *ret_handled)
 	case PR_PAC_SET_ENABLED_KEYS:
 	case PR_PAC_GET_ENABLED_KEYS:
 		return -EINVAL; /* not offered: keys are always on */
-	case 55: /* PR_SET_TAGGED_ADDR_CTRL */
-	case 56: /* PR_GET_TAGGED_ADDR_CTRL */
+	case PR_SET_TAGGED_ADDR_CTRL: /* the process's here, where the kernel has it by thread */
+		if (a[1] & ~(u64)PR_TAGGED_ADDR_ENABLE || a[2] || a[3] || a[4])
+			return -EINVAL;
+		t->vm->mem_mask = a[1] ? BITS(64 - TAG_BITS) : ~0ull;
+		return 0;
+	case PR_GET_TAGGED_ADDR_CTRL:
+		if (a[1] || a[2] || a[3] || a[4])
+			return -EINVAL;
+		return t->vm->mem_mask == ~0ull ? 0 : PR_TAGGED_ADDR_ENABLE;
 	case PR_SVE_SET_VL:
 	case PR_SVE_GET_VL:
 	case 63: /* PR_SME_SET_VL */
@@ -326,6 +342,8 @@ LINUX_ABI(arm64) = {
 	.vdso_version = "LINUX_2.6.39",
 	.insn_len = 4,
 	.hwcap = hwcap,
+	.guard_prot = guard_prot,
+	.guard_property = 0xc0000000, /* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
 	.start = start,
 	.call = call,
 	.result = result,

@@ -65,8 +65,6 @@ i64 sys_fcntl64(CALL_ARGS)
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
-		if (fd_is_ours(t, a[0]))
-			return -EBADF;
 		if (!get_struct(t->vm, LAYOUT_flock, &lock, a[2]))
 			return -EFAULT;
 		i64 r = HOST3(SYS_fcntl, a[0], a[1], &lock);

@@ -70,6 +70,7 @@ i64 sys_prctl(CALL_ARGS)
 		return r;
 	switch ((int)a[0]) {
 	case PR_SET_SECCOMP:
+		return seccomp_prctl(t, a[1], a[2]);
 	case PR_GET_TSC:
 	case PR_SET_TSC:
 	case PR_SET_FPEMU:
@@ -91,7 +92,7 @@ i64 sys_prctl(CALL_ARGS)
 	case PR_GET_TID_ADDRESS:
 		return put_word(t->vm, a[1], t->clear_tid) ? 0 : -EFAULT;
 	case PR_GET_SECCOMP:
-		return 0;
+		return t->seccomp_mode;
 	}
 	u64 b[5];
 	memcpy(b, a, sizeof(b));
@@ -101,12 +102,6 @@ i64 sys_prctl(CALL_ARGS)
 	if ((int)a[0] == PR_SET_VMA)
 		b[2] = (u64)ptr_arg(t, a[2]);
 	return HOST5(SYS_prctl, b[0], b[1], b[2], b[3], b[4]);
-}
-
-/* Filters see the guest's numbers and architecture; the host's kernel would see the host's. */
-i64 sys_seccomp(CALL_ARGS)
-{
-	return -EINVAL;
 }
 
 /* Registers and memory of another process would be the host's: not there. TRACEME without a tracer does no harm, and fails all the same. */

@@ -65,7 +65,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->page_has_code = alloc(1 << PAGES_BITS);
 	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
-	e->hot = alloc((1u << ENTRY_BITS) / 8);
+	e->hot = alloc((1u << HOT_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
@@ -139,7 +139,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->host_fp = 0x1f80;
 	cpu->no_table = cpu->jump_table = e->empty_table;
 	e->guest->reset(cpu, e->config.model);
-	tiers_new_cpu(cpu);
+	tiers_new_cpu(e, cpu);
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
@@ -250,11 +250,11 @@ void jumps_clear(struct jumps *j)
 			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
 }
 
-static void jumps_set(struct jumps *j, u32 slot, const struct tb *tb)
+static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 {
 	j->used |= BIT(slot >> CHUNK_BITS);
 	j->table[slot].code = tb->code;
-	__atomic_store_n(&j->table[slot].pc, tb->pc, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_RELEASE);
 }
 
 /* What tells one table of jumps from another. */
@@ -300,12 +300,16 @@ static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
 	return ev;
 }
 
-/* Lets generated code find a translation next time: by the link it came over, if any, and by its hash. False: it has gone meanwhile. */
-static bool remember(struct priv *p, struct jumps *jumps, u32 slot, struct host_link *link, struct tb *tb)
+/*
+ * Lets generated code find a translation next time: by the link it came over, if any, and by the hash of the address it looked for. False: it
+ * has gone meanwhile.
+ */
+static bool remember(struct priv *p, struct jumps *jumps, u64 pc, struct host_link *link, struct tb *tb)
 {
+	u32 slot = host_jump_slot(pc, __builtin_ctz(p->e->guest->insn_min));
 	if (link)
 		tb_link(p->e, link, tb);
-	jumps_set(jumps, slot, tb);
+	jumps_set(jumps, slot, pc, tb);
 	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
 		return true;
 	jumps->table[slot].pc = ~0ull;
@@ -334,7 +338,6 @@ static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
 	struct cpu *cpu = p->cpu;
-	unsigned shift = __builtin_ctz(e->guest->insn_min);
 	u64 key = jumps_key(p);
 	struct jumps *jumps = jump_table(p, key);
 	struct host_link *link = NULL;
@@ -357,14 +360,17 @@ static enum ir_event loop(struct priv *p)
 		struct tb *tb = get(p, cpu->pc);
 		if (!tb)
 			return EV_FETCH;
+		if (cpu->landing && !landing_allowed(cpu))
+			return EV_UNDEFINED;
 		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
 			log_entered(p, tb);
 		/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
 		bool single = p->mmu && p->mmu->in_single;
-		if (tb->code && chain && !single &&
-		    !remember(p, jumps, host_jump_slot(tb->pc, shift), link, tb))
+		if (tb->code && chain && !single && !remember(p, jumps, landing_pc(cpu), link, tb))
 			continue;
+		cpu->landing = 0;
 		u64 ev = run_once(p, tb);
+		landing_take(cpu);
 		link = NULL;
 		if (ev == HOST_LINK) {
 			p->n_exit[EXIT_LINK]++;
@@ -375,8 +381,10 @@ static enum ir_event loop(struct priv *p)
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
 		} else if (ev == HOST_HOT) {
+			const struct host_hot *hot = (const struct host_hot *)(uintptr_t)cpu->scratch[0];
 			p->n_exit[EXIT_HOT]++;
-			tier_up(p, cpu->scratch[0], cpu->pc);
+			cpu->pc = hot->entry + hot->on;
+			tier_up(p, hot->entry, cpu->pc);
 		} else if (ev != EV_NONE) {
 			return came_out(cpu, ev);
 		}
@@ -397,6 +405,7 @@ enum ir_event cpu_run(struct cpu *cpu)
 	sigjmp_buf raise;
 	enum ir_event ev;
 	host_window(cpu->mem_base);
+	landing_begin(cpu);
 	world_enter(p);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
@@ -412,17 +421,30 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
-	return ev;
+	return wild_settle(cpu, ev);
 }
 
-enum ir_event cpu_step(struct cpu *cpu)
+enum ir_event interpret_one(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	u32 n;
 	p->stepping = true;
+	landing_begin(cpu);
 	bool there = form_region(p, cpu->pc, 1, &n);
 	p->stepping = false;
-	return there ? came_out(cpu, debug_event(p, ir_run(p->region, cpu))) : EV_FETCH;
+	if (!there)
+		return EV_FETCH;
+	if (cpu->landing && !landing_allowed(cpu))
+		return EV_UNDEFINED;
+	cpu->landing = 0;
+	enum ir_event ev = debug_event(p, ir_run(p->region, cpu));
+	landing_take(cpu);
+	return came_out(cpu, ev);
+}
+
+enum ir_event cpu_step(struct cpu *cpu)
+{
+	return wild_settle(cpu, interpret_one(cpu));
 }
 
 /* Of the instruction at a run address that may fault; NULL: it may not. */
@@ -469,7 +491,8 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 		return true;
 	}
 	if (cpu->raise && cpu_is_access((uintptr_t)run)) {
-		cpu->fault_addr = addr;
+		if (si->si_code != SI_KERNEL) /* which does not say where: the access has */
+			cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		host_divert(ucontext, cpu);
 		return true;

@@ -32,6 +32,7 @@ struct engine_config {
 	bool exact; /* for debuggers and logs: state that nobody will read is kept too */
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
+	u32 hot_after; /* how often code runs before it is translated for speed; 0: at once */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 keep_build; /* tells this program's builds apart */
 	const struct log *log; /* NULL: nothing is logged; borrowed */
@@ -47,6 +48,8 @@ struct engine_config {
 	const u8 *(*fetch)(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
 	/* The file that the guest's code at addr is mapped from; false: from none, or it may be written to. Needed with keep_dir. */
 	bool (*origin)(void *user, u64 addr, struct engine_origin *ret);
+	/* Whether landings are checked in the page of addr, once engine_guard was called. NULL: nowhere. */
+	bool (*guarded)(void *user, u64 addr);
 	void *user;
 };
 
@@ -71,11 +74,18 @@ enum ir_event cpu_run_system(struct cpu *cpu);
 void cpu_leave(struct cpu *cpu);
 
 /*
- * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated
+ * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. cpu->fault_code is si_code; SI_KERNEL
+ * (an address that the host's processor does not have) from generated code means that fault_addr is not known: cpu_step finds it. True: it was a guest access (of generated
  * code, interpreter or helper); the context has been changed so that cpu_run returns EV_MEMORY (EV_ALIGN) when the handler returns.
  * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
  */
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info);
+
+/*
+ * From now on indirect jumps into memory that config.guarded names must find a place to land (guest->lands), or cpu_run gives EV_UNDEFINED with
+ * pc there and cpu->landing not 0. Code pays for it only from here on. From any thread; for good. Where that memory changes: engine_invalidate.
+ */
+void engine_guard(struct engine *e);
 
 /* Code at [addr, addr+len) changed, was unmapped or lost its permission. Takes effect for every CPU before it next enters a translation. */
 void engine_invalidate(struct engine *e, u64 addr, u64 len);

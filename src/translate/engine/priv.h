@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, HOT_BITS = 16, ARENA = 256 << 10 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {
@@ -122,7 +122,7 @@ struct engine {
 	u64 n_evictions;
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
-	u32 *hot; /* a bit for every place whose translation ran often, by the same hash: a hint */
+	u32 *hot; /* a bit for every place whose translation ran often, by a hash (tiers.c) */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
@@ -140,6 +140,7 @@ struct engine {
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
 	struct windows *windows; /* NULL: none */
+	bool guards; /* engine_guard was called: atomic */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -160,7 +161,7 @@ void engine_free_translations(struct engine *e);
 u32 tier_at(struct priv *p, u64 pc);
 /* What began at entry ran often, and goes on at pc: both are translated again when they are asked for next, for speed. */
 void tier_up(struct priv *p, u64 entry, u64 pc);
-void tiers_new_cpu(struct cpu *cpu);
+void tiers_new_cpu(const struct engine *e, struct cpu *cpu);
 
 /* ---- former.c ---- */
 struct former;
@@ -171,7 +172,27 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
 
+/* ---- wild.c ---- */
+/* An event that came out: a fault whose address the host did not give becomes one with its address, or the access is made after all. */
+enum ir_event wild_settle(struct cpu *cpu, enum ir_event ev);
+/* Interprets the instruction at cpu->pc. */
+enum ir_event interpret_one(struct cpu *cpu);
+
+/* ---- landing.c ---- */
+/* The CPU's key says whether landings are checked. Before it runs. */
+void landing_begin(struct cpu *cpu);
+/* Generated code or the interpreter has come out: takes apart what an indirect jump left in pc. */
+void landing_take(struct cpu *cpu);
+/* Whether an indirect jump may land at cpu->pc, which has a translation. */
+bool landing_allowed(struct cpu *cpu);
+/* The address by which generated code looks for where this jump led: pc, with the mark of the jump's kind. */
+u64 landing_pc(const struct cpu *cpu);
+/* Is the memory at addr guarded? */
+bool landing_guarded(const struct engine *e, u64 addr);
+
 /* ---- table.c ---- */
+/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
+void stop_cpus(struct engine *e);
 struct tb *tb_find(struct engine *e, u64 pc, u64 key);
 /* What stands for pc in tables of bits. */
 static inline u32 entry_bit(const struct engine *e, u64 pc)

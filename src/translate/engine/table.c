@@ -139,6 +139,18 @@ struct tb *tb_at(struct engine *e, const u8 *run)
 	return lo && run < tb[lo - 1]->code + tb[lo - 1]->size ? tb[lo - 1] : NULL;
 }
 
+/* Takes an address out of every CPU's tables of jumps. Under the lock. */
+static void forget_jumps(struct engine *e, u64 pc)
+{
+	u32 slot = host_jump_slot(pc, __builtin_ctz(e->guest->insn_min));
+	for (struct priv *c = e->cpus; c; c = c->next)
+		for (u32 i = 0; i < c->n_table; i++) {
+			struct host_jump *j = &c->table[i].table[slot];
+			if (j->pc == pc)
+				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
+		}
+}
+
 void tb_kill(struct engine *e, struct tb *tb)
 {
 	__atomic_store_n(&tb->dead, true, __ATOMIC_RELEASE);
@@ -162,17 +174,12 @@ void tb_kill(struct engine *e, struct tb *tb)
 	tb->ref[0].next = e->dead;
 	e->dead = &tb->ref[0];
 	__atomic_store_n(&e->n_dead, e->n_dead + 1, __ATOMIC_RELAXED);
-	for (struct priv *c = e->cpus; c; c = c->next)
-		for (u32 i = 0; i < c->n_table; i++) {
-			unsigned shift = __builtin_ctz(e->guest->insn_min);
-			struct host_jump *j = &c->table[i].table[host_jump_slot(tb->pc, shift)];
-			if (j->pc == tb->pc)
-				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
-		}
+	forget_jumps(e, tb->pc);
+	for (unsigned how = 1; e->guards && how <= 3; how++)
+		forget_jumps(e, tb->pc ^ landing_mark(how));
 }
 
-/* Whoever runs in a translation that is gone comes out at its next poll. Under the lock. */
-static void stop_cpus(struct engine *e)
+void stop_cpus(struct engine *e)
 {
 	for (struct priv *c = e->cpus; c; c = c->next)
 		cpu_stop(c->cpu);

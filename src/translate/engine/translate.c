@@ -173,23 +173,20 @@ static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
 	u32 n, max = tier_at(p, pc);
-	if (!form_region(p, pc, max, &n))
-		return NULL;
-	log_formed(p);
-	run_passes(p);
-	log_optimized(p);
-	mmu_spans(p);
-	struct tb *tb = tb_new(p, pc);
-	tb->cold = p->cold;
-	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
-		tb_free(tb);
-		form_region(p, pc, 1, &n);
+	struct tb *tb = NULL;
+	do {
+		if (!form_region(p, pc, max, &n))
+			return NULL;
+		log_formed(p);
 		run_passes(p);
+		log_optimized(p);
 		mmu_spans(p);
+		if (tb)
+			tb_free(tb);
 		tb = tb_new(p, pc);
 		tb->cold = p->cold;
-		compile(p, tb);
-	}
+		max = n / 4; /* if it is too much at once */
+	} while (!compile(p, tb) && !e->config.interpret && max);
 	log_compiled(p, tb);
 	if (!tb->code) {
 		tb->region = p->region;

@@ -11,13 +11,19 @@
 enum {
 	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
-	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->pc; cpu->scratch[0] = the region's pc */
+	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->scratch[0] = run address of its struct host_hot */
 };
 
 /* Lies in the code behind an unlinked jump. */
 struct host_link {
 	i32 site; /* of the jump: distance from this struct to its 32-bit displacement */
 	u64 pc;
+} __attribute__((packed));
+
+/* Lies in the code behind a count. */
+struct host_hot {
+	u64 entry; /* the region's pc */
+	i32 on; /* from there to where the guest is */
 } __attribute__((packed));
 
 /* Where a fault may happen: sorted by place. */
@@ -78,13 +84,15 @@ struct host_job {
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
+	u32 last_slow; /* the last of them: the IR instruction */
 };
 
 /* Machine code that all regions share; made once in each code cache. */
 struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *exit, *miss, *link, *hot, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
 	u8 n_flags;

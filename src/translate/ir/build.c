@@ -21,6 +21,12 @@ void tr_jump_to(struct tr *t, ir_ref addr)
 	v_op(t, IR_JUMPI, TY_VOID, addr, 0, 0, 0);
 }
 
+ir_ref tr_landing(struct tr *t, ir_ref addr, unsigned how)
+{
+	ir_ref low = v_bin(t, IR_AND, addr, v_const(t, TY_I64, BITS(LANDING_SHIFT)));
+	return v_bin(t, IR_XOR, low, v_const(t, TY_I64, landing_mark(how)));
+}
+
 void tr_gosub(struct tr *t, u64 pc)
 {
 	v_op(t, IR_GOSUB, TY_VOID, 0, t->len, 0, pc);

@@ -14,10 +14,12 @@ struct tr {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model: which instructions exist */
 	u64 key; /* the mode */
+	u8 tag_bits; /* set by the front end: upper bits of addresses that are taken off before an access */
 	u64 pc; /* the instruction being translated */
 	const u8 *code; /* its bytes */
 	u32 avail; /* how many of them may be read */
 	u32 len; /* set by the front end: how long it is */
+	bool guarded; /* the code lies in memory in which landings of indirect jumps are checked */
 	/* The region former's: the block in which the guest code at pc goes on, inside this region or leaving it. */
 	u32 (*block_of)(struct tr *t, u64 pc);
 	void *former;
@@ -29,6 +31,11 @@ void tr_jump(struct tr *t, u64 pc);
 /* To taken if cond, else to next. hint: 0 unknown, 1 taken is likely, 2 next is likely. */
 void tr_branch(struct tr *t, ir_ref cond, u64 taken, u64 next, unsigned hint);
 void tr_jump_to(struct tr *t, ir_ref addr); /* indirect */
+/*
+ * For guests with landing checks, where the key says that they are on: the address for tr_jump_to and tr_gosub_to that also says which kind
+ * of jump it is (1 to 3, for guest->lands). The top byte of the address does not count then.
+ */
+ir_ref tr_landing(struct tr *t, ir_ref addr, unsigned how);
 void tr_gosub(struct tr *t, u64 pc); /* call; the return address is behind this instruction */
 void tr_gosub_to(struct tr *t, ir_ref addr);
 void tr_return(struct tr *t, ir_ref addr);
@@ -54,6 +61,13 @@ static inline ir_ref v_const128(struct tr *t, const u8 bytes[16])
 {
 	return v_op(t, IR_VCONST, TY_V128, 0, 0, 0, ir_const128(t->ir, bytes));
 }
+/* Leaves room for an instruction in front of the next: a logical operation whose operands may turn out to be extended words (passes/forward.c). */
+enum { IR_ROOM = 1 };
+static inline void v_room(struct tr *t)
+{
+	v_op(t, IR_NOP, TY_VOID, 0, 0, 0, IR_ROOM);
+}
+
 static inline ir_ref v_get(struct tr *t, unsigned slot)
 {
 	return v_op(t, IR_GET, slot >= IR_LOCAL ? t->ir->local[slot - IR_LOCAL] : t->ir->slot[slot].type, 0, 0, 0, slot);
@@ -108,13 +122,18 @@ static inline ir_ref v_cond(struct tr *t, ir_ref flags, enum ir_cc cc)
 {
 	return v_op(t, IR_COND, TY_I1, flags, 0, 0, cc);
 }
+/* An address without its tag. */
+static inline ir_ref v_address(struct tr *t, ir_ref addr)
+{
+	return t->tag_bits ? v_op(t, IR_EXTRACTS, TY_I64, addr, 0, 64u - t->tag_bits, 0) : addr;
+}
 static inline ir_ref v_load(struct tr *t, enum ir_type type, ir_ref addr, struct ir_mem mem)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_LD, .type = type, .a = addr, .mem = mem });
+	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_LD, .type = type, .a = v_address(t, addr), .mem = mem });
 }
 static inline void v_store(struct tr *t, ir_ref addr, ir_ref v, struct ir_mem mem)
 {
-	ir_emit(t->ir, &(struct ir_insn){ .op = IR_ST, .type = TY_VOID, .a = addr, .b = v, .mem = mem });
+	ir_emit(t->ir, &(struct ir_insn){ .op = IR_ST, .type = TY_VOID, .a = v_address(t, addr), .b = v, .mem = mem });
 }
 /* Calls a helper with up to six arguments (IR_NONE behind the last). */
 ir_ref v_call(struct tr *t, const struct ir_helper *helper, enum ir_type type, const ir_ref *args, unsigned n);

@@ -14,6 +14,15 @@ struct cpu_system; /* guest/system.h */
 enum { CPU_HEAT = 1024 };
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
 enum { CPU_SLICES = 4 }; /* system mode: see window_slice */
+/*
+ * Where landings are checked, indirect jumps say how they were made (1 to 3): the address is combined with this by exclusive or, its top byte being
+ * 0. No address has such a top byte; lower bits differ so that one target has several places in a CPU's table of jumps.
+ */
+enum { LANDING_SHIFT = 56, LANDING_MARK = 0x5c };
+static inline u64 landing_mark(unsigned how)
+{
+	return (u64)(LANDING_MARK + how) << LANDING_SHIFT | how << 6;
+}
 
 struct cpu {
 	u32 heat[CPU_HEAT]; /* by hash of where regions begin: how often those that are new may yet run (engine/tiers.c) */
@@ -38,6 +47,7 @@ struct cpu {
 	u32 fault_code; /* user mode: the host's si_code (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, ...); system mode: the guest's number */
 	u8 fault_write; /* 0 read, 1 write; cpu_read, cpu_write and the interpreter set it before they touch user memory */
 	u8 event; /* enum ir_event, of cpu_raise and faults */
+	u8 landing; /* how an indirect jump came to pc (guest->lands); 0: not so, or nobody asks */
 	u64 insn_pc; /* interpreter, helpers: the guest instruction being executed (set before calls that may raise) */
 	u64 excl_addr, excl_val[2]; /* the exclusive monitor, for guests that have one: address or ~0, the value loaded */
 	sigjmp_buf *raise; /* where cpu_raise goes */

@@ -16,6 +16,7 @@
 #define CODE_RETURN 0xd65f03c0
 #define CONTEXT_REG(uc) (uc)->uc_mcontext.regs[5]
 #define CONTEXT_PC(uc) (uc)->uc_mcontext.pc
+#define IGNORE_TOP(addr) ((long)((addr) << 8) >> 8) /* an address as faults tell it */
 #define CONTEXT_SP(uc) (uc)->uc_mcontext.sp
 #elif defined(__riscv)
 #if __riscv_xlen == 64
@@ -37,6 +38,7 @@
 #define CODE_RETURN 0x00008067
 #define CONTEXT_REG(uc) (uc)->uc_mcontext.__gregs[5]
 #define CONTEXT_PC(uc) (uc)->uc_mcontext.__gregs[0]
+#define IGNORE_TOP(addr) (addr)
 #define CONTEXT_SP(uc) (uc)->uc_mcontext.__gregs[2]
 #else
 #error "no such architecture yet"

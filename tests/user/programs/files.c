@@ -220,6 +220,15 @@ static void others(void)
 					      syscall(293, 0, 0, 0, 0) < 0 && errno == ENOSYS);
 }
 
+static void strangers(void)
+{
+	struct stat st;
+	int agree = 1;
+	for (int fd = 3; fd < 4096; fd++)
+		agree &= (fcntl(fd, F_GETFD) < 0) == (fstat(fd, &st) < 0) && (fstat(fd, &st) < 0) == (lseek(fd, 0, SEEK_CUR) < 0 && errno == EBADF);
+	CHECK("no descriptor is there for some calls and not for others", agree);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/user-files-XXXXXX";
@@ -230,6 +239,7 @@ int main(void)
 	events();
 	sockets();
 	others();
+	strangers();
 	chdir("/");
 	char cmd[64];
 	snprintf(cmd, sizeof(cmd), "/bin/rm -rf %s", dir);

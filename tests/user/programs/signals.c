@@ -88,6 +88,42 @@ static void faults(void)
 	fclose(f);
 }
 
+/* Addresses of no memory at all, among them some that the host's processor would not even look up. */
+static void wild_pointers(void)
+{
+	static const unsigned long wild[] = { 0x123456780000, 0x0001000000000000, 0x1234567800000000, 0x0080000000000000, 0xffff800000001000 };
+	int reads = 1, writes = 1, atomics = 1;
+	set(SIGSEGV, on_fault, SA_SIGINFO);
+	for (unsigned i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+		void *seen = (void *)IGNORE_TOP(wild[i]);
+		if (!sigsetjmp(back, 1))
+			(void)*(volatile long *)wild[i];
+		reads &= fault_addr == seen && fault_code == SEGV_MAPERR;
+		fault_addr = NULL;
+		if (!sigsetjmp(back, 1))
+			*(volatile char *)wild[i] = 1;
+		writes &= fault_addr == seen && fault_code == SEGV_MAPERR;
+		fault_addr = NULL;
+		if (!sigsetjmp(back, 1))
+			__atomic_fetch_add((int *)wild[i], 1, __ATOMIC_SEQ_CST);
+		atomics &= fault_addr == seen && fault_code == SEGV_MAPERR;
+		fault_addr = NULL;
+	}
+	CHECK("reads by wild pointers are told with their address", reads);
+	CHECK("so are writes", writes);
+	CHECK("and atomic operations", atomics);
+#ifdef __aarch64__
+	static int here = 5;
+	int *tagged = (int *)((unsigned long)&here | 0xa5ul << 56);
+	int got = 0;
+	if (!sigsetjmp(back, 1)) {
+		*(volatile int *)tagged += 2;
+		got = __atomic_add_fetch(tagged, 3, __ATOMIC_SEQ_CST);
+	}
+	CHECK("the top byte of an address does not count", got == 10 && here == 10);
+#endif
+}
+
 static void real_time(void)
 {
 	sigset_t block, old;
@@ -339,6 +375,7 @@ int main(void)
 	flags();
 	real_time();
 	faults();
+	wild_pointers();
 	stacks();
 	restarts();
 	waiting();

@@ -102,7 +102,7 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 		r = cache_after(s->l2, s->refs);
 	if (!r) {
 		u64 sectors = ((at + len - 1) >> 9) - (at >> 9);
-		cache_after_data(s->l2, node->file);
+		cache_after_data(s->l2, &node->file);
 		qcow2_set_entry(s, slice, index, at | ENTRY_COMPRESSED | sectors << x, 0);
 		if (s->plain_entry == old)
 			s->plain_entry = 0;

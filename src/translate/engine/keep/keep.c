@@ -98,7 +98,7 @@ static struct keep_page *look_at(struct priv *p, u64 page)
 	const u8 *bytes = e->config.fetch(e->config.user, p->cpu, page << PAGE_BITS, &avail, &code);
 	struct engine_origin o = { 0 };
 	if (bytes) {
-		known->hash = hash_bytes(bytes, avail, 0);
+		known->hash = hash_bytes(bytes, avail, landing_guarded(e, page << PAGE_BITS));
 		known->has_hash = true;
 		if (e->config.origin(e->config.user, page << PAGE_BITS, &o))
 			known->store = store_of(e->keep, &o);

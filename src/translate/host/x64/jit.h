@@ -47,6 +47,7 @@ struct val {
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
+	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
 	u8 at, reg, type, flags, fkind;
 	bool listed; /* in jit->live */
@@ -130,6 +131,7 @@ struct jit {
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
 	u32 *slot_vals; /* by slot: list of values that are there */
+	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
@@ -204,6 +206,7 @@ void take_gpr(struct jit *j, unsigned reg);
 bool alias(struct jit *j, u32 v, u32 src);
 void set_slot(struct jit *j, unsigned slot, u32 v);
 void get_slot(struct jit *j, u32 v, unsigned slot);
+void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);
@@ -245,6 +248,7 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -255,6 +259,7 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
 	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
 	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
@@ -263,6 +268,8 @@ void site(struct jit *j); /* the next host instruction may fault */
 /* ---- reloc.c ---- */
 void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
 void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
+/* reg = a run address in the stubs. */
+void lea_stub(struct jit *j, unsigned reg, const u8 *run);
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
@@ -292,6 +299,8 @@ void emit_pool(struct jit *j);
 unsigned zero_above(const struct jit *j, u32 v);
 /* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
 void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+/* The even lanes of a and b into e, the odd ones into o, a's in the low half. e, o apart from a, b. */
+void v_even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsigned a, unsigned b);
 bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);

@@ -341,6 +341,14 @@ static void site_locked(struct jit *j)
 	j->job->site[j->job->n_site - 1].at--;
 }
 
+/* RAX is taken and the address of a locked access is in m: its parts are needed no more. There are few registers to spare here. */
+static void lock_only(struct jit *j, const struct x64_mem *m)
+{
+	j->lock_gpr = BIT(RAX) | BIT(m->base);
+	if (m->index != NOREG)
+		j->lock_gpr |= BIT(m->index);
+}
+
 static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	enum ir_type type = in->mem.type;
@@ -356,6 +364,7 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	lock_only(j, &m);
 	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), c = use_gpr(j, in->c);
 	x_mov_rr(&j->c, OPW, RAX, b);
@@ -380,6 +389,7 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	lock_only(j, &m);
 	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), t = temp_gpr(j);
 	site(j);
