@@ -33,6 +33,20 @@ done
 for how in "" "-windows on" -interpret; do
 	run harts 4 $how
 done
+# mappings of the host: at most half of what it lets us have
+$cc -DPAGES=40960 -DPLACES=0x90000000ull -T "$here/programs/bare.ld" "$here/bench/bare-libc.c" "$here/programs/touch.c" -lc -o "$tmp/touch" 2>"$tmp/err" || cat "$tmp/err"
+timeout -k 1 60 "$BUILD/rv-bare" -m 512 -windows on "$tmp/touch" >"$tmp/out" &
+pid=$! most=0
+while kill -0 $pid 2>/dev/null; do
+	maps=$(cat /proc/$(pgrep -P $pid 2>/dev/null | head -1)/maps 2>/dev/null | wc -l)
+	[ "$maps" -gt $most ] && most=$maps
+	sleep 0.02
+done
+if grep -q '^touch 35840$' "$tmp/out" && [ $most -gt 1000 ] && [ $most -le $(($(cat /proc/sys/vm/max_map_count) / 2 + 200)) ]; then
+	echo "ok $((++n)) - windows leave half of the host's mappings alone"
+else
+	echo "not ok $((++n)) - windows leave half of the host's mappings alone ($most, $(cat "$tmp/out"))" && status=1
+fi
 out=$("$BUILD/rv-bare" "$here/test-bare.sh" 2>&1)
 if [ $? = 2 ] && [[ $out == *"no ELF file for RISC-V"* ]]; then echo "ok $((++n)) - a file that is no program"; else echo "not ok $((++n)) - a file that is no program"; status=1; fi
 exit $status

@@ -8,7 +8,11 @@
 #ifndef LEVELS
 #define LEVELS 3
 #endif
-enum { PAGES = 16384, V = 1, RWX = 14, AD = 192 };
+#ifndef PAGES
+#define PAGES 16384
+#define PLACES 0x88000000ull /* behind the program */
+#endif
+enum { V = 1, RWX = 14, AD = 192 };
 typedef uint64_t u64;
 static u64 tables[LEVELS][512] __attribute__((aligned(4096))), leaf[PAGES / 512][512] __attribute__((aligned(4096)));
 static uint32_t place[PAGES];
@@ -149,7 +153,7 @@ __attribute__((used)) static void start(void)
 		place[i] = place[k], place[k] = t;
 	}
 	for (int i = 0; i < PAGES; i++) {
-		u64 to = 0x88000000ull + (u64)place[i] * 4096;
+		u64 to = PLACES + (u64)place[i] * 4096;
 		leaf[i / 512][i % 512] = to >> 12 << 10 | V | RWX | AD;
 		if (0x80000000ull + i * 4096ull < (u64)_end)
 			memcpy((void *)to, (void *)(0x80000000ull + i * 4096ull), 4096);
