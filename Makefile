@@ -31,6 +31,7 @@ asan:
 tsan:
 	@$(MAKE) B=build-tsan OPTS="-Db_sanitize=thread -Db_lundef=false" all
 	@build-tsan/unit
+	@tests/user/threads-tsan.sh build-tsan
 coverage:
 	@$(MAKE) B=build-cov OPTS="-Db_coverage=true" all
 	@build-cov/unit && ninja -C build-cov coverage-text && cat build-cov/meson-logs/coverage.txt
@@ -38,12 +39,17 @@ coverage-isa: all
 	@tools/coverage-isa.sh $(B) $(GAS)
 root-test: all
 	@tests/user/root.sh $(B)
+# WORKLOADS: a folder as tests/bench/programs.py describes, for a distribution's programs beside the small ones
+# KERNELS: a folder of C programs of one file each, to be run bare instead of those in tests/bench
+KERNELS = tests/bench/kernels
 bench: all
 	@tests/bench/run.sh $(B)
+	@[ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64
+	@tests/machine/bench/run.py $(B) $(KERNELS)
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja
-	@for t in formats nbd; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
+	@for t in formats nbd loader decode keep; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
 format:
 	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
 tidy: all

@@ -39,7 +39,6 @@ struct guest {
 	u8 addr_type; /* TY_I32, TY_I64 */
 	bool big_endian;
 	u8 insn_min, insn_max; /* lengths of instructions, bytes */
-	u8 addr_bits; /* of a program's data address that count, the highest being a sign; 0: all */
 	size_t state_size; /* of the guest's struct, which begins with struct cpu */
 	const struct ir_slot *slots;
 	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */
@@ -49,6 +48,12 @@ struct guest {
 	const struct guest_reg *regs;
 	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
 	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */
+	/*
+	 * User mode: so many upper bits of an address are ignored by accesses (Arm's top-byte-ignore), the bit below repeated in them. Code finds
+	 * out by faults; that of key | key_tags takes them off itself, when they are common.
+	 */
+	u8 tag_bits;
+	u64 key_tags;
 	bool watch_before; /* gdb expects a watchpoint to stop before the access was made, not behind the instruction */
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);

@@ -44,12 +44,12 @@ static char *null_if_empty(char *s)
 
 bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 {
-	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max, code;
+	unsigned long long size, base, reserved, page, log, mask, seed, as, as_max, data, data_max, code, hot;
 	int self_fd, fd, flags;
 	if (argc < S_ARGV || strcmp(argv[S_MARK], EXEC_MARK) != 0)
 		return false;
-	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
-		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max, &code) != 15)
+	if (sscanf(argv[S_NUMBERS], "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", &self_fd, &fd, &flags,
+		   &size, &base, &reserved, &page, &log, &mask, &seed, &as, &as_max, &data, &data_max, &code, &hot) != 16)
 		return false;
 	o->self_fd = self_fd;
 	o->fd = fd;
@@ -61,6 +61,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->jit_dump = flags & 32;
 	o->stack_size = size;
 	o->code_size = code;
+	o->hot_after = hot;
 	o->base = base;
 	o->reserved = reserved;
 	o->page_size = page;
@@ -98,12 +99,12 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 	const struct linux_options *o = vm->opt;
 	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
 		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
-	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
+	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
 		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)mask, (unsigned long long)o->seed,
 		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
-		 (unsigned long long)vm->limit_data.max, (unsigned long long)o->code_size);
+		 (unsigned long long)vm->limit_data.max, (unsigned long long)o->code_size, (unsigned long long)o->hot_after);
 	bool same = abi == vm->abi;
 	argv[0] = o->prog_name;
 	argv[S_MARK] = EXEC_MARK;

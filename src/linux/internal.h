@@ -188,6 +188,7 @@ struct thread {
 	u32 alt_flags;
 	bool restart; /* the call at pc would be restarted */
 	i64 restart_result;
+	u32 n_tagged; /* accesses by tagged addresses that were interpreted */
 	u64 clear_tid; /* guest address, 0: none */
 	u64 robust_head, robust_len;
 	u64 fault_esr, fault_addr;

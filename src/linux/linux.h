@@ -30,6 +30,7 @@ struct linux_options {
 	u64 stack_size; /* 0: RLIMIT_STACK, at most 8 MiB when that is unlimited */
 	u64 base, reserved; /* -B, -R; 0: ours to choose */
 	u64 code_size; /* of the code cache; 0: the usual */
+	u64 hot_after; /* as in engine.h */
 	u64 page_size; /* -p, 0: the architecture's */
 	bool interpret, one_insn, preserve_argv0, stats;
 	bool perf_map, jit_dump; /* files for perf */

@@ -75,7 +75,8 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 	u64 at = pc & vm->mem_mask;
 	u8 probe;
 	cpu->fault_addr = pc;
-	if (!vm_find(vm, at, &r) || r.start > at) {
+	bool tagged = at != pc && cpu->guest->tag_bits; /* no place for code to be: jumps take tags off */
+	if (tagged || !vm_find(vm, at, &r) || r.start > at) {
 		*ret_code = SEGV_MAPERR;
 		return NULL;
 	}
@@ -281,6 +282,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .exact = debugged || o->log & LOG_CPU,
 					      .stats = o->stats,
 					      .code_size = o->code_size,
+					      .hot_after = (u32)o->hot_after,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,

@@ -83,6 +83,33 @@ static void memory_fault(struct thread *t, u64 addr, u32 need, enum ir_event ev)
 	signal_fault(t, sig, code, addr, t->abi->fault_esr ? t->abi->fault_esr(t->cpu, ev) : 0);
 }
 
+/* An address without its tag, as the guest's kernel shows it. */
+static u64 untagged(const struct thread *t, u64 addr)
+{
+	unsigned bits = t->vm->abi->guest->tag_bits;
+	return (u64)((i64)(addr << bits) >> bits);
+}
+
+/*
+ * An access that the host's processor refused for its address, without saying which: it may be tagged. The instruction is interpreted, tags
+ * ignored; who does that often gets code that ignores them.
+ */
+static enum ir_event access_again(struct thread *t)
+{
+	enum { OFTEN = 16 };
+	const struct guest *g = t->vm->abi->guest;
+	struct cpu *cpu = t->cpu;
+	if (g->tag_bits)
+		cpu->mem_mask = BITS(64 - g->tag_bits);
+	enum ir_event ev = cpu_step(cpu);
+	cpu->mem_mask = t->vm->mem_mask;
+	if (ev == EV_MEMORY)
+		cpu->fault_addr = untagged(t, cpu->fault_addr);
+	else if (++t->n_tagged == OFTEN)
+		cpu->key |= g->key_tags;
+	return ev;
+}
+
 static void handle_event(struct thread *t, enum ir_event ev)
 {
 	struct cpu *cpu = t->cpu;
@@ -106,9 +133,20 @@ static void handle_event(struct thread *t, enum ir_event ev)
 		signal_fault(t, SIGTRAP, TRAP_BRKPT, cpu->pc, 0);
 		break;
 	case EV_MEMORY:
+		if (cpu->fault_code == SI_KERNEL) {
+			ev = access_again(t);
+			if (ev != EV_MEMORY) {
+				handle_event(t, ev);
+				break;
+			}
+		}
 		memory_fault(t, cpu->fault_addr, cpu->fault_write ? PROT_WRITE : PROT_READ, ev);
 		break;
 	case EV_FETCH:
+		if (cpu->pc != untagged(t, cpu->pc)) { /* branches take tags off */
+			cpu->pc = untagged(t, cpu->pc);
+			break;
+		}
 		if (cpu->pc & (t->vm->abi->guest->insn_min - 1u))
 			signal_fault(t, SIGBUS, BUS_ADRALN, cpu->pc,
 				     t->abi->fault_esr ? t->abi->fault_esr(cpu, ev) : 0);

@@ -56,3 +56,9 @@ bool field_has(const struct insn_pattern *p, const char *name);
 u32 field_get(const struct insn_pattern *p, const char *name,
 	      u32 word); /* zero-extended; 0 when there is none */
 u32 field_set(const struct insn_pattern *p, const char *name, u32 word, u32 value);
+
+/*
+ * The words from first to end, by steps, through a front end; every verify_every-th to the verifier, every compile_every-th that is
+ * defined through the back end too (0: none). Prints counts; gives the process's exit status.
+ */
+int diff_words(const struct diff_guest *g, u64 first, u64 end, u32 step, u32 verify_every, u32 compile_every);

@@ -3,6 +3,10 @@
  *
  *   guest-diff text GUEST [PC]              assembly text of the hexadecimal words on standard input, a line each
  *   guest-diff patterns GUEST               the pattern table
+ *   guest-diff words GUEST [options]        every word there is through the front end, and the verifier
+ *     --first N --end N --step N     those words alone (0, 2^32, 1)
+ *     --verify N    the verifier looks at every N-th (1; 0: none)
+ *     --compile N   every N-th of those that are defined through the back end, too; says which operations became calls
  *   guest-diff run GUEST [options] -- PEER PROGRAM...   random instructions against another implementation
  *     --count N     tests a pattern (50)      --seed N
  *     --only NAME   this group or pattern     --all      every mismatch, not one a pattern
@@ -436,9 +440,31 @@ static int print_patterns(const struct diff_guest *g)
 
 static int usage(void)
 {
-	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | run GUEST [--count N] [--seed N] "
+	fprintf(stderr, "guest-diff text GUEST [PC] | patterns GUEST | words GUEST [options] | run GUEST "
+			"[--count N] [--seed N] "
 			"[--only NAME] [--all] -- PEER PROGRAM\n");
 	return 2;
+}
+
+static int words(const struct diff_guest *g, int argc, char **argv)
+{
+	u64 first = 0, end = BIT(32), step = 1, verify = 1, compile = 0;
+	const struct {
+		const char *name;
+		u64 *value;
+	} option[] = {
+		{ "--first", &first }, { "--end", &end }, { "--step", &step }, { "--verify", &verify }, { "--compile", &compile }
+	};
+	for (int i = 0; i < argc; i += 2) {
+		u64 *value = NULL;
+		for (unsigned n = 0; n < LEN(option); n++)
+			if (strcmp(argv[i], option[n].name) == 0)
+				value = option[n].value;
+		if (!value || i + 1 == argc)
+			return usage();
+		*value = strtoull(argv[i + 1], NULL, 0);
+	}
+	return diff_words(g, first, end, (u32)MAX(step, 1ull), (u32)verify, (u32)compile);
 }
 
 int main(int argc, char **argv)
@@ -453,6 +479,8 @@ int main(int argc, char **argv)
 		return print_text(g, argc > 3 ? strtoull(argv[3], NULL, 0) : 0);
 	if (strcmp(argv[1], "patterns") == 0)
 		return print_patterns(g);
+	if (strcmp(argv[1], "words") == 0)
+		return words(g, argc - 3, argv + 3);
 	if (strcmp(argv[1], "run") != 0)
 		return usage();
 	unsigned count = 50;

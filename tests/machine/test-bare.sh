@@ -26,12 +26,13 @@ run() { # program, harts, options: its own TAP lines, numbered anew
 for p in mmu harts modes; do
 	$cc -T "$here/programs/bare.ld" "$here/programs/$p.c" -o "$tmp/$p" || { echo "not ok $((++n)) - $p compiles"; exit 1; }
 done
-for how in "" -one -interpret; do
+for how in "" "-windows on" "-windows off" -one -interpret; do
 	run mmu 1 $how
 	run modes 1 $how
 done
-run harts 4
-run harts 4 -interpret
+for how in "" "-windows on" -interpret; do
+	run harts 4 $how
+done
 out=$("$BUILD/rv-bare" "$here/test-bare.sh" 2>&1)
 if [ $? = 2 ] && [[ $out == *"no ELF file for RISC-V"* ]]; then echo "ok $((++n)) - a file that is no program"; else echo "not ok $((++n)) - a file that is no program"; status=1; fi
 exit $status

@@ -170,6 +170,7 @@ static void begin(struct tr *t)
 	fp->flush_in = fp->flush_out = t->key & FPCR_FZ;
 	fp->flush_in_f16 = fp->flush_out_f16 = t->key & FPCR_FZ16;
 	fp->alt_half = t->key & FPCR_AHP;
+	t->tag_bits = t->key & KEY_TAGS ? TAG_BITS : 0;
 }
 
 static enum guest_sense insn(struct tr *t)
@@ -231,7 +232,6 @@ GUEST(aarch64) = {
 	.addr_type = TY_I64,
 	.insn_min = 4,
 	.insn_max = 4,
-	.addr_bits = 56,
 	.state_size = sizeof(struct arm64),
 	.slots = arm64_slots,
 	.hot_int = hot_int,
@@ -241,6 +241,8 @@ GUEST(aarch64) = {
 	.regs = regs,
 	.reg_types = reg_types,
 	.gdb_arch = "aarch64",
+	.tag_bits = TAG_BITS,
+	.key_tags = KEY_TAGS,
 	.watch_before = true,
 	.model_option = arm64_model_option,
 	.reset = reset,

@@ -11,6 +11,7 @@ static ir_ref rmw(struct tr *t, enum ir_rmw op, unsigned size, ir_ref addr, ir_r
 {
 	struct ir_mem mem = ordered(size, order);
 	mem.rmw = op;
+	addr = v_address(t, addr);
 	return ir_emit(
 	    t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem });
 }
@@ -19,7 +20,7 @@ static ir_ref cas(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref 
 {
 	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_CAS,
 						 .type = size_type(size),
-						 .a = addr,
+						 .a = v_address(t, addr),
 						 .b = want,
 						 .c = v,
 						 .mem = ordered(size, order) });
@@ -76,6 +77,16 @@ static u32 inner(struct tr *t, bool cold)
 	return b;
 }
 
+/* i1: do two values of 1 << size bytes differ? In the widths that hosts compare. */
+static ir_ref differ(struct tr *t, unsigned size, ir_ref a, ir_ref b)
+{
+	if (size < 4)
+		return v_cmp(t, IR_NE, v_zext(t, int_type(size == 3), a), v_zext(t, int_type(size == 3), b));
+	ir_ref low = v_bin(t, IR_XOR, half(t, IR_LO, 1, a), half(t, IR_LO, 1, b));
+	ir_ref high = v_bin(t, IR_XOR, half(t, IR_HI, 1, a), half(t, IR_HI, 1, b));
+	return v_cmp(t, IR_NE, v_bin(t, IR_OR, low, high), konst(t, 0));
+}
+
 static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned rn, ir_ref v, ir_ref want,
 			    enum ir_order order)
 {
@@ -90,7 +101,7 @@ static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned r
 
 	ir_block_start(t->ir, same);
 	ir_ref old = cas(t, size, addr, want, v, order);
-	v_set(t, status, v_zext(t, TY_I32, v_cmp(t, IR_NE, old, want)));
+	v_set(t, status, v_zext(t, TY_I32, differ(t, size, old, want)));
 	v_op(t, IR_BR, TY_VOID, out, 0, 0, 0);
 
 	ir_block_start(t->ir, out);

@@ -175,7 +175,8 @@ static void access_pcsr(struct tr *t, unsigned number, unsigned rd, enum ir_op o
 {
 	unsigned how = !write ? CSR_READ : op == IR_COPY ? CSR_WRITE : op == IR_OR ? CSR_SET : CSR_CLEAR;
 	set_x(t, rd, riscv_csr_call(t, number, how, v, ld_le32(t->code)));
-	if (write)
+	bool starts_count = (number & 0x7f) == (INSTRET & 0x7f) && !(t->key & KEY_COUNT); /* minstret, too */
+	if (write || starts_count)
 		tr_end(t, t->pc + t->len);
 }
 

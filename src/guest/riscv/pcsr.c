@@ -3,7 +3,7 @@
  * Manual: volume II, chapters "CSR Listing", "Machine-Level ISA", "Supervisor-Level ISA", "Sstc", "Smepmp"; volume I, "Zicntr and Zihpm".
  *
  * All registers are kept in RV64's form. A row with WIDE is 64 bits on RV32 too: its upper half has a row of its own, with HIGH.
- * Cycles and instructions retired count nanoseconds; the other counters stand still.
+ * Cycles count nanoseconds, instructions retired themselves; the other counters stand still.
  */
 #include "guest/riscv/priv.h"
 #include <time.h>
@@ -196,15 +196,36 @@ static u64 now(void)
 
 enum { CY = 0, TM = 1, IR = 2 };
 
+void riscv_uncount(struct riscv *r)
+{
+	if (r->cpu.key & KEY_COUNT)
+		r->p.minstret--;
+}
+
+/*
+ * Instructions are counted from when somebody asks for the first time, which costs every region from then on; what had run before is guessed by
+ * nanoseconds. The one that asks is in the count already, but not in what it reads.
+ */
+static void begin_to_count(struct riscv *r)
+{
+	if (r->cpu.key & KEY_COUNT || r->p.mcountinhibit & BIT(IR))
+		return;
+	r->p.minstret += now() + 1;
+	r->cpu.key |= KEY_COUNT;
+}
+
 static u64 counter_get(const struct riscv *r, unsigned n)
 {
-	u64 base = n == CY ? r->p.mcycle : r->p.minstret;
-	return r->p.mcountinhibit & BIT(n) ? base : base + now();
+	u64 v = n == CY ? r->p.mcycle : r->p.minstret;
+	if (n == IR && r->cpu.key & KEY_COUNT)
+		return v - 1;
+	return r->p.mcountinhibit & BIT(n) ? v : v + now();
 }
 
 static void counter_set(struct riscv *r, unsigned n, u64 v)
 {
-	*(n == CY ? &r->p.mcycle : &r->p.minstret) = r->p.mcountinhibit & BIT(n) ? v : v - now();
+	bool running = !(r->p.mcountinhibit & BIT(n) || (n == IR && r->cpu.key & KEY_COUNT));
+	*(n == CY ? &r->p.mcycle : &r->p.minstret) = running ? v - now() : v;
 }
 
 static u64 any_counter_get(const struct riscv *r, unsigned n) /* U mode's, mhpmcounters too */
@@ -220,10 +241,13 @@ static void any_counter_set(struct riscv *r, unsigned n, u64 v)
 
 static void inhibit_set(struct riscv *r, unsigned n UNUSED, u64 v)
 {
-	const u64 have[] = { counter_get(r, CY), 0, counter_get(r, IR) };
+	u64 cycles = counter_get(r, CY), retired = counter_get(r, IR);
 	r->p.mcountinhibit = v & (BIT(CY) | BIT(IR));
-	counter_set(r, CY, have[CY]);
-	counter_set(r, IR, have[IR]);
+	if (v & BIT(IR))
+		r->cpu.key &= ~(u64)KEY_COUNT;
+	counter_set(r, CY, cycles);
+	if (!(r->cpu.key & KEY_COUNT))
+		counter_set(r, IR, retired);
 }
 
 /* clang-format off */
@@ -358,9 +382,13 @@ static void csr(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 	struct riscv *r = (struct riscv *)cpu;
 	unsigned number = arg[0].w & 0xfff, op = arg[0].w >> 16;
 	const struct pcsr *c = find(number);
-	if (!allowed(r, c, number, op != CSR_READ))
+	if (!allowed(r, c, number, op != CSR_READ)) {
+		riscv_uncount(r);
 		cpu_raise(cpu, EV_UNDEFINED, arg[2].u);
+	}
 	unsigned n = number - c->number;
+	if (c->get == any_counter_get && n == IR)
+		begin_to_count(r);
 	u64 whole = read_whole(r, c, n), old = c->flags & HIGH ? whole >> 32 : rv64(r) ? whole : (u32)whole, v = arg[1].u;
 	ret->u = old;
 	if (number == 0x344) /* mip: what is set and cleared is the software's part, not the inputs */
@@ -369,8 +397,8 @@ static void csr(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 		write_csr(r, c, n, op == CSR_SET ? old | v : op == CSR_CLEAR ? old & ~v : v);
 }
 
-static const u16 no_slots[] = { 0xffff };
-HELPER(riscv_csr) = { .name = "riscv_csr", .fn = csr, .effects = HELP_RAISES | HELP_VOLATILE, .slots = no_slots };
+static const u16 slots[] = { RV_INSTRET, 0xffff };
+HELPER(riscv_csr) = { .name = "riscv_csr", .fn = csr, .effects = HELP_RAISES | HELP_VOLATILE, .slots = slots };
 
 ir_ref riscv_csr_call(struct tr *t, unsigned number, unsigned op, ir_ref v, u32 word)
 {

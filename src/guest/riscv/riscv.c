@@ -16,6 +16,7 @@
 	F(16), F(17), F(18), F(19), F(20), F(21), F(22), F(23), F(24), F(25), F(26), F(27), F(28), F(29), F(30), F(31), \
 	[RV_EXCL_ADDR] = { "excl_addr", AT(cpu.excl_addr), TY_I64, 0 }, \
 	[RV_EXCL_VAL] = { "excl_val", AT(cpu.excl_val[0]), TY_I64, 0 }, \
+	[RV_INSTRET] = { "instret", AT(p.minstret), TY_I64, 0 }, \
 	[RV_SLOTS] = { 0 }
 static const struct ir_slot riscv64_slots[] = { SLOTS(TY_I64) };
 static const struct ir_slot riscv32_slots[] = { SLOTS(TY_I32) };
@@ -143,6 +144,23 @@ static enum guest_sense missing(struct tr *t, unsigned event)
 	return INSN_UNDEFINED;
 }
 
+/* Jumps and system instructions: they end blocks, or ask for the count themselves, but never access memory. */
+static bool counts_first(u32 word, bool is16)
+{
+	static const u32 ends = BIT(0x03) | BIT(0x18) | BIT(0x19) | BIT(0x1b) | BIT(0x1c);
+	if (!is16)
+		return ends >> (word >> 2 & 31) & 1;
+	unsigned quadrant = word & 3, what = word >> 13;
+	return (quadrant == 1 && (what >= 5 || what == 1)) || (quadrant == 2 && what == 4 && !(word >> 2 & 31));
+}
+
+/* One more instruction: others after they are done, since one that faults, or is done again, does not count. */
+static void count(struct tr *t)
+{
+	if (!ir_block_ended(t->ir))
+		v_set(t, RV_INSTRET, v_bin(t, IR_ADD, v_get(t, RV_INSTRET), konst64(t, 1)));
+}
+
 static enum guest_sense insn(struct tr *t)
 {
 	bool compressed = riscv_has(t, RISCV_C);
@@ -155,8 +173,14 @@ static enum guest_sense insn(struct tr *t)
 	if (t->avail < t->len)
 		return missing(t, EV_FETCH);
 	u32 word = is16 ? low : ld_le32(t->code);
-	if (is16 ? compressed && insn_decode(&riscv_compressed, t, word) : riscv_run32(t, word))
+	bool counted = is_system(t) && t->key & KEY_COUNT, first = counts_first(word, is16);
+	if (counted && first)
+		count(t);
+	if (is16 ? compressed && insn_decode(&riscv_compressed, t, word) : riscv_run32(t, word)) {
+		if (counted && !first)
+			count(t);
 		return INSN_OK;
+	}
 	tr_raise(t, EV_UNDEFINED, konst64(t, word), t->pc);
 	return INSN_UNDEFINED;
 }

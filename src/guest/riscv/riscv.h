@@ -17,7 +17,8 @@ struct riscv_priv {
 	u64 mip; /* the interrupt inputs and SSIP; atomic: the board sets bits too */
 	u64 msoft; /* what software wrote into mip's STIP and SEIP */
 	u64 stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, satp, stimecmp;
-	u64 mcycle, minstret; /* what is added to the running count; stopped ones: the count */
+	u64 mcycle; /* what is added to the running count; stopped: the count */
+	u64 minstret; /* the same until instructions are counted (KEY_COUNT), then how many */
 	u8 pmpcfg[RISCV_PMPS];
 	u64 pmpaddr[RISCV_PMPS];
 };
@@ -47,15 +48,18 @@ void riscv_interrupt(struct cpu *cpu, unsigned which, bool level);
 void riscv_timer_reached(struct cpu *cpu);
 
 /* Numbers of slots; x0..x31 are 0..31, f0..f31 behind them. The tables are riscv64_slots and riscv32_slots. */
-enum { RV_RA = 1, RV_SP = 2, RV_T0 = 5, RV_A0 = 10, RV_F0 = 32, RV_EXCL_ADDR = 64, RV_EXCL_VAL, RV_SLOTS };
+enum { RV_RA = 1, RV_SP = 2, RV_T0 = 5, RV_A0 = 10, RV_F0 = 32, RV_EXCL_ADDR = 64, RV_EXCL_VAL, RV_INSTRET, RV_SLOTS };
 
 /*
  * cpu->key: fcsr.frm in its first three bits (5 to 7: dynamic rounding is undefined). In system mode also: that it is; the privilege;
- * whether floating point is off, and whether mstatus.FS says dirty. Who changes it ends the region.
+ * whether floating point is off, and whether mstatus.FS says dirty; whether instructions are counted, which they are from when somebody
+ * first asks. Who changes it ends the region.
  */
-enum { KEY_FRM = 7, KEY_PRIV_SHIFT = 3, KEY_SYSTEM = 1 << 5, KEY_FS_OFF = 1 << 6, KEY_FS_CLEAN = 1 << 7 };
+enum { KEY_FRM = 7, KEY_PRIV_SHIFT = 3, KEY_SYSTEM = 1 << 5, KEY_FS_OFF = 1 << 6, KEY_FS_CLEAN = 1 << 7, KEY_COUNT = 1 << 8 };
 u32 riscv_fcsr(const struct riscv *r);
 void riscv_set_fcsr(struct riscv *r, u32 value);
+/* The present instruction, already counted, is none that retires: it raises an exception. */
+void riscv_uncount(struct riscv *r);
 
 /* ---- features ---- */
 /*

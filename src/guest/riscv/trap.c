@@ -51,7 +51,7 @@ static u64 context(const struct riscv *r, unsigned priv, bool data)
 static void set_mode(struct riscv *r, unsigned priv)
 {
 	unsigned fs = field(r->p.mstatus, ST_FS);
-	r->cpu.key = (r->cpu.key & KEY_FRM) | (u64)priv << KEY_PRIV_SHIFT | KEY_SYSTEM |
+	r->cpu.key = (r->cpu.key & (KEY_FRM | KEY_COUNT)) | (u64)priv << KEY_PRIV_SHIFT | KEY_SYSTEM |
 		     (fs ? 0 : KEY_FS_OFF) | (fs < 3 ? KEY_FS_CLEAN : 0);
 	u64 data = context(r, data_priv(r), true);
 	r->cpu.system->enter(&r->cpu, context(r, priv, false), (const u64[CPU_MMUS]){ data, data });
@@ -182,12 +182,14 @@ static bool event(struct cpu *cpu, enum ir_event event)
 	switch (event) {
 	case EV_SYSCALL:
 		cpu->pc -= 4;
+		riscv_uncount(r);
 		exception(r, CAUSE_ECALL + priv_of(r), 0);
 		return true;
 	case EV_UNDEFINED:
 		exception(r, CAUSE_ILLEGAL, cpu->event_arg);
 		return true;
 	case EV_BREAKPOINT:
+		riscv_uncount(r);
 		exception(r, CAUSE_BREAKPOINT, cpu->pc);
 		return true;
 	case EV_MEMORY:
@@ -220,6 +222,7 @@ const struct guest_system riscv_system_mode = {
 static void illegal(struct cpu *cpu, u64 word) NORETURN;
 static void illegal(struct cpu *cpu, u64 word)
 {
+	riscv_uncount((struct riscv *)cpu);
 	cpu_raise(cpu, EV_UNDEFINED, word);
 }
 
@@ -293,14 +296,14 @@ static void fs_dirty(struct cpu *cpu, union ir_val *ret UNUSED, const union ir_v
 	riscv_mode_changed(r);
 }
 
-static const u16 no_slots[] = { 0xffff };
+static const u16 no_slots[] = { 0xffff }, counting[] = { RV_INSTRET, 0xffff };
 #define RAISING HELP_RAISES | HELP_VOLATILE
-HELPER(riscv_mret) = { .name = "riscv_mret", .fn = mret, .effects = RAISING, .slots = no_slots };
-HELPER(riscv_sret) = { .name = "riscv_sret", .fn = sret, .effects = RAISING, .slots = no_slots };
-HELPER(riscv_wfi) = { .name = "riscv_wfi", .fn = wfi, .effects = RAISING, .slots = no_slots };
-HELPER(riscv_sfence) = { .name = "riscv_sfence", .fn = sfence, .effects = RAISING, .slots = no_slots };
+HELPER(riscv_mret) = { .name = "riscv_mret", .fn = mret, .effects = RAISING, .slots = counting };
+HELPER(riscv_sret) = { .name = "riscv_sret", .fn = sret, .effects = RAISING, .slots = counting };
+HELPER(riscv_wfi) = { .name = "riscv_wfi", .fn = wfi, .effects = RAISING, .slots = counting };
+HELPER(riscv_sfence) = { .name = "riscv_sfence", .fn = sfence, .effects = RAISING, .slots = counting };
 HELPER(riscv_sfence_order) = {
-	.name = "riscv_sfence_order", .fn = sfence_order, .effects = RAISING, .slots = no_slots
+	.name = "riscv_sfence_order", .fn = sfence_order, .effects = RAISING, .slots = counting
 };
 HELPER(riscv_fs_dirty) = {
 	.name = "riscv_fs_dirty", .fn = fs_dirty, .effects = HELP_VOLATILE, .slots = no_slots

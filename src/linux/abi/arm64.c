@@ -274,8 +274,15 @@ static i64 arm64_prctl(struct thread *t, const u64 *a, bool *ret_handled)
 	case PR_PAC_SET_ENABLED_KEYS:
 	case PR_PAC_GET_ENABLED_KEYS:
 		return -EINVAL; /* not offered: keys are always on */
-	case 55: /* PR_SET_TAGGED_ADDR_CTRL */
-	case 56: /* PR_GET_TAGGED_ADDR_CTRL */
+	case PR_SET_TAGGED_ADDR_CTRL: /* the process's here, where the kernel has it by thread */
+		if (a[1] & ~(u64)PR_TAGGED_ADDR_ENABLE || a[2] || a[3] || a[4])
+			return -EINVAL;
+		t->vm->mem_mask = a[1] ? BITS(64 - TAG_BITS) : ~0ull;
+		return 0;
+	case PR_GET_TAGGED_ADDR_CTRL:
+		if (a[1] || a[2] || a[3] || a[4])
+			return -EINVAL;
+		return t->vm->mem_mask == ~0ull ? 0 : PR_TAGGED_ADDR_ENABLE;
 	case PR_SVE_SET_VL:
 	case PR_SVE_GET_VL:
 	case 63: /* PR_SME_SET_VL */

@@ -12,24 +12,30 @@ i64 sys_mmap(CALL_ARGS)
 	return vm_mmap(t->vm, a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
 }
 
+/* An address of mapped memory may have a tag, where the guest has asked for that. */
+static u64 mapped(const struct thread *t, u64 addr)
+{
+	return addr & t->vm->mem_mask;
+}
+
 i64 sys_munmap(CALL_ARGS)
 {
-	return vm_munmap(t->vm, a[0], a[1]);
+	return vm_munmap(t->vm, mapped(t, a[0]), a[1]);
 }
 
 i64 sys_mprotect(CALL_ARGS)
 {
-	return vm_mprotect(t->vm, a[0], a[1], (int)a[2]);
+	return vm_mprotect(t->vm, mapped(t, a[0]), a[1], (int)a[2]);
 }
 
 i64 sys_pkey_mprotect(CALL_ARGS)
 {
-	return (int)a[3] == -1 ? vm_mprotect(t->vm, a[0], a[1], (int)a[2]) : -EINVAL;
+	return (int)a[3] == -1 ? vm_mprotect(t->vm, mapped(t, a[0]), a[1], (int)a[2]) : -EINVAL;
 }
 
 i64 sys_mremap(CALL_ARGS)
 {
-	return vm_mremap(t->vm, a[0], a[1], a[2], (int)a[3], a[4]);
+	return vm_mremap(t->vm, mapped(t, a[0]), a[1], a[2], (int)a[3], a[4]);
 }
 
 i64 sys_brk(CALL_ARGS)
@@ -39,7 +45,7 @@ i64 sys_brk(CALL_ARGS)
 
 i64 sys_madvise(CALL_ARGS)
 {
-	return vm_madvise(t->vm, a[0], a[1], (int)a[2]);
+	return vm_madvise(t->vm, mapped(t, a[0]), a[1], (int)a[2]);
 }
 
 i64 sys_msync(CALL_ARGS)

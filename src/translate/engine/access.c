@@ -2,7 +2,7 @@
  * System mode's accesses that are not done inline: by the interpreter and helpers (struct cpu_memory), and by generated code whose table
  * did not know the page. Pages that a split access touches are all translated before anything is written.
  */
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/engine/priv.h"
 
 enum { PAGE = 4096 };
@@ -62,11 +62,11 @@ static unsigned first_part(u64 addr, unsigned size)
 
 enum outcome { DONE, FAULT, ALONE /* leave, and do this instruction alone */ };
 
-static enum outcome load(struct priv *p, u64 addr, void *buf, unsigned size, struct ir_mem mem)
+static enum outcome load(struct priv *p, u64 addr, void *buf, unsigned size, struct ir_mem mem,
+			 struct mmu_place at[2])
 {
 	struct context *c = data_of(p, mem);
 	unsigned n = first_part(addr, size);
-	struct mmu_place at[2];
 	u64 rest = (addr + n) & p->cpu->mem_mask;
 	p->cpu->fault_write = 0;
 	addr &= p->cpu->mem_mask;
@@ -78,11 +78,11 @@ static enum outcome load(struct priv *p, u64 addr, void *buf, unsigned size, str
 	return DONE;
 }
 
-static enum outcome store(struct priv *p, u64 addr, const void *buf, unsigned size, struct ir_mem mem)
+static enum outcome store(struct priv *p, u64 addr, const void *buf, unsigned size, struct ir_mem mem,
+			  struct mmu_place at[2])
 {
 	struct context *c = data_of(p, mem);
 	unsigned n = first_part(addr, size);
-	struct mmu_place at[2];
 	u64 rest = (addr + n) & p->cpu->mem_mask;
 	p->cpu->fault_write = 1;
 	addr &= p->cpu->mem_mask;
@@ -127,12 +127,14 @@ static void leave_unless_done(struct cpu *cpu, enum outcome o)
 
 static void read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem)
 {
-	leave_unless_done(cpu, load(cpu->engine_priv, addr, buf, size, mem));
+	struct mmu_place at[2];
+	leave_unless_done(cpu, load(cpu->engine_priv, addr, buf, size, mem, at));
 }
 
 static void write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem)
 {
-	leave_unless_done(cpu, store(cpu->engine_priv, addr, buf, size, mem));
+	struct mmu_place at[2];
+	leave_unless_done(cpu, store(cpu->engine_priv, addr, buf, size, mem, at));
 }
 
 static void *host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem)
@@ -143,22 +145,33 @@ static void *host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem)
 }
 
 /* ---- for generated code ---- */
+static enum cpu_miss answer(struct cpu *cpu, enum outcome o, enum cpu_miss done)
+{
+	cpu->event = o == FAULT ? EV_MEMORY : EV_NONE;
+	return o == DONE ? done : MISS_LEAVE;
+}
+
 static enum cpu_miss miss(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size,
-			  struct ir_mem mem, u64 *ret_add)
+			  struct ir_mem mem, enum cpu_tried tried, u64 *ret_add)
 {
 	struct priv *p = cpu->engine_priv;
+	struct mmu_place at[2];
+	u8 *host = NULL;
 	enum outcome o;
-	u8 *at = NULL;
-	if (op == IR_LD)
-		o = load(p, addr, value, size, mem);
-	else if (op == IR_ST)
-		o = store(p, addr, value, size, mem);
-	else
-		o = atomic(p, addr, size, mem, &at);
-	if (o == DONE && at)
-		*ret_add = (u64)(uintptr_t)at - (addr & cpu->mem_mask);
-	cpu->event = o == FAULT ? EV_MEMORY : EV_NONE;
-	return o != DONE ? MISS_LEAVE : at ? MISS_RETRY : MISS_DONE;
+	if (tried == TRIED_OUTSIDE) { /* alone it looks into the table */
+		window_outside(p, addr);
+		p->mmu->single = true;
+		return answer(cpu, ALONE, MISS_LEAVE);
+	}
+	if (op != IR_LD && op != IR_ST) {
+		o = atomic(p, addr, size, mem, &host);
+		*ret_add = (u64)(uintptr_t)host - (addr & cpu->mem_mask);
+		return answer(cpu, o, MISS_RETRY);
+	}
+	o = op == IR_LD ? load(p, addr, value, size, mem, at) : store(p, addr, value, size, mem, at);
+	if (o == DONE && tried == TRIED_WINDOW)
+		window_missed(p, addr, at, first_part(addr, size) < size ? 2 : 1, op == IR_ST);
+	return answer(cpu, o, MISS_DONE);
 }
 
 const struct cpu_memory mmu_memory = { .read = read, .write = write, .host = host, .miss = miss };

@@ -1,6 +1,6 @@
 /* Life of an engine and its CPUs, and the loop that runs them. */
 #include "translate/engine/keep/keep.h"
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "base/err.h"
 #include <errno.h>
 #include <signal.h>
@@ -65,10 +65,12 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->page_has_code = alloc(1 << PAGES_BITS);
 	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
-	e->hot = alloc((1u << ENTRY_BITS) / 8);
+	e->hot = alloc((1u << HOT_BITS) / 8);
 	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
 	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
 		e->empty_table[i].pc = ~0ull;
+	if (config->phys)
+		e->windows = windows_new(e);
 	err = perf_begin(e);
 	if (err)
 		return err_in(err, "perf");
@@ -88,6 +90,7 @@ void engine_free(struct engine *e)
 	munmap(e->page, sizeof(*e->page) << PAGES_BITS);
 	debug_free(e);
 	perf_end(e);
+	windows_free(e->windows);
 	free(e->page_has_code);
 	free(e->entry);
 	free(e->hot);
@@ -136,7 +139,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 	cpu->host_fp = 0x1f80;
 	cpu->no_table = cpu->jump_table = e->empty_table;
 	e->guest->reset(cpu, e->config.model);
-	tiers_new_cpu(cpu);
+	tiers_new_cpu(e, cpu);
 	pthread_mutex_lock(&e->lock);
 	p->next = e->cpus;
 	e->cpus = p;
@@ -148,7 +151,7 @@ struct cpu *engine_cpu_new(struct engine *e)
 
 static void priv_free(struct priv *p)
 {
-	mmu_free(p->mmu);
+	mmu_free(p->e, p->mmu);
 	for (u32 i = 0; i < p->n_table; i++)
 		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
 	ir_free(p->region);
@@ -257,7 +260,7 @@ static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 /* What tells one table of jumps from another. */
 static u64 jumps_key(const struct priv *p)
 {
-	return p->cpu->key | (p->mmu ? (u64)p->mmu->code->serial << 20 : 0);
+	return p->cpu->key | (p->mmu ? (u64)p->mmu->code->serial << 20 | window_key(p) : 0);
 }
 
 static struct jumps *jump_table(struct priv *p, u64 key)
@@ -313,6 +316,24 @@ static bool remember(struct priv *p, struct jumps *jumps, u64 pc, struct host_li
 	return false;
 }
 
+/* Runs a translation: an event, HOST_LINK or HOST_MISS. */
+static u64 run_once(struct priv *p, const struct tb *tb)
+{
+	struct cpu *cpu = p->cpu;
+	u64 ev;
+	if (p->mmu)
+		mmu_pass(p, true);
+	if (tb->code) {
+		ev = p->e->stubs.enter(cpu, tb->code);
+		host_settle(cpu, &p->e->stubs);
+	} else {
+		ev = debug_event(p, ir_run(tb->region, cpu));
+	}
+	if (p->mmu)
+		mmu_pass(p, false);
+	return ev;
+}
+
 static enum ir_event loop(struct priv *p)
 {
 	struct engine *e = p->e;
@@ -341,21 +362,14 @@ static enum ir_event loop(struct priv *p)
 			return EV_FETCH;
 		if (cpu->landing && !landing_allowed(cpu))
 			return EV_UNDEFINED;
-		u64 ev;
 		if (log_has(e->config.log, LOG_EXEC | LOG_CPU))
 			log_entered(p, tb);
-		if (tb->code) {
-			/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
-			bool single = p->mmu && p->mmu->in_single;
-			if (chain && !single && !remember(p, jumps, landing_pc(cpu), link, tb))
-				continue;
-			cpu->landing = 0;
-			ev = e->stubs.enter(cpu, tb->code);
-			host_settle(cpu, &e->stubs);
-		} else {
-			cpu->landing = 0;
-			ev = debug_event(p, ir_run(tb->region, cpu));
-		}
+		/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
+		bool single = p->mmu && p->mmu->in_single;
+		if (tb->code && chain && !single && !remember(p, jumps, landing_pc(cpu), link, tb))
+			continue;
+		cpu->landing = 0;
+		u64 ev = run_once(p, tb);
 		landing_take(cpu);
 		link = NULL;
 		if (ev == HOST_LINK) {
@@ -367,8 +381,10 @@ static enum ir_event loop(struct priv *p)
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
 		} else if (ev == HOST_HOT) {
+			const struct host_hot *hot = (const struct host_hot *)(uintptr_t)cpu->scratch[0];
 			p->n_exit[EXIT_HOT]++;
-			tier_up(p, cpu->scratch[0], cpu->pc);
+			cpu->pc = hot->entry + hot->on;
+			tier_up(p, hot->entry, cpu->pc);
 		} else if (ev != EV_NONE) {
 			return came_out(cpu, ev);
 		}
@@ -393,6 +409,8 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_enter(p);
 	if (sigsetjmp(raise, 0)) {
 		host_settle(cpu, &p->e->stubs);
+		if (p->mmu)
+			mmu_pass(p, false);
 		cpu->pc = cpu->insn_pc;
 		ev = cpu->event;
 	} else {
@@ -403,10 +421,10 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
-	return wild_settle(cpu, ev);
+	return ev;
 }
 
-enum ir_event interpret_one(struct cpu *cpu)
+enum ir_event cpu_step(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	u32 n;
@@ -424,9 +442,28 @@ enum ir_event interpret_one(struct cpu *cpu)
 	return came_out(cpu, ev);
 }
 
-enum ir_event cpu_step(struct cpu *cpu)
+/* Of the instruction at a run address that may fault; NULL: it may not. */
+static const struct host_site *site_of(const struct tb *tb, const u8 *run)
 {
-	return wild_settle(cpu, interpret_one(cpu));
+	u32 at = run - tb->code, lo = 0, hi = tb->n_site;
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+		if (tb->site[mid].at < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < tb->n_site && tb->site[lo].at == at ? &tb->site[lo] : NULL;
+}
+
+/* System mode: what was not in the window is looked for otherwise, by the access's cold code. */
+static bool window_fault(struct priv *p, const struct tb *tb, const struct host_site *site, void *ucontext,
+			 const siginfo_t *si)
+{
+	if (!site->pc || !window_holds(p, si->si_addr))
+		return false;
+	host_go_on(ucontext, tb->code + site->pc);
+	return true;
 }
 
 bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
@@ -438,19 +475,10 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 	u64 addr = ((u64)(uintptr_t)si->si_addr - (u64)(uintptr_t)cpu->mem_base) & cpu->mem_mask;
 	if (run >= e->rx && run < e->rx + e->size) {
 		struct tb *tb = tb_at(e, run);
-		if (!tb)
-			return false;
-		u32 at = run - tb->code, lo = 0, hi = tb->n_site;
-		while (lo < hi) {
-			u32 mid = (lo + hi) / 2;
-			if (tb->site[mid].at < at)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		if (lo == tb->n_site || tb->site[lo].at != at)
-			return false;
-		cpu->pc = cpu->insn_pc = tb->pc + (i32)tb->site[lo].pc;
+		const struct host_site *site = tb ? site_of(tb, run) : NULL;
+		if (!site || p->mmu)
+			return site && window_fault(p, tb, site, ucontext, si);
+		cpu->pc = cpu->insn_pc = tb->pc + (i32)site->pc;
 		cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		cpu->fault_write = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_ERR] >> 1 & 1;
@@ -458,7 +486,8 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 		return true;
 	}
 	if (cpu->raise && cpu_is_access((uintptr_t)run)) {
-		cpu->fault_addr = addr;
+		if (si->si_code != SI_KERNEL) /* which does not say where: the access has */
+			cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		host_divert(ucontext, cpu);
 		return true;
@@ -506,5 +535,5 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 	unsigned i;
 	for (i = 0; i < n && i < LEN(all); i++)
 		stats[i] = all[i];
-	return i;
+	return i + (e->windows && n - i >= WINDOW_STATS ? window_stats(e->windows, stats + i) : 0);
 }

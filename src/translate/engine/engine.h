@@ -17,6 +17,13 @@ struct engine_origin {
 	u64 dev, ino, size, mtime; /* mtime in nanoseconds */
 };
 
+/* System mode: map hot pages of the guest into our address space? */
+enum engine_windows {
+	WINDOWS_AUTO, /* where it pays */
+	WINDOWS_OFF,
+	WINDOWS_ON, /* everywhere, at once: for tests */
+};
+
 struct engine_config {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model data */
@@ -25,12 +32,14 @@ struct engine_config {
 	bool exact; /* for debuggers and logs: state that nobody will read is kept too */
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
+	u32 hot_after; /* how often code runs before it is translated for speed; 0: at once */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 keep_build; /* tells this program's builds apart */
 	const struct log *log; /* NULL: nothing is logged; borrowed */
 	bool perf_map, jit_dump; /* files for perf: /tmp/perf-PID.map, jit-PID.dump in the current folder */
 	/* Name of the function at a guest address; "" when it is not known. NULL: none is. */
 	void (*symbol)(void *user, u64 pc, char *buf, size_t size);
+	enum engine_windows windows; /* system mode */
 	struct phys_map *phys; /* system mode: physical memory, borrowed; NULL: user mode. Then fetch is the engine's own */
 	/*
 	 * Gives the code at a guest address: a host pointer to its bytes and how many may be read (up to the end of the page), or NULL with
@@ -65,7 +74,8 @@ enum ir_event cpu_run_system(struct cpu *cpu);
 void cpu_leave(struct cpu *cpu);
 
 /*
- * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. True: it was a guest access (of generated
+ * For the signal handler of SIGSEGV, SIGBUS, SIGFPE: a fault on this thread with this host context. cpu->fault_code is si_code; SI_KERNEL
+ * (an address that the host's processor does not have) from generated code means that fault_addr is not known: cpu_step finds it. True: it was a guest access (of generated
  * code, interpreter or helper); the context has been changed so that cpu_run returns EV_MEMORY (EV_ALIGN) when the handler returns.
  * ucontext: ucontext_t *; info: siginfo_t *. Async-signal-safe.
  */

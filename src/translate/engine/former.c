@@ -97,13 +97,14 @@ static bool cut(struct former *f, u64 pc)
 	return false;
 }
 
-/* A region starts there already: leaving to it costs next to nothing, since slots keep their registers. (What is made for speed takes in what was not.) */
+/*
+ * A region starts there already: leaving to it costs next to nothing, since slots keep their registers. What is made for speed takes everything in:
+ * the other may begin in the middle of a loop.
+ */
 static bool known(struct former *f, u64 pc)
 {
-	if (pc == f->t.ir->pc || !tb_maybe(f->p->e, pc))
-		return false;
-	const struct tb *tb = tb_find(f->p->e, pc, f->t.key | f->p->place);
-	return tb && (f->p->cold || !tb->cold);
+	return (f->p->cold || f->p->mmu) && pc != f->t.ir->pc && tb_maybe(f->p->e, pc) &&
+	       tb_find(f->p->e, pc, f->t.key | f->p->place);
 }
 
 /* System mode: an instruction that may lie in two pages is a region of its own, since the two are not mapped together for ever. */
@@ -196,6 +197,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 	struct tr *t = &f->t;
 	struct priv *priv = f->p;
 	struct cpu *cpu = priv->cpu;
+	/* the first tier ends with a block, if it can: flags that are used right behind had to be stored */
+	u32 limit = priv->cold ? 2 * max_insns : max_insns;
 	u64 pc = p->pc;
 	u32 code = 0;
 	p->done = true;
@@ -228,8 +231,8 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= max_insns || pc >> PAGE_BITS != f->page || alone(f, pc) ||
-		    t->ir->n_insn > 6000 || t->len == 0 || known(f, pc)) {
+		if (*n_insns >= limit || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
+		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}

@@ -1,6 +1,7 @@
 /* Contexts and their tables; translating, filling, flushing. */
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/engine/priv.h"
+#include <sched.h>
 #include <sys/mman.h>
 
 enum { PAGE = 4096, TAG_ALLOWED = 0xfff, TAG_KNOWN = 0x7ff };
@@ -12,11 +13,15 @@ struct mmu *mmu_new(struct phys_map *phys)
 	return m;
 }
 
-void mmu_free(struct mmu *m)
+void mmu_free(struct engine *e, struct mmu *m)
 {
 	for (unsigned i = 0; m && i < CONTEXTS; i++)
-		if (m->context[i])
+		if (m->context[i]) {
+			window_free(e->windows, &m->context[i]->window);
 			munmap(m->context[i], sizeof(struct context));
+		}
+	if (m && m->timed)
+		timer_delete(m->timer);
 	free(m);
 }
 
@@ -70,6 +75,7 @@ static void flush_context(struct priv *p, struct context *c, bool keep_global)
 	for (unsigned i = 0; i < TLB_RANGES; i++)
 		if (!keep_global || !c->range[i].global)
 			c->range[i].bits = 0;
+	window_flush(p, c, keep_global);
 	drop_jumps(p, c);
 }
 
@@ -93,6 +99,7 @@ static void flush_address(struct priv *p, struct context *c, u64 addr, bool keep
 	struct tlb_entry *e = &c->entry[index_of(addr)];
 	if (holds(e, addr) && !(keep_global && e->phys & TLB_GLOBAL))
 		drop_entry(c, index_of(addr));
+	window_flush_page(p, c, addr, keep_global);
 	u64 bit;
 	if (*mmu_code_page(c, addr, &bit) & bit)
 		drop_jumps(p, c);
@@ -197,6 +204,7 @@ static struct context *context(struct priv *p, u64 id)
 	c->id = id;
 	c->live = true;
 	c->serial = ++m->serials;
+	window_fresh(p, c);
 	c->stamp = ++m->clock;
 	return c;
 }
@@ -212,6 +220,7 @@ static void enter(struct cpu *cpu, u64 code, const u64 data[CPU_MMUS])
 			m->data[i] = context(p, data[i]);
 		cpu->tlb[i] = m->data[i];
 	}
+	window_use(p);
 	m->n_switch++;
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 }
@@ -311,6 +320,12 @@ bool mmu_find(struct priv *p, struct context *c, u64 addr, enum mmu_access acces
 	return true;
 }
 
+const struct tlb_entry *mmu_entry(const struct context *c, u64 addr)
+{
+	const struct tlb_entry *e = &c->entry[index_of(addr)];
+	return holds(e, addr) ? e : NULL;
+}
+
 const u8 *mmu_fetch(void *user UNUSED, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code)
 {
 	struct priv *p = cpu->engine_priv;
@@ -335,8 +350,10 @@ const struct cpu_system mmu_services = {
 };
 
 /* ---- code ---- */
-static void protect_entries(struct context *c, u64 phys)
+/* True: the page could be written to. */
+static bool protect_entries(struct context *c, u64 phys)
 {
+	bool any = false;
 	for (u64 words = __atomic_load_n(&c->used_words, __ATOMIC_SEQ_CST); words; words &= words - 1) {
 		unsigned w = __builtin_ctzll(words);
 		for (u64 used = __atomic_load_n(&c->used[w], __ATOMIC_SEQ_CST); used; used &= used - 1) {
@@ -344,31 +361,87 @@ static void protect_entries(struct context *c, u64 phys)
 			u64 tag = __atomic_load_n(&e->write, __ATOMIC_SEQ_CST);
 			if (!((e->phys ^ phys) >> 12) &&
 			    (tag & TAG_ALLOWED) ==
-				TAG_ALLOWED) /* not if it became another page's meanwhile */
+				TAG_ALLOWED) { /* not if it became another page's meanwhile */
+				any = true;
 				__atomic_compare_exchange_n(&e->write, &tag,
 							    tag & ~(u64)TAG_ALLOWED
 								? (tag & ~(u64)TAG_ALLOWED) | TAG_KNOWN
 								: TAG_KNOWN,
 							    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+			}
 		}
 	}
+	return any;
 }
 
-void mmu_mark_code(struct engine *e, u64 phys)
+bool mmu_mark_code(struct priv *self, u64 phys)
 {
+	struct engine *e = self->e;
 	const struct phys_range *r = phys_find(e->config.phys, phys);
 	u8 *mark = &r->code[(phys - r->base) / PAGE];
-	if (__atomic_load_n(mark, __ATOMIC_SEQ_CST))
-		return;
+	if (__atomic_load_n(mark, __ATOMIC_SEQ_CST) == PHYS_CODE)
+		return false;
 	pthread_mutex_lock(&e->lock);
-	__atomic_store_n(mark, 1, __ATOMIC_SEQ_CST);
+	/* a store that has begun has its entry still, or another waits for it: only the CPU itself drops entries, between its accesses */
+	bool wait = *mark == PHYS_CODE_SOON;
+	__atomic_store_n(mark, PHYS_CODE_SOON, __ATOMIC_SEQ_CST);
 	for (struct priv *p = e->cpus; p; p = p->next)
 		for (unsigned i = 0; i < CONTEXTS; i++) {
 			struct context *c = __atomic_load_n(&p->mmu->context[i], __ATOMIC_ACQUIRE);
-			if (c)
-				protect_entries(c, phys);
+			wait |= c && protect_entries(c, phys) && p != self;
 		}
+	window_protect(e, r, phys);
+	if (!wait)
+		__atomic_store_n(mark, PHYS_CODE, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&e->lock);
+	return wait;
+}
+
+void mmu_marked(struct engine *e, u64 phys, u64 unmarked)
+{
+	const struct phys_range *r = phys_find(e->config.phys, phys);
+	pthread_mutex_lock(&e->lock);
+	if (e->unmarked == unmarked) /* nobody took the mark away meanwhile */
+		__atomic_store_n(&r->code[(phys - r->base) / PAGE], PHYS_CODE, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void mmu_pass(struct priv *p, bool in)
+{
+	if ((p->passes & 1) != in)
+		__atomic_store_n(&p->passes, p->passes + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Asks CPUs that are still in the pass they were in when .seen was noted to come out. True: there are some. Under the lock. */
+static bool still_storing(struct engine *e, const struct priv *self, bool first)
+{
+	bool any = false;
+	for (struct priv *c = e->cpus; c; c = c->next) {
+		u32 now = __atomic_load_n(&c->passes, __ATOMIC_SEQ_CST);
+		if (c == self)
+			continue;
+		if (first)
+			c->seen = now;
+		if (!(now & 1) || now != c->seen)
+			continue;
+		cpu_stop(c->cpu);
+		any = true;
+	}
+	return any;
+}
+
+void mmu_wait_stores(struct priv *p)
+{
+	struct engine *e = p->e;
+	bool first = true, more;
+	do {
+		pthread_mutex_lock(&e->lock);
+		more = still_storing(e, p, first);
+		pthread_mutex_unlock(&e->lock);
+		first = false;
+		if (more)
+			sched_yield();
+	} while (more);
 }
 
 void mmu_code_written(struct engine *e, u64 phys, u64 size)
@@ -379,7 +452,7 @@ void mmu_code_written(struct engine *e, u64 phys, u64 size)
 	if (!tb_in(e, phys & ~(u64)(PAGE - 1),
 		   PAGE)) { /* who translates at this moment sees that the number changed */
 		__atomic_fetch_add(&e->unmarked, 1, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&r->code[(phys - r->base) / PAGE], 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&r->code[(phys - r->base) / PAGE], PHYS_DATA, __ATOMIC_SEQ_CST);
 	}
 	pthread_mutex_unlock(&e->lock);
 }

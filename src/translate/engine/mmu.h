@@ -9,6 +9,8 @@
  */
 #pragma once
 #include "guest/system.h"
+#include <time.h>
+#include <sys/types.h>
 #include "translate/host/host.h"
 #include "translate/engine/mem/phys.h"
 
@@ -35,6 +37,21 @@ struct tlb_range { /* a mapping larger than a page; its pages are filled in from
 	bool global;
 };
 
+struct window { /* window.h */
+	u8 *area; /* reserved; NULL: there is none yet */
+	u64 *state; /* by page */
+	u64 slice[CPU_SLICES]; /* + 1: which 64 GiB of the middle each holds; 0: none */
+	u32 slice_faults; /* accesses that found theirs taken */
+	u32 *page; /* those that are or were mapped since all was dropped */
+	u32 n_page, n_mapped;
+	size_t cap;
+	bool on;
+	bool large; /* some are parts of larger mappings of the guest's */
+	u32 ticks, need; /* of the context's time: since it began, or lost its window; until it gets one */
+	i64 credit; /* what mapping may still cost */
+	u8 heat[256]; /* faults by page */
+};
+
 struct context {
 	struct tlb_entry entry[TLB_SIZE]; /* first: cpu->tlb points here */
 	u64 used[TLB_SIZE / 64], used_words; /* which entries may not be empty */
@@ -44,6 +61,7 @@ struct context {
 	u64 id, stamp;
 	u32 serial; /* names its jump tables; new with every use of the place */
 	bool live;
+	struct window window;
 };
 
 struct flush_request {
@@ -60,6 +78,10 @@ struct mmu { /* a CPU's */
 	bool leave; /* cpu_leave: atomic */
 	bool single; /* the next instruction shall be a region of its own */
 	bool in_single;
+	bool tick; /* time has passed: atomic */
+	bool timed; /* .timer runs, for this thread */
+	timer_t timer;
+	pid_t timed_thread;
 	struct flush_request request[8]; /* of other CPUs; under the engine's lock */
 	unsigned n_request;
 	bool requested; /* there are some: atomic */
@@ -75,15 +97,28 @@ struct mmu_place {
 };
 
 struct mmu *mmu_new(struct phys_map *phys);
-void mmu_free(struct mmu *m);
+void mmu_free(struct engine *e, struct mmu *m);
 extern const struct cpu_system mmu_services;
 extern const struct cpu_memory mmu_memory;
 /* Translates; false: cpu->fault_addr and fault_code are set. */
 bool mmu_find(struct priv *p, struct context *c, u64 addr, enum mmu_access access, struct mmu_place *ret);
+/* The table's entry of an address; NULL: it has none. */
+const struct tlb_entry *mmu_entry(const struct context *c, u64 addr);
 /* engine_config.fetch of system mode. */
 const u8 *mmu_fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 *ret_code);
-/* The page has translated code from now on: no CPU writes to it unseen. */
-void mmu_mark_code(struct engine *e, u64 phys);
+/*
+ * The page has translated code from now on: no CPU begins to write to it unseen. True: some may have begun before, mmu_wait_stores is needed,
+ * and then mmu_marked with the engine's .unmarked of before.
+ */
+bool mmu_mark_code(struct priv *self, u64 phys);
+void mmu_marked(struct engine *e, u64 phys, u64 unmarked);
+/* This CPU enters or leaves translations, for mmu_wait_stores. */
+void mmu_pass(struct priv *p, bool in);
+/*
+ * Waits until every store that another CPU began to do before now, with what its table said then, is done. Between marking a page and reading
+ * what is translated. No lock may be held.
+ */
+void mmu_wait_stores(struct priv *p);
 /* Before a write of size bytes to tracked memory at p->cpu's current instruction: false: leave, and do that instruction alone. */
 bool mmu_code_write(struct priv *p, const struct mmu_place *place, unsigned size);
 /* Of the region being made: the pages it was made from become physical ones. Nothing in user mode. */
@@ -106,3 +141,4 @@ static inline u64 mmu_key(u64 cpu_key, u64 phys)
 	return cpu_key | phys >> 12 << 20;
 }
 #define KEY_SINGLE BIT(19)
+#define KEY_WINDOW BIT(18)

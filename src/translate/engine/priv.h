@@ -4,7 +4,7 @@
 #include "translate/host/host.h"
 #include <pthread.h>
 
-enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, ARENA = 256 << 10 };
+enum { PAGE_BITS = 12, TABLE_BITS = 16, PAGES_BITS = 14, ENTRY_BITS = 20, HOT_BITS = 16, ARENA = 256 << 10 };
 
 /* A jump of generated code that was pointed at a translation: undone when that goes. */
 struct incoming {
@@ -87,6 +87,8 @@ struct priv { /* a CPU's */
 	u64 n_exit[EXIT_CAUSES]; /* how often generated code was left, why */
 	bool stepping; /* breakpoints do not count */
 	u32 watch_hit; /* WATCH_* of an access that was made under a watchpoint's eyes */
+	u32 passes; /* system mode: odd while translations run, counts every time; atomic, written by the CPU's thread */
+	u32 seen; /* .passes, when somebody waited for it; under the lock */
 	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
 	bool cold; /* what is being made belongs to the first tier */
@@ -120,7 +122,7 @@ struct engine {
 	u64 n_evictions;
 	struct page_ref *dead; /* by its first reference: translations out of every table */
 	u8 *page_has_code; /* by the same hash: a hint read without the lock */
-	u32 *hot; /* a bit for every place whose translation ran often, by the same hash: a hint */
+	u32 *hot; /* a bit for every place whose translation ran often, by a hash (tiers.c) */
 	u32 *entry; /* a bit for every entry of a translation, by its low address bits: a hint that lies close together */
 	struct arena_tbs *arena; /* by the code's arena: for faults */
 	struct priv *cpus;
@@ -138,6 +140,7 @@ struct engine {
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
 	bool guards; /* engine_guard was called: atomic */
+	struct windows *windows; /* NULL: none */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -158,7 +161,7 @@ void engine_free_translations(struct engine *e);
 u32 tier_at(struct priv *p, u64 pc);
 /* What began at entry ran often, and goes on at pc: both are translated again when they are asked for next, for speed. */
 void tier_up(struct priv *p, u64 entry, u64 pc);
-void tiers_new_cpu(struct cpu *cpu);
+void tiers_new_cpu(const struct engine *e, struct cpu *cpu);
 
 /* ---- former.c ---- */
 struct former;
@@ -168,12 +171,6 @@ void former_free(struct former *f);
 bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
-
-/* ---- wild.c ---- */
-/* An event that came out: a fault whose address the host did not give becomes one with its address, or the access is made after all. */
-enum ir_event wild_settle(struct cpu *cpu, enum ir_event ev);
-/* Interprets the instruction at cpu->pc. */
-enum ir_event interpret_one(struct cpu *cpu);
 
 /* ---- landing.c ---- */
 /* The CPU's key says whether landings are checked. Before it runs. */

@@ -1,5 +1,5 @@
 /* Running a CPU in system mode: from pc to translations by physical address, events into the guest's exceptions, stops into interrupts. */
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/engine/priv.h"
 
 enum { PAGE = 4096 };
@@ -13,14 +13,22 @@ static bool still_right(struct priv *p, const struct tb *tb)
 				 at.phys >> PAGE_BITS == tb->ref[1].span.page);
 }
 
-/* Marks the pages of which a region at pc may be made. */
-static void mark(struct priv *p, u64 pc, u64 phys)
+/* Marks the pages of which a region at pc may be made. unmarked: the engine's, from before. */
+static void mark(struct priv *p, u64 pc, u64 phys, u64 unmarked)
 {
 	struct mmu_place at;
-	u64 last = (pc + p->e->guest->insn_max - 1) & p->cpu->mem_mask;
-	mmu_mark_code(p->e, phys);
+	u64 last = (pc + p->e->guest->insn_max - 1) & p->cpu->mem_mask, page[2] = { phys };
+	unsigned n = 1;
+	bool wait = false;
 	if (last >> PAGE_BITS != pc >> PAGE_BITS && mmu_find(p, p->mmu->code, last, MMU_FETCH, &at))
-		mmu_mark_code(p->e, at.phys);
+		page[n++] = at.phys;
+	for (unsigned i = 0; i < n; i++)
+		wait |= mmu_mark_code(p, page[i]);
+	if (!wait)
+		return;
+	mmu_wait_stores(p);
+	for (unsigned i = 0; i < n; i++)
+		mmu_marked(p->e, page[i], unmarked);
 }
 
 static struct tb *make(struct priv *p, u64 pc, u64 phys)
@@ -28,7 +36,7 @@ static struct tb *make(struct priv *p, u64 pc, u64 phys)
 	struct engine *e = p->e;
 	for (;;) {
 		u64 before = __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST);
-		mark(p, pc, phys);
+		mark(p, pc, phys, before);
 		struct tb *tb = translate(p, pc);
 		if (!tb || __atomic_load_n(&e->unmarked, __ATOMIC_SEQ_CST) == before)
 			return tb;
@@ -46,7 +54,7 @@ struct tb *mmu_get(struct priv *p, u64 pc)
 	}
 	m->in_single = m->single;
 	m->single = false;
-	p->place = mmu_key(m->in_single ? KEY_SINGLE : 0, at.phys);
+	p->place = mmu_key((m->in_single ? KEY_SINGLE : 0) | window_key(p), at.phys);
 	struct tb *tb = tb_find(p->e, pc, p->cpu->key | p->place);
 	if (tb && !still_right(p, tb)) {
 		mmu_code_written(p->e, at.phys, 1);
@@ -84,7 +92,7 @@ static bool deliver(struct priv *p, enum ir_event event)
 	return p->e->guest->system->event(cpu, event);
 }
 
-enum ir_event cpu_run_system(struct cpu *cpu)
+static enum ir_event run(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	for (;;) {
@@ -92,12 +100,22 @@ enum ir_event cpu_run_system(struct cpu *cpu)
 			mmu_take_requests(p);
 			if (__atomic_exchange_n(&p->mmu->leave, false, __ATOMIC_SEQ_CST))
 				return EV_NONE;
+			if (__atomic_exchange_n(&p->mmu->tick, false, __ATOMIC_SEQ_CST))
+				window_tick(p);
 			p->e->guest->system->interrupt(cpu);
 		}
 		enum ir_event event = cpu_run(cpu);
 		if (event != EV_NONE && !deliver(p, event))
 			return event;
 	}
+}
+
+enum ir_event cpu_run_system(struct cpu *cpu)
+{
+	signals_enter(cpu->engine_priv);
+	enum ir_event event = run(cpu);
+	signals_leave();
+	return event;
 }
 
 void cpu_leave(struct cpu *cpu)

@@ -7,13 +7,18 @@
 
 enum {
 	FIRST_INSNS = 12, /* a longer region holds more that never runs, a shorter one costs more jumps */
-	SECOND_INSNS = 96,
-	OFTEN = 5000, /* translating a region for speed costs as much as it saves in some thousand runs */
+	SECOND_INSNS = 200,
 };
+
+/* Few bits, since each page of them that is touched counts in short processes; two places that share one are both made for speed. */
+static u32 hot_bit(const struct engine *e, u64 pc)
+{
+	return (pc >> __builtin_ctz(e->guest->insn_min) ^ pc >> 20) & BITS(HOT_BITS);
+}
 
 static bool is_hot(const struct engine *e, u64 pc)
 {
-	u32 bit = entry_bit(e, pc);
+	u32 bit = hot_bit(e, pc);
 	return __atomic_load_n(&e->hot[bit / 32], __ATOMIC_RELAXED) >> bit % 32 & 1;
 }
 
@@ -23,14 +28,14 @@ u32 tier_at(struct priv *p, u64 pc)
 	p->cold = false;
 	if (e->config.one_insn || p->place & KEY_SINGLE || debug_watches(e))
 		return 1;
-	p->cold = !p->mmu && !e->config.interpret && !is_hot(e, pc);
+	p->cold = e->config.hot_after && !p->mmu && !e->config.interpret && !is_hot(e, pc);
 	return p->cold ? FIRST_INSNS : SECOND_INSNS;
 }
 
 static void heat(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 bit = entry_bit(e, pc);
+	u32 bit = hot_bit(e, pc);
 	__atomic_or_fetch(&e->hot[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
 	struct tb *tb = tb_find(e, pc, p->cpu->key);
 	if (tb && tb->cold) {
@@ -42,15 +47,15 @@ static void heat(struct priv *p, u64 pc)
 void tier_up(struct priv *p, u64 entry, u64 pc)
 {
 	struct engine *e = p->e;
-	p->cpu->heat[host_heat_slot(entry, __builtin_ctz(e->guest->insn_min))] = OFTEN;
+	p->cpu->heat[host_heat_slot(entry, __builtin_ctz(e->guest->insn_min))] = e->config.hot_after;
 	pthread_mutex_lock(&e->lock);
 	heat(p, entry);
 	heat(p, pc);
 	pthread_mutex_unlock(&e->lock);
 }
 
-void tiers_new_cpu(struct cpu *cpu)
+void tiers_new_cpu(const struct engine *e, struct cpu *cpu)
 {
 	for (u32 i = 0; i < CPU_HEAT; i++)
-		cpu->heat[i] = OFTEN;
+		cpu->heat[i] = e->config.hot_after;
 }

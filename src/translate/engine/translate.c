@@ -1,6 +1,6 @@
 /* From a guest address to a translation. */
 #include "translate/engine/keep/keep.h"
-#include "translate/engine/mmu.h"
+#include "translate/engine/window.h"
 #include "translate/ir/passes.h"
 #include <time.h>
 
@@ -145,6 +145,8 @@ static bool compile(struct priv *p, struct tb *tb)
 		job->insn_shift = __builtin_ctz(e->guest->insn_min);
 		job->link_bits = p->mmu ? PAGE_BITS : 0;
 		job->insn_max = e->guest->insn_max;
+		job->reach = p->place & KEY_WINDOW ? window_reach : NULL;
+		job->user = p;
 		job->counts = p->cold;
 		host_compile(job);
 		if (job->unsupported)
@@ -171,23 +173,20 @@ static struct tb *make(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
 	u32 n, max = tier_at(p, pc);
-	if (!form_region(p, pc, max, &n))
-		return NULL;
-	log_formed(p);
-	run_passes(p);
-	log_optimized(p);
-	mmu_spans(p);
-	struct tb *tb = tb_new(p, pc);
-	tb->cold = p->cold;
-	if (!compile(p, tb) && !e->config.interpret && n > 1) { /* perhaps too much at once */
-		tb_free(tb);
-		form_region(p, pc, 1, &n);
+	struct tb *tb = NULL;
+	do {
+		if (!form_region(p, pc, max, &n))
+			return NULL;
+		log_formed(p);
 		run_passes(p);
+		log_optimized(p);
 		mmu_spans(p);
+		if (tb)
+			tb_free(tb);
 		tb = tb_new(p, pc);
 		tb->cold = p->cold;
-		compile(p, tb);
-	}
+		max = n / 4; /* if it is too much at once */
+	} while (!compile(p, tb) && !e->config.interpret && max);
 	log_compiled(p, tb);
 	if (!tb->code) {
 		tb->region = p->region;

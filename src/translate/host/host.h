@@ -11,7 +11,7 @@
 enum {
 	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
-	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->pc; cpu->scratch[0] = the region's pc */
+	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->scratch[0] = run address of its struct host_hot */
 };
 
 /* Lies in the code behind an unlinked jump. */
@@ -20,10 +20,16 @@ struct host_link {
 	u64 pc;
 } __attribute__((packed));
 
+/* Lies in the code behind a count. */
+struct host_hot {
+	u64 entry; /* the region's pc */
+	i32 on; /* from there to where the guest is */
+} __attribute__((packed));
+
 /* Where a fault may happen: sorted by place. */
 struct host_site {
 	u32 at; /* offset in the region's code of the instruction that may fault */
-	u32 pc; /* guest pc of the instruction, relative to the region's */
+	u32 pc; /* guest pc of the instruction, relative to the region's; system mode: offset in the code where it goes on instead; 0: nowhere */
 };
 
 /* What in a region's code depends on where it lies, beside what is relative to itself. */
@@ -41,6 +47,13 @@ struct host_slots { /* which slots travel in registers, the same for every regio
 	u8 vec[32];
 };
 
+/*
+ * How an access of system mode reaches memory: by its context's table; or in the window that host_window set, after a comparison that holds
+ * for addresses below cpu->window_low, for those from cpu->window_high on, or for either (addresses of 32 bits are not compared); or in the n-th
+ * slice, cpu->window_slice.
+ */
+enum host_reach { REACH_TABLE, REACH_LOW, REACH_HIGH, REACH_BOTH, REACH_SLICE, REACHES = REACH_SLICE + CPU_SLICES };
+
 struct host_job {
 	const struct ir_region *region;
 	const struct ir_slot *slot;
@@ -53,6 +66,9 @@ struct host_job {
 	 * go through the hash of translations. 0: user mode.
 	 */
 	u8 link_bits, insn_max;
+	/* System mode: how the loads and stores of the instruction at pc reach memory. NULL: all by the table. */
+	enum host_reach (*reach)(void *user, u64 pc);
+	void *user;
 	bool counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
@@ -68,13 +84,15 @@ struct host_job {
 	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
+	u32 last_slow; /* the last of them: the IR instruction */
 };
 
 /* Machine code that all regions share; made once in each code cache. */
 struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss, *link, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *exit, *miss, *link, *hot, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
 	u8 n_flags;
@@ -103,10 +121,12 @@ static inline u32 host_heat_slot(u64 pc, unsigned insn_shift)
 /* Whether this machine can run what the back end makes; *ret_why says in a few words what it lacks, a constant text. */
 bool host_supported(const char **ret_why);
 /*
- * Where 32-bit guest addresses begin in the host's address space, for generated code on this thread (NULL: at 0). Cheap when nothing
- * changes; called before generated code is entered.
+ * Where guest addresses begin in the host's address space, for generated code on this thread (NULL: at 0): those of 32 bits, and those
+ * reached by a window. Cheap when nothing changes; called before generated code is entered.
  */
 void host_window(const u8 *base);
+/* Makes a signal context go on at a run address. */
+void host_go_on(void *ucontext, const u8 *run);
 /* Writes the shared code at out; returns how many bytes, 0 if it does not fit. */
 size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_slot *slot, const u16 *hot_int,
 		       const u16 *hot_vec, struct host_stubs *ret_stubs);

@@ -14,6 +14,7 @@ struct tr {
 	const struct guest *guest;
 	const void *model; /* the guest's CPU model: which instructions exist */
 	u64 key; /* the mode */
+	u8 tag_bits; /* set by the front end: upper bits of addresses that are taken off before an access */
 	u64 pc; /* the instruction being translated */
 	const u8 *code; /* its bytes */
 	u32 avail; /* how many of them may be read */
@@ -114,13 +115,18 @@ static inline ir_ref v_cond(struct tr *t, ir_ref flags, enum ir_cc cc)
 {
 	return v_op(t, IR_COND, TY_I1, flags, 0, 0, cc);
 }
+/* An address without its tag. */
+static inline ir_ref v_address(struct tr *t, ir_ref addr)
+{
+	return t->tag_bits ? v_op(t, IR_EXTRACTS, TY_I64, addr, 0, 64u - t->tag_bits, 0) : addr;
+}
 static inline ir_ref v_load(struct tr *t, enum ir_type type, ir_ref addr, struct ir_mem mem)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_LD, .type = type, .a = addr, .mem = mem });
+	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_LD, .type = type, .a = v_address(t, addr), .mem = mem });
 }
 static inline void v_store(struct tr *t, ir_ref addr, ir_ref v, struct ir_mem mem)
 {
-	ir_emit(t->ir, &(struct ir_insn){ .op = IR_ST, .type = TY_VOID, .a = addr, .b = v, .mem = mem });
+	ir_emit(t->ir, &(struct ir_insn){ .op = IR_ST, .type = TY_VOID, .a = v_address(t, addr), .b = v, .mem = mem });
 }
 /* Calls a helper with up to six arguments (IR_NONE behind the last). */
 ir_ref v_call(struct tr *t, const struct ir_helper *helper, enum ir_type type, const ir_ref *args, unsigned n);

@@ -214,11 +214,12 @@ static bool cas(u8 *p, unsigned size, u128 *old, u128 desired)
 
 /* ---- the guest's accesses ---- */
 
+/* What comes before an access. Its address is noted: a fault does not always tell. */
 static void check_align(struct cpu *cpu, u64 addr, struct ir_mem mem, bool write)
 {
+	cpu->fault_addr = addr;
 	if (LIKELY(!(addr & BITS(mem.align))))
 		return;
-	cpu->fault_addr = addr;
 	cpu->fault_write = write;
 	cpu_raise(cpu, EV_ALIGN, 0);
 }

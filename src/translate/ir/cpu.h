@@ -13,6 +13,7 @@ struct cpu_system; /* guest/system.h */
 
 enum { CPU_HEAT = 1024 };
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
+enum { CPU_SLICES = 4 }; /* system mode: see window_slice */
 /*
  * Where landings are checked, indirect jumps say how they were made (1 to 3): the address is combined with this by exclusive or, its top byte being
  * 0. No address has such a top byte; lower bits differ so that one target has several places in a CPU's table of jumps.
@@ -32,6 +33,10 @@ struct cpu {
 	u64 pc; /* the next guest instruction; exact whenever no generated code runs */
 	u64 key; /* the mode: everything besides pc that a translation depends on; set by the guest's code */
 	void *jump_table; /* the hash of this key's translations, for generated code */
+	/* system mode: the window holds addresses (of ir_mem.mmu 0) below low, and from high on: so many altogether */
+	u64 window_low, window_high, window_span;
+	/* and, in slices of window_size (0: none) that begin at window_slice[], what lies at window_host[] in our address space */
+	u64 window_slice[CPU_SLICES], window_host[CPU_SLICES], window_size;
 	void *tlb[CPU_MMUS]; /* system mode: the tables that generated code looks addresses up in, by ir_mem.mmu */
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
@@ -62,6 +67,9 @@ struct cpu {
 /* What generated code does after a miss: access again with the distance to host memory it got; nothing more; leave with cpu->event. */
 enum cpu_miss { MISS_RETRY, MISS_DONE, MISS_LEAVE };
 
+/* How it tried. After TRIED_OUTSIDE the answer is always to leave: what follows may count on this address being within. */
+enum cpu_tried { TRIED_TABLE, TRIED_WINDOW, TRIED_OUTSIDE /* the window does not reach as far */ };
+
 /* Guest memory for interpreter and helpers: faults raise EV_MEMORY and do not come back. size 1..16. */
 struct cpu_memory {
 	void (*read)(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
@@ -72,7 +80,8 @@ struct cpu_memory {
 	 * For generated code whose table did not know the address: LD reads into value, ST writes from it (as they lie in memory), CAS and RMW get
 	 * the distance from the guest's address to the host's. Raises nothing. cpu->insn_pc is set.
 	 */
-	enum cpu_miss (*miss)(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size, struct ir_mem mem, u64 *ret_add);
+	enum cpu_miss (*miss)(struct cpu *cpu, enum ir_op op, u64 addr, void *value, unsigned size, struct ir_mem mem, enum cpu_tried tried,
+			      u64 *ret_add);
 };
 
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };

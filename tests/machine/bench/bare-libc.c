@@ -15,39 +15,23 @@ static uint32_t place[PAGES];
 extern char _end[];
 int main(void);
 
-void *memcpy(void *to, const void *from, size_t n)
+/* Of the C library proper: string.h, linked in. Its toupper wants a thread's locale, and its stack's guard all of the start of a program. */
+u64 __stack_chk_guard;
+void __stack_chk_fail(void)
 {
-	char *t = to;
-	for (const char *f = from; n--;)
-		*t++ = *f++;
-	return to;
-}
-void *memset(void *to, int c, size_t n)
-{
-	for (char *t = to; n--;)
-		*t++ = (char)c;
-	return to;
-}
-int strcmp(const char *a, const char *b)
-{
-	for (; *a && *a == *b; a++, b++)
+	for (;;)
 		;
-	return (unsigned char)*a - (unsigned char)*b;
 }
-size_t strlen(const char *s)
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int c, size_t n);
+const int32_t **__ctype_toupper_loc(void)
 {
-	size_t n = 0;
-	while (s[n])
-		n++;
-	return n;
-}
-int memcmp(const void *a, const void *b, size_t n)
-{
-	const unsigned char *p = a, *q = b;
-	for (; n; n--, p++, q++)
-		if (*p != *q)
-			return *p - *q;
-	return 0;
+	static int32_t table[128];
+	static const int32_t *at;
+	for (int c = 0; !at && c < 128; c++)
+		table[c] = c >= 'a' && c <= 'z' ? c - 32 : c;
+	at = table;
+	return &at;
 }
 /* Blocks by powers of two, never given to another size. */
 static char *heap_at;

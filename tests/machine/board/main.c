@@ -1,6 +1,6 @@
 /*
  * rv-bare: runs a bare RISC-V program on the test machine.
- * usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL[,option...]] [-seconds N] [-stats] PROGRAM
+ * usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL[,option...]] [-seconds N] [-stats] [-windows on|off|auto] PROGRAM
  * Status: that of the program; 124 when time is up.
  */
 #include "board.h"
@@ -17,6 +17,7 @@ struct options {
 	bool interpret, one, stats;
 	unsigned harts, mib, seconds;
 	const char *cpu, *path;
+	enum engine_windows windows;
 };
 
 static void *run_hart(void *arg)
@@ -78,6 +79,7 @@ static struct err *start(struct board *b, const struct options *o, struct engine
 					.interpret = o->interpret,
 					.one_insn = o->one,
 					.stats = o->stats,
+					.windows = o->windows,
 					.phys = b->phys };
 	if ((e = engine_new(&config, ret_engine)))
 		return e;
@@ -142,6 +144,18 @@ static unsigned number(const char *text, unsigned lo, unsigned hi)
 	return (unsigned)v;
 }
 
+static enum engine_windows windows(const char *text)
+{
+	static const char *const name[] = {
+		[WINDOWS_AUTO] = "auto", [WINDOWS_OFF] = "off", [WINDOWS_ON] = "on"
+	};
+	for (unsigned i = 0; i < LEN(name); i++)
+		if (strcmp(text, name[i]) == 0)
+			return i;
+	fprintf(stderr, "rv-bare: -windows is on, off or auto, not '%s'\n", text);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .harts = 1, .mib = 64, .seconds = 60 };
@@ -161,6 +175,8 @@ int main(int argc, char **argv)
 			o.seconds = number(argv[++i], 1, 100000);
 		else if (strcmp(argv[i], "-cpu") == 0 && more)
 			o.cpu = argv[++i];
+		else if (strcmp(argv[i], "-windows") == 0 && more)
+			o.windows = windows(argv[++i]);
 		else if (argv[i][0] != '-' && !o.path)
 			o.path = argv[i];
 		else
@@ -168,7 +184,7 @@ int main(int argc, char **argv)
 	}
 	if (!o.path) {
 		fprintf(stderr, "usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL] [-seconds "
-				"N] [-stats] PROGRAM\n");
+				"N] [-stats] [-windows on|off|auto] PROGRAM\n");
 		return 2;
 	}
 	return run(&o);

@@ -32,9 +32,44 @@ static void wait_ready(u32 n)
 		;
 }
 
+/* li a0, n; ret: written again and again by one hart while another calls it; the last of a round of writes must never be missed. */
+enum { VERSION_ROUNDS = 30 };
+static volatile ul published, acknowledged, stale;
+static u32 changing[1024] __attribute__((aligned(4096)));
+static void change(void)
+{
+	ul seed = 88172645463325252ul, n = 0;
+	for (ul round = 1; round <= VERSION_ROUNDS; round++) {
+		seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+		for (ul i = 0; i < 20 + seed % 200; i++)
+			*(volatile u32 *)changing = 0x00000513 | (n = (n + 1) % 2000) << 20;
+		__atomic_store_n(&published, round << 32 | n, __ATOMIC_SEQ_CST);
+		while (__atomic_load_n(&acknowledged, __ATOMIC_SEQ_CST) != round)
+			;
+	}
+}
+static ul call_changing(void)
+{
+	__asm__ volatile("fence.i" : : : "memory");
+	return ((ul(*)(void))changing)();
+}
+static void call_rounds(void)
+{
+	while (acknowledged < VERSION_ROUNDS) {
+		call_changing();
+		ul now = __atomic_load_n(&published, __ATOMIC_SEQ_CST);
+		if (now >> 32 == acknowledged)
+			continue;
+		stale += call_changing() != (u32)now;
+		__atomic_store_n(&acknowledged, now >> 32, __ATOMIC_SEQ_CST);
+	}
+}
+
 static void other(ul hart)
 {
 	work();
+	if (hart == 1)
+		change();
 	CSRW(mie, 8);
 	for (int n = 0; n < 3; n++) { /* by message, with interrupts off: wfi ends all the same */
 		while (!(CSRR(mip) & 8))
@@ -52,12 +87,15 @@ void rom_main(ul hart)
 {
 	if (hart)
 		other(hart);
-	put("1..4\n");
+	put("1..5\n");
+	changing[0] = 0x00000513, changing[1] = 0x00008067;
 	work();
 	wait_ready(HARTS);
 	check(added == HARTS * ROUNDS, "atomic additions of four harts");
 	check(exclusive == HARTS * ROUNDS, "load-reserved and store-conditional");
 	check(locked == HARTS * ROUNDS, "a lock");
+	call_rounds();
+	check(stale == 0, "code that another hart goes on writing");
 	for (int n = 0; n < 3; n++)
 		for (int h = 1; h < HARTS; h++) {
 			u32 before = ready;

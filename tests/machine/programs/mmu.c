@@ -1,10 +1,15 @@
 /* Page tables, contexts, code that changes, interrupts: what the engine keeps about addresses must never be older than the manual lets it be. */
 #include "bare.h"
+#ifndef ROUNDS
+#define ROUNDS 60000 /* 10 million for a thorough run */
+#endif
 enum { V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128, PAGES = 512, FRAMES = 64 };
 #define LEAF (V | R | W | X | A | D)
 #define PAGE_AT(i) (VA + (ul)(i) * 4096)
 #define VA 0x3000000000ul /* root slot 192 */
+#define HIGH 0xffffffd000000000ul /* root slot 320 */
 static ul root[2][512] __attribute__((aligned(4096))), middle[2][512] __attribute__((aligned(4096))), leaf[2][512] __attribute__((aligned(4096)));
+static ul high_middle[512] __attribute__((aligned(4096))), high_leaf[512] __attribute__((aligned(4096)));
 static ul frame[FRAMES][512] __attribute__((aligned(4096)));
 static ul seed = 88172645463325252ul;
 static ul rnd(void)
@@ -24,6 +29,8 @@ static void set_up(void)
 		root[s][VA >> 30] = pte(middle[s], V);
 		middle[s][0] = pte(leaf[s], V);
 	}
+	root[0][HIGH >> 30 & 511] = pte(high_middle, V);
+	high_middle[0] = pte(high_leaf, V);
 }
 static void use(int space)
 {
@@ -54,41 +61,139 @@ static int faults(ul n, ul want, ul at)
 	return good;
 }
 
-/* Random mappings, permissions and accesses against what the tables say. */
+/* Has the word at an address the value it must have, or does reading it fault as it must? */
+static int right_read(ul at, const ul *p, ul extra)
+{
+	ul was = traps, bits = *p, *f = (ul *)(*p >> 10 << 12);
+	int usable = (bits & V) && (bits & (R | W)) != W;
+	int may = usable && (bits & R || (bits & X && extra & MXR)) && (!(bits & U) || extra & SUM);
+	ul v = get(at, extra);
+	return may ? traps == was && v == f[at >> 3 & 511] && *p & A : faults(was, 13, at);
+}
+static int right_write(ul at, const ul *p, ul v)
+{
+	ul was = traps, *f = (ul *)(*p >> 10 << 12);
+	int may = (*p & (V | W | R | U)) == (V | W | R);
+	set(at, v);
+	return may ? traps == was && f[at >> 3 & 511] == v && (*p & (A | D)) == (A | D) : faults(was, 15, at);
+}
+/* Random mappings, permissions and accesses in both halves of the address space against what the tables say. */
 static void random_tables(void)
 {
+	static const ul perm[] = { 0, V | R, V | R | W, V | X, V | R | X, V | R | W | X, V | W, V | R | W | U };
 	ul bad = 0;
 	for (int i = 0; i < FRAMES; i++)
 		for (int k = 0; k < 512; k++)
 			frame[i][k] = (ul)i << 32 | k;
-	for (ul n = 0; n < 60000; n++) {
-		ul r = rnd();
-		int page = r % PAGES, word = r >> 10 & 511;
-		ul *p = &leaf[0][page], at = PAGE_AT(page) + word * 8, was = traps;
+	for (ul n = 0; n < ROUNDS; n++) {
+		ul r = rnd(), was = traps;
+		int page = r % PAGES, high = r >> 44 & 1;
+		ul at = (high ? HIGH : VA) + page * 4096ul + (r >> 10 & 511) * 8, *p = high ? &high_leaf[page] : &leaf[0][page];
 		if ((r >> 24 & 7) == 0) {
-			static const ul perm[] = { 0, V | R, V | R | W, V | X, V | R | X, V | R | W | X, V | W, V | R | W | U };
 			*p = perm[r >> 28 & 7] ? pte(frame[r >> 32 & (FRAMES - 1)], perm[r >> 28 & 7]) : 0;
 			if (r >> 40 & 1)
-				FENCE_PAGE(PAGE_AT(page));
+				FENCE_PAGE(at);
 			else
 				FENCE_SPACE(1);
 		}
-		ul *f = (ul *)(*p >> 10 << 12), bits = *p, v;
-		int usable = (bits & V) && (bits & (R | W)) != W;
-		if (r >> 41 & 1) {
-			ul extra = (r >> 42 & 1 ? SUM : 0) | (r >> 43 & 1 ? MXR : 0);
-			v = get(at, extra);
-			int may = usable && (bits & R || (bits & X && extra & MXR)) && (!(bits & U) || extra & SUM);
-			bad += may ? v != f[word] || !(*p & A) : !faults(was, 13, at);
-		} else {
-			int may = usable && bits & W && !(bits & U);
-			set(at, r);
-			bad += may ? f[word] != r || (*p & (A | D)) != (A | D) : !faults(was, 15, at);
-		}
-		bad += traps != was;
+		int reads = r >> 41 & 1;
+		ul extra = (r >> 42 & 1 ? SUM : 0) | (r >> 43 & 1 ? MXR : 0);
+		bad += reads ? !right_read(at, p, extra) : !right_write(at, p, r);
 		traps = was;
 	}
-	check(bad == 0, "60,000 accesses under random page tables");
+	check(bad == 0, "accesses under random page tables");
+}
+
+/* An instruction of its own for each address, so that none has learned anything: code at `at`, in S mode. */
+static ul alone(ul code, u32 *write, u32 insn, ul addr)
+{
+	write[0] = insn, write[1] = 0x00008067; /* ret */
+	__asm__ volatile("fence.i" : : : "memory");
+	return call_s(code, addr);
+}
+static int is_mapped(ul at)
+{
+	ul sign = (ul)((long)at >> 38);
+	return (sign == 0 || sign == ~0ul) && root[0][at >> 30 & 511];
+}
+static ul boundary(ul at, int store, int disp, ul n)
+{
+	ul page = n % 2 ? HIGH : VA, was = traps, from = at - disp, place = n / 2 % 512 * 8;
+	u32 insn = store ? 0x00a53023 | (disp & 0xfe0) << 20 | (disp & 31) << 7 : 0x00053503 | (u32)disp << 20; /* sd a0,disp(a0); ld */
+	if (is_mapped(at) || is_mapped(at + 7)) /* a split access faults at its first page that is not there */
+		return 0;
+	(void)alone(page + place, (u32 *)((u8 *)frame[40] + place), insn, from);
+	return !faults(was, store ? 15 : 13, at);
+}
+/* No address but those that the tables map reaches any memory: around every power of two, by displacements, from code in both halves. */
+static void boundaries(void)
+{
+	static const int disp[] = { 0, 2047, -2048 };
+	ul bad = 0, n = 0;
+	for (int i = 0; i < PAGES; i++)
+		leaf[0][i] = high_leaf[i] = 0;
+	leaf[0][0] = high_leaf[0] = pte(frame[40], LEAF);
+	FENCE();
+	for (int bit = 12; bit < 65; bit++)
+		for (int k = -2; k < 3; k++)
+			for (int d = 0; d < 3; d++)
+				for (int how = 0; how < 4; how++) {
+					ul at = (bit == 64 ? 0 : 1ul << bit) + k * 4, where = how & 1 ? at : -at;
+					bad += boundary(where, how >> 1, disp[d], n++);
+				}
+	check(bad == 0, "around every power of two nothing is reached that is not mapped");
+}
+
+/* Sv48: the middle of its addresses, in four places far from one another, two of which want the same slice of a window. */
+static ul top[512] __attribute__((aligned(4096))), far[4][2][512] __attribute__((aligned(4096)));
+static const ul far_at[4] = { 0x555500000000ul, 0x7ffff0000000ul, 0xffff900000000000ul, 0x555500000000ul + (4ul << 36) };
+/* An instruction of its own for each place, and one for all. */
+#define FAR(n) \
+	__attribute__((noinline, noclone)) static ul far_both##n(ul at, ul v) \
+	{ \
+		CSRC(mstatus, MPP | SUM | MXR); \
+		CSRS(mstatus, MPP_S); \
+		ul was; \
+		__asm__ volatile("csrs mstatus,%3\n ld %0,0(%1)\n sd %2,0(%1)\n csrc mstatus,%3" : "=&r"(was) : "r"(at), "r"(v), "r"((ul)MPRV) : "memory"); \
+		return was; \
+	}
+FAR(0) FAR(1) FAR(2) FAR(3) FAR(4)
+static ul (*const far_both[])(ul, ul) = { far_both0, far_both1, far_both2, far_both3, far_both4 };
+static void far_places(void)
+{
+	ul bad = 0, was = traps;
+	top[0] = pte(root[0], V);
+	for (int i = 0; i < 4; i++) {
+		static ul under[4][512] __attribute__((aligned(4096)));
+		ul at = far_at[i];
+		if (!top[at >> 39 & 511])
+			top[at >> 39 & 511] = pte(under[i], V);
+		ul *l3 = (ul *)(top[at >> 39 & 511] >> 10 << 12);
+		l3[at >> 30 & 511] = pte(far[i][0], V);
+		far[i][0][at >> 21 & 511] = pte(far[i][1], V);
+		for (int k = 0; k < 8; k++)
+			far[i][1][(at >> 12 & 511) + k] = pte(frame[i * 8 + k], LEAF);
+	}
+	CSRW(satp, 9ul << 60 | 7ul << 44 | (ul)top >> 12);
+	FENCE();
+	for (ul n = 0; n < 20000; n++) {
+		ul r = rnd(), place = n / 1000 % 5 < 4 ? n / 1000 % 5 : r & 3, page = r >> 8 & 7, word = r >> 16 & 511; /* one for long, or any */
+		ul at = far_at[place] + page * 4096 + word * 8, *f = &frame[place * 8 + page][word];
+		if (n % 512 == 0) {
+			ul *p = &far[place][1][(at >> 12 & 511)];
+			*p = 0;
+			FENCE_PAGE(at);
+			(void)get(at, 0);
+			bad += !faults(was, 13, at);
+			*p = pte(frame[place * 8 + page], LEAF);
+		}
+		*f = r;
+		bad += far_both[r >> 32 & 7 ? place : 4](at, n) != r;
+		bad += *f != n || traps != was;
+	}
+	check(bad == 0, "places far from one another under Sv48");
+	use(0);
+	FENCE();
 }
 
 static void spaces(void)
@@ -159,8 +264,9 @@ static void straddle(void)
 	check(get(PAGE_AT(9) - 4, 0) == 0xeeff001111223344ul, "a load in two pages");
 	set(PAGE_AT(9) - 2, 0x0102030405060708ul);
 	check(frame[8][511] == 0x0708334455667788ul && frame[20][0] == 0xaabb010203040506ul, "a store in two pages");
+	frame[20][511] = 1234567;
 	set(PAGE_AT(10) - 4, 0);
-	check(faults(was, 15, PAGE_AT(10)) && frame[20][511] == ((ul)20 << 32 | 511), "the second page faults, and nothing is written");
+	check(faults(was, 15, PAGE_AT(10)) && frame[20][511] == 1234567, "the second page faults, and nothing is written");
 }
 
 /* li a0, n; ret */
@@ -249,11 +355,13 @@ void rom_main(ul hart)
 	if (hart)
 		for (;;)
 			__asm__ volatile("wfi");
-	put("1..19\n");
+	put("1..21\n");
 	set_up();
 	use(0);
 	FENCE();
 	random_tables();
+	boundaries();
+	far_places();
 	spaces();
 	use(0);
 	sizes();

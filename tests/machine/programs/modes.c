@@ -26,11 +26,25 @@ static ul in_s(ul what)
 	return 0;
 }
 
+#define COUNTED(code) ({ ul a_, b_, at_[2] = { 0 }; \
+	__asm__ volatile(".option push\n.option norvc\n csrr %0,minstret\n " code "\n csrr %1,minstret\n.option pop" : "=&r"(a_), "=r"(b_) : "r"(at_) : "t0", "memory"); \
+	b_ - a_; })
+static void count(void)
+{
+	check(COUNTED(".rept 10\n nop\n.endr") == 11, "minstret counts instructions");
+	check(COUNTED("li t0,100\n 1: addi t0,t0,-1\n bnez t0,1b") == 202, "those of loops");
+	/* a fault does not count, but the handler does: the same handler twice, with and without an instruction behind */
+	ul one = COUNTED("ld t0,0(zero)"), other = COUNTED("ld t0,0(zero)\n nop\n sd t0,8(%2)");
+	check(other == one + 2 && traps == 2, "but not one that faults");
+	traps = 0;
+}
+
 void rom_main(ul hart)
 {
-	put("1..12\n");
+	put("1..15\n");
 	check(CSRR(mhartid) == hart, "mhartid");
 	check(CSRR(misa) >> 62 == 2 && CSRR(misa) & 1 << 18 && CSRR(misa) & 1 << 20, "misa: 64 bits, S and U");
+	count();
 	check(ILLEGAL("csrw mhartid,zero"), "a read-only CSR cannot be written");
 	check(ILLEGAL("csrr t0,0x5c0"), "a CSR that is not there");
 	(void)call_s((ul)in_s, 0);

@@ -297,17 +297,18 @@ static u32 count(const struct segment *g)
 static struct segment *join(const struct store *s, const struct segment *more)
 {
 	u32 n = count(more);
-	size_t bytes = more->size;
+	u64 bytes = more->size;
 	for (u32 i = 0; i < s->n_seg; i++) {
 		n += count(s->seg[i]);
 		bytes += s->seg[i]->size;
 	}
 	struct segment *all = segment_new(n, bytes);
+	u64 end = all->size + bytes;
 	for (u32 i = 0; i <= s->n_seg; i++) {
 		const struct segment *g = i < s->n_seg ? s->seg[i] : more;
 		for (u32 slot = 0; slot < g->n_slot; slot++) {
 			const struct kept *k = g->slot[slot].at ? record(g, 16ull * g->slot[slot].at) : NULL;
-			if (k)
+			if (k && k->size <= end - all->size) /* indices may name one record many times */
 				segment_add(all, k);
 		}
 	}

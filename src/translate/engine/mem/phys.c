@@ -28,6 +28,7 @@ void phys_free(struct phys_map *map)
 		if (map->range[i].host) {
 			munmap(map->range[i].host, map->range[i].size);
 			free(map->range[i].code);
+			free(map->range[i].windowed);
 		}
 	if (map->fd >= 0)
 		close(map->fd);
@@ -66,10 +67,12 @@ struct err *phys_add_ram(struct phys_map *map, u64 base, u64 size)
 	if (r.host == MAP_FAILED)
 		return err_errno(errno, "cannot map %llu bytes of guest memory", (unsigned long long)size);
 	r.code = alloc(size / PAGE);
+	r.windowed = alloc(size / PAGE);
 	struct err *e = add(map, &r);
 	if (e) {
 		munmap(r.host, size);
 		free(r.code);
+		free(r.windowed);
 		return e;
 	}
 	map->file_size += size;

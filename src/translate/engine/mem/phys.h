@@ -14,11 +14,14 @@ struct phys_io {
 	void (*write)(void *user, u64 offset, unsigned size, u64 value);
 };
 
+enum phys_code { PHYS_DATA, PHYS_CODE_SOON /* stores that have begun may still come */, PHYS_CODE };
+
 struct phys_range {
 	u64 base, size;
 	u8 *host; /* RAM: where it is; NULL: registers */
 	u64 offset; /* RAM: in the memory file */
-	u8 *code; /* RAM: a byte for each page of 4 KiB: not 0 where it holds translated code. Atomic */
+	u8 *code; /* RAM: a byte for each page of 4 KiB: not 0 where it holds translated code (enum phys_code). Atomic */
+	u8 *windowed; /* RAM: a byte for each page: not 0 where it was ever mapped in a window */
 	const struct phys_io *io;
 	void *user;
 };

@@ -171,6 +171,7 @@ static void emit_block(struct jit *j, u32 number)
 	else if (x->preds != 1)
 		alloc_reset(j);
 	x->start = j->c.p;
+	j->n_checked = 0;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
 	x->fixes = 0;

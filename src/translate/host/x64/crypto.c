@@ -25,9 +25,75 @@ static bool aes(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* Products without carries of bytes, or of bytes in words: the factor doubled, for each bit of the other one. */
+static bool multiply_bytes(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	bool words = in->op == IR_PMULL;
+	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
+	unsigned x = temp_xmm(j), y = temp_xmm(j), t = temp_xmm(j), zero = temp_xmm(j);
+	x_vrr(&j->c, V_PXOR, zero, zero, zero);
+	x_vrr(&j->c, V_MOVAPS, x, 0, a);
+	x_vrr(&j->c, V_MOVAPS, y, 0, b);
+	if (words) { /* punpcklbw, punpckhbw */
+		x_vrr(&j->c, V_OP(in->imm == 3 ? 0x68 : 0x60), x, x, zero);
+		x_vrr(&j->c, V_OP(in->imm == 3 ? 0x68 : 0x60), y, y, zero);
+	}
+	for (unsigned bit = 0; bit < 8; bit++) {
+		x_vshift(&j->c, V_OP(0x71), 6, t, y, (words ? 15 : 7) - bit); /* the bit to its lane's sign */
+		x_vrr(&j->c, V_OP(words ? 0x65 : 0x64), t, zero, t);
+		x_vrr(&j->c, V_PAND, t, t, x);
+		if (bit)
+			x_vrr(&j->c, V_PXOR, d, d, t);
+		else
+			x_vrr(&j->c, V_MOVAPS, d, 0, t);
+		if (bit < 7)
+			x_vrr(&j->c, V_OP(words ? 0xfd : 0xfc), x, x, x);
+	}
+	return true;
+}
+
+/*
+ * Barrett's division, bits reflected: the quotient by the polynomial, which is the low half of a product with the inverse, times the
+ * polynomial. Source: V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009).
+ */
+static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	static const u64 inverse[] = { 0xb4e5b025f7011641, 0x4869ec38dea713f1 };
+	static const u64 polynomial[] = { 0x1db710641, 0x105ec76f1 };
+	unsigned bits = ir_bits(j->r->insn[in->b].type);
+	u8 constants[16];
+	if (bits < 8 || bits > 64)
+		return false;
+	st_le64(constants, inverse[in->imm & 1]);
+	st_le64(constants + 8, polynomial[in->imm & 1]);
+	flags_clobber(j);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), x = temp_xmm(j), d = temp_gpr(j);
+	x_mov_rr(&j->c, 0, d, a);
+	x_rr(&j->c, OPW | X_ALU(X_XOR), d, b);
+	if (bits < 64)
+		x_shift_ri(&j->c, 4, OPW, d, 64 - bits);
+	x_vrr(&j->c, OPW | V_MOVD_LOAD, x, 0, d);
+	v_const(j, V_OP3A(0x44), x, x, constants, 1);
+	x_byte(&j->c, 0x00);
+	v_const(j, V_OP3A(0x44), x, x, constants, 1);
+	x_byte(&j->c, 0x10);
+	x_vrri(&j->c, V_PEXTRD, x, 0, d, 2);
+	if (bits < 32) { /* what has not been shifted out yet */
+		unsigned t = temp_gpr(j);
+		x_mov_rr(&j->c, 0, t, a);
+		x_shift_ri(&j->c, 5, 0, t, bits);
+		x_rr(&j->c, X_ALU(X_XOR), d, t);
+	}
+	own_gpr(j, v, d);
+	j->val[v].flags |= VF_ZERO_UPPER;
+	return true;
+}
+
 static bool carry_less(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	if (in->op == IR_PMULL) {
+		if (in->lane == TY_I8)
+			return multiply_bytes(j, in, v);
 		if (in->lane != TY_I64)
 			return false;
 		unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm(j, v);
@@ -212,6 +278,10 @@ bool lower_crypto(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_CLMULH:
 	case IR_PMULL:
 		return carry_less(j, in, v);
+	case IR_PMUL:
+		return in->type == TY_V128 && in->lane == TY_I8 && multiply_bytes(j, in, v);
+	case IR_CRC32:
+		return crc(j, in, v);
 	case IR_SHA256H:
 	case IR_SHA256H2:
 		return in->type == TY_V128 && j->job->stubs->sha && sha256_rounds(j, in, v);

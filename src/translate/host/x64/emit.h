@@ -20,11 +20,14 @@ struct x64_code {
 	bool full; /* ran over end: what was written is void */
 };
 
+/* What GS begins at: nothing; a window that is reached with an address of 32 bits (the sum wraps), or with one of 64. */
+enum x64_window { NO_WINDOW, WINDOW_32, WINDOW_64 };
+
 struct x64_mem {
 	u8 base, index; /* NOREG: none */
 	u8 scale; /* log2 */
 	i32 disp;
-	bool window; /* an address of 32 bits (the sum wraps) in the window that GS begins at; LEA: just the address */
+	u8 window; /* enum x64_window; LEA: just the address */
 };
 
 /* Opcode numbers: map, mandatory prefix, W. */
@@ -82,7 +85,8 @@ static inline void x_window(struct x64_code *c, struct x64_mem m)
 	if (m.window) {
 		x_room(c);
 		x_byte(c, 0x65);
-		x_byte(c, 0x67);
+		if (m.window == WINDOW_32)
+			x_byte(c, 0x67);
 	}
 }
 

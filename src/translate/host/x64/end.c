@@ -88,6 +88,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	}
 	j->job->n_slow++;
+	j->job->last_slow = j->cur;
 	flags_clobber(j);
 	if (in->type == TY_FLAGS) {
 		int frame = frame_new(j);
@@ -309,9 +310,7 @@ void emit_count(struct jit *j, u64 pc)
 	u32 slot = host_heat_slot(j->r->pc, j->job->insn_shift);
 	flags_clobber(j);
 	x_alu_mi(&j->c, X_SUB, 0, CPU(heat[slot]), 1);
-	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_B));
-	c->event = HOST_HOT;
-	c->pc = pc;
+	cold_new(j, COLD_HOT, x_jcc(&j->c, XC_B))->pc = pc;
 }
 
 /* To the guest address in RAX by the CPU's hash of translations. */
@@ -416,7 +415,8 @@ void emit_cold(struct jit *j)
 		x_room(&j->c);
 		if (j->c.full)
 			return;
-		x_patch(c->from, j->c.p);
+		if (c->from)
+			x_patch(c->from, j->c.p);
 		if (c->kind == COLD_SLOW) {
 			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
 			for (u32 k = 0; k < j->n_aside; k++)
@@ -430,6 +430,11 @@ void emit_cold(struct jit *j)
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };
 			memcpy(j->c.p, &link, sizeof(link));
 			j->c.p += sizeof(link);
+		} else if (c->kind == COLD_HOT) {
+			call_stub(j, j->job->stubs->hot);
+			struct host_hot hot = { .entry = j->r->pc, .on = (i32)(c->pc - j->r->pc) };
+			memcpy(j->c.p, &hot, sizeof(hot));
+			j->c.p += sizeof(hot);
 		} else {
 			if (c->event == EV_ALIGN) {
 				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
@@ -437,10 +442,6 @@ void emit_cold(struct jit *j)
 				x_32(&j->c, 1); /* BUS_ADRALN */
 				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
 				x_byte(&j->c, c->b);
-			}
-			if (c->event == HOST_HOT) {
-				x_mov_ri(&j->c, RAX, j->r->pc);
-				x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
 			}
 			leave(j, c->pc, c->event);
 		}

@@ -1,5 +1,5 @@
 /* Flags and conditions: which host flags stand for what, when they must be moved away, how they are tested. See jit.h. */
-#include "translate/host/x64/jit.h"
+#include "translate/host/x64/fp.h"
 
 struct cc cc_not(struct cc cc)
 {
@@ -193,13 +193,11 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 	flags_load(j, v);
 	bool lent = borrow_rax(j);
 	x_room(&j->c);
+	x_byte(&j->c, 0xb8); /* mov eax, kind << 16: one store, for one load to be served from */
+	x_32(&j->c, (x->fkind & 3) << 16);
 	x_byte(&j->c, 0x9f); /* lahf */
 	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
-	x_rm(&j->c, P66 | X_MOV_STORE, RAX, to);
-	to.disp += 2;
-	x_rm(&j->c, P66 | 0xc7, 0, to);
-	x_byte(&j->c, x->fkind & 3);
-	x_byte(&j->c, 0);
+	x_rm(&j->c, X_MOV_STORE, RAX, to);
 	return_rax(j, lent);
 }
 
@@ -262,6 +260,13 @@ static u32 sized_alu(enum ir_type type, unsigned op)
 	       : type == TY_I16 ? P66 | X_ALU(op)
 	       : type == TY_I64 ? OPW | X_ALU(op)
 				: X_ALU(op);
+}
+
+/* A register with a number that the host can compare: of f16, as f32. */
+static unsigned use_float(struct jit *j, u32 v)
+{
+	unsigned x = use_xmm(j, v);
+	return j->r->insn[v].type == TY_F16 ? fp_widen_half(j, x) : x;
 }
 
 /* cmp a, b at a's width */
@@ -382,7 +387,7 @@ static void make_flags(struct jit *j, u32 v)
 		return;
 	}
 	case IR_FLFCMP: {
-		unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b);
+		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
 		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
 		x_vrr(&j->c, op, a, 0, b);
 		flags_now(j, v, in->imm & 2 ? FK_ADD : FK_FCMP); /* x86's own form is as it comes */
@@ -472,7 +477,7 @@ static struct cc compare_cc(struct jit *j, u32 v)
 	static const u8 cc[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE };
 	if (in->op >= IR_FEQ) { /* b > a and b >= a read well after ucomis b, a */
 		bool quiet = in->op == IR_FEQ || in->op == IR_FUNORD;
-		unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b);
+		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
 		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
 		x_vrr(&j->c, op, b, 0, a);
 		return in->op == IR_FEQ	  ? both(XC_E, XC_NP)
@@ -562,7 +567,8 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 		j->lock_gpr &= ~(BIT(t) | BIT(t2));
 		cc = cc_of(j, in->a);
 	}
-	use_gpr(j, yes->a); /* moves, if anything: the flags are whole, and from the jump on nothing may move */
+	use_gpr(j,
+		yes->a); /* moves, if anything: the flags are whole, and from the jump on nothing may move */
 	if (b_in_register)
 		use_gpr(j, yes->b);
 	flags_clobber(j);
@@ -705,7 +711,7 @@ static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
 	if (in->op == IR_FLFCMP)
-		return (type != TY_F32 && type != TY_F64) || !fp_host_rules(j);
+		return !fp_compared(j, type);
 	return in->op <= IR_FLLOGIC && in->op >= IR_FLADD && !is_gpr(type);
 }
 

@@ -16,6 +16,11 @@ bool fp_host_rules(const struct jit *j)
 	       !f->snan_bit_set && !f->underflow_exact && !f->wrap_overflow && !f->wrap_underflow && !f->ah;
 }
 
+bool fp_compared(const struct jit *j, enum ir_type type)
+{
+	return fp_host_rules(j) && (type == TY_F32 || type == TY_F64 || (type == TY_F16 && fp_half_rules(j)));
+}
+
 bool fp_form(struct form *f, enum ir_type type, enum ir_type lane)
 {
 	f->packed = type == TY_V128;
@@ -214,11 +219,40 @@ u32 fp_round_away(struct jit *j, const struct form *f, const struct ir_insn *in,
 	return first;
 }
 
+/* To whole numbers that fit a signed integer: what may not goes to cold code first. */
+static bool round_to_fit(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
+{
+	int imm = fp_round_imm(in->imm & 0xff), bits = in->imm >> 9 & 1 ? 31 : 63;
+	u64 sign = 1ull << (f->size * 8 - 1);
+	u64 high = fp_power(f, bits), low = high | sign;
+	if (imm < 0 || (in->imm >> 9 & 3) == 3)
+		return false;
+	if (f->wide && bits == 31)
+		high = 0x41dfffffffc00000; /* 2^31 - 1, beyond which a number may be rounded up to 2^31 */
+	flags_clobber(j);
+	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), x = a;
+	bool clear = zero_above(j, in->a) <= f->size;
+	struct form all = *f;
+	if (!f->packed) { /* what lies above is not looked at */
+		x = temp_xmm(j);
+		all.packed = true;
+		x_vrri(&j->c, V_PSHUFD, x, 0, a, f->wide ? 0x44 : 0);
+	}
+	fp_need_between(j, &all, in, v, 16 + d, x, low, high);
+	j->cold[j->n_cold - 1].a = 16 + a;
+	fp_round_to(j, f, d, a, (unsigned)imm); /* these raise inexact */
+	j->cold[j->n_cold - 1].back = j->c.p;
+	fp_upper(j, f, v, clear);
+	return true;
+}
+
 static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
 {
+	if (in->imm >> 9)
+		return round_to_fit(j, in, v, f);
 	int imm = fp_round_imm(in->imm & 0xff);
 	bool away = (in->imm & 0xff) == FP_NEAREST_AWAY && !(in->imm >> 8 & 1);
-	if ((imm < 0 && !away) || in->imm >> 9)
+	if (imm < 0 && !away)
 		return false;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a);
@@ -247,12 +281,14 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 		return lower_fp_format(j, in, v);
 	if (in->op == IR_FTOI || in->op == IR_FTOU)
 		return lower_fp_to_int(j, in, v);
+	if ((in->op >= IR_FRECPE && in->op <= IR_FRSQRTE) || (in->op >= IR_FRECPX && in->op <= IR_URSQRTE))
+		return lower_fp_estimate(j, in, v);
 	if (in->op == IR_FJCVT)
 		return lower_fp_javascript(j, in, v);
 	if (in->op == IR_ITOF || in->op == IR_UTOF)
 		return lower_fp_from_int(j, in, v);
 	bool half = in->type == TY_F16 || (in->type == TY_V128 && in->lane == TY_F16);
-	if (half || in->op == IR_FMLAL)
+	if (half || in->op == IR_FMLAL || in->op == IR_BFMLAL)
 		return (half || in->type == TY_V128) && lower_fp_half(j, in, v);
 	if (!fp_form(&f, in->type, in->lane) || (in->op != IR_FRINT && in->imm & 0xff))
 		return false;

@@ -52,4 +52,22 @@ bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct 
 
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
+/* An f16 as f32 in a scratch register, nothing else in the other lanes. */
+unsigned fp_widen_half(struct jit *j, unsigned a);
+/* The same of eight lanes, in a YMM register, when packed. */
+unsigned fp_half_lanes(struct jit *j, bool packed, unsigned a);
+/* d = v, the f32 in x as f16; the last cold path comes back here, and upper halves of registers are clear again. */
+void fp_half_result(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned x);
+/* x, f32 out of f16, to whole numbers, halves away from zero, without raising inexact. */
+void fp_half_round_away(struct jit *j, bool packed, unsigned x);
+/* d = the f64 in x's low half as f16, zeros above: by way of f32, rounded to odd. */
+void fp_half_from_double(struct jit *j, unsigned d, unsigned x);
+/* FCVT from f32 to bf16. */
+bool lower_fp_brain(struct jit *j, const struct ir_insn *in, u32 v);
 bool fp_half_rules(const struct jit *j); /* may the host's conversions stand for the region's rules of f16? */
+
+/* ---- fp_estimate.c: FRECPE, FRSQRTE, FRECPX, URECPE, URSQRTE ---- */
+bool lower_fp_estimate(struct jit *j, const struct ir_insn *in, u32 v);
+/* The tables that they read; gives how many bytes. */
+size_t fp_estimate_tables(u8 *out);
+enum { FP_ESTIMATES_SIZE = 256 + 512 + 8 };

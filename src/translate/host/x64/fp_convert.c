@@ -65,6 +65,8 @@ static bool to_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	bool sign = in->op == IR_FTOI, truncates = round == FP_TO_ZERO;
 	struct form f;
 	bool away = round == FP_NEAREST_AWAY && !fraction;
+	if (in->lane == TY_I16)
+		return lower_fp_half(j, in, v);
 	if ((in->lane != TY_I32 && in->lane != TY_I64) || (imm < 0 && !away))
 		return false;
 	if (sign && in->lane == TY_I32 && !fraction && (truncates || round == FP_ROUND_CTL))
@@ -108,15 +110,6 @@ static unsigned scaled(struct jit *j, const struct form *f, const struct ir_insn
 	return x;
 }
 
-/* An f16 as f32, nothing else in the other lanes. */
-static unsigned widened_half(struct jit *j, unsigned a)
-{
-	unsigned x = temp_xmm(j);
-	v_const(j, V_PAND, x, a, (const u8[16]){ 0xff, 0xff }, 0);
-	x_vrr(&j->c, V_OP38(0x13), x, 0, x);
-	return x;
-}
-
 bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
@@ -127,32 +120,37 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	int imm = fp_round_imm(in->imm & 0xff);
 	if (half && !fp_half_rules(j))
 		return false;
-	if (!fp_form(&f, half ? TY_F32 : from, 0) || f.packed || (in->type != TY_I32 && in->type != TY_I64))
+	bool word = half && in->type == TY_I16;
+	if (!fp_form(&f, half ? TY_F32 : from, 0) || f.packed || (in->type != TY_I32 && in->type != TY_I64 && !word))
 		return false;
 	bool away = (in->imm & 0xff) == FP_NEAREST_AWAY;
-	if (imm < 0 &&
-	    (!away || half || in->imm >> 16)) /* round_away's cold code wants the operand as it is */
+	if (imm < 0 && (!away || in->imm >> 16)) /* round_away's cold code wants the operand as it is */
 		return false;
 	u32 cold = j->n_cold;
 	bool truncates = (in->imm & 0xff) == FP_TO_ZERO, sign = in->op == IR_FTOI;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), d = def_gpr(j, v), operand = 16 + a, x = a;
-	u32 w = in->type == TY_I64 || !sign ? OPW : 0;
+	u32 w = in->type == TY_I64 || (!sign && !word) ? OPW : 0;
 	if (half)
-		x = widened_half(j, a);
+		x = fp_widen_half(j, a);
 	if (in->imm >> 16 & 0xff)
 		x = scaled(j, &f, in, v, d, x, operand, ir_bits(in->type));
 	unsigned t = x;
 	if (away) {
 		t = temp_xmm(j);
-		fp_round_away(j, &f, in, v, d, t, a);
+		if (half) {
+			x_vrr(&j->c, V_MOVAPS, t, 0, x);
+			fp_half_round_away(j, false, t);
+		} else {
+			fp_round_away(j, &f, in, v, d, t, a);
+		}
 		imm = 3; /* raises inexact just as well */
 	} else if (!truncates) {
 		t = temp_xmm(j);
 		fp_round_to(j, &f, t, x, imm | 8); /* silently: whether it fits is not known yet */
 	}
 	if (!sign) { /* 0 <= t < 2^32 or 2^63; NaNs are "below" */
-		u64 bound = fp_power(&f, in->type == TY_I64 ? 63 : 32);
+		u64 bound = fp_power(&f, in->type == TY_I64 ? 63 : word ? 16 : 32);
 		v_splat(j, f.compare | 0x2e, t, 0, f.size, bound, 0);
 		cold_slow(j, x_jcc(&j->c, XC_AE), in, v, d, operand, 0xff, 0xff);
 		v_splat(j, f.compare | 0x2e, t, 0, f.size, 0, 0);
@@ -160,8 +158,15 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, f.prefix | w | 0x2c, d, 0, t);
 	} else {
 		x_vrr(&j->c, f.prefix | w | 0x2c, d, 0, t); /* cvttsd2si: MIN when it does not fit */
-		x_alu_ri(&j->c, X_CMP, w, d, 1); /* overflows for MIN alone */
-		cold_slow(j, x_jcc(&j->c, XC_O), in, v, d, operand, 0xff, 0xff);
+		unsigned over = XC_O, low = word ? temp_gpr(j) : 0;
+		if (word) {
+			x_rr(&j->c, X_MOVSX16, low, d);
+			x_rr(&j->c, X_ALU(X_CMP), low, d);
+			over = XC_NE;
+		} else {
+			x_alu_ri(&j->c, X_CMP, w, d, 1); /* overflows for MIN alone */
+		}
+		cold_slow(j, x_jcc(&j->c, over), in, v, d, operand, 0xff, 0xff);
 	}
 	if (!truncates)
 		fp_round_to(j, &f, t, x, imm); /* it fits: now raise inexact */
@@ -263,6 +268,16 @@ static bool from_int_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* To cold code unless f64 holds the integer in a register exactly. */
+static void need_exact_double(struct jit *j, const struct ir_insn *in, u32 v, unsigned d, unsigned a)
+{
+	unsigned t = temp_gpr(j);
+	x_mov_ri(&j->c, t, BIT(52));
+	x_rr(&j->c, OPW | X_ALU(X_ADD), t, a);
+	x_shift_ri(&j->c, 5, OPW, t, 53);
+	cold_slow(j, x_jcc(&j->c, XC_NE), in, v, 16 + d, a, 0xff, 0xff);
+}
+
 bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
@@ -273,13 +288,21 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return false;
 	if (in->type == TY_V128 && from == TY_V128)
 		return from_int_packed(j, in, v);
-	if (half && (fraction || !fp_half_rules(j)))
-		return false; /* what f32 rounds is too large for f16 anyway, but not once it is scaled */
-	if (!fp_form(&f, half ? TY_F32 : in->type, 0) || f.packed || (from != TY_I32 && from != TY_I64))
+	if (half && !fp_half_rules(j))
+		return false;
+	/* what f32 rounds is too large for f16 anyway, but not once it is scaled: then by way of f64 */
+	bool word = half && from == TY_I16, twice = half && fraction && !word;
+	if (!fp_form(&f, half ? (twice ? TY_F64 : TY_F32) : in->type, 0) || f.packed ||
+	    (from != TY_I32 && from != TY_I64 && !word))
 		return false;
 	flags_clobber(j);
 	unsigned a = use_gpr(j, in->a);
-	u32 w = from == TY_I64 || !sign ? OPW : 0, cold = j->n_cold;
+	u32 w = from == TY_I64 || (!sign && !word) ? OPW : 0, cold = j->n_cold;
+	if (word) {
+		unsigned t = temp_gpr(j);
+		x_rr(&j->c, sign ? X_MOVSX16 : X_MOVZX16, t, a);
+		a = t;
+	}
 	if (from == TY_I32 && !sign && !(j->val[in->a].flags & VF_ZERO_UPPER)) {
 		unsigned t = temp_gpr(j);
 		x_mov_rr(&j->c, 0, t, a);
@@ -290,11 +313,15 @@ bool lower_fp_from_int(struct jit *j, const struct ir_insn *in, u32 v)
 		x_rr(&j->c, OPW | X_TEST, a, a);
 		cold_slow(j, x_jcc(&j->c, XC_S), in, v, 16 + d, a, 0xff, 0xff);
 	}
+	if (from == TY_I64 && twice)
+		need_exact_double(j, in, v, d, a);
 	x_vrr(&j->c, V_PXOR, d, d, d);
 	x_vrr(&j->c, f.prefix | w | 0x2a, d, d, a);
 	if (fraction)
 		v_splat(j, f.prefix | V_MULP, d, d, f.size, fp_power(&f, -fraction), 0);
-	if (half)
+	if (twice)
+		fp_half_from_double(j, d, d);
+	else if (half)
 		x_vrri(&j->c, V_OP3A(0x1d), d, 0, d, 4); /* vcvtps2ph by MXCSR's rounding */
 	fp_come_back(j, cold);
 	j->val[v].flags |= VF_ZERO_UPPER;
@@ -310,6 +337,8 @@ static bool convert_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	bool half = from == TY_F16 || to == TY_F16, high = in->imm >> 8 & 1;
 	if (in->imm & 0xff || (half && j->r->fp.alt_half))
 		return false;
+	if (from == TY_F32 && to == TY_BF16)
+		return lower_fp_brain(j, in, v);
 	u32 op = from == TY_F32 && to == TY_F64	  ? MAP0F | 0x5a
 		 : from == TY_F64 && to == TY_F32 ? P66 | MAP0F | 0x5a
 		 : from == TY_F16 && to == TY_F32 ? V_OP38(0x13)
@@ -342,7 +371,10 @@ bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v)
 		return to == TY_V128 && convert_packed(j, in, v);
 	if (in->imm & 0xff || ((from == TY_F16 || to == TY_F16) && j->r->fp.alt_half))
 		return false;
-	bool halves = (from == TY_F16 && (to == TY_F32 || to == TY_F64)) || (from == TY_F32 && to == TY_F16);
+	if (from == TY_F32 && to == TY_BF16)
+		return lower_fp_brain(j, in, v);
+	bool halves = (from == TY_F16 && (to == TY_F32 || to == TY_F64)) ||
+		      ((from == TY_F32 || from == TY_F64) && to == TY_F16);
 	if (!halves && !(from == TY_F32 && to == TY_F64) && !(from == TY_F64 && to == TY_F32))
 		return false;
 	struct form f;
@@ -354,6 +386,9 @@ bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, V_OP38(0x13), d, 0, d);
 		if (to == TY_F64)
 			x_vrr(&j->c, PF3 | MAP0F | 0x5a, d, d, d);
+	} else if (to == TY_F16 && from == TY_F64) {
+		fp_half_from_double(j, d, a);
+		checked = a;
 	} else if (to == TY_F16) {
 		x_vrri(&j->c, V_OP3A(0x21), d, a, a, 0x0e);
 		x_vrri(&j->c, V_OP3A(0x1d), d, 0, d, 4);

@@ -808,9 +808,7 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_FLT:
 	case IR_FLE:
 	case IR_FUNORD:
-		if (in->op >= IR_FEQ && !fp_host_rules(j))
-			return false;
-		if (in->op >= IR_FEQ && j->r->insn[in->a].type != TY_F32 && j->r->insn[in->a].type != TY_F64)
+		if (in->op >= IR_FEQ && !fp_compared(j, j->r->insn[in->a].type))
 			return false;
 		use_later(j, v);
 		if (!(j->val[v].flags & VF_LATER)) {

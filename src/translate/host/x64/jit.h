@@ -83,14 +83,16 @@ struct fix {
 };
 
 struct cold { /* code out of line, emitted behind the region */
-	u8 *from; /* rel32 that jumps there */
+	u8 *from; /* rel32 that jumps there; NULL: only faults lead there */
 	u8 *back; /* where it comes back, NULL: does not */
 	u8 kind; /* COLD_* */
 	u8 dst, a, b, c; /* registers, as in struct slow_desc */
 	u32 insn; /* IR instruction */
 	u32 event;
 	u64 pc;
-	u8 base; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
+	u8 base, index, scale; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
+	u8 reach; /* enum host_reach */
+	u32 site; /* number + 1 of the access that comes here when it faults; 0: none does */
 	i32 disp;
 	u64 konst;
 	u8 *done; /* where it goes on when nothing is left to do */
@@ -149,6 +151,12 @@ struct jit {
 	u32 n_fix;
 	size_t fix_cap;
 	u64 insn_pc;
+	u32 mem_base; /* the value that the current access's base register holds */
+	struct {
+		u32 value;
+		u8 reach;
+	} checked[8]; /* system mode: values known, in this block, to lie in the window */
+	u32 n_checked;
 	u32 next_block; /* what the layout puts next, ~0 none */
 	bool avx512; /* reserved for what cpuid says */
 };
@@ -237,6 +245,7 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -247,6 +256,7 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
 	COLD_SLOW, /* compute IR instruction .insn by ir_eval with a, b, c in the given registers, into dst; comes back */
 	COLD_LINK, /* an unlinked jump to .pc */
+	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
@@ -255,6 +265,8 @@ void site(struct jit *j); /* the next host instruction may fault */
 /* ---- reloc.c ---- */
 void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
 void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
+/* reg = a run address in the stubs. */
+void lea_stub(struct jit *j, unsigned reg, const u8 *run);
 u32 helper_index(const struct ir_helper *helper);
 
 bool has_sha(void); /* are the SHA extensions there? */
@@ -284,6 +296,8 @@ void emit_pool(struct jit *j);
 unsigned zero_above(const struct jit *j, u32 v);
 /* d = a >> n of each lane of size bytes, d != a for bytes; n from 0, too much gives 0 or the sign. */
 void v_shift_right(struct jit *j, unsigned size, bool sign, unsigned d, unsigned a, unsigned n);
+/* The even lanes of a and b into e, the odd ones into o, a's in the low half. e, o apart from a, b. */
+void v_even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsigned a, unsigned b);
 bool lower_vec_move(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_shift(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec_sat(struct jit *j, const struct ir_insn *in, u32 v);

@@ -8,7 +8,8 @@ void site(struct jit *j)
 {
 	struct host_job *job = j->job;
 	job->site = grow(job->site, &job->site_cap, job->n_site + 1, sizeof(*job->site));
-	job->site[job->n_site++] = (struct host_site){ j->c.p - j->c.start, j->insn_pc - j->r->pc };
+	job->site[job->n_site++] =
+	    (struct host_site){ j->c.p - j->c.start, job->link_bits ? 0 : j->insn_pc - j->r->pc };
 }
 
 /* The memory operand for a guest address: parts that are computed where they are used become base, index and displacement. */
@@ -16,8 +17,9 @@ static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 {
 	const struct ir_insn *in = &j->r->insn[addr];
 	bool narrow = in->type == TY_I32;
-	struct x64_mem m = { NOREG, NOREG, 0, 0, narrow };
+	struct x64_mem m = { NOREG, NOREG, 0, 0, narrow ? WINDOW_32 : NO_WINDOW };
 	u64 k;
+	j->mem_base = 0;
 	if (j->val[addr].at == AT_USE && in->op == IR_ADD) {
 		i64 sum = const_of(j, in->b, &k) ? (narrow ? (i32)k : (i64)k) + disp : INT64_MAX;
 		if (sum == (i32)sum) {
@@ -39,6 +41,7 @@ static struct x64_mem guest_mem(struct jit *j, u32 addr, i64 disp)
 	}
 	m.base = use_gpr(j, addr);
 	m.disp = disp;
+	j->mem_base = addr;
 	return m;
 }
 
@@ -76,6 +79,7 @@ static void check_align(struct jit *j, const struct ir_insn *in, struct x64_mem 
 	c->pc = j->insn_pc;
 	c->a = t;
 	c->b = in->op != IR_LD;
+	j->mem_base = 0;
 	*m = at_reg(*m, t);
 }
 
@@ -337,6 +341,14 @@ static void site_locked(struct jit *j)
 	j->job->site[j->job->n_site - 1].at--;
 }
 
+/* RAX is taken and the address of a locked access is in m: its parts are needed no more. There are few registers to spare here. */
+static void lock_only(struct jit *j, const struct x64_mem *m)
+{
+	j->lock_gpr = BIT(RAX) | BIT(m->base);
+	if (m->index != NOREG)
+		j->lock_gpr |= BIT(m->index);
+}
+
 static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	enum ir_type type = in->mem.type;
@@ -352,6 +364,7 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	lock_only(j, &m);
 	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), c = use_gpr(j, in->c);
 	x_mov_rr(&j->c, OPW, RAX, b);
@@ -376,6 +389,7 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 	take_gpr(j, RAX);
 	struct x64_mem m = guest_mem1(j, in->a, in->mem.disp);
 	check_align(j, in, &m);
+	lock_only(j, &m);
 	system_begin(j, in, &m);
 	unsigned b = use_gpr(j, in->b), t = temp_gpr(j);
 	site(j);

@@ -14,6 +14,14 @@ void to_stub(struct jit *j, u8 *rel, const u8 *run)
 	note(j, rel, HOST_RELOC_STUB);
 }
 
+void lea_stub(struct jit *j, unsigned reg, const u8 *run)
+{
+	x_prefix(&j->c, OPW | X_LEA, reg, 0, 0);
+	x_byte(&j->c, (reg & 7) << 3 | 5);
+	x_32(&j->c, 0);
+	to_stub(j, j->c.p - 4, run);
+}
+
 void mov_image(struct jit *j, unsigned reg, u64 addr)
 {
 	x_room(&j->c);

@@ -1,9 +1,12 @@
 /* Code that all regions share: entering, leaving, slow paths, helpers; and what a fault needs. */
-#include "translate/host/x64/jit.h"
+#include "translate/host/x64/fp.h"
 #include <asm/prctl.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h: user programs may write the base of GS */
 
 /* Flags in their stored form (see jit.h) into the form of ir.h. */
 static u32 settle(u32 stored)
@@ -40,8 +43,16 @@ void host_window(const u8 *base)
 	static __thread const u8 *now;
 	if (LIKELY(now == base))
 		return;
-	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) /* a context switch of the guest is not worth a system call */
+		__asm__ volatile("wrgsbase %0" : : "r"(base));
+	else
+		syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 	now = base;
+}
+
+void host_go_on(void *ucontext, const u8 *run)
+{
+	((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)run;
 }
 
 void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
@@ -270,12 +281,19 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
 	x_mov_ri(c, RAX, HOST_LINK);
 	u8 *to_exit = x_jmp(c);
+	/* hot: called; the struct host_hot lies behind the call */
+	s->hot = here(c);
+	BYTES(c, "\x58"); /* pop rax */
+	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
+	x_mov_ri(c, RAX, HOST_HOT);
+	u8 *hot_to_exit = x_jmp(c);
 	/* miss: the target in RAX */
 	s->miss = here(c);
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(pc));
 	x_mov_ri(c, RAX, HOST_MISS);
 	/* exit: the event in EAX */
 	x_patch(to_exit, c->p);
+	x_patch(hot_to_exit, c->p);
 	s->exit = here(c);
 	move_homes(c, slot, home, true);
 	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp));
@@ -294,6 +312,11 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_patch(x_jmp(c), s->exit - c->to_run);
 	s->flags = here(c);
 	make_flags_stub(c);
+	s->estimates = here(c);
+	if (c->end - c->p > FP_ESTIMATES_SIZE)
+		c->p += fp_estimate_tables(c->p);
+	else
+		c->full = true;
 	s->end = here(c);
 	return c->full ? 0 : (size_t)(c->p - out);
 }

@@ -156,11 +156,40 @@ static bool narrow(struct jit *j, const struct ir_insn *in, u32 v, unsigned size
 	return true;
 }
 
-/* Sums of an unsigned and a signed number, saturated as the first one: bytes and halfwords. */
+/* Sums of an unsigned and a signed number, saturated as the first one: words and doublewords, by comparing the plain sum with that. */
+static bool mixed_wide(struct jit *j, const struct ir_insn *in, u32 v, bool quad)
+{
+	u32 greater = quad ? GTQ : GTD;
+	u64 top = quad ? 1ull << 63 : 1u << 31;
+	unsigned size = quad ? 8 : 4;
+	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), t = temp_xmm(j),
+		 sum = temp_xmm(j);
+	x_vrr(&j->c, quad ? ADDQ : ADDD, sum, a, b);
+	if (in->op == IR_QADDSU) { /* the unsigned one can only make it larger */
+		x_vrr(&j->c, greater, t, a, sum);
+		v_splat(j, V_MOVAPS, d, 0, size, top - 1, 0);
+		x_vrri(&j->c, V_OP3A(0x4c), d, sum, d, t << 4);
+		return true;
+	}
+	unsigned negative = temp_xmm(j), less = temp_xmm(j);
+	x_vrr(&j->c, V_PXOR, negative, negative, negative);
+	x_vrr(&j->c, greater, negative, negative, b);
+	v_splat(j, V_PXOR, t, a, size, top, 0);
+	v_splat(j, V_PXOR, d, sum, size, top, 0);
+	x_vrr(&j->c, greater, less, t, d);
+	x_vrr(&j->c, V_PANDN, less, negative, less); /* wrapped upwards: all ones */
+	x_vrr(&j->c, greater, d, d, t);
+	x_vrr(&j->c, V_PAND, d, d, negative); /* wrapped downwards: zero */
+	x_vrr(&j->c, V_POR, sum, sum, less);
+	x_vrr(&j->c, V_PANDN, d, d, sum);
+	return true;
+}
+
+/* Sums of an unsigned and a signed number, saturated as the first one. */
 static bool mixed(struct jit *j, const struct ir_insn *in, u32 v, unsigned size)
 {
 	if (size > 2)
-		return false;
+		return mixed_wide(j, in, v, size == 8);
 	bool byte = size == 1;
 	u32 add_u = V_OP(byte ? 0xdc : 0xdd), sub_u = V_OP(byte ? 0xd8 : 0xd9),
 	    sub = V_OP(byte ? 0xf8 : 0xf9);

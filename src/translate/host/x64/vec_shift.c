@@ -199,25 +199,49 @@ static void saturate(struct jit *j, const struct by_lane *l, unsigned t, unsigne
 	j->lock_xmm &= ~(BIT(back) | BIT(limit));
 }
 
+/* What is negative in a becomes zero: gives where the result is. */
+static unsigned without_negative(struct jit *j, unsigned size, unsigned a)
+{
+	static const u32 greater[9] = {
+		[1] = V_OP(0x64), [2] = V_OP(0x65), [4] = V_OP(0x66), [8] = V_OP38(0x37)
+	};
+	unsigned x = temp_xmm(j);
+	x_vrr(&j->c, V_PXOR, x, x, x);
+	x_vrr(&j->c, greater[size], x, x, a);
+	x_vrr(&j->c, V_PANDN, x, x, a);
+	return x;
+}
+
 /*
- * Lanes of 8 and 16 bits: every second, or every fourth, widened to 32 bits in its place, shifted there, and put together again. What
- * saturates does not go this way.
+ * Lanes of 8 and 16 bits: every second, or every fourth, widened to 32 bits in its place, shifted there, and put together again. To the left
+ * they are shifted in the upper bits, where what is lost is lost.
  */
-static bool by_narrow_lanes(struct jit *j, const struct ir_insn *in, u32 v, struct by_lane *l, unsigned size)
+static bool by_narrow_lanes(struct jit *j, const struct ir_insn *in, u32 v, struct by_lane *l, unsigned size,
+			    bool sat)
 {
 	unsigned bits = size * 8;
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
 	unsigned x = temp_xmm(j), y = temp_xmm(j), t = temp_xmm(j), z = temp_xmm(j);
 	l->count = temp_xmm(j);
+	if (in->op == IR_QSHLVSU)
+		a = without_negative(j, size, a);
 	for (unsigned at = 0; at < 32; at += bits) {
-		x_vshift(&j->c, V_OP(0x72), 6, x, a, 32 - bits - at);
-		x_vshift(&j->c, V_OP(0x72), l->sign ? 4 : 2, x, x, 32 - bits);
+		unsigned top = 32 - bits;
+		x_vshift(&j->c, V_OP(0x72), 6, x, a, top - at);
+		x_vshift(&j->c, V_OP(0x72), l->sign ? 4 : 2, z, x, top);
 		x_vshift(&j->c, V_OP(0x72), 2, y, b, at);
-		to_the_right(j, l, z, x, y, t);
+		unsigned right = temp_xmm(j);
+		to_the_right(j, l, right, z, y, t);
+		x_vshift(&j->c, V_OP(0x72), 6, z, right, top);
+		j->lock_xmm &= ~BIT(right);
+		x_vshift(&j->c, V_OP(0x72), 2, x, x, top); /* the lane alone */
+		x_vshift(&j->c, V_OP(0x72), 6, x, x, top);
 		to_the_left(j, l, t, x, y);
+		if (sat)
+			saturate(j, l, t, x);
 		choose(j, l, z, t, y);
-		x_vshift(&j->c, V_OP(0x72), 6, z, z, 32 - bits);
-		x_vshift(&j->c, V_OP(0x72), 2, z, z, 32 - bits - at);
+		x_vshift(&j->c, V_OP(0x72), 2, z, z, top);
+		x_vshift(&j->c, V_OP(0x72), 6, z, z, at);
 		if (at)
 			x_vrr(&j->c, V_POR, d, d, z);
 		else
@@ -235,15 +259,10 @@ static bool by_lanes(struct jit *j, const struct ir_insn *in, u32 v, unsigned si
 	l.sign = op == IR_SHLVS || op == IR_RSHLVS || op == IR_QSHLVS || op == IR_QRSHLVS;
 	l.round = op == IR_RSHLVU || op == IR_RSHLVS || op == IR_QRSHLVU || op == IR_QRSHLVS;
 	if (size < 4)
-		return !sat && by_narrow_lanes(j, in, v, &l, size);
+		return by_narrow_lanes(j, in, v, &l, size, sat);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), t = temp_xmm(j);
-	if (op == IR_QSHLVSU) { /* what is negative becomes 0 first */
-		unsigned x = temp_xmm(j);
-		x_vrr(&j->c, V_PXOR, x, x, x);
-		x_vrr(&j->c, size == 4 ? V_OP(0x66) : V_OP38(0x37), x, x, a);
-		x_vrr(&j->c, V_PANDN, x, x, a);
-		a = x;
-	}
+	if (op == IR_QSHLVSU)
+		a = without_negative(j, size, a);
 	l.count = temp_xmm(j);
 	to_the_right(j, &l, d, a, b, t);
 	to_the_left(j, &l, t, a, b);

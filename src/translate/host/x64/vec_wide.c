@@ -39,8 +39,7 @@ static bool multiply_long(struct jit *j, const struct ir_insn *in, u32 v, unsign
 	return true;
 }
 
-/* even and odd lanes of a and b: e and o, a's in the low half. e, o apart from a, b. */
-static void even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsigned a, unsigned b)
+void v_even_odd(struct jit *j, unsigned size, unsigned e, unsigned o, unsigned a, unsigned b)
 {
 	u8 k[16];
 	if (size >= 4) {
@@ -74,7 +73,7 @@ static bool pairwise(struct jit *j, const struct ir_insn *in, u32 v, unsigned si
 	if (!op)
 		return false;
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v), o = temp_xmm(j);
-	even_odd(j, size, d, o, a, b);
+	v_even_odd(j, size, d, o, a, b);
 	x_vrr(&j->c, op, d, d, o);
 	return true;
 }

@@ -1,0 +1,77 @@
+#!/bin/bash
+# What runs often is translated again: loops however they are entered, code that calls and is called, on several threads at once; results stay.
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+n=0 status=0
+check() { # what, condition as a command
+	local what=$1
+	shift
+	if "$@"; then echo "ok $((++n)) - $what"; else
+		echo "not ok $((++n)) - $what"
+		sed 's/^/# /' out err 2>/dev/null | tail -9
+		status=1
+	fi
+}
+again() { awk '/made again for speed/ { print $NF; found = 1 } END { if (!found) print 0 }' err; }
+
+cat >hot.c <<'C'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+static unsigned mix(unsigned x, unsigned rounds) /* a loop of one block, one around it */
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		for (unsigned k = 0; k < 100; k++)
+			x = x * 1664525u + 1013904223u + k;
+		x ^= i & 1 ? x >> 7 : x << 9;
+	}
+	return x;
+}
+static void *work(void *rounds)
+{
+	static __thread unsigned sum;
+	for (unsigned i = 0; i < 20; i++)
+		sum += mix(i, (unsigned long)rounds) + (unsigned)fib(15);
+	return (void *)(unsigned long)sum;
+}
+int main(int argc, char **argv)
+{
+	void *rounds = (void *)atol(argv[1]), *got[4], *want = work(rounds);
+	pthread_t t[4];
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, work, rounds);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(t[i], &got[i]);
+		if (got[i] != want)
+			return 1;
+	}
+	printf("%08lx\n", (unsigned long)want);
+	return 0;
+}
+C
+aarch64-linux-gnu-gcc -O1 -static -pthread -o hot hot.c && gcc -O1 -pthread -o native hot.c || { echo "not ok 1 - compiles"; exit 1; }
+./native 500 >want
+timeout -k 2 60 rhea-user -keep off --stats ./hot 500 >out 2>err
+check "hot code is translated again while four threads run it, with the same results" eval 'cmp -s out want && [ "$(again)" -gt 2 ]'
+./native 1 >want
+timeout -k 2 60 rhea-user -keep off --stats ./hot 1 >out 2>err
+few=$(again)
+check "code that runs seldom is not (but the recursion of some hundred thousand calls)" eval 'cmp -s out want && [ "$few" -lt 30 ]'
+mkdir keep
+./native 500 >want
+timeout -k 2 60 rhea-user -keep "$tmp/keep" ./hot 500 >out 2>err
+timeout -k 2 60 rhea-user -keep "$tmp/keep" --stats ./hot 500 >out 2>err
+check "the second run begins with what the first made for speed" eval 'cmp -s out want && [ "$(again)" -lt 3 ]'
+./native 3 >want
+timeout -k 2 60 rhea-user -keep off -hot 0 --stats ./hot 3 >out 2>err
+check "-hot 0: everything for speed at once" eval 'cmp -s out want && [ "$(again)" = 0 ] && grep -q "ran often *0$" err'
+RHEA_HOT=3 timeout -k 2 60 rhea-user -keep off --stats ./hot 3 >out 2>err
+check "RHEA_HOT=3: most of it soon" eval 'cmp -s out want && [ "$(again)" -gt 100 ]'
+timeout -k 2 60 rhea-user -hot often ./hot 3 >out 2>err
+check "a count that is none is refused" grep -q -- "-hot: .*often" err
+timeout -k 2 60 rhea-user -keep off -one-insn-per-tb --stats ./hot 3 >out 2>err
+check "one instruction at a time has no tiers" eval '[ "$(again)" = 0 ]'
+echo "1..$n"
+exit $status
