@@ -39,7 +39,6 @@ struct guest {
 	u8 addr_type; /* TY_I32, TY_I64 */
 	bool big_endian;
 	u8 insn_min, insn_max; /* lengths of instructions, bytes */
-	u8 addr_bits; /* of a program's data address that count, the highest being a sign; 0: all */
 	size_t state_size; /* of the guest's struct, which begins with struct cpu */
 	const struct ir_slot *slots;
 	/* Slots in the order in which they deserve a host register: integer ones, then vector ones; each ended by 0xffff. */

@@ -232,7 +232,6 @@ GUEST(aarch64) = {
 	.addr_type = TY_I64,
 	.insn_min = 4,
 	.insn_max = 4,
-	.addr_bits = 56,
 	.state_size = sizeof(struct arm64),
 	.slots = arm64_slots,
 	.hot_int = hot_int,

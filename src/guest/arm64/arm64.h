@@ -68,7 +68,7 @@ enum {
 	KEY_TAGS = 1 << 0, /* addresses lose their top byte before every access */
 	TAG_BITS = 8,
 	KEY_FPCR = FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_RMODE | FPCR_FZ16,
-	KEY_BTI = 1 << 0, /* there is guarded memory */
+	KEY_BTI = 1 << 1, /* there is guarded memory */
 };
 enum { FPSR_QC = 1 << 27, FPSR_IDC = 1 << 7, FPSR_FLAGS = 0x9f };
 void arm64_set_fpcr(struct arm64 *a, u32 value); /* FPCR and key; bits the model has not stay 0 */

@@ -421,10 +421,10 @@ enum ir_event cpu_run(struct cpu *cpu)
 	world_leave(p);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 	p->n_exit[cause_of(ev)]++;
-	return wild_settle(cpu, ev);
+	return ev;
 }
 
-enum ir_event interpret_one(struct cpu *cpu)
+enum ir_event cpu_step(struct cpu *cpu)
 {
 	struct priv *p = cpu->engine_priv;
 	u32 n;
@@ -440,11 +440,6 @@ enum ir_event interpret_one(struct cpu *cpu)
 	enum ir_event ev = debug_event(p, ir_run(p->region, cpu));
 	landing_take(cpu);
 	return came_out(cpu, ev);
-}
-
-enum ir_event cpu_step(struct cpu *cpu)
-{
-	return wild_settle(cpu, interpret_one(cpu));
 }
 
 /* Of the instruction at a run address that may fault; NULL: it may not. */

@@ -139,8 +139,8 @@ struct engine {
 	u32 n_cpus_made;
 	u64 n_exit[EXIT_CAUSES]; /* of CPUs that are gone */
 	struct keep *keep; /* kept translations; NULL: none */
-	struct windows *windows; /* NULL: none */
 	bool guards; /* engine_guard was called: atomic */
+	struct windows *windows; /* NULL: none */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -171,12 +171,6 @@ void former_free(struct former *f);
 bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
-
-/* ---- wild.c ---- */
-/* An event that came out: a fault whose address the host did not give becomes one with its address, or the access is made after all. */
-enum ir_event wild_settle(struct cpu *cpu, enum ir_event ev);
-/* Interprets the instruction at cpu->pc. */
-enum ir_event interpret_one(struct cpu *cpu);
 
 /* ---- landing.c ---- */
 /* The CPU's key says whether landings are checked. Before it runs. */
