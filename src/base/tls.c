@@ -3,6 +3,7 @@
 
 #ifdef HAVE_GNUTLS
 #include "base/loop/loop.h"
+#include "base/tls_check.h"
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -60,15 +61,18 @@ static struct err *load_x509(struct tls_creds *c, const struct tls_describe *d)
 	}
 	if (!readable(d->dir, "ca-cert.pem", &ca))
 		return missing(ca);
-	r = gnutls_certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
-	if (r < 0)
-		return err_new(ERR_INVALID, "Cannot load CA certificate '%s': %s", ca, gnutls_strerror(r));
 	bool has_cert = readable(d->dir, c->server ? "server-cert.pem" : "client-cert.pem", &cert);
 	if (!has_cert && c->server)
 		return missing(cert);
 	bool has_key = readable(d->dir, c->server ? "server-key.pem" : "client-key.pem", &key);
 	if (has_cert && !has_key)
 		return missing(key);
+	struct err *e = d->check ? tls_check_files(ca, has_cert ? cert : NULL, c->server) : NULL;
+	if (e)
+		return e;
+	r = gnutls_certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
+	if (r < 0)
+		return err_new(ERR_INVALID, "Cannot load CA certificate '%s': %s", ca, gnutls_strerror(r));
 	if (has_cert) {
 		r = gnutls_certificate_set_x509_key_file2(c->x509, cert, key, GNUTLS_X509_FMT_PEM,
 							  d->password, 0);

@@ -15,6 +15,7 @@ enum tls_kind { TLS_ANON, TLS_PSK, TLS_X509 };
 struct tls_describe {
 	enum tls_kind kind;
 	bool server, verify_peer;
+	bool check; /* x509: the certificates are looked through first, as a TLS handshake would later */
 	const char *dir; /* of the files; NULL for an x509 client: the host's certificate authorities */
 	const char *psk_file; /* instead of dir/keys.psk */
 	const char *username; /* of a PSK client, NULL: "qemu" */

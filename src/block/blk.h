@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/iov.h"
 #include "base/json.h"
+#include "block/stats.h"
 
 struct blk_node;
 struct blk_driver;
@@ -37,6 +38,17 @@ void blk_graph_free(struct blk_graph *graph);
 /* Where the graph's messages about images go ("qcow2: Marking image as corrupt: ..."); without it they are lost. */
 void blk_graph_listen(struct blk_graph *graph, void (*say)(void *user, const char *line), void *user);
 void blk_say(struct blk_node *node, const char *fmt, ...) PRINTF(2, 3);
+/* What happens to nodes, for clients of a control protocol. Members may be NULL; called within requests. */
+struct blk_watch {
+	/* A write went so far beyond what was set in its node's stats. */
+	void (*past_threshold)(void *user, const struct blk_node *node, u64 by, u64 threshold);
+	/* Damage was found at [offset, offset+len) of the image (len 0: no place is known); fatal: nothing more is done. */
+	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
+	void *user;
+};
+void blk_graph_watch(struct blk_graph *graph, const struct blk_watch *watch); /* copied */
+/* For formats: tells the graph's watch. */
+void blk_corrupted(struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
 /* May this name a node, a job, an export? Letters, digits, "-._"; a letter first. */
 bool blk_id_ok(const char *id);
 /* All nodes: the one behind this one, the first for NULL; NULL at the end. */
@@ -155,6 +167,8 @@ struct blk_extent {
 	u64 len; /* how far the answer holds; never 0, never more than was asked */
 	bool has_offset; /* BLK_ZERO with room reserved at offset */
 	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
+	/* BLK_DATA: what is told of the range is no allocation but something else that a server keeps: shown, not used. */
+	bool told, told_data, told_zero;
 };
 
 /* One layer's answer, without looking at backing files. */
@@ -293,6 +307,11 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* Another node took a child's place: for drivers that keep pointers beside file and backing. */
+	void (*moved)(struct blk_node *node, struct blk_node *from, struct blk_node *to);
+	/* Children that come and go while the node is open; NULL: none do. The core attaches and detaches. *ret_name is the core's to free. */
+	struct err *(*add_child)(struct blk_node *node, struct blk_node *child, char **ret_name);
+	struct err *(*remove_child)(struct blk_node *node, struct blk_node *child);
 	/* Takes those options out of opts that can change while the node is open. NULL: none. */
 	struct err *(*change)(struct blk_node *node, struct json *opts);
 	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
@@ -410,13 +429,15 @@ struct blk_node {
 	/* Below: the core's. */
 	unsigned refs;
 	struct json *options; /* as opened, nested */
-	u32 perm, shared; /* enum blk_perm: what users of the node do, and let others do */
+	u32 perm, shared; /* enum blk_perm (root.h): what all users do, and bear, as of blk_settle_perms */
+	bool settled;
 	struct blk_request *requests; /* in flight */
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;
 	bool written, probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
+	struct blk_stats stats;
 	struct blk_hook *hooks; /* who watches writes; see root.h */
 	unsigned hooked; /* requests that hooks have seen the beginning of */
 	struct co_wait unhooked;
@@ -429,6 +450,9 @@ static inline struct blk_node *blk_below(const struct blk_node *node)
 {
 	return node->driver->kind == BLK_FILTER && node->file ? node->file : node->backing;
 }
+
+/* Where the node keeps its pointer to a child: stays where it is when the child is replaced. */
+struct blk_node **blk_child_slot(struct blk_node *node, const struct blk_node *child);
 
 /* What filters stand on: the node itself when it is none. */
 static inline struct blk_node *blk_unfiltered(struct blk_node *node)

@@ -11,18 +11,18 @@ struct slice {
 };
 
 struct cache {
-	struct blk_node *file;
+	struct blk_node **file; /* the user's pointer, which follows when the child is replaced */
 	const char *what, *load_event, *update_event;
 	u32 unit;
 	size_t n, max, dirty, buckets;
 	struct slice **table, *hand, *last; /* last: the slice found last */
 	struct cache *after;
-	struct blk_node *after_data;
+	struct blk_node **after_data;
 	struct co_lock flushing;
 	u8 *bounce;
 };
 
-struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what)
+struct cache *cache_new(struct blk_node **file, u32 unit, u64 bytes, const char *what)
 {
 	struct cache *c = alloc(sizeof(*c));
 	c->file = file;
@@ -119,8 +119,8 @@ static int write_slice(struct cache *c, struct slice *s)
 	s->dirty_from = s->dirty_to = 0;
 	c->dirty--;
 	s->pins++;
-	blk_event(c->file, c->update_event);
-	int r = blk_pwrite(c->file, s->offset + from, c->bounce, to - from);
+	blk_event(*c->file, c->update_event);
+	int r = blk_pwrite(*c->file, s->offset + from, c->bounce, to - from);
 	if (r && !s->dead)
 		cache_dirty(c, s->data, from, to);
 	cache_put(c, s->data);
@@ -132,16 +132,16 @@ static int before_writing(struct cache *c)
 {
 	while (c->after || c->after_data) {
 		struct cache *first = c->after;
-		struct blk_node *data = c->after_data;
+		struct blk_node **data = c->after_data;
 		int r = 0;
 		c->after = NULL;
 		c->after_data = NULL;
 		if (first && first->dirty)
 			r = cache_flush(first);
-		if (!r && data && data != c->file)
-			r = blk_barrier(data);
+		if (!r && data && *data != *c->file)
+			r = blk_barrier(*data);
 		if (!r)
-			r = blk_barrier(c->file);
+			r = blk_barrier(*c->file);
 		if (r) { /* nothing was made stable: the order still stands */
 			c->after = c->after ? c->after : first;
 			c->after_data = c->after_data ? c->after_data : data;
@@ -257,8 +257,8 @@ again:
 		return -ENOMEM;
 	s->loading = true;
 	s->pins = 1;
-	blk_event(c->file, c->load_event);
-	int r = blk_pread(c->file, offset, s->data, c->unit);
+	blk_event(*c->file, c->load_event);
+	int r = blk_pread(*c->file, offset, s->data, c->unit);
 	s->loading = false;
 	struct co_wait waiting = s->loaded;
 	s->loaded = (struct co_wait){ 0 };
@@ -346,7 +346,7 @@ int cache_after(struct cache *c, struct cache *first)
 	return r;
 }
 
-void cache_after_data(struct cache *c, struct blk_node *data)
+void cache_after_data(struct cache *c, struct blk_node **data)
 {
 	c->after_data = data;
 }

@@ -14,7 +14,8 @@
 struct cache;
 
 /* unit: bytes of a slice, a power of two; bytes: the bound for all slices together (at least 4 slices are kept). what: names the tables in messages. */
-struct cache *cache_new(struct blk_node *file, u32 unit, u64 bytes, const char *what);
+/* file: the user's own pointer, which stays where it is. */
+struct cache *cache_new(struct blk_node **file, u32 unit, u64 bytes, const char *what);
 /* Names of the events that a load and a write-back report (blk_event), in place of "table_load" and "table_update". */
 void cache_events(struct cache *c, const char *load, const char *update);
 /* Drops everything; what is dirty is lost (call cache_flush before). NULL is ignored. */
@@ -32,7 +33,7 @@ void cache_dirty(struct cache *c, void *slice, u32 from, u32 to);
 /* What is dirty in c must not be written before what is dirty in first is stable. */
 int cache_after(struct cache *c, struct cache *first) MUST_CHECK;
 /* c's dirty slices must not be written before what was written to node data so far is stable. */
-void cache_after_data(struct cache *c, struct blk_node *data);
+void cache_after_data(struct cache *c, struct blk_node **data);
 /* Forgets a slice, dirty or not: its room was given back. */
 void cache_forget(struct cache *c, u64 offset, u64 len);
 /* Writes everything dirty, dependencies first. Does not flush the file at the end. */

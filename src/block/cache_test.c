@@ -19,7 +19,7 @@ TEST(cache, keeps_its_bound_and_writes_back_what_it_drops)
 	struct blk_graph *g = blk_graph_new();
 	char path[64];
 	struct blk_node *n = file(g, path);
-	struct cache *c = cache_new(n, 4096, 8 * 4096, "test");
+	struct cache *c = cache_new(&n, 4096, 8 * 4096, "test");
 	for (u64 i = 0; i < 100; i++) {
 		u8 *p;
 		CHECK_EQ(cache_get(c, i * 4096, (void **)&p), 0);
@@ -45,7 +45,7 @@ TEST(cache, writes_what_another_cache_waits_for_first)
 	struct blk_graph *g = blk_graph_new();
 	char path[64];
 	struct blk_node *n = file(g, path);
-	struct cache *a = cache_new(n, 4096, 1 << 20, "a"), *b = cache_new(n, 4096, 1 << 20, "b");
+	struct cache *a = cache_new(&n, 4096, 1 << 20, "a"), *b = cache_new(&n, 4096, 1 << 20, "b");
 	u8 *p;
 	CHECK_EQ(cache_get_new(a, 0, (void **)&p), 0);
 	p[0] = 1;

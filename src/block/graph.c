@@ -22,6 +22,18 @@ void blk_graph_listen(struct blk_graph *graph, void (*say)(void *, const char *)
 	graph->say_user = user;
 }
 
+void blk_graph_watch(struct blk_graph *graph, const struct blk_watch *watch)
+{
+	graph->watch = *watch;
+}
+
+void blk_corrupted(struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal)
+{
+	const struct blk_watch *w = &node->graph->watch;
+	if (w->corrupted)
+		w->corrupted(w->user, node, what, offset, len, fatal);
+}
+
 static char *vformat(const char *fmt, va_list args)
 {
 	char *s;
@@ -133,6 +145,14 @@ void blk_node_drop(struct blk_node *node)
 	free(node->backing_format);
 	free(node->state);
 	free(node);
+}
+
+struct blk_node **blk_child_slot(struct blk_node *node, const struct blk_node *child)
+{
+	struct blk_child *c = node->children;
+	while (c->node != child)
+		c = c->next;
+	return &c->node;
 }
 
 struct blk_node *blk_ref(struct blk_node *node)

@@ -11,9 +11,12 @@ struct blk_graph {
 	struct blk_object *objects; /* see object.h */
 	void (*say)(void *user, const char *line);
 	void *say_user;
+	struct blk_watch watch;
 	struct blk_root *roots; /* see root.h */
 	unsigned quiet; /* requests of roots wait: the graph is being changed */
+	unsigned hurry; /* nobody rests */
 	struct co_wait resumed, idle;
+	struct blk_nap *naps; /* who rests in blk_rest */
 };
 
 /* ---- open.c ---- */
@@ -24,6 +27,8 @@ void blk_node_drop(struct blk_node *node); /* unlinks and frees, without the dri
 void blk_child_attach(struct blk_node *node, const char *name,
 		      struct blk_node *child); /* takes the reference */
 void blk_child_detach(struct blk_node *node, const char *name); /* drops it */
+/* Takes the options that every node has: into flags, where nothing is said as they are. */
+struct err *blk_take_common(struct json *opts, u32 *flags) MUST_CHECK;
 /* Opens the backing file that options or header name. */
 struct err *blk_open_backing(struct blk_node *node, struct json *opts) MUST_CHECK;
 

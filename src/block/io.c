@@ -190,11 +190,9 @@ int blk_copy_up(struct blk_node *node, struct blk_node *base, u64 offset, u64 le
 	return r;
 }
 
-int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+static int read_request(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	u64 size = node->size;
-	if (!iov.len)
-		return 0;
 	if (UNLIKELY(flags & BLK_REQ_VM_STATE)) {
 		if (!node->vm_state)
 			return node->file ? blk_preadv(node->file, offset, iov, flags) : -ENOTSUP;
@@ -219,6 +217,14 @@ int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	return r;
 }
 
+int blk_preadv(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	if (!iov.len)
+		return 0;
+	i64 began = blk_stats_begin(node);
+	return blk_stats_end(node, BLK_STAT_READ, began, iov.len, read_request(node, offset, iov, flags));
+}
+
 int blk_pread(struct blk_node *node, u64 offset, void *buf, size_t len)
 {
 	struct iovec v;
@@ -227,12 +233,12 @@ int blk_pread(struct blk_node *node, u64 offset, void *buf, size_t len)
 
 /* ---- writing ---- */
 
-int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+static int zero_request(struct blk_node *node, u64 offset, u64 len, u32 flags);
+
+static int write_request(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	if (!(node->flags & BLK_RDWR))
 		return -EPERM;
-	if (!iov.len)
-		return 0;
 	if (offset + iov.len < offset || offset + iov.len > INT64_MAX)
 		return -EFBIG;
 	if (UNLIKELY(flags & BLK_REQ_VM_STATE)) {
@@ -244,10 +250,11 @@ int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	if (node->driver->kind == BLK_FORMAT && offset + iov.len > node->size)
 		return -EIO;
 	if (UNLIKELY(node->flags & BLK_DETECT_ZEROES) && !(flags & BLK_REQ_COMPRESSED) && iovs_is_zero(iov))
-		return blk_zero(node, offset, iov.len,
-				(flags & BLK_REQ_FUA) |
-				    (node->flags & BLK_DETECT_UNMAP ? BLK_REQ_MAY_UNMAP : 0) |
-				    BLK_REQ_DETECTED);
+		return zero_request(node, offset, iov.len,
+				    (flags & BLK_REQ_FUA) |
+					(node->flags & BLK_DETECT_UNMAP ? BLK_REQ_MAY_UNMAP : 0) |
+					BLK_REQ_DETECTED);
+	blk_stats_write(node, offset, iov.len);
 	bool hooks = UNLIKELY(node->hooks) && !(flags & (BLK_REQ_UNCHANGED | BLK_REQ_HOOKED));
 	int r = hooks ? blk_hooks_before(node, offset, iov.len) : 0;
 	flags &= ~(u32)BLK_REQ_HOOKED;
@@ -269,6 +276,16 @@ int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 	return r;
 }
 
+int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
+{
+	if (!iov.len)
+		return 0;
+	if (flags & BLK_REQ_HOOKED) /* part of a request that is counted as a whole */
+		return write_request(node, offset, iov, flags);
+	i64 began = blk_stats_begin(node);
+	return blk_stats_end(node, BLK_STAT_WRITE, began, iov.len, write_request(node, offset, iov, flags));
+}
+
 int blk_pwrite(struct blk_node *node, u64 offset, const void *buf, size_t len)
 {
 	struct iovec v;
@@ -281,10 +298,8 @@ int blk_pwrite_flush(struct blk_node *node, u64 offset, const void *buf, size_t 
 	return r ? r : blk_flush(node);
 }
 
-int blk_flush(struct blk_node *node)
+static int flush_request(struct blk_node *node)
 {
-	if (!(node->flags & BLK_RDWR))
-		return 0;
 	int r = 0;
 	for (struct blk_child *c = node->children; c; c = c->next)
 		blk_event(c->node, "flush_to_os");
@@ -298,6 +313,14 @@ int blk_flush(struct blk_node *node)
 		if (c->node != node->backing)
 			r = blk_flush(c->node);
 	return r;
+}
+
+int blk_flush(struct blk_node *node)
+{
+	if (!(node->flags & BLK_RDWR))
+		return 0;
+	i64 began = blk_stats_begin(node);
+	return blk_stats_end(node, BLK_STAT_FLUSH, began, 0, flush_request(node));
 }
 
 int blk_barrier(struct blk_node *node)
@@ -389,16 +412,15 @@ static int zero_now(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return offset < end ? zero_partly(node, offset, end - offset, flags) : 0;
 }
 
-int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
+static int zero_request(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
 	if (!(node->flags & BLK_RDWR))
 		return -EPERM;
-	if (!len)
-		return 0;
 	if (offset + len < offset || (node->driver->kind == BLK_FORMAT && offset + len > node->size))
 		return -EIO;
 	if (!(node->flags & BLK_UNMAP))
 		flags &= ~(u32)BLK_REQ_MAY_UNMAP;
+	blk_stats_write(node, offset, len);
 	bool hooks = UNLIKELY(node->hooks) && !(flags & BLK_REQ_UNCHANGED);
 	int r = hooks ? blk_hooks_before(node, offset, len) : 0;
 	if (!r)
@@ -413,14 +435,18 @@ int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return r;
 }
 
-int blk_discard(struct blk_node *node, u64 offset, u64 len)
+int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
-	if (!(node->flags & BLK_RDWR))
-		return -EPERM;
+	if (!len)
+		return node->flags & BLK_RDWR ? 0 : -EPERM;
+	i64 began = blk_stats_begin(node);
+	return blk_stats_end(node, BLK_STAT_WRITE, began, len, zero_request(node, offset, len, flags));
+}
+
+static int discard_request(struct blk_node *node, u64 offset, u64 len)
+{
 	if (offset > node->size || len > node->size - offset)
 		return -EIO;
-	if (!node->driver->discard || !(node->flags & BLK_UNMAP))
-		return 0;
 	u64 unit = node->granularity, end = offset + len;
 	u64 from = ROUND_UP(offset, unit), to = end == node->size ? end : ROUND_DOWN(end, unit);
 	if (from >= to)
@@ -439,6 +465,16 @@ int blk_discard(struct blk_node *node, u64 offset, u64 len)
 	if (node->dirty)
 		blk_dirty_mark(node, from, to - from);
 	return r == -ENOTSUP ? 0 : r;
+}
+
+int blk_discard(struct blk_node *node, u64 offset, u64 len)
+{
+	if (!(node->flags & BLK_RDWR))
+		return -EPERM;
+	if (!node->driver->discard || !(node->flags & BLK_UNMAP))
+		return offset > node->size || len > node->size - offset ? -EIO : 0;
+	i64 began = blk_stats_begin(node);
+	return blk_stats_end(node, BLK_STAT_DISCARD, began, len, discard_request(node, offset, len));
 }
 
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc, bool zero)
@@ -488,6 +524,11 @@ static void status_of(const struct blk_extent *x, struct blk_status *ret)
 	ret->has_offset = x->where == BLK_DATA || (x->where == BLK_ZERO && x->has_offset);
 	ret->offset = x->offset;
 	ret->file = x->file;
+	if (UNLIKELY(x->told)) {
+		ret->data = ret->has_offset = x->told_data;
+		ret->zero = x->told_zero;
+		ret->present = x->told_data || x->told_zero;
+	}
 }
 
 int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, struct blk_status *ret)

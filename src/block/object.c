@@ -150,6 +150,7 @@ static struct err *make_tls(struct blk_graph *graph, struct blk_object *o)
 					     "verify-peer",  "priority", "username", "passwordid",
 					     "sanity-check", NULL };
 	struct tls_describe d = { .verify_peer = true,
+				  .check = true,
 				  .dir = json_get_str(o->props, "dir"),
 				  .username = json_get_str(o->props, "username"),
 				  .priority = json_get_str(o->props, "priority") };
@@ -162,13 +163,10 @@ static struct err *make_tls(struct blk_graph *graph, struct blk_object *o)
 		e = err_new(ERR_INVALID, "Parameter 'endpoint' does not accept value '%s'", endpoint);
 	if (!e && d.kind == TLS_X509 && !d.dir)
 		e = err_new(ERR_INVALID, "Missing 'dir' property value");
-	bool sane = false;
 	if (!e)
 		e = get_bool(o->props, "verify-peer", &d.verify_peer);
 	if (!e)
-		e = get_bool(o->props, "sanity-check", &sane);
-	if (!e && sane)
-		e = err_new(ERR_UNSUPPORTED, "'sanity-check=on' is not built: leave it out, or give 'sanity-check=off'");
+		e = get_bool(o->props, "sanity-check", &d.check);
 	AUTO(free_ptr) char *password = NULL;
 	if (!e && pass) {
 		const u8 *secret;

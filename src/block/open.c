@@ -99,7 +99,7 @@ static struct err *take_flag(struct json *opts, const char *name, u32 flag, bool
 	return e;
 }
 
-static struct err *take_common(struct json *opts, u32 *flags)
+struct err *blk_take_common(struct json *opts, u32 *flags)
 {
 	struct err *e = NULL;
 	static const struct {
@@ -414,7 +414,7 @@ static struct err *open_transport(struct blk_graph *g, const struct blk_driver *
 	struct err *e = name_node(node, name);
 	AUTO(free_ptr) char *own = NULL;
 	if (!e)
-		e = take_common(opts, &flags);
+		e = blk_take_common(opts, &flags);
 	node->flags = flags;
 	node->options = json_copy(opts);
 	if (!e && filename) {
@@ -442,7 +442,7 @@ static struct err *open_format(struct blk_graph *g, const struct blk_driver *d, 
 			       struct json *opts, u32 flags, struct blk_node **ret)
 {
 	AUTO(free_ptr) char *name = blk_take_str(opts, "node-name");
-	struct err *e = take_common(opts, &flags);
+	struct err *e = blk_take_common(opts, &flags);
 	if (e)
 		return e;
 	/* The file is opened by a node that does not know its format yet; a filter stands in. */
@@ -517,77 +517,4 @@ struct err *blk_open(struct blk_graph *g, const char *filename, const char *fmt,
 		filename = in_opts;
 	}
 	return open_format(g, d, filename, opts, flags, ret);
-}
-
-/* ---- other options for an open node ---- */
-
-/* What names a child must name the one that is there. */
-static struct err *same_children(const struct blk_node *node, struct json *opts)
-{
-	for (const struct blk_child *c = node->children; c; c = c->next) {
-		if (c->node == node->backing)
-			continue;
-		AUTO(json_freep) struct json *ref = json_take(opts, c->name);
-		AUTO(free_ptr) char *prefix = strf("%s.", c->name);
-		json_free(json_take_prefix(opts, prefix)); /* described anew: stays as it is */
-		if (ref && (ref->kind != JSON_STR || strcmp(ref->s, c->node->node_name) != 0))
-			return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", c->name);
-	}
-	return NULL;
-}
-
-/* *ret: the new backing file, or the old one when options name none. */
-static struct err *new_backing(const struct blk_node *node, struct json *opts, struct blk_node **ret)
-{
-	AUTO(json_freep) struct json *ref = json_take(opts, "backing");
-	*ret = node->backing;
-	json_free(json_take_prefix(opts, "backing."));
-	if (!ref)
-		return NULL;
-	*ret = ref->kind == JSON_STR ? blk_find(node->graph, ref->s) : NULL;
-	if (ref->kind == JSON_STR && !*ret)
-		return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
-	if (*ret && blk_reaches(*ret, node))
-		return err_new(ERR_INVALID, "Making '%s' a backing child of '%s' would create a cycle", ref->s, node->node_name);
-	return NULL;
-}
-
-/* What the driver did not take must be as it was. */
-static struct err *same_rest(const struct blk_node *node, const struct json *opts)
-{
-	for (size_t i = 0; i < opts->n; i++) {
-		const struct json *old = json_get(node->options, opts->keys[i]);
-		if (!old || !json_equal(old, opts->items[i]))
-			return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", opts->keys[i]);
-	}
-	return NULL;
-}
-
-struct err *blk_reopen_options(struct blk_node *node, const struct json *options)
-{
-	enum { DETECT = BLK_DETECT_ZEROES | BLK_DETECT_UNMAP };
-	AUTO(json_freep) struct json *opts = json_copy(options);
-	u32 flags = BLK_RDWR;
-	struct blk_node *backing;
-	json_flatten(opts);
-	AUTO(free_ptr) char *driver = blk_take_str(opts, "driver"), *name = blk_take_str(opts, "node-name");
-	if (driver && strcmp(driver, node->driver->name) != 0)
-		return err_new(ERR_UNSUPPORTED, "Cannot change the option 'driver'");
-	struct err *e = take_common(opts, &flags);
-	if (!e)
-		e = same_children(node, opts);
-	if (!e)
-		e = new_backing(node, opts, &backing);
-	if (!e && node->driver->change)
-		e = node->driver->change(node, opts);
-	if (!e)
-		e = same_rest(node, opts);
-	if (!e)
-		e = blk_reopen(node, flags);
-	if (e)
-		return e;
-	node->flags = (node->flags & ~(u32)DETECT) | (flags & DETECT);
-	if (backing != node->backing)
-		blk_change_backing(node, backing);
-	return NULL;
 }

@@ -2,7 +2,7 @@
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
 #include "base/size.h"
-#include "block/blk.h"
+#include "block/root.h"
 
 enum { BPS_TOTAL, BPS_READ, BPS_WRITE, IOPS_TOTAL, IOPS_READ, IOPS_WRITE, BUCKETS };
 static const u64 MOST = 1000000000000000;
@@ -163,7 +163,7 @@ static bool counts(unsigned bucket, bool write)
 	return !kind || (kind == 2) == write;
 }
 
-void throttle_wait(struct throttle *t, bool write, u64 bytes)
+void throttle_wait(struct throttle *t, struct blk_graph *graph, bool write, u64 bytes)
 {
 	co_lock(&t->turn[write]);
 	for (;;) {
@@ -172,9 +172,8 @@ void throttle_wait(struct throttle *t, bool write, u64 bytes)
 		for (unsigned i = 0; i < BUCKETS; i++)
 			if (counts(i, write))
 				wait = MAX(wait, delay(&t->buckets[i]));
-		if (wait <= 0)
+		if (wait <= 0 || !blk_rest(graph, MIN(wait, 1e6) * 1e9 + 1))
 			break;
-		co_sleep(MIN(wait, 1e6) * 1e9 + 1);
 	}
 	for (unsigned i = 0; i < BUCKETS; i++)
 		if (counts(i, write)) {

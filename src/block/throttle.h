@@ -19,5 +19,6 @@ struct throttle;
 struct err *throttle_new(const struct json *props, struct throttle **ret) MUST_CHECK;
 struct throttle *throttle_ref(struct throttle *t);
 void throttle_unref(struct throttle *t); /* NULL is ignored */
-/* Waits until a request of that many bytes may go, and counts it. */
-void throttle_wait(struct throttle *t, bool write, u64 bytes);
+struct blk_graph;
+/* Waits until a request of that many bytes may go, and counts it. While the graph is being quiesced all may go. */
+void throttle_wait(struct throttle *t, struct blk_graph *graph, bool write, u64 bytes);

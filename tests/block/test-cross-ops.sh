@@ -1,8 +1,9 @@
 #!/bin/bash
 # Random sequences of operations on one image, done in turns by these tools and by an installed qemu-img: writes, zeros, discards, resizes,
 # snapshots, bitmaps, commits. After each turn the other side compares contents with a plain file, checks, and reads the metadata.
-# RHEA_CROSS_TURNS: turns a format (default 6), of some 12 operations each; RHEA_CROSS_SEED. PEER: folder of the other side's tools.
-peer=${PEER:-/usr/bin} turns=${RHEA_CROSS_TURNS:-6}
+# RHEA_CROSS_TURNS: turns a format (default 6), RHEA_CROSS_OPS: writes and zeros in each (default 10); RHEA_CROSS_SEED; RHEA_CROSS_ONLY: one
+# format. PEER: folder of the other side's tools.
+peer=${PEER:-/usr/bin} turns=${RHEA_CROSS_TURNS:-6} ops=${RHEA_CROSS_OPS:-10}
 ours=$(realpath "$BUILD/bin")
 if ! "$peer/qemu-img" --version >/dev/null 2>&1 || ! "$peer/qemu-io" --version >/dev/null 2>&1 || "$peer/qemu-img" --version | grep -q Rhea; then
 	echo "ok 1 - operations cross over # SKIP there is no other qemu-img and qemu-io in $peer"
@@ -20,9 +21,9 @@ both() { # TOOLS FORMAT COMMAND...
 	"$1/qemu-io" -d unmap -f "$2" "${@:3}" img >out 2>&1 && ! grep -q 'failed\|rror' out && "$peer/qemu-io" -f raw "${@:3}" raw >/dev/null || say "$1 ${*:3}: $(cat out)"
 }
 change() { # TOOLS FORMAT
-	local t=$1 f=$2 end at len c=()
+	local t=$1 f=$2 end at len k c=()
 	end=$(size)
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for ((k = 0; k < ops; k++)); do
 		at=$((RANDOM * 1031 % end / 512 * 512)) len=$((RANDOM % 4 ? RANDOM : RANDOM * 20)) len=$(((len % (end - at)) / 512 * 512 + 512))
 		[ $((at + len)) -gt "$end" ] && len=$((end - at))
 		case $((RANDOM % 6)) in
@@ -83,16 +84,17 @@ agree() { # FORMAT: what both sides say of the image
 	[ "$(facts "$ours")" = "$(facts "$peer")" ] || say "facts differ: $(diff <(facts "$ours") <(facts "$peer"))"
 }
 run() { # FORMAT OPTIONS OPERATIONS...
-	local f=$1 o=$2 t ops=("${@:3}") op r=0 i
+	local f=$1 o=$2 t kinds=("${@:3}") op r=0 i
+	[ "$f" = "${RHEA_CROSS_ONLY:-$f}" ] || return
 	rm -f img raw base snap.*
 	truncate -s 16M raw
 	"$peer/qemu-img" create -q -f "$f" ${o:+-o "$o"} img 16M || return 1
 	for ((i = 0; i < turns && !r; i++)); do
 		t=$ours; [ $((i % 2)) = 0 ] || t=$peer
-		op=${ops[$((RANDOM % ${#ops[@]}))]}
+		op=${kinds[$((RANDOM % ${#kinds[@]}))]}
 		change "$t" "$f" && $op "$t" "$f" && agree "$f" || { r=1; echo "# turn $i: $op by $t"; }
 	done
-	n=$((n + 1)); if [ $r = 0 ]; then echo "ok $n - $f ${o:+($o)}: $turns turns"; else echo "not ok $n - $f ${o:+($o)}"; status=1; fi
+	n=$((n + 1)); if [ $r = 0 ]; then echo "ok $n - $f ${o:+($o)}: $turns turns of $ops writes"; else echo "not ok $n - $f ${o:+($o)}"; status=1; fi
 }
 run qcow2 '' resize snapshot discard bitmap over snapshot
 run qcow2 cluster_size=4k,refcount_bits=32 resize snapshot discard bitmap snapshot

@@ -1,17 +1,23 @@
 #!/bin/bash
 # Builds a fuzz target with clang (libFuzzer, address and undefined-behaviour sanitizers) and runs it.
-# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats nbd loader decode keep
+# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats nbd qmp loader decode keep
 # The corpus grows in build-fuzz/corpus.TARGET; tests/fuzz/seeds.TARGET holds the seeds of the tree, and what once failed.
+# FUZZ_ONLY=qcow2 (formats) tries that format alone, with a corpus of its own. BUILD_ONLY=1 builds.
 cd "$(dirname "$0")/../.." || exit 1
 target=${1:?target} seconds=${2:-60}
 shift $(($# < 2 ? $# : 2))
-mkdir -p "build-fuzz/corpus.$target" "build-fuzz/obj" "tests/fuzz/seeds.$target" || exit 1
+corpus=build-fuzz/corpus.$target${FUZZ_ONLY:+.$FUZZ_ONLY}
+mkdir -p "$corpus" "build-fuzz/obj" "tests/fuzz/seeds.$target" || exit 1
 have=$(grep -o -- "-DHAVE_[A-Z0-9]*" build/build.ninja | sort -u | tr "\n" " ")
 names=$(sed 's/-DHAVE_//g' <<<"$have" | tr 'A-Z' 'a-z')
 extra=
 case $target in
 loader) dirs="src/base src/translate src/guest src/control/gdb src/linux" generated='\.decode\.h|syscalls\.gen\.[hc]|ioctls\.gen\.h' extra=build/syscalls.gen.c ;;
 decode) dirs="src/base src/translate/ir src/translate/float src/translate/host src/guest" generated='\.decode\.h' ;;
+qmp)
+	dirs="src/base src/block src/backend src/control/schema src/control/qmp src/control/block tests/fuzz"
+	generated='schema\.gen\.[hc]' extra=build/schema.gen.c
+	;;
 keep) dirs="src/base" ;; # and what the target includes
 *) dirs="src/base src/block tests/fuzz" ;;
 esac
@@ -38,5 +44,6 @@ printf %s "$commands" | xargs -P 2 -d '\n' -I{} sh -c '{}' || exit 1
 clang $flags $objects -o "build-fuzz/fuzz-$target" $libs -lbz2 -laio -lm -lpthread || exit 1
 [ -n "$BUILD_ONLY" ] && exit
 export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1} # sizes from images may fail
-exec "build-fuzz/fuzz-$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=4096 "$@" "build-fuzz/corpus.$target" \
+[ "$target" != qmp ] || ASAN_OPTIONS+=:detect_leaks=0 # sessions end with the process
+exec "build-fuzz/fuzz-$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=4096 -artifact_prefix="build-fuzz/$target-" "$@" "$corpus" \
 	"tests/fuzz/seeds.$target"

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap, sh
@@ -316,7 +317,10 @@ def reopen():
     q.cmd('blockdev-reopen', options=[{**options, 'read-only': True, 'backing': 'base'}])
     assert c.nodes()['mid']['ro']
     assert 'cycle' in q.fails('blockdev-reopen', options=[{**options, 'backing': 'top'}])
-    assert 'Cannot change' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    assert 'Permission conflict' in q.fails('blockdev-reopen', options=[{**options, 'file': 'top-file'}])
+    assert 'Cannot find' in q.fails('blockdev-reopen', options=[{**options, 'file': 'nothing'}])
+    assert "permissions 'resize'" in q.fails('block_resize', node_name='top', size=2 * SIZE)
+    q.cmd('block-export-del', id='e')
     q.cmd('block_resize', node_name='top', size=2 * SIZE)
     assert c.nodes()['top']['image']['virtual-size'] == 2 * SIZE
     c.end()
@@ -365,6 +369,7 @@ def grouped():
     for _ in range(100):
         if q.job('j1')['status'] == 'concluded':
             break
+        time.sleep(0.05)
     assert q.job('j2')['error'] == 'No space left on device', q.job('j2')
     assert q.job('j1')['error'] == 'Operation canceled', q.job('j1')
     c.end()

@@ -39,6 +39,26 @@ for how in luks aes; do
 		skip "$how: crossing" "no other tools installed"
 	fi
 done
+
+# The old method in the old format.
+atq() { echo "driver=qcow,file.filename=$1,encrypt.key-secret=s"; }
+aes="-O qcow -o encrypt.format=aes,encrypt.key-secret=s"
+qemu-img convert $s1 $aes src.raw a.qcow && qemu-img convert $s1 --image-opts "$(atq a.qcow)" -O raw out.raw && cmp -s src.raw out.raw &&
+	python3 -c "import sys; sys.exit(open('head', 'rb').read(512) in open('a.qcow', 'rb').read())"
+ok $? "qcow: written and read, nothing in the clear"
+qemu-io $s1 --image-opts -c 'write -q -P 5 1000 3' -c 'write -q -z 128k 4k' -c 'write -q -P 7 4190000 4000' "$(atq a.qcow)" >io 2>&1 &&
+	qemu-io -r $s1 --image-opts -c 'read -q -P 5 1000 3' -c 'read -q -P 0 128k 4k' -c 'read -q -P 7 4190000 4000' "$(atq a.qcow)" >>io 2>&1 && ! grep -q . io
+ok $? "qcow: odd offsets and zeros"
+refuses "not supported" qemu-img convert $s1 -c $aes src.raw c.qcow && refuses "'encrypt.key-secret' is required" qemu-io -c quit a.qcow && qemu-img info a.qcow | grep -q 'encrypted: yes'
+ok $? "qcow: compression is refused; no key, no data"
+if [ -n "$peer" ]; then
+	qemu-img convert $s1 $aes src.raw a.qcow && $peer convert $s1 --image-opts "$(atq a.qcow)" -O raw out.raw && cmp -s src.raw out.raw &&
+		$peer convert $s1 $aes src.raw b.qcow && qemu-img convert $s1 --image-opts "$(atq b.qcow)" -O raw out.raw && cmp -s src.raw out.raw
+	ok $? "qcow: the peer reads it, and the other way round"
+else
+	skip "qcow: crossing" "no other tools installed"
+fi
+
 qemu-img convert $s1 -O luks -o key-secret=s,iter-time=1 src.raw a.luks && qemu-img convert $s1 --image-opts driver=luks,file.filename=a.luks,key-secret=s -O raw out.raw && cmp -s src.raw out.raw
 ok $? "luks alone: zeros are written, not skipped"
 opts=encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1
@@ -55,4 +75,6 @@ refuses "Header reported 'luks'" qemu-io $s2 --image-opts -c quit "$(at a.qcow2 
 refuses "does not accept value 'foo'" qemu-img create -f qcow2 -o encrypt.format=foo x.qcow2 1M && refuses "is required" qemu-img create -f qcow2 -o encrypt.format=luks x.qcow2 1M &&
 	refuses "same time" qemu-img create -f qcow2 -o encryption=on,encrypt.format=luks x.qcow2 1M
 ok $? "what cannot be made is refused"
+{ printf 'LUKS\272\276\0\2'; head -c 100000 /dev/zero; } >v2.luks
+refuses "LUKS version 2 is not supported" qemu-img info $s1 --image-opts driver=luks,key-secret=s,file.filename=v2.luks; ok $? "version 2 of LUKS is refused by its number"
 exit $bad

@@ -58,15 +58,22 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 	if (!kind)
 		return err_new(ERR_UNSUPPORTED, "No driver found for the requested export type '%s'", type);
 	struct err *e = check(all, node, opts);
+	bool writable = json_get_bool(opts, "writable", false);
+	struct blk_use use = { BLK_PERM_READ | (writable ? kind->write_perms : 0), kind->shares, "root" };
+	AUTO(free_ptr) char *what = strf("block export '%s'", json_get_str(opts, "id"));
+	if (!e)
+		e = blk_check_use(node, use, what);
 	if (e)
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
 	*x = (struct blk_export){ .all = all,
+				  .graph = graph,
 				  .kind = kind,
 				  .id = str_dup(json_get_str(opts, "id")),
 				  .node_name = str_dup(name),
 				  .state = alloc(kind->state_size),
-				  .writable = json_get_bool(opts, "writable", false),
+				  .writable = writable,
+				  .use = use,
 				  .writethrough = json_get_bool(opts, "writethrough", false) };
 	if ((e = kind->open(x, node, opts))) {
 		drop(x);
@@ -83,7 +90,9 @@ void blk_export_end(struct blk_export *x)
 {
 	struct blk_exports *all = x->all;
 	x->ending = true;
+	blk_hurry(x->graph, true);
 	x->kind->close(x);
+	blk_hurry(x->graph, false);
 	struct blk_export **at = &all->list;
 	while (*at != x)
 		at = &(*at)->next;

@@ -2,7 +2,7 @@
  * Exports: nodes served to others, by kind: EXPORT(nbd) in a file of its own. Belongs to the graph's thread.
  */
 #pragma once
-#include "block/blk.h"
+#include "block/root.h"
 
 struct nbd_server;
 struct blk_exports;
@@ -11,9 +11,11 @@ struct blk_export {
 	struct blk_export *next;
 	struct blk_exports *all;
 	const struct blk_export_kind *kind;
+	struct blk_graph *graph;
 	char *id, *node_name;
 	void *state;
 	bool writable, writethrough;
+	struct blk_use use;
 	bool ending; /* to be gone as soon as nobody is connected */
 };
 
@@ -27,7 +29,9 @@ struct blk_exports { /* zeroed, then the members below are set */
 struct blk_export_kind {
 	const char *name; /* as in BlockExportType of the schema */
 	size_t state_size;
-	/* opts: what block-export-add was given, checked against the schema; holds a root for the node. */
+	u32 write_perms; /* what a writable one does besides reading: enum blk_perm */
+	u32 shares; /* what it bears others doing */
+	/* opts: what block-export-add was given, checked against the schema; holds a root of this use for the node. */
 	struct err *(*open)(struct blk_export *x, struct blk_node *node, const struct json *opts);
 	/* Somebody is connected: mode safe refuses to end it. NULL: never. */
 	bool (*busy)(const struct blk_export *x);

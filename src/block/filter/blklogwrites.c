@@ -196,6 +196,13 @@ static void close_log(struct blk_node *node)
 			(unsigned long long)(s->entries - s->flushed_entries));
 }
 
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct logger *s = node->state;
+	if (s->log == from)
+		s->log = to;
+}
+
 BLK_DRIVER(blklogwrites) = {
 	.name = "blklogwrites",
 	.summary = "logs all writes, in the layout of Linux's dm-log-writes",
@@ -204,6 +211,7 @@ BLK_DRIVER(blklogwrites) = {
 	.state_size = sizeof(struct logger),
 	.open = open_log,
 	.close = close_log,
+	.moved = moved,
 	.preadv = pass_preadv,
 	.pwritev = pwritev_log,
 	.zero = zero,

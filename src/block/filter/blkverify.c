@@ -88,6 +88,13 @@ static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	return agree(node, "zeroes", offset, len, r, blk_zero(node->file, offset, len, flags));
 }
 
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct verify *s = node->state;
+	if (s->test == from)
+		s->test = to;
+}
+
 BLK_DRIVER(blkverify) = {
 	.name = "blkverify",
 	.summary = "compares an image with a raw copy, for tests",
@@ -96,6 +103,7 @@ BLK_DRIVER(blkverify) = {
 	.prefixes = prefixes,
 	.parse_name = parse_name,
 	.open = open_verify,
+	.moved = moved,
 	.preadv = preadv_verify,
 	.pwritev = pwritev_verify,
 	.zero = zero,

@@ -377,6 +377,13 @@ static struct err *truncate_cbw(struct blk_node *node, u64 size, bool exact, enu
 	return err_new(ERR_UNSUPPORTED, "A disk below copy-before-write cannot be resized");
 }
 
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct cbw *s = node->state;
+	if (s->target == from)
+		s->target = to;
+}
+
 BLK_DRIVER(copy_before_write) = {
 	.name = "copy-before-write",
 	.summary = "copies what is overwritten to a target",
@@ -384,6 +391,7 @@ BLK_DRIVER(copy_before_write) = {
 	.state_size = sizeof(struct cbw),
 	.open = open_cbw,
 	.close = close_cbw,
+	.moved = moved,
 	.preadv = pass_preadv,
 	.pwritev = pwritev_cbw,
 	.zero = zero,

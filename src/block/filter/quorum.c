@@ -12,6 +12,7 @@ enum { MAX_CHILDREN = 32 };
 
 struct quorum {
 	struct blk_node *child[MAX_CHILDREN];
+	u64 names; /* counts those that children were given */
 	u64 n, threshold;
 	bool verify, rewrite, fifo;
 };
@@ -267,6 +268,14 @@ static struct err *take_options(struct quorum *s, struct json *opts)
 	return NULL;
 }
 
+static struct err *same_size(const struct quorum *s, const struct blk_node *child)
+{
+	return !s->n || child->size == s->child[0]->size
+		   ? NULL
+		   : err_new(ERR_INVALID, "Child '%s' has %llu bytes, the others %llu", child->node_name,
+			     (unsigned long long)child->size, (unsigned long long)s->child[0]->size);
+}
+
 static struct err *open_children(struct blk_node *node, struct json *opts, u32 flags)
 {
 	struct quorum *s = node->state;
@@ -281,12 +290,11 @@ static struct err *open_children(struct blk_node *node, struct json *opts, u32 f
 		if (s->n == MAX_CHILDREN)
 			return err_new(ERR_INVALID, "Number of provided children must be %d or less",
 				       MAX_CHILDREN);
-		if (s->n && child->size != s->child[0]->size)
-			return err_new(ERR_INVALID, "Child '%s' has %llu bytes, the others %llu",
-				       child->node_name, (unsigned long long)child->size,
-				       (unsigned long long)s->child[0]->size);
+		if ((e = same_size(s, child)))
+			return e;
 		s->child[s->n++] = child;
 	}
+	s->names = s->n;
 	return s->n ? NULL : err_new(ERR_INVALID, "Number of provided children must be 1 or more");
 }
 
@@ -307,12 +315,54 @@ static struct err *open_quorum(struct blk_node *node, struct json *opts, u32 fla
 	return NULL;
 }
 
+/* ---- children that come and go ---- */
+
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct quorum *s = node->state;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->child[i] == from)
+			s->child[i] = to;
+}
+
+static struct err *add_child(struct blk_node *node, struct blk_node *child, char **ret_name)
+{
+	struct quorum *s = node->state;
+	if (s->verify)
+		return err_new(ERR_INVALID, "Cannot add a child to a quorum in blkverify mode");
+	if (s->n == MAX_CHILDREN)
+		return err_new(ERR_INVALID, "Cannot add more than %d children to a quorum", MAX_CHILDREN);
+	struct err *e = same_size(s, child);
+	if (e)
+		return e;
+	*ret_name = strf("children.%llu", (unsigned long long)s->names++);
+	s->child[s->n++] = child;
+	return NULL;
+}
+
+static struct err *remove_child(struct blk_node *node, struct blk_node *child)
+{
+	struct quorum *s = node->state;
+	unsigned i = 0;
+	if (s->n <= s->threshold)
+		return err_new(ERR_INVALID,
+			       "The number of children cannot be lower than the vote threshold %llu",
+			       (unsigned long long)s->threshold);
+	while (s->child[i] != child)
+		i++;
+	memmove(&s->child[i], &s->child[i + 1], (--s->n - i) * sizeof(s->child[0]));
+	return NULL;
+}
+
 BLK_DRIVER(quorum) = {
 	.name = "quorum",
 	.summary = "a disk in several children, read by vote",
 	.kind = BLK_FILTER,
 	.state_size = sizeof(struct quorum),
 	.open = open_quorum,
+	.moved = moved,
+	.add_child = add_child,
+	.remove_child = remove_child,
 	.preadv = preadv_quorum,
 	.pwritev = pwritev_quorum,
 	.zero = zero,

@@ -35,7 +35,7 @@ static void close_throttle(struct blk_node *node)
 
 static void wait(struct blk_node *node, bool write, u64 bytes)
 {
-	throttle_wait(((struct state *)node->state)->group, write, bytes);
+	throttle_wait(((struct state *)node->state)->group, node->graph, write, bytes);
 }
 
 static int preadv_throttle(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)

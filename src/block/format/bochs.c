@@ -83,7 +83,7 @@ static struct err *open_bochs(struct blk_node *node, struct json *opts, u32 flag
 	s->bits = try_alloc(s->bitmap);
 	if (!s->bits)
 		return err_new(ERR_BUSY, "Could not allocate %u bytes", s->bitmap);
-	struct err *e = blk_table_load(&s->catalog, node->file, header, entries * 4ull, 512, "catalog");
+	struct err *e = blk_table_load(&s->catalog, &node->file, header, entries * 4ull, 512, "catalog");
 	if (e)
 		free(s->bits);
 	return e;
@@ -105,6 +105,8 @@ static int map_bochs(struct blk_node *node, u64 offset, u64 len, struct blk_exte
 	if (n == UINT32_MAX)
 		return 0;
 	u64 at = s->data_at + (u64)n * (s->extent + s->bitmap);
+	if (at >= node->file->size) /* cut off */
+		return -EIO;
 	if (s->bits_of != at) {
 		s->bits_of = 0;
 		int r = blk_pread(node->file, at, s->bits, s->bitmap);

@@ -9,6 +9,7 @@
  * Absent     dirty bitmaps in the format extension: dropped at the first write, as the specification asks of who does not keep them;
  *            images with extensions that are marked as necessary are refused for writing.
  */
+#include "block/format/room.h"
 #include "block/format/table.h"
 #include <errno.h>
 
@@ -190,7 +191,7 @@ static struct err *open_parallels(struct blk_node *node, struct json *opts, u32 
 		return err_errno(-r, "Could not read the Parallels header");
 	struct err *e = check_header(node);
 	if (!e)
-		e = blk_table_load(&s->bat, node->file, 0, HEADER + s->entries * 4ull, 512, "catalog");
+		e = blk_table_load(&s->bat, &node->file, 0, HEADER + s->entries * 4ull, 512, "catalog");
 	if (e)
 		return e;
 	s->unclean = ld_le32(s->header + IN_USE) == MARK_OPEN;
@@ -311,39 +312,21 @@ static int place_parallels(struct blk_node *node, u64 offset, u64 len, struct bl
 		r = map_parallels(node, offset, len, &x);
 	if (r)
 		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 first = offset / s->cluster, n = (offset + x.len + s->cluster - 1) / s->cluster - first;
-	if (first + n > s->entries)
+	u64 end = offset + x.len + s->cluster - 1;
+	if (x.where != BLK_DATA && end / s->cluster > s->entries)
 		return -EINVAL;
-	if ((s->next + n * s->cluster) / s->unit > UINT32_MAX)
+	if (x.where != BLK_DATA && (s->next + x.len + 2 * s->cluster) / s->unit > UINT32_MAX)
 		return -ENOSPC;
-	*ret = (struct blk_place){ .offset = first * s->cluster,
-				   .len = n * s->cluster,
-				   .file = node->file,
-				   .fresh = true,
-				   .file_offset = s->next };
-	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
-	s->next += n * s->cluster;
+	room_place(node, &x, offset, s->cluster, &s->next, ret);
 	return 0;
 }
 
 static int commit_parallels(struct blk_node *node, const struct blk_place *p)
 {
 	struct parallels *s = node->state;
-	if (node->file->size < p->file_offset + p->len) {
-		struct err *e =
-		    blk_truncate(node->file, p->file_offset + p->len, false, BLK_PREALLOC_OFF, true);
-		if (e) {
-			int r = -(err_errnum(e) ?: EIO);
-			err_free(e);
-			return r;
-		}
-	}
+	int r = room_extend(node->file, p->file_offset + p->len);
+	if (r)
+		return r;
 	for (u64 done = 0; done < p->len; done += s->cluster)
 		set_entry(s, (p->offset + done) / s->cluster, p->file_offset + done);
 	return 0;
@@ -351,9 +334,7 @@ static int commit_parallels(struct blk_node *node, const struct blk_place *p)
 
 static void abandon_parallels(struct blk_node *node, const struct blk_place *p)
 {
-	struct parallels *s = node->state;
-	if (s->next == p->file_offset + p->len)
-		s->next = p->file_offset;
+	room_abandon(&((struct parallels *)node->state)->next, p);
 }
 
 /* There is no mark for zeros: over a backing file the core writes them. */

@@ -4,10 +4,12 @@
  * Spec       keramics docs/formats/src/qcow.md; libyal/libqcow documentation (version 1 parts).
  * Layout     big-endian header, L1 table, L2 tables and clusters as they were first written. Compressed clusters lie packed, raw
  *            deflate with a window of 4 KiB.
- * Modelled   reading, writing, compression, backing files.
- * Absent     AES encryption: refused.
+ * Modelled   reading, writing, compression, backing files, AES encryption.
+ * Options    encrypt.key-secret (of encrypted images), encrypt.format (aes).
  */
+#include "block/format/room.h"
 #include "block/cache.h"
+#include "block/format/aes.h"
 #include "block/format/compress.h"
 #include "block/format/table.h"
 #include <errno.h>
@@ -38,6 +40,8 @@ struct qcow {
 	struct co_lock unpack_lock;
 	u64 unpacked_at; /* entry of the cluster unpacked last; 0: none */
 	u8 *unpacked, *packed;
+	bool encrypted;
+	struct crypto_cipher *aes;
 };
 
 static unsigned probe_qcow(const u8 *head, size_t len, const char *filename)
@@ -68,9 +72,7 @@ static struct err *check_header(struct blk_node *node, const u8 *h)
 		return err_new(ERR_CORRUPT, "L2 table size must be between 512 and 64k");
 	if (ld_be32(h + CRYPT) > 1)
 		return err_new(ERR_CORRUPT, "invalid encryption method in qcow header");
-	if (ld_be32(h + CRYPT))
-		return err_hint(err_new(ERR_UNSUPPORTED, "qcow images with AES encryption are not supported"),
-				"Convert the image to luks with the program that made it.");
+	s->encrypted = ld_be32(h + CRYPT);
 	s->cluster = 1 << s->cluster_bits;
 	s->l2_bytes = 8 << s->l2_bits;
 	u32 shift = s->cluster_bits + s->l2_bits;
@@ -106,12 +108,12 @@ static struct err *load_l1(struct blk_node *node, u64 at)
 		e = err_new(ERR_CORRUPT, "L1 table at offset %llu with %llu entries lies outside the file",
 			    (unsigned long long)at, (unsigned long long)n);
 	if (!e)
-		e = blk_table_load(&s->l1, node->file, at, n * 8, 512, "L1 table");
+		e = blk_table_load(&s->l1, &node->file, at, n * 8, 512, "L1 table");
 	if (e)
 		return e;
 	/* Tables and clusters may lie behind the file's end when the last ones hold nothing but zeros. */
 	s->next = MAX(node->file->size, at + n * 8);
-	s->l2 = cache_new(node->file, SLICE, 32 * MiB, "L2 tables");
+	s->l2 = cache_new(&node->file, SLICE, 32 * MiB, "L2 tables");
 	return NULL;
 }
 
@@ -120,9 +122,29 @@ static void free_state(struct qcow *s)
 	cache_free(s->l2);
 	s->l2 = NULL;
 	blk_table_free(&s->l1);
+	aes_close(s->aes);
+	s->aes = NULL;
 	free(s->unpacked);
 	free(s->packed);
 	s->unpacked = s->packed = NULL;
+}
+
+static struct err *open_crypt(struct blk_node *node, struct json *opts, u32 flags)
+{
+	struct qcow *s = node->state;
+	AUTO(free_ptr) char *format = blk_take_str(opts, "encrypt.format");
+	AUTO(free_ptr) char *id = blk_take_str(opts, "encrypt.key-secret");
+	node->encoded = s->encrypted;
+	if (!s->encrypted)
+		return format || id
+			   ? err_new(ERR_INVALID,
+				     "No encryption in image header, but options specified format '%s'",
+				     format ? format : "aes")
+			   : NULL;
+	if (format && strcmp(format, "aes") != 0)
+		return err_new(ERR_INVALID,
+			       "Header reported 'aes' encryption format but options specify '%s'", format);
+	return flags & BLK_NO_IO ? NULL : aes_open(node->graph, id, &s->aes);
 }
 
 static struct err *open_qcow(struct blk_node *node, struct json *opts, u32 flags)
@@ -135,6 +157,8 @@ static struct err *open_qcow(struct blk_node *node, struct json *opts, u32 flags
 	struct err *e = check_header(node, h);
 	if (!e)
 		e = read_backing_name(node, h);
+	if (!e)
+		e = open_crypt(node, opts, flags);
 	if (!e)
 		e = load_l1(node, ld_be64(h + L1_AT));
 	node->granularity = s->cluster;
@@ -152,10 +176,7 @@ static int flush_qcow(struct blk_node *node)
 
 static void close_qcow(struct blk_node *node)
 {
-	if ((node->flags & BLK_RDWR) && flush_qcow(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_qcow);
 	free_state(node->state);
 }
 
@@ -178,16 +199,6 @@ static int l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slic
 	return r;
 }
 
-static int extend(struct blk_node *file, u64 end)
-{
-	if (file->size >= end)
-		return 0;
-	struct err *e = blk_truncate(file, end, false, BLK_PREALLOC_OFF, true);
-	int r = e ? -(err_errnum(e) ?: EIO) : 0;
-	err_free(e);
-	return r;
-}
-
 /* An empty table is on disk before L1 names it. */
 static int new_table(struct blk_node *node, u64 i)
 {
@@ -195,7 +206,7 @@ static int new_table(struct blk_node *node, u64 i)
 	u64 at = ROUND_UP(s->next, (u64)MAX(s->cluster, 512u));
 	bool fresh = node->file->zero_init && at >= node->file->size;
 	s->next = at + s->l2_bytes;
-	int r = fresh ? extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
+	int r = fresh ? room_extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
 	if (!r && !ld_be64(s->l1.data + i * 8)) {
 		st_be64(s->l1.data + i * 8, at);
 		blk_table_dirty(&s->l1, i * 8, 8);
@@ -206,7 +217,7 @@ static int new_table(struct blk_node *node, u64 i)
 static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
 {
 	struct qcow *s = node->state;
-	cache_after_data(s->l2, node->file);
+	cache_after_data(s->l2, &node->file);
 	while (count) {
 		void *slice;
 		u8 *p;
@@ -298,45 +309,45 @@ static int place_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_pla
 	int r = map_qcow(node, offset, len, &x);
 	if (r)
 		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
-	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
-	u64 at = ROUND_UP(s->next, (u64)s->cluster);
-	*ret = (struct blk_place){
-		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = at
-	};
-	ret->reads_zero = node->file->zero_init && at >= node->file->size;
-	s->next = at + bytes;
+	if (x.where != BLK_DATA)
+		s->next = ROUND_UP(s->next, (u64)s->cluster);
+	room_place(node, &x, offset, s->cluster, &s->next, ret);
+	ret->reads_zero &= !s->encrypted;
 	return 0;
+}
+
+static int decode_qcow(struct blk_node *node, u64 offset, u64 file_offset UNUSED, void *buf, size_t len)
+{
+	struct qcow *s = node->state;
+	return s->aes ? aes_change(s->aes, false, offset, buf, len) : -EPERM;
+}
+
+static int encode_qcow(struct blk_node *node, u64 offset, u64 file_offset UNUSED, void *buf, size_t len)
+{
+	struct qcow *s = node->state;
+	return s->aes ? aes_change(s->aes, true, offset, buf, len) : -EPERM;
 }
 
 static int commit_qcow(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow *s = node->state;
-	int r = extend(node->file, p->file_offset + p->len);
+	int r = room_extend(node->file, p->file_offset + p->len);
 	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
 }
 
 static void abandon_qcow(struct blk_node *node, const struct blk_place *p)
 {
-	struct qcow *s = node->state;
-	if (s->next == p->file_offset + p->len)
-		s->next = p->file_offset;
+	room_abandon(&((struct qcow *)node->state)->next, p);
 }
 
-/* The format has no zero clusters: what a backing file shows through, or is packed, the core writes over. */
+/* The format has no zero clusters: what a backing file shows through, is packed or encrypted, the core writes over. */
 static int zero_qcow(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
 	for (int pass = 0; pass < 2; pass++)
 		for (u64 done = 0; done < len;) {
 			struct blk_extent x;
 			int r = map_qcow(node, offset + done, len - done, &x);
-			if (!r && (x.where == BLK_ENCODED ||
+			if (!r && (x.where == BLK_ENCODED || (x.where == BLK_DATA && node->encoded) ||
 				   (x.where == BLK_HOLE && (node->backing || node->backing_file))))
 				r = -ENOTSUP;
 			if (!r && pass && x.where == BLK_DATA)
@@ -400,20 +411,37 @@ static int make_empty_qcow(struct blk_node *node)
 
 static struct err *info_qcow(struct blk_node *node, struct blk_info *ret)
 {
-	ret->cluster_size = ((struct qcow *)node->state)->cluster;
+	const struct qcow *s = node->state;
+	ret->cluster_size = s->cluster;
+	ret->encrypted = s->encrypted;
 	return NULL;
+}
+
+/* *ret: whether there is to be encryption; the secret must be there already. */
+static struct err *check_crypt(const struct blk_create *c, bool *ret)
+{
+	const char *format = blk_opt_str(c->opts, "encrypt.format");
+	struct crypto_cipher *aes = NULL;
+	*ret = format || blk_opt_bool(c->opts, "encryption", false);
+	if (format && blk_opt_str(c->opts, "encryption"))
+		return err_new(ERR_INVALID, "Options encryption and encrypt.format are mutually exclusive");
+	if (format && strcmp(format, "aes") != 0)
+		return err_new(ERR_INVALID, "Only AES encryption is supported by qcow, not '%s'", format);
+	struct err *e = *ret ? aes_open(c->graph, blk_opt_str(c->opts, "encrypt.key-secret"), &aes) : NULL;
+	aes_close(aes);
+	return e;
 }
 
 static struct err *create_qcow(struct blk_create *c)
 {
-	const char *backing = blk_opt_str(c->opts, "backing_file"),
-		   *crypt = blk_opt_str(c->opts, "encrypt.format");
+	const char *backing = blk_opt_str(c->opts, "backing_file");
 	/* With a backing file small clusters, so that little is copied. */
 	u32 cluster_bits = backing ? 9 : 12, l2_bits = backing ? 12 : 9, len = backing ? strlen(backing) : 0;
 	u64 size = ROUND_UP(c->size, 512ull), l1 = ROUND_UP(HEADER + (u64)len, 8ull);
-	if (crypt || blk_opt_bool(c->opts, "encryption", false))
-		return err_hint(err_new(ERR_UNSUPPORTED, "qcow images with AES encryption are not supported"),
-				"Use format luks, or qcow2 with encrypt.format=luks.");
+	bool encrypted;
+	struct err *e = check_crypt(c, &encrypted);
+	if (e)
+		return e;
 	if (!size)
 		return err_new(ERR_INVALID, "Image size is too small, cannot be zero length");
 	if (len > 1023)
@@ -433,9 +461,9 @@ static struct err *create_qcow(struct blk_create *c)
 	st_be64(h + SIZE, size);
 	h[CLUSTER_BITS] = cluster_bits;
 	h[L2_BITS] = l2_bits;
+	st_be32(h + CRYPT, encrypted);
 	st_be64(h + L1_AT, l1);
-	struct err *e =
-	    blk_truncate(c->file, ROUND_UP(l1 + entries * 8, 512ull), false, BLK_PREALLOC_OFF, true);
+	e = blk_truncate(c->file, ROUND_UP(l1 + entries * 8, 512ull), false, BLK_PREALLOC_OFF, true);
 	if (e)
 		return e;
 	int r = blk_pwrite(c->file, 0, h, l1);
@@ -466,6 +494,8 @@ BLK_DRIVER(qcow) = {
 	.read = read_qcow,
 	.place = place_qcow,
 	.commit = commit_qcow,
+	.decode = decode_qcow,
+	.encode = encode_qcow,
 	.abandon = abandon_qcow,
 	.zero = zero_qcow,
 	.pack = pack_qcow,

@@ -7,11 +7,11 @@ static u64 pieces_of(const struct blk_table *t)
 	return (t->bytes + t->piece - 1) / t->piece;
 }
 
-struct err *blk_table_load(struct blk_table *t, struct blk_node *file, u64 at, u64 bytes, u32 piece,
+struct err *blk_table_load(struct blk_table *t, struct blk_node **file, u64 at, u64 bytes, u32 piece,
 			   const char *what)
 {
 	void *data;
-	struct err *e = blk_load_table(file, at, ROUND_UP(MAX(bytes, (u64)1), (u64)piece), what, &data);
+	struct err *e = blk_load_table(*file, at, ROUND_UP(MAX(bytes, (u64)1), (u64)piece), what, &data);
 	if (e)
 		return e;
 	*t = (struct blk_table){ .file = file, .at = at, .bytes = bytes, .piece = piece, .data = data };
@@ -84,7 +84,7 @@ int blk_table_write(struct blk_table *t, const struct blk_pieces *p)
 		while (i + n < p->n && p->index[i + n] == p->index[i] + n)
 			n++;
 		u64 from = p->index[i] * t->piece;
-		r = blk_pwrite(t->file, t->at + from, p->data + i * t->piece,
+		r = blk_pwrite(*t->file, t->at + from, p->data + i * t->piece,
 			       MIN(n * t->piece, t->bytes - from));
 	}
 	return r;
@@ -98,7 +98,7 @@ int blk_table_flush(struct blk_table *t)
 	co_lock(&t->lock);
 	int r = blk_table_take(t, &p);
 	if (!r && p.n)
-		r = blk_barrier(t->file);
+		r = blk_barrier(*t->file);
 	if (!r)
 		r = blk_table_write(t, &p);
 	if (r)

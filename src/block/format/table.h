@@ -8,7 +8,7 @@
 #include "block/blk.h"
 
 struct blk_table {
-	struct blk_node *file;
+	struct blk_node **file; /* the user's pointer */
 	u64 at, bytes; /* where in the file */
 	u32 piece; /* unit of writing back, a power of two */
 	u8 *data;
@@ -18,7 +18,7 @@ struct blk_table {
 };
 
 /* Reads the table, after the caller checked its place and size. what names it in messages. Free with blk_table_free. */
-struct err *blk_table_load(struct blk_table *t, struct blk_node *file, u64 at, u64 bytes, u32 piece,
+struct err *blk_table_load(struct blk_table *t, struct blk_node **file, u64 at, u64 bytes, u32 piece,
 			   const char *what) MUST_CHECK;
 /* A zeroed struct is accepted. What is dirty is lost. */
 void blk_table_free(struct blk_table *t);

@@ -34,6 +34,8 @@ static const struct variant {
 	  .base = true },
 	{ "qcow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 	{ "vmdk", "{'backing_file': 'testmem:base', 'backing_fmt': 'vmdk'}", .base = true },
+	{ "cow", "{}" },
+	{ "cow", "{'backing_file': 'testmem:base', 'backing_fmt': 'raw'}", .base = true },
 #ifdef HAVE_GNUTLS
 	{ "luks", "{'key-secret': 's', 'iter-time': '1'}", .open = "{'key-secret': 's'}" },
 #endif
@@ -42,7 +44,18 @@ static const struct variant {
 	{ "vhdx", "{'block_size': '1M'}" },
 	{ "vhdx", "{'block_size': '2M', 'subformat': 'fixed'}", true },
 	{ "vpc", "{'subformat': 'fixed', 'force_size': 'on'}", true },
+	{ "qcow2", "{'compat': '0.10'}" },
+	{ "qcow2", "{'cluster_size': '16384', 'extended_l2': 'on', 'lazy_refcounts': 'on'}" },
+	{ "qcow2", "{'cluster_size': '4096', 'backing_file': 'testmem:base', 'backing_fmt': 'raw'}",
+	  .base = true },
 };
+
+/* RHEA_TEST_FORMAT: the only one that is tried. */
+static bool skipped(const struct variant *v)
+{
+	const char *only = getenv("RHEA_TEST_FORMAT");
+	return only && strcmp(only, v->fmt) != 0;
+}
 
 enum { DISK = 8 << 20, UNIT = 512, BASE_ID = 9999 };
 #define IMAGE "testmem:image"
@@ -136,6 +149,11 @@ static int step(struct blk_node *node, u32 *ids, u32 id, u64 *ret_from, u64 *ret
 	if (any(3)) /* crowd */
 		from = from % (2 << 20);
 	u32 kind = any(10);
+	bool pack = node->driver->pack && blk_unit(node) >= UNIT && any(6) == 0;
+	if (pack) {
+		from = ROUND_DOWN(from, (u64)blk_unit(node));
+		len = MIN(blk_unit(node) * (1ull + (kind & 1)), DISK - from);
+	}
 	*ret_from = from / UNIT;
 	*ret_len = len / UNIT;
 	if (kind == 0)
@@ -144,6 +162,10 @@ static int step(struct blk_node *node, u32 *ids, u32 id, u64 *ret_from, u64 *ret
 		buf[i] = id;
 	for (u64 i = 0; i < len / UNIT && ids; i++)
 		ids[from / UNIT + i] = id;
+	struct iovec v;
+	int r = pack ? blk_pwritev(node, from, iovs_one(&v, buf, len), BLK_REQ_COMPRESSED) : -ENOTSUP;
+	if (r != -ENOTSUP) /* this image takes compressed writes */
+		return r;
 	return kind ? blk_pwrite(node, from, buf, len)
 		    : blk_zero(node, from, len, any(2) ? BLK_REQ_MAY_UNMAP : 0);
 }
@@ -179,6 +201,8 @@ static u64 check_errors(struct blk_node *node)
 TEST(formats, hold_what_random_writes_put_there)
 {
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		if (skipped(v))
+			continue;
 		struct blk_graph *g = new_graph();
 		u32 *ids = calloc(DISK / UNIT, 4);
 		struct blk_node *node = NULL;
@@ -337,6 +361,8 @@ TEST(formats, broken_images_do_no_harm)
 	u8 *buf = malloc(1 << 20);
 	const char *times = getenv("RHEA_TEST_MUTATIONS");
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		if (skipped(v))
+			continue;
 		struct blk_graph *g = new_graph();
 		struct saved s = { 0 };
 		struct blk_node *node = make(g, v) ? reopen_image(g, v, BLK_RDWR) : NULL;
@@ -433,48 +459,208 @@ static bool survives(struct blk_graph *g, const struct variant *v, const struct 
 	return !bad && !errors;
 }
 
+/* Does steps and notes them; how many. */
+static unsigned do_steps(struct blk_node *node, struct step_log *log, unsigned max)
+{
+	unsigned n = 0;
+	for (u32 id = 1; n < max; id++, n++) {
+		log[n] = (struct step_log){ .begin = n_events };
+		int r;
+		if (id % 9 == 0) {
+			r = blk_flush(node);
+		} else {
+			u32 *ids = calloc(DISK / UNIT, 4);
+			r = step(node, ids, id, &log[n].from, &log[n].len);
+			log[n].id = ids[log[n].from];
+			free(ids);
+		}
+		CHECK_EQ(r, 0);
+		log[n].end = n_events;
+	}
+	return n;
+}
+
+/* One sequence of steps that ends so many times; false: not well. */
+static bool crashes(const struct variant *v, u64 first_seed, unsigned times)
+{
+	struct blk_graph *g = new_graph();
+	struct step_log log[120];
+	unsigned n = 0;
+	struct blk_node *node = NULL;
+	seed = first_seed;
+	if (make(g, v)) {
+		log_begin();
+		node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+	}
+	bool ok = node;
+	if (node)
+		n = do_steps(node, log, LEN(log));
+	blk_unref(node);
+	logging = false;
+	while (ok && times--)
+		for (unsigned cut = 0; cut < 2 && ok; cut++) {
+			size_t at = any(n_events + 1);
+			/* Most is at stake just before a flush. */
+			for (bool late = any(2); late && at < n_events && events[at].mem;)
+				at++;
+			crash(at, cut);
+			ok = survives(g, v, log, n, at, cut);
+		}
+	blk_graph_free(g);
+	mems_free();
+	return ok;
+}
+
+/* RHEA_TEST_CRASHES: kills, and as many cuts. */
 TEST(formats, survive_a_kill_and_a_power_cut_at_any_moment)
 {
-	const char *times = getenv("RHEA_TEST_CRASHES");
+	enum { EACH = 4 };
+	const char *times = getenv("RHEA_TEST_CRASHES"), *from = getenv("RHEA_TEST_SEED");
 	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
-		struct blk_graph *g = new_graph();
-		struct step_log log[120];
-		unsigned n = 0;
-		struct blk_node *node = NULL;
-		seed = 3;
-		if (make(g, v)) {
-			log_begin();
-			node = reopen_image(g, v, BLK_RDWR | BLK_UNMAP);
+		if (skipped(v))
+			continue;
+		unsigned left = times ? atoi(times) : 12;
+		for (u64 s = from ? atoi(from) : 3; left && crashes(v, s, MIN(left, (unsigned)EACH)); s++)
+			left -= MIN(left, (unsigned)EACH);
+	}
+}
+
+/* ---- requests that fail ---- */
+
+enum { FAULT_STEPS = 60 };
+
+/*
+ * What sectors may hold: what the last step that succeeded left there, or one that failed. When the last flush failed
+ * also what they held at the last one that succeeded, and what any step since then left.
+ */
+struct written {
+	u32 ids[DISK / UNIT], flushed[DISK / UNIT];
+	struct step_log steps[FAULT_STEPS + 1];
+	bool failed[FAULT_STEPS + 1];
+	unsigned n, since; /* steps; the first behind the last flush that succeeded */
+	bool stable; /* the last flush succeeded */
+};
+
+static int one_flush(struct blk_node *node, struct written *w)
+{
+	int r = blk_flush(node);
+	w->stable = r == 0;
+	if (w->stable) {
+		memcpy(w->flushed, w->ids, sizeof(w->ids));
+		w->since = w->n;
+	}
+	return r;
+}
+
+static int one_step(struct blk_node *node, struct written *w, u32 id)
+{
+	struct step_log *l = &w->steps[w->n];
+	u32 *ids = calloc(DISK / UNIT, 4);
+	int r = step(node, ids, id, &l->from, &l->len);
+	l->id = ids[l->from];
+	for (u64 s = l->from; s < l->from + l->len && !r; s++)
+		w->ids[s] = l->id;
+	w->failed[w->n++] = r;
+	free(ids);
+	return r;
+}
+
+static bool may_hold(const struct written *w, u32 sector, u32 id)
+{
+	if (id == w->ids[sector] || (!w->stable && id == w->flushed[sector]))
+		return true;
+	for (unsigned i = 0; i < w->n; i++) {
+		const struct step_log *l = &w->steps[i];
+		if (l->id == id && sector >= l->from && sector < l->from + l->len &&
+		    (w->failed[i] || (!w->stable && i >= w->since)))
+			return true;
+	}
+	return false;
+}
+
+static unsigned wrong_sectors(const struct written *w, const u32 *ids, u32 *ret_first)
+{
+	unsigned bad = 0;
+	for (u32 s = 0; s < DISK / UNIT; s++)
+		if (!may_hold(w, s, ids[s]) && !bad++)
+			*ret_first = s;
+	return bad;
+}
+
+/* Steps during which requests to the file fail; then the image is closed. */
+static void work_with_faults(struct blk_node *node, struct written *w)
+{
+	for (u32 id = 1; id <= FAULT_STEPS; id++) {
+		int r = id % 7 == 0 ? one_flush(node, w) : one_step(node, w, id);
+		CHECK(!r || fault.hits);
+	}
+	int r = one_flush(node, w);
+	CHECK(!r || fault.hits);
+	blk_unref(node);
+}
+
+static bool sound_after_faults(struct blk_graph *g, const struct variant *v, const struct written *w,
+			       const char *what)
+{
+	struct blk_node *node = NULL;
+	u32 first = 0;
+	struct err *e = open_image(g, v, BLK_RDWR | BLK_UNMAP, &node);
+	if (e) {
+		fail(v, what, e);
+		return false;
+	}
+	u64 errors = check_errors(node);
+	u32 *ids = contents(node);
+	unsigned bad = wrong_sectors(w, ids, &first);
+	if (errors || bad)
+		test_fail(
+		    __FILE__, __LINE__,
+		    "%s %s: %s: check finds %llu errors; %u wrong sectors, the first %u holds %u, not %u",
+		    v->fmt, v->opts, what, (unsigned long long)errors, bad, first, ids[first], w->ids[first]);
+	CHECK_EQ(blk_pwrite(node, DISK - UNIT, ids, UNIT), 0);
+	blk_unref(node);
+	free(ids);
+	return !errors && !bad;
+}
+
+/* One failing request, or all from some moment on; RHEA_TEST_FAULTS: how many moments of each. */
+static bool fail_at(const struct variant *v, const struct fault *f)
+{
+	struct blk_graph *g = new_graph();
+	struct written *w = alloc(sizeof(*w));
+	bool ok = make(g, v);
+	struct blk_node *node = ok ? reopen_image(g, v, BLK_RDWR | BLK_UNMAP) : NULL;
+	memset(w, 0, sizeof(*w));
+	for (u32 s = 0; s < DISK / UNIT && v->base; s++)
+		w->ids[s] = w->flushed[s] = BASE_ID;
+	fault = *f;
+	fault.only = mem_find(IMAGE);
+	if (node)
+		work_with_faults(node, w);
+	AUTO(free_ptr)
+	char *what = strf("%s of %s %zu, error %d", f->once ? "one" : "all",
+			  f->on == FAULT_READ ? "reads" : "writes from", f->left, f->error);
+	fault.on = 0;
+	ok = node && sound_after_faults(g, v, w, what);
+	free(w);
+	blk_graph_free(g);
+	mems_free();
+	return ok;
+}
+
+TEST(formats, keep_what_was_written_when_requests_to_the_file_fail)
+{
+	const char *times = getenv("RHEA_TEST_FAULTS");
+	static const u32 kinds[] = { FAULT_WRITE, FAULT_WRITE | FAULT_FLUSH, FAULT_READ };
+	for (const struct variant *v = variants; v < variants + LEN(variants); v++) {
+		if (skipped(v))
+			continue;
+		bool ok = true;
+		for (unsigned i = times ? atoi(times) : 6; i && ok; i--) {
+			seed = 100 + i;
+			struct fault f = { kinds[i % LEN(kinds)], any(i % 2 ? 40 : 400), any(2),
+					   any(2) ? EIO : ENOSPC };
+			ok = fail_at(v, &f);
 		}
-		for (u32 id = 1; node && n < LEN(log); id++, n++) {
-			log[n] = (struct step_log){ .begin = n_events };
-			int r;
-			if (id % 9 == 0) {
-				r = blk_flush(node);
-			} else {
-				u32 *ids = calloc(DISK / UNIT, 4);
-				r = step(node, ids, id, &log[n].from, &log[n].len);
-				log[n].id = ids[log[n].from];
-				free(ids);
-			}
-			CHECK_EQ(r, 0);
-			log[n].end = n_events;
-		}
-		blk_unref(node);
-		logging = false;
-		for (unsigned i = times ? atoi(times) : 12; i && node; i--)
-			for (unsigned cut = 0; cut < 2; cut++) {
-				size_t at = any(n_events + 1);
-				/* Most is at stake just before a flush. */
-				for (bool late = any(2); late && at < n_events && events[at].mem;)
-					at++;
-				crash(at, cut);
-				if (!survives(g, v, log, n, at, cut)) {
-					i = 1;
-					break;
-				}
-			}
-		blk_graph_free(g);
-		mems_free();
 	}
 }

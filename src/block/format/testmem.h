@@ -24,7 +24,32 @@ static struct mem *mems;
 static struct event *events;
 static size_t n_events, cap_events;
 static bool logging;
-static size_t writes_left UNUSED = SIZE_MAX; /* then every write fails */
+
+/* Requests that fail: those of the kinds in `on` behind the first `left`, all of them or one. */
+enum { FAULT_READ = BIT(0), FAULT_WRITE = BIT(1), FAULT_FLUSH = BIT(2) };
+static struct fault {
+	u32 on;
+	size_t left;
+	bool once;
+	int error;
+	struct mem *only; /* NULL: all files */
+	size_t hits;
+} fault;
+
+/* 0, or the error that a request meets. */
+static int fault_meets(u32 kind, const struct mem *m)
+{
+	if (!(fault.on & kind) || (fault.only && m != fault.only))
+		return 0;
+	if (fault.left) {
+		fault.left--;
+		return 0;
+	}
+	if (fault.once)
+		fault.on = 0;
+	fault.hits++;
+	return -fault.error;
+}
 
 static struct mem *mem_find(const char *name)
 {
@@ -64,7 +89,7 @@ static void log_clear(void)
 	n_events = 0;
 }
 
-static void log_begin(void)
+static inline void log_begin(void)
 {
 	log_clear();
 	for (struct mem *m = mems; m; m = m->next) {
@@ -132,6 +157,9 @@ static int testmem_preadv(struct blk_node *node, u64 offset, struct iovs iov, u3
 {
 	struct mem *m = ((struct testmem *)node->state)->m;
 	size_t part = offset >= m->bytes ? 0 : MIN(iov.len, m->bytes - offset);
+	int r = fault_meets(FAULT_READ, m);
+	if (r)
+		return r;
 	iovs_fill(iov, 0);
 	if (part)
 		iovs_from_buf(iovs_cut(iov, 0, part), m->data + offset);
@@ -150,9 +178,9 @@ static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u
 	struct mem *m = ((struct testmem *)node->state)->m;
 	if (offset + iov.len > MEM_MAX)
 		return -ENOSPC;
-	if (!writes_left)
-		return -EIO;
-	writes_left -= writes_left != SIZE_MAX;
+	int r = fault_meets(FAULT_WRITE, m);
+	if (r)
+		return r;
 	if (offset + iov.len > m->bytes)
 		mem_set_size(m, offset + iov.len);
 	iovs_to_buf(iov, m->data + offset);
@@ -163,16 +191,19 @@ static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u
 
 static int testmem_flush(struct blk_node *node)
 {
-	log_event(NULL, 0, NULL, 0);
-	return 0;
+	int r = fault_meets(FAULT_FLUSH, ((struct testmem *)node->state)->m);
+	if (!r)
+		log_event(NULL, 0, NULL, 0);
+	return r;
 }
 
 static struct err *testmem_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc mode,
 				    bool zero)
 {
 	struct mem *m = ((struct testmem *)node->state)->m;
-	if (size > MEM_MAX)
-		return err_errno(ENOSPC, "Failed to resize the file");
+	int r = size > MEM_MAX ? -ENOSPC : size > m->bytes ? fault_meets(FAULT_WRITE, m) : 0;
+	if (r)
+		return err_errno(-r, "Failed to resize the file");
 	mem_set_size(m, size);
 	log_event(m, size, NULL, 0);
 	testmem_grown(node);

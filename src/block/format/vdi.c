@@ -6,6 +6,7 @@
  * Modelled   dynamic and fixed images, reading and writing; check.
  * Absent     differencing images and snapshots: refused.
  */
+#include "block/format/room.h"
 #include "block/format/guid.h"
 #include "block/format/table.h"
 #include <errno.h>
@@ -94,7 +95,7 @@ static struct err *load_map(struct blk_node *node)
 			       "unsupported VDI image (block map at 0x%llx with %u entries, but the file "
 			       "ends at 0x%llx)",
 			       (unsigned long long)at, v->blocks, (unsigned long long)node->file->size);
-	struct err *e = blk_table_load(&v->map, node->file, at, (u64)v->blocks * 4, 512, "block map");
+	struct err *e = blk_table_load(&v->map, &node->file, at, (u64)v->blocks * 4, 512, "block map");
 	/* The header's count may differ from the map after a crash: what the map says counts. */
 	for (u32 i = 0; i < v->blocks && !e; i++) {
 		u32 b = blk_table_le32(&v->map, i);
@@ -146,10 +147,7 @@ static int flush_vdi(struct blk_node *node)
 static void close_vdi(struct blk_node *node)
 {
 	struct vdi *v = node->state;
-	if ((node->flags & BLK_RDWR) && v->map.data && flush_vdi(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_vdi);
 	blk_table_free(&v->map);
 }
 
@@ -207,15 +205,9 @@ static int place_vdi(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 static int commit_vdi(struct blk_node *node, const struct blk_place *p)
 {
 	struct vdi *v = node->state;
-	if (node->file->size < p->file_offset + p->len) { /* whole blocks, for other readers */
-		struct err *e =
-		    blk_truncate(node->file, p->file_offset + p->len, false, BLK_PREALLOC_OFF, true);
-		if (e) {
-			int r = -(err_errnum(e) ?: EIO);
-			err_free(e);
-			return r;
-		}
-	}
+	int r = room_extend(node->file, p->file_offset + p->len); /* whole blocks, for other readers */
+	if (r)
+		return r;
 	for (u64 i = 0; i < p->len / BLOCK; i++)
 		blk_table_set_le32(&v->map, p->offset / BLOCK + i, p->cookie[0] + i);
 	v->header_dirty = true;

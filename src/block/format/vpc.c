@@ -8,6 +8,7 @@
  * Absent     writing to differencing images: refused.
  * Options    force_size_calc (auto, chs, current_size): which of the footer's two sizes counts.
  */
+#include "block/format/room.h"
 #include "block/format/guid.h"
 #include "block/format/table.h"
 #include "block/format/utf16.h"
@@ -206,7 +207,7 @@ static struct err *open_dynamic(struct blk_node *node)
 	if (e)
 		return e;
 	u64 entries = (node->size + s->block - 1) / s->block;
-	e = blk_table_load(&s->bat, node->file, ld_be64((u8 *)h + TABLE_AT), entries * 4, 512, "block table");
+	e = blk_table_load(&s->bat, &node->file, ld_be64((u8 *)h + TABLE_AT), entries * 4, 512, "block table");
 	if (!e)
 		e = find_room(node, at);
 	node->granularity = s->block;
@@ -246,10 +247,7 @@ static int flush_vpc(struct blk_node *node)
 
 static void close_vpc(struct blk_node *node)
 {
-	if ((node->flags & BLK_RDWR) && flush_vpc(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_vpc);
 	free_state(node);
 }
 

@@ -6,6 +6,8 @@
 #include "block/job/kinds.h"
 #include <errno.h>
 
+enum { NOT_RESIZED = BLK_PERM_ALL & ~BLK_PERM_RESIZE };
+
 struct backup {
 	struct copy_job copy;
 	enum job_sync sync;
@@ -151,7 +153,11 @@ struct err *job_backup(struct jobs *all, const struct job_backup *s, struct job 
 	c->write_flags = s->compress ? BLK_REQ_COMPRESSED : 0;
 	b->sync = s->sync;
 	b->bitmap_mode = s->bitmap_mode;
-	e = copy_setup(c, s->source, s->target, copy_unit(s->target), blk_size(s->source));
+	job_takes(job, s->source, (struct blk_use){ 0, NOT_RESIZED, "source" });
+	job_takes(job, s->target, (struct blk_use){ BLK_PERM_WRITE, NOT_RESIZED, "target" });
+	e = job_check_taken(job);
+	if (!e)
+		e = copy_setup(c, s->source, s->target, copy_unit(s->target), blk_size(s->source));
 	if (!e && (s->sync == SYNC_FULL || s->sync == SYNC_TOP || s->sync == SYNC_NONE))
 		blk_dirty_set(&c->todo, 0, c->todo.size);
 	else if (!e)
@@ -162,8 +168,6 @@ struct err *job_backup(struct jobs *all, const struct job_backup *s, struct job 
 		return e;
 	}
 	job->total = s->sync == SYNC_NONE ? c->todo.size : MIN(copy_left(c), c->todo.size);
-	job_takes(job, s->source);
-	job_takes(job, s->target);
 	if (s->keep_target)
 		blk_unref(s->target);
 	*ret = job;

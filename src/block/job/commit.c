@@ -72,6 +72,22 @@ static struct err *set_up(struct commit *s, const struct job_commit *given)
 	return e ? e : copy_setup(c, given->top, given->base, copy_unit(given->base), blk_size(given->top));
 }
 
+/* The layers that are merged do not hold a disk any more once base is written to. */
+static void take_nodes(struct job *job, const struct job_commit *given)
+{
+	bool merged = false;
+	job_takes(
+	    job, given->base,
+	    (struct blk_use){ BLK_PERM_READ | BLK_PERM_WRITE, BLK_PERM_READ | BLK_PERM_UNCHANGED, "base" });
+	for (struct blk_node *n = given->active; n && n != given->base; n = blk_below(n)) {
+		merged |= n == given->top;
+		job_takes(
+		    job, n,
+		    merged ? (struct blk_use){ 0, BLK_PERM_WRITE | BLK_PERM_UNCHANGED, "intermediate node" }
+			   : (struct blk_use){ 0, BLK_PERM_ALL, "main node" });
+	}
+}
+
 struct err *job_commit(struct jobs *all, const struct job_commit *given)
 {
 	static const struct job_driver driver = { .type = "commit",
@@ -89,15 +105,16 @@ struct err *job_commit(struct jobs *all, const struct job_commit *given)
 	if (e)
 		return e;
 	struct commit *s = self(job);
-	if ((e = set_up(s, given))) {
+	take_nodes(job, given);
+	e = job_check_taken(job);
+	if (!e)
+		e = set_up(s, given);
+	if (e) {
 		job_drop(job);
 		return e;
 	}
 	s->active = blk_ref(given->active);
 	s->backing_file = given->backing_file ? str_dup(given->backing_file) : NULL;
-	job_takes(job, given->base);
-	for (struct blk_node *n = given->top; n && n != given->base; n = blk_below(n))
-		job_takes(job, n);
 	job_start(job);
 	return NULL;
 }

@@ -1,7 +1,15 @@
+#include "base/loop/loop.h"
 #include "block/job/copy.h"
 #include <errno.h>
 
-enum { WORKERS = 8, CHUNK = 1 << 20, MIN_UNIT = 4096, PLAIN_UNIT = 65536, ALIGN = 4096 };
+enum {
+	WORKERS = 8,
+	CHUNK = 1 << 20,
+	MIN_UNIT = 4096,
+	PLAIN_UNIT = 65536,
+	ALIGN = 4096,
+	RETRY = 100000000 /* ns */
+};
 
 u32 copy_unit(const struct blk_node *target)
 {
@@ -17,8 +25,10 @@ struct err *copy_setup(struct copy_job *c, struct blk_node *source, struct blk_n
 	if (!c->todo.bits)
 		return err_new(ERR_BUSY, "No memory to follow %llu bytes", (unsigned long long)size);
 	c->chunk = MAX((u32)CHUNK, unit);
-	blk_root_init(&c->source, source, false, "%s job '%s'", c->job.driver->type, c->job.id);
-	blk_root_init(&c->target, target, true, "%s job '%s'", c->job.driver->type, c->job.id);
+	static const struct blk_use mover = { 0, BLK_PERM_ALL,
+					      "root" }; /* what it takes is said by job_takes */
+	blk_root_init(&c->source, source, mover, "%s job '%s'", c->job.driver->type, c->job.id);
+	blk_root_init(&c->target, target, mover, "%s job '%s'", c->job.driver->type, c->job.id);
 	c->source.stays = c->target.stays = true;
 	if (c->hook.before || c->hook.after) {
 		blk_quiesce(source->graph);
@@ -143,9 +153,16 @@ static bool take(struct copy_job *c, u64 *offset, u64 *len)
 static bool after_error(struct copy_job *c, int r, bool reading, u64 offset, u64 len)
 {
 	enum job_action action = job_error(&c->job, reading ? c->on_source : c->on_target, reading, -r);
-	if (action == JOB_ACTION_IGNORE)
+	bool ignored = action == JOB_ACTION_IGNORE;
+	if (ignored && c->gives_up) {
+		c->ignored = c->ignored ? c->ignored : r;
 		return true;
+	}
 	blk_dirty_set(&c->todo, offset, len);
+	if (ignored) {
+		co_sleep(RETRY);
+		return true;
+	}
 	if (action == JOB_ACTION_REPORT && !c->failed)
 		c->failed = r;
 	return false;
@@ -169,7 +186,7 @@ static void worker(void *arg)
 		blk_root_leave(&c->source);
 		if (r && !after_error(c, r, reading, offset, len))
 			break;
-		c->job.done += len;
+		c->job.done += r ? 0 : len;
 		job_throttle(&c->job, len);
 	}
 	if (!--c->workers)
@@ -190,7 +207,7 @@ int copy_run(struct copy_job *c)
 		while (c->workers)
 			co_wait(&c->workers_done);
 	} while (!c->failed && !c->job.forced && copy_left(c));
-	return c->job.forced ? -ECANCELED : c->failed;
+	return c->job.forced ? -ECANCELED : c->failed ? c->failed : c->ignored;
 }
 
 int copy_clear_absent(struct blk_node *node, struct blk_dirty *todo)

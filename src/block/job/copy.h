@@ -19,9 +19,11 @@ struct copy_job {
 	enum job_policy on_source, on_target;
 	u32 write_flags, chunk;
 	bool keep_room; /* zeros are written into room that stays */
+	bool
+	    gives_up; /* what failed and is to be ignored is left out, and the job fails in the end; else it is tried again */
 	bool only_present; /* parts that the layers above base do not hold are left out */
 	unsigned workers;
-	int failed;
+	int failed, ignored; /* -errno; ignored: of a part that was given up */
 	struct copy_range *ranges; /* being copied, or written by others */
 	struct co_wait range_ended, workers_done;
 	struct blk_hook hook;

@@ -69,6 +69,34 @@ static void leave_group(struct job *job)
 	job->group = NULL;
 }
 
+void job_takes(struct job *job, struct blk_node *node, struct blk_use use)
+{
+	struct job_node *n = alloc(sizeof(*n));
+	blk_root_init(&n->root, node, use, "%s job '%s'", job->driver->type, job->id);
+	n->root.stays = true;
+	n->root.owner = job;
+	n->next = job->nodes;
+	job->nodes = n;
+}
+
+static void leave_nodes(struct job *job)
+{
+	job_take_filter_away(job);
+	for (struct job_node *n; (n = job->nodes);) {
+		job->nodes = n->next;
+		blk_root_done(&n->root);
+		free(n);
+	}
+}
+
+struct err *job_check_taken(const struct job *job)
+{
+	struct err *e = NULL;
+	for (const struct job_node *n = job->nodes; n && !e; n = n->next)
+		e = blk_check_perms(n->root.node);
+	return e;
+}
+
 void job_drop(struct job *job)
 {
 	struct job **at = &job->jobs->list;
@@ -76,6 +104,7 @@ void job_drop(struct job *job)
 	while (*at != job)
 		at = &(*at)->next;
 	*at = job->next;
+	leave_nodes(job);
 	leave_group(job);
 	if (job->error)
 		err_free(job->error);
@@ -83,17 +112,11 @@ void job_drop(struct job *job)
 	free(job);
 }
 
-void job_takes(struct job *job, struct blk_node *node)
-{
-	if (job->n_nodes < LEN(job->nodes))
-		job->nodes[job->n_nodes++] = node;
-}
-
 struct err *job_check_node(const struct jobs *all, const struct blk_node *node)
 {
 	for (const struct job *j = all->list; j; j = j->next)
-		for (unsigned i = 0; i < j->n_nodes; i++)
-			if (j->nodes[i] == node)
+		for (const struct job_node *n = j->nodes; n; n = n->next)
+			if (n->root.node == node)
 				return err_new(ERR_BUSY,
 					       "Node '%s' is busy: block device is in use by block job: %s",
 					       node->node_name, j->driver->type);
@@ -104,7 +127,7 @@ struct err *job_check_node(const struct jobs *all, const struct blk_node *node)
 
 static void conclude(struct job *job)
 {
-	job->n_nodes = 0;
+	leave_nodes(job);
 	set_status(job, JOB_CONCLUDED);
 	if (job->auto_dismiss)
 		job_drop(job);

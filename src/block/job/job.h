@@ -63,6 +63,11 @@ struct job_group { /* jobs that succeed together or not at all */
 	bool failed;
 };
 
+struct job_node {
+	struct job_node *next;
+	struct blk_root root;
+};
+
 struct job {
 	struct job *next;
 	struct jobs *jobs;
@@ -78,8 +83,8 @@ struct job {
 	struct job_group *group; /* NULL: alone */
 	struct co_wait wake;
 	struct loop_timer *timer;
-	struct blk_node *nodes[4]; /* not to be touched by others meanwhile; not referenced */
-	unsigned n_nodes;
+	struct job_node *nodes; /* taken */
+	struct blk_node *filter; /* above what the job works on; NULL: none */
 };
 
 const char *job_status_name(enum job_status s);
@@ -99,8 +104,14 @@ void job_drop(struct job *job);
 /* It is running; its coroutine begins when the main loop comes round. */
 void job_start(struct job *job);
 struct job *job_find(const struct jobs *all, const char *id);
-/* Others leave the node alone while the job lives. */
-void job_takes(struct job *job, struct blk_node *node);
+/* Others leave the node alone while the job lives: commands are refused, users by what `use` bears. */
+void job_takes(struct job *job, struct blk_node *node, struct blk_use use);
+/* For clients that want to name it: a node above the one that is worked on, until the job's end. The name was checked. */
+struct err *job_check_filter(struct blk_graph *graph, const char *name) MUST_CHECK;
+void job_put_filter(struct job *job, struct blk_node *node, const char *name);
+void job_take_filter_away(struct job *job); /* if there is one */
+/* After the last job_takes: refuses when those who are there already do not go with the job. */
+struct err *job_check_taken(const struct job *job) MUST_CHECK;
 /* Refuses a node that a job has taken. */
 struct err *job_check_node(const struct jobs *all, const struct blk_node *node) MUST_CHECK;
 /* Cancels all jobs and waits for them; for the program's end. */

@@ -164,6 +164,18 @@ static struct err *set_up(struct mirror *m, const struct job_mirror *s)
 	return e;
 }
 
+/* The target holds no disk before it is equal; that of a commit always does, with what is written above it. */
+static void take_nodes(struct job *job, const struct job_mirror *s)
+{
+	u32 others = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
+	job_takes(job, s->source, (struct blk_use){ BLK_PERM_READ, others, "source" });
+	job_takes(job, s->target,
+		  (struct blk_use){ BLK_PERM_WRITE, s->base ? others : BLK_PERM_UNCHANGED, "target" });
+	for (struct blk_node *n = s->base ? blk_below(s->source) : NULL; n && n != s->base; n = blk_below(n))
+		job_takes(job, n,
+			  (struct blk_use){ 0, BLK_PERM_WRITE | BLK_PERM_UNCHANGED, "intermediate node" });
+}
+
 struct err *job_mirror(struct jobs *all, const struct job_mirror *s)
 {
 	static const struct job_driver mirror = { .type = "mirror",
@@ -187,13 +199,15 @@ struct err *job_mirror(struct jobs *all, const struct job_mirror *s)
 	if (e)
 		return e;
 	struct mirror *m = self(job);
-	if ((e = set_up(m, s))) {
+	take_nodes(job, s);
+	e = job_check_taken(job);
+	if (!e)
+		e = set_up(m, s);
+	if (e) {
 		job_drop(job);
 		return e;
 	}
 	m->replaces = s->replaces ? blk_ref(s->replaces) : NULL;
-	job_takes(job, s->source);
-	job_takes(job, s->target);
 	if (s->keep_target)
 		blk_unref(s->target); /* the job's own remains */
 	job_start(job);

@@ -90,23 +90,19 @@ static void clean(struct job *job, bool failed UNUSED)
 	free(s->backing_file);
 }
 
-/* A layer that somebody else writes changes under the copy. */
-static struct err *check_layers(struct jobs *all, struct blk_node *top, struct blk_node *base, const char *id)
+/* A layer below that somebody else writes would change under the copy. */
+static struct err *take_layers(struct job *job, struct blk_node *top, struct blk_node *base)
 {
-	struct err *e = job_check_node(all, top);
-	for (struct blk_node *n = top->backing; n && n != base && !e; n = n->backing) {
-		e = job_check_node(all, n);
-		for (const struct blk_root *r = blk_roots(all->graph); r && !e; r = r->next)
-			if (r->node == n && r->writes)
-				e = err_new(ERR_BUSY,
-					    "Permission conflict on node '%s': permissions 'write' are both "
-					    "required by an "
-					    "unnamed block device (uses node '%s' as 'root' child) and "
-					    "unshared by stream job "
-					    "'%s' (uses node '%s' as 'intermediate node' child).",
-					    n->node_name, n->node_name, id, n->node_name);
+	struct err *e = NULL;
+	for (struct blk_node *n = top; n && n != base && !e; n = n->backing) {
+		e = job_check_node(job->jobs, n);
+		job_takes(job, n,
+			  n == top ? (struct blk_use){ BLK_PERM_READ | BLK_PERM_UNCHANGED, BLK_PERM_ALL,
+						       "main node" }
+				   : (struct blk_use){ BLK_PERM_READ, BLK_PERM_READ | BLK_PERM_UNCHANGED,
+						       "intermediate node" });
 	}
-	return e;
+	return e ? e : job_check_taken(job);
 }
 
 struct err *job_stream(struct jobs *all, const struct job_stream *given)
@@ -125,9 +121,10 @@ struct err *job_stream(struct jobs *all, const struct job_stream *given)
 		return e;
 	struct stream *s = self(job);
 	struct copy_job *c = &s->copy;
-	e = check_layers(all, given->top, given->base, job->id);
+	e = take_layers(job, given->top, given->base);
 	c->hook = (struct blk_hook){ .before = before, .after = after };
 	c->on_source = c->on_target = given->on_error;
+	c->gives_up = true; /* what lies below must stay then */
 	c->write_flags = BLK_REQ_UNCHANGED;
 	c->base = given->base;
 	c->only_present = true;
@@ -139,8 +136,6 @@ struct err *job_stream(struct jobs *all, const struct job_stream *given)
 	}
 	s->base = given->base ? blk_ref(given->base) : NULL;
 	s->backing_file = given->backing_file ? str_dup(given->backing_file) : NULL;
-	for (struct blk_node *n = given->top; n && n != given->base; n = n->backing)
-		job_takes(job, n);
 	job_start(job);
 	return NULL;
 }

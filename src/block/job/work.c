@@ -34,7 +34,7 @@ struct err *job_work(struct jobs *all, const struct job_work *given)
 	struct work_job *w = (struct work_job *)job;
 	w->work = *given;
 	if (given->node)
-		job_takes(job, given->node);
+		job_takes(job, given->node, (struct blk_use){ 0, BLK_PERM_ALL, "root" });
 	job_start(job);
 	return NULL;
 }

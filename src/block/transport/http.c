@@ -12,6 +12,7 @@
 #include "block/blk.h"
 #include "block/object.h"
 #include "base/coroutine.h"
+#include "base/lib.h"
 #include "base/loop/loop.h"
 #include <curl/curl.h>
 #include <errno.h>
@@ -55,18 +56,36 @@ static struct err *parse_name(const char *name, struct json *opts)
 
 /* ---- connections ---- */
 
-/* What libcurl keeps for the whole process. */
+/* What libcurl keeps for the whole process, and its functions. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool is_there;
+static struct {
+	typeof(curl_global_init) *global_init;
+	typeof(curl_easy_init) *easy_init;
+	typeof(curl_easy_setopt) *easy_setopt;
+	typeof(curl_easy_perform) *easy_perform;
+	typeof(curl_easy_getinfo) *easy_getinfo;
+	typeof(curl_easy_strerror) *easy_strerror;
+	typeof(curl_easy_cleanup) *easy_cleanup;
+} curl;
 
 static void start_curl(void)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	static const struct lib_function list[] = {
+		{ "curl_global_init", &curl.global_init },   { "curl_easy_init", &curl.easy_init },
+		{ "curl_easy_setopt", &curl.easy_setopt },   { "curl_easy_perform", &curl.easy_perform },
+		{ "curl_easy_getinfo", &curl.easy_getinfo }, { "curl_easy_strerror", &curl.easy_strerror },
+		{ "curl_easy_cleanup", &curl.easy_cleanup }, { NULL },
+	};
+	struct err *e = lib_load("libcurl.so.4", list);
+	is_there = !e && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	err_free(e);
 }
 
 static void set_str(CURL *c, CURLoption option, const char *text)
 {
 	if (text)
-		curl_easy_setopt(c, option, text);
+		curl.easy_setopt(c, option, text);
 }
 
 static struct err *connect_one(struct http *s, struct fetch *f)
@@ -74,20 +93,20 @@ static struct err *connect_one(struct http *s, struct fetch *f)
 	if (f->curl)
 		return NULL;
 	pthread_once(&once, start_curl);
-	CURL *c = f->curl = curl_easy_init();
+	CURL *c = f->curl = is_there ? curl.easy_init() : NULL;
 	if (!c)
-		return err_new(ERR_IO, "libcurl could not be initialized");
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->error);
-	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, 10L);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)s->verify);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, s->verify ? 2L : 0L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)s->timeout);
-	if (curl_easy_setopt(c, CURLOPT_URL, s->url))
+		return err_new(ERR_IO, "libcurl could not be loaded");
+	curl.easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(c, CURLOPT_ERRORBUFFER, f->error);
+	curl.easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+	curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	curl.easy_setopt(c, CURLOPT_MAXREDIRS, 10L);
+	curl.easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl.easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)s->verify);
+	curl.easy_setopt(c, CURLOPT_SSL_VERIFYHOST, s->verify ? 2L : 0L);
+	curl.easy_setopt(c, CURLOPT_TIMEOUT, (long)s->timeout);
+	if (curl.easy_setopt(c, CURLOPT_URL, s->url))
 		return err_new(ERR_INVALID, "libcurl does not take the URL '%s'", s->url);
 	set_str(c, CURLOPT_COOKIE, s->cookie);
 	set_str(c, CURLOPT_USERNAME, s->username);
@@ -120,11 +139,11 @@ static int transfer(void *arg)
 	    strf("%llu-%llu", (unsigned long long)f->from, (unsigned long long)(f->from + f->want - 1));
 	f->have = 0;
 	f->error[0] = 0;
-	curl_easy_setopt(f->curl, CURLOPT_RANGE, range);
-	curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, take);
-	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, f);
-	CURLcode r = curl_easy_perform(f->curl);
-	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_setopt(f->curl, CURLOPT_RANGE, range);
+	curl.easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, take);
+	curl.easy_setopt(f->curl, CURLOPT_WRITEDATA, f);
+	CURLcode r = curl.easy_perform(f->curl);
+	curl.easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200) {
 		snprintf(f->error, sizeof(f->error), "the server sent the whole file for the range %s",
 			 range);
@@ -249,7 +268,7 @@ static size_t look_for_ranges(char *line, size_t size, size_t n, void *arg)
 
 static int ask(void *arg)
 {
-	return curl_easy_perform(arg);
+	return curl.easy_perform(arg);
 }
 
 static struct err *find_size(struct blk_node *node)
@@ -260,17 +279,17 @@ static struct err *find_size(struct blk_node *node)
 	if (e)
 		return e;
 	curl_off_t size = -1;
-	curl_easy_setopt(f->curl, CURLOPT_NOBODY, 1L);
-	curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, look_for_ranges);
-	curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, s);
+	curl.easy_setopt(f->curl, CURLOPT_NOBODY, 1L);
+	curl.easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, look_for_ranges);
+	curl.easy_setopt(f->curl, CURLOPT_HEADERDATA, s);
 	CURLcode r = work_run(ask, f->curl);
 	if (r)
 		return err_new(ERR_IO, "CURL: Error opening file: %s",
-			       f->error[0] ? f->error : curl_easy_strerror(r));
-	curl_easy_getinfo(f->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
-	curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, NULL);
-	curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, NULL);
-	curl_easy_setopt(f->curl, CURLOPT_HTTPGET, 1L);
+			       f->error[0] ? f->error : curl.easy_strerror(r));
+	curl.easy_getinfo(f->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	curl.easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, NULL);
+	curl.easy_setopt(f->curl, CURLOPT_HEADERDATA, NULL);
+	curl.easy_setopt(f->curl, CURLOPT_HTTPGET, 1L);
 	if (size < 0)
 		return err_new(ERR_IO, "CURL: Error opening file: Server didn't report file size.");
 	if (size && !s->ranges)
@@ -346,7 +365,7 @@ static void close_http(struct blk_node *node)
 	struct http *s = node->state;
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
 		if (s->fetches[i].curl)
-			curl_easy_cleanup(s->fetches[i].curl);
+			curl.easy_cleanup(s->fetches[i].curl);
 		free(s->fetches[i].buf);
 	}
 	free(s->url);

@@ -38,10 +38,13 @@ static void made(void *user)
 }
 
 /* "cluster-size" of the schema is "cluster_size" of the formats; a version is a compatibility level. */
-static void set_option(struct json *opts, const char *name, const struct json *v)
+static void set_option(struct json *opts, const struct blk_driver *d, const char *name, const struct json *v)
 {
 	AUTO(free_ptr) char *key = str_dup(name);
-	for (char *p = key; *p; p++)
+	const struct blk_opt *same = d->create_opts;
+	while (same->name && strcmp(same->name, name) != 0)
+		same++;
+	for (char *p = key; *p && !same->name; p++)
 		*p = *p == '-' ? '_' : *p;
 	if (strcmp(name, "version") == 0)
 		json_set(opts, "compat", json_str(strcmp(v->s, "v2") == 0 ? "0.10" : "1.1"));
@@ -61,6 +64,20 @@ static void set_nested(struct json *opts, const char *name, const struct json *v
 		json_set(opts, key,
 			 v->items[i]->kind == JSON_INT ? json_strf("%lld", (long long)v->items[i]->i)
 						       : json_copy(v->items[i]));
+	}
+}
+
+/* What a client gives as members of the schema, as the formats' options. */
+static void take_given(struct json *opts, const struct blk_driver *d, const struct json *given)
+{
+	for (size_t i = 0; i < given->n; i++) {
+		const char *key = given->keys[i];
+		if (strcmp(key, "driver") == 0 || strcmp(key, "file") == 0)
+			continue;
+		if (given->items[i]->kind == JSON_DICT)
+			set_nested(opts, key, given->items[i]);
+		else
+			set_option(opts, d, key, given->items[i]);
 	}
 }
 
@@ -94,15 +111,7 @@ static struct err *blockdev_create(struct qmp_call *call)
 	*m = (struct creation){
 		.storage = s, .driver = d, .opts = json_dict(), .size = json_get_int(given, "size", 0)
 	};
-	for (size_t i = 0; i < given->n; i++) {
-		const char *key = given->keys[i];
-		if (strcmp(key, "driver") == 0 || strcmp(key, "file") == 0)
-			continue;
-		if (given->items[i]->kind == JSON_DICT)
-			set_nested(m->opts, key, given->items[i]);
-		else
-			set_option(m->opts, key, given->items[i]);
-	}
+	take_given(m->opts, d, given);
 	struct err *e = file ? open_ref(s, file, &m->file) : NULL;
 	struct job_work w = { .o = { .id = json_get_str(call->json, "job-id"), .auto_finalize = true },
 			      .work = make,
@@ -115,6 +124,72 @@ static struct err *blockdev_create(struct qmp_call *call)
 	return e;
 }
 QMP_COMMAND(blockdev_create) = { &schema_command_blockdev_create, blockdev_create };
+
+/* ---- x-blockdev-amend ---- */
+
+struct amendment {
+	struct blk_node *node; /* a reference */
+	struct json *opts;
+	bool force;
+};
+
+static void no_progress(void *user UNUSED, u64 done UNUSED, u64 total UNUSED)
+{
+}
+
+static struct err *amend(void *user)
+{
+	struct amendment *m = user;
+	const struct blk_driver *d = m->node->driver;
+	struct err *e = blk_opts_check(m->opts, d->create_opts, NULL);
+	if (e || !m->opts->n)
+		return e;
+	blk_quiesce(m->node->graph);
+	e = d->amend(m->node, m->opts, m->force, no_progress, NULL);
+	blk_resume(m->node->graph);
+	return e;
+}
+
+static void amended(void *user)
+{
+	struct amendment *m = user;
+	json_free(m->opts);
+	blk_unref(m->node);
+	free(m);
+}
+
+static struct err *blockdev_amend(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct x_blockdev_amend_arg *a = call->arg;
+	const struct json *given = json_get(call->json, "options");
+	struct blk_node *node;
+	struct err *e = storage_find(s, NULL, a->node_name, &node);
+	if (!e && strcmp(node->driver->name, json_get_str(given, "driver")) != 0)
+		e = err_new(ERR_INVALID, "x-blockdev-amend doesn't support changing the block driver");
+	if (!e && !node->driver->amend)
+		e = err_new(ERR_UNSUPPORTED, "Driver does not support x-blockdev-amend");
+	if (!e)
+		e = job_check_node(&s->jobs, node);
+	bool was;
+	if (!e)
+		e = blk_make_writable(node, &was);
+	if (e)
+		return e;
+	struct amendment *m = alloc(sizeof(*m));
+	*m = (struct amendment){ .node = blk_ref(node), .opts = json_dict(), .force = a->force };
+	take_given(m->opts, node->driver, given);
+	struct job_work w = { .o = { .id = a->job_id, .auto_finalize = true },
+			      .amends = true,
+			      .node = node,
+			      .work = amend,
+			      .done = amended,
+			      .user = m };
+	if ((e = job_work(&s->jobs, &w)))
+		amended(m);
+	return e;
+}
+QMP_COMMAND(x_blockdev_amend) = { &schema_command_x_blockdev_amend, blockdev_amend };
 
 /* ---- files that drive-mirror, drive-backup and snapshots make ---- */
 

@@ -16,15 +16,19 @@ static struct job_options options(const char *id, bool has_speed, i64 speed, boo
 /* The enums are in the same order; unset is 0, report. */
 #define POLICY(a, member) ((enum job_policy)(a)->member)
 
-/* Jobs watch the nodes themselves: no filter is put above them. */
-struct err *storage_no_filter(const char *name)
+/* Jobs watch nodes themselves: they need no filter above them, but clients may want one that they can name. */
+struct err *storage_check_filter(struct storage *s, const char *name)
 {
-	return name
-		   ? err_new(ERR_UNSUPPORTED,
-			     "Parameter 'filter-node-name' is not supported: jobs need no filter here, leave "
-			     "'%s' out",
-			     name)
-		   : NULL;
+	return name ? job_check_filter(s->graph, name) : NULL;
+}
+
+/* e: of making the job. */
+static struct err *begun(struct storage *s, struct err *e, const char *id, struct blk_node *node,
+			 const char *filter)
+{
+	if (!e && filter)
+		job_put_filter(job_find(&s->jobs, id), node, filter);
+	return e;
 }
 
 static struct err *find_device(struct storage *s, const char *name, struct blk_node **ret)
@@ -70,7 +74,7 @@ static struct err *block_stream(struct qmp_call *call)
 				.backing_file = a->backing_file,
 				.on_error = POLICY(a, on_error) };
 	struct blk_node *bottom;
-	struct err *e = storage_no_filter(a->filter_node_name);
+	struct err *e = storage_check_filter(s, a->filter_node_name);
 	if (!e && a->bottom && (a->base || a->base_node))
 		e = err_new(ERR_INVALID, "'bottom' and 'base' cannot be specified at the same time");
 	if (!e)
@@ -83,7 +87,7 @@ static struct err *block_stream(struct qmp_call *call)
 	}
 	if (!e && !j.base && a->backing_file && !a->bottom)
 		e = err_new(ERR_INVALID, "backing file specified, but streaming the entire chain");
-	return e ? e : job_stream(&s->jobs, &j);
+	return e ? e : begun(s, job_stream(&s->jobs, &j), a->job_id, j.top, a->filter_node_name);
 }
 QMP_COMMAND(block_stream) = { &schema_command_block_stream, block_stream };
 
@@ -105,7 +109,7 @@ static struct err *block_commit(struct qmp_call *call)
 	struct job_commit j = { .o = OPTIONS(a),
 				.backing_file = a->backing_file,
 				.on_error = POLICY(a, on_error) };
-	struct err *e = storage_no_filter(a->filter_node_name);
+	struct err *e = storage_check_filter(s, a->filter_node_name);
 	if (!e)
 		e = find_device(s, a->device, &j.active);
 	if (!e)
@@ -124,7 +128,8 @@ static struct err *block_commit(struct qmp_call *call)
 		e = err_new(ERR_INVALID, "cannot commit an image into itself");
 	if (e)
 		return e;
-	return j.top == j.active ? commit_active(s, a, j.top, j.base) : job_commit(&s->jobs, &j);
+	e = j.top == j.active ? commit_active(s, a, j.top, j.base) : job_commit(&s->jobs, &j);
+	return begun(s, e, a->job_id, j.active, a->filter_node_name);
 }
 QMP_COMMAND(block_commit) = { &schema_command_block_commit, block_commit };
 
@@ -158,7 +163,7 @@ static struct err *blockdev_mirror(struct qmp_call *call)
 				.blocking = a->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING,
 				.on_source = POLICY(a, on_source_error),
 				.on_target = POLICY(a, on_target_error) };
-	struct err *e = storage_no_filter(a->filter_node_name);
+	struct err *e = storage_check_filter(s, a->filter_node_name);
 	if (!e)
 		e = check_sync(json_get_str(call->json, "sync"));
 	if (!e && a->buf_size < 0)
@@ -171,7 +176,7 @@ static struct err *blockdev_mirror(struct qmp_call *call)
 		e = find_replaced(s, a->replaces, m.source, &m.replaces);
 	if (!e && m.sync == SYNC_TOP && !m.source->backing)
 		m.sync = SYNC_FULL;
-	return e ? e : job_mirror(&s->jobs, &m);
+	return e ? e : begun(s, job_mirror(&s->jobs, &m), a->job_id, m.source, a->filter_node_name);
 }
 QMP_COMMAND(blockdev_mirror) = { &schema_command_blockdev_mirror, blockdev_mirror };
 

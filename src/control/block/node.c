@@ -63,6 +63,9 @@ static struct err *block_resize(struct qmp_call *call)
 		e = err_new(ERR_INVALID, "Parameter 'size' expects a >0 size");
 	if (!e)
 		e = job_check_node(&s->jobs, node);
+	if (!e)
+		e = blk_check_use(node, (struct blk_use){ BLK_PERM_RESIZE, BLK_PERM_ALL, "root" },
+				  "block_resize");
 	if (e)
 		return e;
 	blk_quiesce(s->graph);
@@ -90,6 +93,28 @@ static struct err *change_backing_file(struct qmp_call *call)
 	return e ? e : blk_write_backing(image, a->backing_file, image->backing->driver->name);
 }
 QMP_COMMAND(change_backing_file) = { &schema_command_change_backing_file, change_backing_file };
+
+static struct err *change_children(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct x_blockdev_change_arg *a = call->arg;
+	struct blk_node *parent, *node = NULL;
+	struct err *e = storage_find(s, a->parent, a->parent, &parent);
+	if (!e && !a->child == !a->node)
+		e = a->node ? err_new(ERR_INVALID, "The parameters child and node are in conflict")
+			    : err_new(ERR_INVALID, "Either child or node must be specified");
+	if (!e && a->node && !(node = blk_find(s->graph, a->node)))
+		e = err_new(ERR_NOT_FOUND, "Node '%s' not found", a->node);
+	if (!e)
+		e = job_check_node(&s->jobs, parent);
+	if (e)
+		return e;
+	blk_quiesce(s->graph);
+	e = node ? blk_add_child(parent, node) : blk_remove_child(parent, a->child);
+	blk_resume(s->graph);
+	return e;
+}
+QMP_COMMAND(x_blockdev_change) = { &schema_command_x_blockdev_change, change_children };
 
 /* ---- asking ---- */
 
@@ -149,7 +174,7 @@ static struct json *node_info(struct blk_node *node, bool flat)
 		json_set(j, "backing_file", json_str(node->backing_file));
 	json_set(j, "backing_file_depth", json_int(depth));
 	json_set(j, "drv", json_str(node->driver->name));
-	json_set(j, "write_threshold", json_int(0));
+	json_set(j, "write_threshold", json_int(node->stats.threshold));
 	json_set(j, "encrypted", json_bool(json_get_bool(json_get(j, "image"), "encrypted", false)));
 	json_set(j, "cache", cache_of(node));
 	json_set(j, "file", json_str(node->filename ? node->filename : ""));

@@ -10,6 +10,12 @@ struct overlay {
 	struct blk_node *node, *overlay; /* references */
 };
 
+static void take_off(struct overlay *o)
+{
+	blk_replace(o->overlay, o->node);
+	blk_change_backing(o->overlay, NULL);
+}
+
 static struct err *put_above(struct overlay *o)
 {
 	if (o->overlay->backing)
@@ -23,14 +29,15 @@ static struct err *put_above(struct overlay *o)
 			       o->node->node_name, o->overlay->node_name);
 	blk_change_backing(o->overlay, o->node);
 	blk_replace(o->node, o->overlay);
-	return NULL;
+	struct err *e = blk_check_perms(o->overlay);
+	if (e)
+		take_off(o);
+	return e;
 }
 
 static void undo_overlay(struct action *a)
 {
-	struct overlay *o = a->state;
-	blk_replace(o->overlay, o->node);
-	blk_change_backing(o->overlay, NULL);
+	take_off(a->state);
 }
 
 static void drop_overlay(struct action *a)
@@ -218,7 +225,7 @@ static struct err *backup(struct action *a, bool drive)
 				.on_target = (enum job_policy)arg.on_target_error };
 	bool by_bitmap = b.sync == SYNC_INCREMENTAL || b.sync == SYNC_BITMAP;
 	struct blk_node *node;
-	struct err *e = storage_no_filter(arg.filter_node_name);
+	struct err *e = storage_check_filter(a->storage, arg.filter_node_name);
 	if (!e && json_get(a->data, "x-perf"))
 		e = err_new(ERR_UNSUPPORTED, "'x-perf' is not built: leave it out");
 	if (!e)
@@ -249,6 +256,8 @@ static struct err *backup(struct action *a, bool drive)
 		e = storage_open_target(a->storage, &t, &b.target);
 	if (!e && (e = job_backup(&a->storage->jobs, &b, &state->job)) && drive)
 		blk_unref(b.target);
+	if (!e && arg.filter_node_name)
+		job_put_filter(state->job, b.source, arg.filter_node_name);
 	return e;
 }
 

@@ -1,5 +1,6 @@
 #include "control/block/storage.h"
 #include "block/object.h"
+#include "block/root.h"
 #include <stdio.h>
 
 static void said(void *user UNUSED, const char *line)
@@ -63,6 +64,32 @@ static void job_erred(void *user, const struct job *job, bool reading, enum job_
 	tell(user, &schema_event_block_job_error, data);
 }
 
+/* ---- nodes' events ---- */
+
+static void past_threshold(void *user, const struct blk_node *node, u64 by, u64 threshold)
+{
+	struct json *data = json_dict();
+	json_set(data, "node-name", json_str(node->node_name));
+	json_set(data, "amount-exceeded", json_int(by));
+	json_set(data, "write-threshold", json_int(threshold));
+	tell(user, &schema_event_block_write_threshold, data);
+}
+
+static void corrupted(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len,
+		      bool fatal)
+{
+	struct json *data = json_dict();
+	json_set(data, "device", json_str("")); /* devices belong to machines */
+	json_set(data, "node-name", json_str(node->node_name));
+	json_set(data, "msg", json_str(what));
+	if (len) {
+		json_set(data, "offset", json_int(offset));
+		json_set(data, "size", json_int(len));
+	}
+	json_set(data, "fatal", json_bool(fatal));
+	tell(user, &schema_event_block_image_corrupted, data);
+}
+
 /* ---- life ---- */
 
 static void end_work(struct control *control)
@@ -83,6 +110,8 @@ struct storage *storage_new(struct control *control)
 		.graph = s->graph, .changed = job_changed, .told = job_told, .erred = job_erred, .user = s
 	};
 	blk_graph_listen(s->graph, said, NULL);
+	blk_graph_watch(s->graph, &(struct blk_watch){
+				      .past_threshold = past_threshold, .corrupted = corrupted, .user = s });
 	control->storage = s;
 	control->ending = end_work;
 	return s;
@@ -141,7 +170,9 @@ struct err *storage_add_node(struct storage *s, const struct json *options)
 	/* auto-read-only: writable as soon as somebody who writes stands on it. */
 	bool later = json_get_bool(options, "auto-read-only", false);
 	struct err *e = blk_open(s->graph, NULL, NULL, json_copy(options), later ? 0 : BLK_RDWR, &node);
-	if (!e)
+	if (!e && (e = blk_check_perms(node)))
+		blk_unref(node);
+	else if (!e)
 		storage_keep_node(s, node);
 	return e;
 }

@@ -64,5 +64,5 @@ struct storage_target {
 };
 struct err *storage_open_target(struct storage *s, const struct storage_target *t,
 				struct blk_node **ret) MUST_CHECK;
-/* Refuses a name for a filter node. */
-struct err *storage_no_filter(const char *name) MUST_CHECK;
+/* filter-node-name of a job; NULL: none. */
+struct err *storage_check_filter(struct storage *s, const char *name) MUST_CHECK;

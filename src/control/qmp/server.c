@@ -236,6 +236,7 @@ static void *clients(void *arg)
 		ending = q->ending;
 		pthread_mutex_unlock(&q->lock);
 	}
+	loop_done();
 	return NULL;
 }
 

@@ -16,10 +16,12 @@ static void load_reserved(struct tr *t, unsigned size, unsigned rd, unsigned rs1
 	set_x(t, rd, v);
 }
 
-static ir_ref compare_and_swap(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref v, struct ir_mem mem)
+static ir_ref compare_and_swap(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref v,
+			       struct ir_mem mem)
 {
-	return ir_emit(t->ir, &(struct ir_insn){
-				  .op = IR_CAS, .type = size_type(size), .a = addr, .b = want, .c = v, .mem = mem });
+	return ir_emit(t->ir,
+		       &(struct ir_insn){
+			   .op = IR_CAS, .type = size_type(size), .a = addr, .b = want, .c = v, .mem = mem });
 }
 
 static ir_ref sized(struct tr *t, unsigned size, unsigned n)
@@ -28,7 +30,8 @@ static ir_ref sized(struct tr *t, unsigned size, unsigned n)
 }
 
 /* A misaligned address never has the reservation: no LR there succeeds. */
-static void store_conditional(struct tr *t, unsigned size, unsigned rd, unsigned rs1, unsigned rs2, unsigned aq, unsigned rl)
+static void store_conditional(struct tr *t, unsigned size, unsigned rd, unsigned rs1, unsigned rs2,
+			      unsigned aq, unsigned rl)
 {
 	u32 same = inner_block(t, false), other = inner_block(t, true), out = inner_block(t, false),
 	    status = ir_local(t->ir, TY_I32);
@@ -50,12 +53,15 @@ static void store_conditional(struct tr *t, unsigned size, unsigned rd, unsigned
 	set_x(t, rd, v_get(t, status));
 }
 
-static void amo(struct tr *t, enum ir_rmw op, unsigned size, unsigned rd, unsigned rs1, unsigned rs2, unsigned aq, unsigned rl)
+static void amo(struct tr *t, enum ir_rmw op, unsigned size, unsigned rd, unsigned rs1, unsigned rs2,
+		unsigned aq, unsigned rl)
 {
 	struct ir_mem mem = ordered(size, aq, rl);
 	mem.rmw = op;
 	ir_ref addr = x(t, rs1), v = sized(t, size, rs2);
-	set_x(t, rd, ir_emit(t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem }));
+	set_x(t, rd,
+	      ir_emit(t->ir, &(struct ir_insn){
+				 .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem }));
 }
 
 /* A pair of registers as one value of twice the width; the pair of x0 is 0. */
@@ -64,7 +70,8 @@ static ir_ref pair(struct tr *t, unsigned n)
 	return v_op(t, IR_PAIR, is_rv64(t) ? TY_I128 : TY_I64, x(t, n), x(t, n ? n + 1 : 0), 0, 0);
 }
 
-static void cas_pair(struct tr *t, unsigned size, unsigned rd, unsigned rs1, unsigned rs2, unsigned aq, unsigned rl)
+static void cas_pair(struct tr *t, unsigned size, unsigned rd, unsigned rs1, unsigned rs2, unsigned aq,
+		     unsigned rl)
 {
 	ir_ref old = compare_and_swap(t, size, x(t, rs1), pair(t, rd), pair(t, rs2), ordered(size, aq, rl));
 	if (!rd)

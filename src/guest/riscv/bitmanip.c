@@ -20,7 +20,6 @@ static ir_ref rotate_left(struct tr *t, ir_ref v, ir_ref by)
 	return v_bin(t, IR_ROTR, v, v_un(t, IR_NEG, by));
 }
 
-
 /* All ones in each byte that is not 0. */
 static ir_ref or_combine(struct tr *t, ir_ref v)
 {
@@ -53,7 +52,8 @@ static ir_ref spread(struct tr *t, ir_ref v)
 {
 	ir_ref mask = konst64(t, 0x0f0f0f0f0f0f0f0f);
 	v = wide(t, v);
-	return vector(t, v_bin(t, IR_PDEP, v, mask), v_bin(t, IR_PDEP, v_bin(t, IR_SHR, v, konst64(t, 32)), mask));
+	return vector(t, v_bin(t, IR_PDEP, v, mask),
+		      v_bin(t, IR_PDEP, v_bin(t, IR_SHR, v, konst64(t, 32)), mask));
 }
 
 static ir_ref permute_nibbles(struct tr *t, ir_ref table, ir_ref index)
@@ -67,7 +67,8 @@ static ir_ref permute_nibbles(struct tr *t, ir_ref table, ir_ref index)
 
 static ir_ref permute_bytes(struct tr *t, ir_ref table, ir_ref index)
 {
-	ir_ref v = v_lanes(t, IR_TBL, TY_I8, vector(t, wide(t, table), konst64(t, 0)), vector(t, wide(t, index), konst64(t, 0)), 0, 0);
+	ir_ref v = v_lanes(t, IR_TBL, TY_I8, vector(t, wide(t, table), konst64(t, 0)),
+			   vector(t, wide(t, index), konst64(t, 0)), 0, 0);
 	v = v_op(t, IR_LO, TY_I64, v_cast(t, TY_I128, v), 0, 0, 0);
 	return v_trunc(t, XT(t), v);
 }
@@ -80,7 +81,8 @@ static ir_ref bits(struct tr *t, ir_ref v, enum ir_bitperm op)
 /* low halves of a and b side by side */
 static ir_ref pack(struct tr *t, ir_ref a, ir_ref b, unsigned half)
 {
-	return v_op(t, IR_DEPOSIT, v_type(t, a), v_op(t, IR_EXTRACTU, v_type(t, a), a, 0, half, 0), b, 0, half | half << 8);
+	return v_op(t, IR_DEPOSIT, v_type(t, a), v_op(t, IR_EXTRACTU, v_type(t, a), a, 0, half, 0), b, 0,
+		    half | half << 8);
 }
 
 #define D(v) set_x(t, a->rd, v)
@@ -104,9 +106,9 @@ INSN(sh3add_uw, "0010000 rs2:5 rs1:5 110 rd:5 0111011", "sh3add.uw {x(rd)},{x(rs
 INSN(slli_uw, "000010 imm:6 rs1:5 001 rd:5 0011011", "slli.uw {x(rd)},{x(rs1)},{hex(imm)}", ZBA, RV64) { D(v_bin(t, IR_SHL, UW, IMM)); }
 
 /* Zbb, Zbkb. */
-INSN(andn, "0100000 rs2:5 rs1:5 111 rd:5 0110011", "andn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(v_bin(t, IR_ANDN, S1, S2)); }
-INSN(orn,  "0100000 rs2:5 rs1:5 110 rd:5 0110011", "orn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)")  { D(v_bin(t, IR_OR, S1, v_un(t, IR_NOT, S2))); }
-INSN(xnor, "0100000 rs2:5 rs1:5 100 rd:5 0110011", "xnor {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(v_un(t, IR_NOT, v_bin(t, IR_XOR, S1, S2))); }
+INSN(andn, "0100000 rs2:5 rs1:5 111 rd:5 0110011", "andn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(logic(t, IR_ANDN, S1, S2)); }
+INSN(orn,  "0100000 rs2:5 rs1:5 110 rd:5 0110011", "orn {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)")  { D(logic(t, IR_OR, S1, logic(t, IR_NOT, S2, 0))); }
+INSN(xnor, "0100000 rs2:5 rs1:5 100 rd:5 0110011", "xnor {x(rd)},{x(rs1)},{x(rs2)}", "INSN_HAS(t, ZBB) || INSN_HAS(t, ZBKB)") { D(logic(t, IR_NOT, logic(t, IR_XOR, S1, S2), 0)); }
 INSN(clz,  "011000000000 rs1:5 001 rd:5 0010011", "clz {x(rd)},{x(rs1)}", ZBB)  { D(v_un(t, IR_CLZ, S1)); }
 INSN(ctz,  "011000000001 rs1:5 001 rd:5 0010011", "ctz {x(rd)},{x(rs1)}", ZBB)  { D(v_un(t, IR_CTZ, S1)); }
 INSN(cpop, "011000000010 rs1:5 001 rd:5 0010011", "cpop {x(rd)},{x(rs1)}", ZBB) { D(v_un(t, IR_POPCNT, S1)); }

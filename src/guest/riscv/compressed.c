@@ -8,12 +8,14 @@
 /* The five layouts; fields as the instruction has them, immediates by value. */
 #define R_TYPE(op, f3, f7, rd, rs1, rs2) \
 	((u32)(f7) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
-#define I_TYPE(op, f3, rd, rs1, imm) (((u32)(imm)&0xfff) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
+#define I_TYPE(op, f3, rd, rs1, imm) \
+	(((u32)(imm)&0xfff) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | (u32)(rd) << 7 | (op))
 #define S_TYPE(op, f3, rs1, rs2, imm) \
-	(((u32)(imm) >> 5 & 0x7f) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | ((u32)(imm)&31) << 7 | (op))
+	(((u32)(imm) >> 5 & 0x7f) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | \
+	 ((u32)(imm)&31) << 7 | (op))
 #define B_TYPE(f3, rs1, rs2, imm) \
-	(((u32)(imm) >> 12 & 1) << 31 | ((u32)(imm) >> 5 & 63) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | (u32)(f3) << 12 | \
-	 ((u32)(imm) >> 1 & 15) << 8 | ((u32)(imm) >> 11 & 1) << 7 | 0x63)
+	(((u32)(imm) >> 12 & 1) << 31 | ((u32)(imm) >> 5 & 63) << 25 | (u32)(rs2) << 20 | (u32)(rs1) << 15 | \
+	 (u32)(f3) << 12 | ((u32)(imm) >> 1 & 15) << 8 | ((u32)(imm) >> 11 & 1) << 7 | 0x63)
 #define J_TYPE(rd, imm) \
 	(((u32)(imm) >> 20 & 1) << 31 | ((u32)(imm) >> 1 & 0x3ff) << 21 | ((u32)(imm) >> 11 & 1) << 20 | \
 	 ((u32)(imm) >> 12 & 0xff) << 12 | (u32)(rd) << 7 | 0x6f)
@@ -71,14 +73,14 @@ INSN(c_sb,  "100 010 rs1:3 imm.0:1 imm.1:1 rs2:3 00", "{word(STORE(0, P(rs2), P(
 INSN(c_sh,  "100 011 rs1:3 0 imm.1:1 rs2:3 00", "{word(STORE(1, P(rs2), P(rs1), imm))}", ZCB)     { run(t, STORE(1, P(a->rs2), P(a->rs1), a->imm)); }
 
 /* Quadrant 1. Those with rd 0 are hints. */
-INSN(c_addi,  "000 imm.5:1s rd:5 imm.0:5 01", "[!rd && !imm] nop; [!rd] c.nop {imm}; {word(ADDI(rd, rd, imm))}") { run(t, ADDI(a->rd, a->rd, a->imm)); }
+INSN(c_addi,  "000 imm.5:1s rd:5 imm.0:5 01", "[!rd && !imm] nop; [!rd] c.nop {imm}; [!imm] addi {x(rd)},{x(rd)},0; {word(ADDI(rd, rd, imm))}") { run(t, ADDI(a->rd, a->rd, a->imm)); }
 INSN(c_addiw, "001 imm.5:1s rd:5 imm.0:5 01", "{word(ADDIW(rd, rd, imm))}", RV64, "rd != 0") { run(t, ADDIW(a->rd, a->rd, a->imm)); }
 INSN(c_jal,   "001 imm.11:1s imm.4:1 imm.8:2 imm.10:1 imm.6:1 imm.7:1 imm.1:3 imm.5:1 01", "{word32(J_TYPE(1, imm))}", RV32, SPECIAL) { run(t, J_TYPE(RV_RA, a->imm)); }
-INSN(c_li,    "010 imm.5:1s rd:5 imm.0:5 01", "{word(ADDI(rd, 0, imm))}") { run(t, ADDI(a->rd, 0, a->imm)); }
-INSN(c_lui,   "011 imm.5:1s rd:5 imm.0:5 01", "{word(LUI(rd, imm))}", "imm != 0") { run(t, LUI(a->rd, a->imm)); }
+INSN(c_li,    "010 imm.5:1s rd:5 imm.0:5 01", "[!rd] c.li zero,{imm}; {word(ADDI(rd, 0, imm))}") { run(t, ADDI(a->rd, 0, a->imm)); }
+INSN(c_lui,   "011 imm.5:1s rd:5 imm.0:5 01", "[!rd] c.lui zero,{hex(imm & 0xfffff)}; {word(LUI(rd, imm))}", "imm != 0") { run(t, LUI(a->rd, a->imm)); }
 INSN(c_addi16sp, "011 imm.9:1s 00010 imm.4:1 imm.6:1 imm.7:2 imm.5:1 01", "{word(ADDI(2, 2, imm))}", "imm != 0", SPECIAL) { run(t, ADDI(RV_SP, RV_SP, a->imm)); }
-INSN(c_srli,  "100 imm.5:1 00 rd:3 imm.0:5 01", "{word(SRLI(P(rd), P(rd), imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SRLI(P(a->rd), P(a->rd), a->imm)); }
-INSN(c_srai,  "100 imm.5:1 01 rd:3 imm.0:5 01", "{word(SRAI(P(rd), P(rd), imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SRAI(P(a->rd), P(a->rd), a->imm)); }
+INSN(c_srli,  "100 imm.5:1 00 rd:3 imm.0:5 01", "[!imm] c.srli64 {x(P(rd))}; {word(SRLI(P(rd), P(rd), imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SRLI(P(a->rd), P(a->rd), a->imm)); }
+INSN(c_srai,  "100 imm.5:1 01 rd:3 imm.0:5 01", "[!imm] c.srai64 {x(P(rd))}; {word(SRAI(P(rd), P(rd), imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SRAI(P(a->rd), P(a->rd), a->imm)); }
 INSN(c_andi,  "100 imm.5:1s 10 rd:3 imm.0:5 01", "{word(ANDI(P(rd), P(rd), imm))}") { run(t, ANDI(P(a->rd), P(a->rd), a->imm)); }
 INSN(c_sub,   "100 0 11 rd:3 00 rs2:3 01", "{word(OP(0, 0x20, P(rd), P(rd), P(rs2)))}") { run(t, OP(0, 0x20, P(a->rd), P(a->rd), P(a->rs2))); }
 INSN(c_xor,   "100 0 11 rd:3 01 rs2:3 01", "{word(OP(4, 0, P(rd), P(rd), P(rs2)))}")    { run(t, OP(4, 0, P(a->rd), P(a->rd), P(a->rs2))); }
@@ -98,14 +100,14 @@ INSN(c_beqz, "110 imm.8:1s imm.3:2 rs1:3 imm.6:2 imm.1:2 imm.5:1 01", "{word(B_T
 INSN(c_bnez, "111 imm.8:1s imm.3:2 rs1:3 imm.6:2 imm.1:2 imm.5:1 01", "{word(B_TYPE(1, P(rs1), 0, imm))}") { run(t, B_TYPE(1, P(a->rs1), 0, a->imm)); }
 
 /* Quadrant 2. */
-INSN(c_slli,  "000 imm.5:1 rd:5 imm.0:5 10", "{word(SLLI(rd, rd, imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SLLI(a->rd, a->rd, a->imm)); }
+INSN(c_slli,  "000 imm.5:1 rd:5 imm.0:5 10", "[!imm] c.slli64 {x(rd)}; [!rd] c.slli zero,{hex(imm)}; {word(SLLI(rd, rd, imm))}", "imm < 32 || INSN_HAS(t, RV64)") { run(t, SLLI(a->rd, a->rd, a->imm)); }
 INSN(c_fldsp, "001 imm.5:1 rd:5 imm.3:2 imm.6:3 10", "{word(LOAD_FP(D, rd, 2, imm))}", D) { run(t, LOAD_FP(D, a->rd, RV_SP, a->imm)); }
 INSN(c_lwsp,  "010 imm.5:1 rd:5 imm.2:3 imm.6:2 10", "{word(LOAD(W, rd, 2, imm))}", "rd != 0") { run(t, LOAD(W, a->rd, RV_SP, a->imm)); }
 INSN(c_ldsp,  "011 imm.5:1 rd:5 imm.3:2 imm.6:3 10", "{word(LOAD(D, rd, 2, imm))}", RV64, "rd != 0") { run(t, LOAD(D, a->rd, RV_SP, a->imm)); }
 INSN(c_flwsp, "011 imm.5:1 rd:5 imm.2:3 imm.6:2 10", "{word32(LOAD_FP(W, rd, 2, imm))}", RV32, F, SPECIAL) { run(t, LOAD_FP(W, a->rd, RV_SP, a->imm)); }
-INSN(c_mv,    "100 0 rd:5 rs2:5 10", "{word(rd && rs2 ? ADDI(rd, rs2, 0) : ADD(rd, 0, rs2))}", "rs2 != 0") { run(t, ADD(a->rd, 0, a->rs2)); }
+INSN(c_mv,    "100 0 rd:5 rs2:5 10", "[!rd] c.mv zero,{x(rs2)}; {word(ADDI(rd, rs2, 0))}", "rs2 != 0") { run(t, ADD(a->rd, 0, a->rs2)); }
 INSN(c_jr,    "100 0 rs1:5 00000 10", "{word(JALR(0, rs1))}", "rs1 != 0", SPECIAL) { run(t, JALR(0, a->rs1)); }
-INSN(c_add,   "100 1 rd:5 rs2:5 10", "{word(ADD(rd, rd, rs2))}") { run(t, ADD(a->rd, a->rd, a->rs2)); }
+INSN(c_add,   "100 1 rd:5 rs2:5 10", "[!rd] c.add zero,{x(rs2)}; {word(ADD(rd, rd, rs2))}") { run(t, ADD(a->rd, a->rd, a->rs2)); }
 INSN(c_jalr,  "100 1 rs1:5 00000 10", "{word(JALR(1, rs1))}", "rs1 != 0", SPECIAL) { run(t, JALR(RV_RA, a->rs1)); }
 INSN(c_ebreak, "100 1 00000 00000 10", "{word(EBREAK)}", SPECIAL) { run(t, EBREAK); }
 INSN(c_fsdsp, "101 imm.3:3 imm.6:3 rs2:5 10", "{word(STORE_FP(D, rs2, 2, imm))}", D) { run(t, STORE_FP(D, a->rs2, RV_SP, a->imm)); }

@@ -62,7 +62,8 @@ static ir_ref aes_key1(struct tr *t, ir_ref s1, unsigned round)
 
 static ir_ref aes_key2(struct tr *t, ir_ref s1, ir_ref s2)
 {
-	ir_ref low = v_bin(t, IR_XOR, v_op(t, IR_HI, TY_I32, s1, 0, 0, 0), v_op(t, IR_LO, TY_I32, s2, 0, 0, 0));
+	ir_ref low =
+	    v_bin(t, IR_XOR, v_op(t, IR_HI, TY_I32, s1, 0, 0, 0), v_op(t, IR_LO, TY_I32, s2, 0, 0, 0));
 	ir_ref high = v_bin(t, IR_XOR, low, v_op(t, IR_HI, TY_I32, s2, 0, 0, 0));
 	return v_op(t, IR_PAIR, TY_I64, low, high, 0, 0);
 }
@@ -73,7 +74,8 @@ static ir_ref substituted(struct tr *t, ir_ref v, unsigned number, enum ir_bitpe
 	return mask(t, permute(t, v_op(t, IR_EXTRACTU, TY_I32, v, number * 8, 8, 0), box), 0xff);
 }
 
-static ir_ref aes32(struct tr *t, ir_ref s1, ir_ref s2, unsigned byte, enum ir_bitperm box, bool mix, enum ir_bitperm columns)
+static ir_ref aes32(struct tr *t, ir_ref s1, ir_ref s2, unsigned byte, enum ir_bitperm box, bool mix,
+		    enum ir_bitperm columns)
 {
 	ir_ref v = substituted(t, s2, byte, box);
 	if (mix)
@@ -85,14 +87,16 @@ static ir_ref aes32(struct tr *t, ir_ref s1, ir_ref s2, unsigned byte, enum ir_b
 static ir_ref sm4_encrypt(struct tr *t, ir_ref v)
 {
 	ir_ref a = xor3(t, v, shift(t, v, IR_SHL, 8), shift(t, v, IR_SHL, 2));
-	ir_ref b = xor3(t, shift(t, v, IR_SHL, 18), shift(t, mask(t, v, 0x3f), IR_SHL, 26), shift(t, mask(t, v, 0xc0), IR_SHL, 10));
+	ir_ref b = xor3(t, shift(t, v, IR_SHL, 18), shift(t, mask(t, v, 0x3f), IR_SHL, 26),
+			shift(t, mask(t, v, 0xc0), IR_SHL, 10));
 	return v_bin(t, IR_XOR, a, b);
 }
 
 static ir_ref sm4_key(struct tr *t, ir_ref v)
 {
 	ir_ref a = xor3(t, v, shift(t, mask(t, v, 7), IR_SHL, 29), shift(t, mask(t, v, 0xfe), IR_SHL, 7));
-	ir_ref b = v_bin(t, IR_XOR, shift(t, mask(t, v, 1), IR_SHL, 23), shift(t, mask(t, v, 0xf8), IR_SHL, 13));
+	ir_ref b =
+	    v_bin(t, IR_XOR, shift(t, mask(t, v, 1), IR_SHL, 23), shift(t, mask(t, v, 0xf8), IR_SHL, 13));
 	return v_bin(t, IR_XOR, a, b);
 }
 

@@ -52,7 +52,6 @@ struct csr {
 	u16 number;
 	i8 feature;
 	bool rv32; /* only there */
-	const char *name;
 	ir_ref (*get)(struct tr *t);
 	void (*set)(struct tr *t, ir_ref v); /* NULL: read-only. A write that changes the mode ends the region */
 };
@@ -109,17 +108,17 @@ static ir_ref zero_get(struct tr *t)
 enum { FFLAGS = 1, FRM = 2, FCSR = 3, CYCLE = 0xc00, TIME = 0xc01, INSTRET = 0xc02, HPM3 = 0xc03, HPM31 = 0xc1f, HIGH = 0x80 };
 
 static const struct csr csrs[] = {
-	{ FFLAGS, RISCV_F, false, "fflags", fflags_get, fflags_set },
-	{ FRM, RISCV_F, false, "frm", frm_get, frm_set },
-	{ FCSR, RISCV_F, false, "fcsr", fcsr_get, fcsr_set },
-	{ CYCLE, RISCV_ZICNTR, false, "cycle", counter_get, NULL },
-	{ TIME, RISCV_ZICNTR, false, "time", counter_get, NULL },
-	{ INSTRET, RISCV_ZICNTR, false, "instret", counter_get, NULL },
-	{ CYCLE + HIGH, RISCV_ZICNTR, true, "cycleh", counterh_get, NULL },
-	{ TIME + HIGH, RISCV_ZICNTR, true, "timeh", counterh_get, NULL },
-	{ INSTRET + HIGH, RISCV_ZICNTR, true, "instreth", counterh_get, NULL },
+	{ FFLAGS, RISCV_F, false, fflags_get, fflags_set },
+	{ FRM, RISCV_F, false, frm_get, frm_set },
+	{ FCSR, RISCV_F, false, fcsr_get, fcsr_set },
+	{ CYCLE, RISCV_ZICNTR, false, counter_get, NULL },
+	{ TIME, RISCV_ZICNTR, false, counter_get, NULL },
+	{ INSTRET, RISCV_ZICNTR, false, counter_get, NULL },
+	{ CYCLE + HIGH, RISCV_ZICNTR, true, counterh_get, NULL },
+	{ TIME + HIGH, RISCV_ZICNTR, true, counterh_get, NULL },
+	{ INSTRET + HIGH, RISCV_ZICNTR, true, counterh_get, NULL },
 };
-static const struct csr hpm = { HPM3, RISCV_ZIHPM, false, NULL, zero_get, NULL };
+static const struct csr hpm = { HPM3, RISCV_ZIHPM, false, zero_get, NULL };
 
 static const struct csr *row(unsigned number)
 {
@@ -145,19 +144,6 @@ static bool csr_ok(const struct tr *t, unsigned number, bool write)
 	if (!c || (write && !c->set) || !riscv_has(t, (enum riscv_feature)c->feature))
 		return false;
 	return !(c->rv32 || (c == &hpm && number & HIGH)) || !is_rv64(t);
-}
-
-void riscv_text_csr(struct text *o, unsigned number)
-{
-	const struct csr *c = row(number);
-	if (c && c->name)
-		text_put(o, c->name);
-	else if (c)
-		text_fmt(o, "hpmcounter%u%s", number & 31, number & HIGH ? "h" : "");
-	else if (riscv_pcsr_name(number))
-		text_put(o, riscv_pcsr_name(number));
-	else
-		text_fmt(o, "0x%x", number);
 }
 
 static void riscv_text_fname(struct text *o, unsigned number) /* of frflags, fsrm, ... */
@@ -218,12 +204,12 @@ INSN(ebreak, "000000000001 00000 000 00000 1110011", "ebreak") { tr_raise(t, EV_
 INSN(wrs_nto, "000000001101 00000 000 00000 1110011", "wrs.nto", ZAWRS) { tr_raise(t, EV_YIELD, IR_NONE, t->pc + t->len); }
 INSN(wrs_sto, "000000011101 00000 000 00000 1110011", "wrs.sto", ZAWRS) { tr_raise(t, EV_YIELD, IR_NONE, t->pc + t->len); }
 
-INSN(csrrw,  "csr:12 rs1:5 001 rd:5 1110011", "[csr >= 1 && csr <= 3 && !rd] fs{fname(csr)} {x(rs1)}; [csr >= 1 && csr <= 3] fs{fname(csr)} {x(rd)},{x(rs1)}; [!rd] csrw {csr(csr)},{x(rs1)}; csrrw {x(rd)},{csr(csr)},{x(rs1)}", ZICSR, "csr_ok(t, csr, true)") { access_csr(t, a->csr, a->rd, IR_COPY, x(t, a->rs1), true); }
+INSN(csrrw,  "csr:12 rs1:5 001 rd:5 1110011", "[csr == 0xc00 && !rd && !rs1] unimp; [csr >= 1 && csr <= 3 && !rd] fs{fname(csr)} {x(rs1)}; [csr >= 1 && csr <= 3] fs{fname(csr)} {x(rd)},{x(rs1)}; [!rd] csrw {csr(csr)},{x(rs1)}; csrrw {x(rd)},{csr(csr)},{x(rs1)}", ZICSR, "csr_ok(t, csr, true)") { access_csr(t, a->csr, a->rd, IR_COPY, x(t, a->rs1), true); }
 INSN(csrrs,  "csr:12 rs1:5 010 rd:5 1110011",
 	"[csr >= 1 && csr <= 3 && !rs1] fr{fname(csr)} {x(rd)}; [csr >= 0xc00 && csr <= 0xc02 && !rs1] rd{counter(csr)} {x(rd)}; [csr >= 0xc80 && csr <= 0xc82 && !rs1] rd{counter(csr)} {x(rd)}; "
 	"[!rs1] csrr {x(rd)},{csr(csr)}; [!rd] csrs {csr(csr)},{x(rs1)}; csrrs {x(rd)},{csr(csr)},{x(rs1)}", ZICSR, "csr_ok(t, csr, rs1 != 0)") { access_csr(t, a->csr, a->rd, IR_OR, x(t, a->rs1), a->rs1 != 0); }
 INSN(csrrc,  "csr:12 rs1:5 011 rd:5 1110011", "[!rd] csrc {csr(csr)},{x(rs1)}; csrrc {x(rd)},{csr(csr)},{x(rs1)}", ZICSR, "csr_ok(t, csr, rs1 != 0)") { access_csr(t, a->csr, a->rd, IR_ANDN, x(t, a->rs1), a->rs1 != 0); }
-INSN(csrrwi, "csr:12 imm:5 101 rd:5 1110011", "[csr >= 1 && csr <= 2 && !rd] fs{fname(csr)}i {imm}; [csr >= 1 && csr <= 2] fs{fname(csr)}i {x(rd)},{imm}; [!rd] csrwi {csr(csr)},{imm}; csrrwi {x(rd)},{csr(csr)},{imm}", ZICSR, "csr_ok(t, csr, true)") { access_csr(t, a->csr, a->rd, IR_COPY, konst(t, (u64)a->imm), true); }
+INSN(csrrwi, "csr:12 imm:5 101 rd:5 1110011", "[csr >= 1 && csr <= 2] fs{fname(csr)}i {x(rd)},{imm}; [!rd] csrwi {csr(csr)},{imm}; csrrwi {x(rd)},{csr(csr)},{imm}", ZICSR, "csr_ok(t, csr, true)") { access_csr(t, a->csr, a->rd, IR_COPY, konst(t, (u64)a->imm), true); }
 INSN(csrrsi, "csr:12 imm:5 110 rd:5 1110011", "[!rd] csrsi {csr(csr)},{imm}; csrrsi {x(rd)},{csr(csr)},{imm}", ZICSR, "csr_ok(t, csr, imm != 0)") { access_csr(t, a->csr, a->rd, IR_OR, konst(t, (u64)a->imm), a->imm != 0); }
 INSN(csrrci, "csr:12 imm:5 111 rd:5 1110011", "[!rd] csrci {csr(csr)},{imm}; csrrci {x(rd)},{csr(csr)},{imm}", ZICSR, "csr_ok(t, csr, imm != 0)") { access_csr(t, a->csr, a->rd, IR_ANDN, konst(t, (u64)a->imm), a->imm != 0); }
 

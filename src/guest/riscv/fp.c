@@ -13,7 +13,9 @@ enum { RM_DYN = 7 };
 
 static bool fp_ok(const struct tr *t, int fmt)
 {
-	return fmt == FMT_S ? riscv_has(t, RISCV_F) : fmt == FMT_D ? riscv_has(t, RISCV_D) : fmt == FMT_H && riscv_has(t, RISCV_ZFH);
+	return fmt == FMT_S   ? riscv_has(t, RISCV_F)
+	       : fmt == FMT_D ? riscv_has(t, RISCV_D)
+			      : fmt == FMT_H && riscv_has(t, RISCV_ZFH);
 }
 
 /* Moves, loads, stores and conversions of H. */
@@ -48,25 +50,13 @@ static ir_ref bits_of(struct tr *t, unsigned n) /* an f register as i64 */
 
 static ir_ref get(struct tr *t, unsigned n, int fmt)
 {
-	if (fmt == FMT_D)
-		return v_get(t, RV_F0 + n);
-	ir_ref v = bits_of(t, n);
-	if (fmt == FMT_S) {
-		ir_ref boxed = v_cmp(t, IR_EQ, v_op(t, IR_HI, TY_I32, v, 0, 0, 0), konst32(t, ~0u));
-		return v_cast(t, TY_F32, v_select(t, boxed, v_op(t, IR_LO, TY_I32, v, 0, 0, 0), konst32(t, 0x7fc00000)));
-	}
-	ir_ref boxed = v_cmp(t, IR_LEU, konst64(t, 0xffffffffffff0000), v);
-	return v_cast(t, TY_F16, v_select(t, boxed, v_trunc(t, TY_I16, v), v_const(t, TY_I16, 0x7e00)));
+	ir_ref v = v_get(t, RV_F0 + n);
+	return fmt == FMT_D ? v : v_op(t, IR_FUNBOX, fp_type(fmt), v, 0, 0, 0);
 }
 
-/* Sets an f register to the bits of a narrower value. */
-static void set_bits(struct tr *t, unsigned n, ir_ref v)
+static void set(struct tr *t, unsigned n, int fmt, ir_ref v)
 {
-	if (v_type(t, v) == TY_I16)
-		v = v_bin(t, IR_OR, v_zext(t, TY_I64, v), konst64(t, 0xffffffffffff0000));
-	else if (v_type(t, v) == TY_I32)
-		v = v_op(t, IR_PAIR, TY_I64, v, konst32(t, ~0u), 0, 0);
-	v_set(t, RV_F0 + n, v_cast(t, TY_F64, v));
+	v_set(t, RV_F0 + n, fmt == FMT_D ? v : v_op(t, IR_FBOX, TY_F64, v, 0, 0, 0));
 }
 
 static enum ir_type bits_type(int fmt)
@@ -74,37 +64,36 @@ static enum ir_type bits_type(int fmt)
 	return fmt == FMT_S ? TY_I32 : fmt == FMT_H ? TY_I16 : TY_I64;
 }
 
-static void set(struct tr *t, unsigned n, int fmt, ir_ref v)
+static struct ir_mem access(int fmt, unsigned rs1, i32 disp)
 {
-	if (fmt == FMT_D)
-		v_set(t, RV_F0 + n, v);
-	else
-		set_bits(t, n, v_cast(t, bits_type(fmt), v));
+	return plain(fp_type(fmt), rs1 ? disp : 0, false);
+}
+
+static ir_ref address(struct tr *t, unsigned rs1, i32 disp)
+{
+	return rs1 ? x(t, rs1) : konst(t, (u64)(i64)disp);
 }
 
 static void load(struct tr *t, int fmt, unsigned rd, unsigned rs1, i32 disp)
 {
-	ir_ref base = rs1 ? x(t, rs1) : konst(t, (u64)(i64)disp);
-	struct ir_mem mem = plain(fmt == FMT_D ? TY_F64 : bits_type(fmt), rs1 ? disp : 0, false);
-	ir_ref v = v_load(t, (enum ir_type)mem.type, base, mem);
-	if (fmt == FMT_D)
-		v_set(t, RV_F0 + rd, v);
-	else
-		set_bits(t, rd, v);
+	set(t, rd, fmt, v_load(t, fp_type(fmt), address(t, rs1, disp), access(fmt, rs1, disp)));
 }
 
-static void store(struct tr *t, int fmt, unsigned rs2, unsigned rs1, i32 disp)
+static void store(struct tr *t, int fmt, unsigned rs2, unsigned rs1,
+		  i32 disp) /* the low bits, boxed or not */
 {
-	ir_ref base = rs1 ? x(t, rs1) : konst(t, (u64)(i64)disp);
-	struct ir_mem mem = plain(fmt == FMT_D ? TY_F64 : bits_type(fmt), rs1 ? disp : 0, false);
-	ir_ref v = fmt == FMT_D ? v_get(t, RV_F0 + rs2) : v_trunc(t, bits_type(fmt), bits_of(t, rs2));
-	v_store(t, base, v, mem);
+	v_store(t, address(t, rs1, disp), v_get(t, RV_F0 + rs2), access(fmt, rs1, disp));
 }
 
 /* fclass: bits 0 to 9 are -inf, -normal, -subnormal, -0, +0, +subnormal, +normal, +inf, signalling NaN, quiet NaN. */
 static ir_ref classify(struct tr *t, ir_ref value, int fmt)
 {
-	unsigned frac = fmt == FMT_S ? 23 : fmt == FMT_D ? 52 : 10, exp = fmt == FMT_S ? 8 : fmt == FMT_D ? 11 : 5;
+	unsigned frac = fmt == FMT_S   ? 23
+			: fmt == FMT_D ? 52
+				       : 10,
+		 exp = fmt == FMT_S   ? 8
+		       : fmt == FMT_D ? 11
+				      : 5;
 	enum ir_type type = fmt == FMT_D ? TY_I64 : TY_I32;
 	ir_ref v = v_zext(t, type, v_cast(t, bits_type(fmt), value)), zero = v_const(t, type, 0);
 	ir_ref e = v_op(t, IR_EXTRACTU, type, v, frac, exp, 0), f = v_op(t, IR_EXTRACTU, type, v, 0, frac, 0);
@@ -123,9 +112,10 @@ static ir_ref classify(struct tr *t, ir_ref value, int fmt)
 /* Zfa's constants: the bits of a double, of which the others follow. NaN and the smallest normal are each format's own. */
 static u64 constant(unsigned n, int fmt)
 {
-	static const u16 top[32] = { 0xbff0, 0x0010, 0x3ef0, 0x3f00, 0x3f70, 0x3f80, 0x3fb0, 0x3fc0, 0x3fd0, 0x3fd4, 0x3fd8,
-				     0x3fdc, 0x3fe0, 0x3fe4, 0x3fe8, 0x3fec, 0x3ff0, 0x3ff4, 0x3ff8, 0x3ffc, 0x4000, 0x4004,
-				     0x4008, 0x4010, 0x4020, 0x4030, 0x4060, 0x4070, 0x40e0, 0x40f0, 0x7ff0, 0x7ff8 };
+	static const u16 top[32] = { 0xbff0, 0x0010, 0x3ef0, 0x3f00, 0x3f70, 0x3f80, 0x3fb0, 0x3fc0,
+				     0x3fd0, 0x3fd4, 0x3fd8, 0x3fdc, 0x3fe0, 0x3fe4, 0x3fe8, 0x3fec,
+				     0x3ff0, 0x3ff4, 0x3ff8, 0x3ffc, 0x4000, 0x4004, 0x4008, 0x4010,
+				     0x4020, 0x4030, 0x4060, 0x4070, 0x40e0, 0x40f0, 0x7ff0, 0x7ff8 };
 	struct fp_ctl ctl = fp_riscv;
 	u32 flags = 0;
 	u64 d = (u64)top[n] << 48;
@@ -215,9 +205,9 @@ INSN(fcvt, "01000 fmt:2 000 from:2 rs1:5 rm:3 rd:5 1010011", "fcvt.{#fmt:s|d|h|q
 
 /* Bits, and constants. */
 INSN(fmv_x, "11100 fmt:2 00000 rs1:5 000 rd:5 1010011", "fmv.x.{#fmt:w|d|h|q} {x(rd)},{f(rs1)}", "half_ok(t, fmt) && (fmt != 1 || INSN_HAS(t, RV64))") { set_x(t, a->rd, v_trunc(t, bits_type(a->fmt), bits_of(t, a->rs1))); }
-INSN(fmv_f, "11110 fmt:2 00000 rs1:5 000 rd:5 1010011", "fmv.{#fmt:w|d|h|q}.x {f(rd)},{x(rs1)}", "half_ok(t, fmt) && (fmt != 1 || INSN_HAS(t, RV64))") { set_bits(t, a->rd, v_trunc(t, bits_type(a->fmt), x(t, a->rs1))); }
+INSN(fmv_f, "11110 fmt:2 00000 rs1:5 000 rd:5 1010011", "fmv.{#fmt:w|d|h|q}.x {f(rd)},{x(rs1)}", "half_ok(t, fmt) && (fmt != 1 || INSN_HAS(t, RV64))") { FD(v_cast(t, fp_type(a->fmt), v_trunc(t, bits_type(a->fmt), x(t, a->rs1)))); }
 INSN(fli, "11110 fmt:2 00001 rs1:5 000 rd:5 1010011", "fli.{#fmt:s|d|h|q} {f(rd)},{#rs1:-1.0|min|1.52587890625e-05|3.0517578125e-05|0.00390625|0.0078125|0.0625|0.125|0.25|0.3125|0.375|0.4375|0.5|0.625|0.75|0.875|1.0|1.25|1.5|1.75|2.0|2.5|3|4|8|16|128|256|32768|65536|inf|nan}", ZFA, "half_ok(t, fmt)") { FD(v_const(t, fp_type(a->fmt), constant((unsigned)a->rs1, a->fmt))); }
 INSN(fmvh_x_d, "11100 01 00001 rs1:5 000 rd:5 1010011", "fmvh.x.d {x(rd)},{f(rs1)}", ZFA, D, RV32) { set_x(t, a->rd, v_op(t, IR_HI, TY_I32, bits_of(t, a->rs1), 0, 0, 0)); }
-INSN(fmvp_d_x, "10110 01 rs2:5 rs1:5 000 rd:5 1010011", "fmvp.d.x {f(rd)},{x(rs1)},{x(rs2)}", ZFA, D, RV32) { set_bits(t, a->rd, v_op(t, IR_PAIR, TY_I64, x(t, a->rs1), x(t, a->rs2), 0, 0)); }
+INSN(fmvp_d_x, "10110 01 rs2:5 rs1:5 000 rd:5 1010011", "fmvp.d.x {f(rd)},{x(rs1)},{x(rs2)}", ZFA, D, RV32) { set(t, a->rd, FMT_D, v_cast(t, TY_F64, v_op(t, IR_PAIR, TY_I64, x(t, a->rs1), x(t, a->rs2), 0, 0))); }
 /* clang-format on */
 #include "riscv_fp.decode.inc"

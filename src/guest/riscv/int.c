@@ -69,8 +69,8 @@ static void jump_register(struct tr *t, unsigned rd, unsigned rs1, i32 offset)
 static void fence(struct tr *t, unsigned fm, unsigned pred, unsigned succ)
 {
 	bool pr = pred & 10, pw = pred & 5, sr = succ & 10, sw = succ & 5;
-	unsigned kind = (pr && sr ? IR_FENCE_LL : 0) | (pr && sw ? IR_FENCE_LS : 0) | (pw && sr ? IR_FENCE_SL : 0) |
-			(pw && sw ? IR_FENCE_SS : 0);
+	unsigned kind = (pr && sr ? IR_FENCE_LL : 0) | (pr && sw ? IR_FENCE_LS : 0) |
+			(pw && sr ? IR_FENCE_SL : 0) | (pw && sw ? IR_FENCE_SS : 0);
 	if (fm == 8) /* TSO */
 		kind &= ~(unsigned)IR_FENCE_SL;
 	if (kind)
@@ -118,7 +118,7 @@ INSN(sd,  "imm.5:7s rs2:5 rs1:5 011 imm.0:5 0100011", "sd {x(rs2)},{mem(rs1, imm
 INSN(addi,  "imm:12s rs1:5 000 rd:5 0010011", "[!rd && !rs1 && !imm] nop; [!rs1] li {x(rd)},{imm}; [!imm] mv {x(rd)},{x(rs1)}; addi {x(rd)},{x(rs1)},{imm}") { D(v_addi(t, S1, a->imm)); }
 INSN(slti,  "imm:12s rs1:5 010 rd:5 0010011", "slti {x(rd)},{x(rs1)},{imm}") { D(v_cmp(t, IR_LTS, S1, IMM)); }
 INSN(sltiu, "imm:12s rs1:5 011 rd:5 0010011", "[imm == 1] seqz {x(rd)},{x(rs1)}; sltiu {x(rd)},{x(rs1)},{imm}") { D(v_cmp(t, IR_LTU, S1, IMM)); }
-INSN(xori,  "imm:12s rs1:5 100 rd:5 0010011", "[imm == -1] not {x(rd)},{x(rs1)}; xori {x(rd)},{x(rs1)},{imm}") { D(a->imm == -1 ? v_un(t, IR_NOT, S1) : v_bin(t, IR_XOR, S1, IMM)); }
+INSN(xori,  "imm:12s rs1:5 100 rd:5 0010011", "[imm == -1] not {x(rd)},{x(rs1)}; xori {x(rd)},{x(rs1)},{imm}") { D(a->imm == -1 ? logic(t, IR_NOT, S1, 0) : v_bin(t, IR_XOR, S1, IMM)); }
 INSN(ori,   "imm:12s rs1:5 110 rd:5 0010011", "ori {x(rd)},{x(rs1)},{imm}") { D(v_bin(t, IR_OR, S1, IMM)); }
 INSN(prefetch, "imm.5:7s op:5 rs1:5 110 00000 0010011", "prefetch.{#op:i|r||w} {mem(rs1, imm)}", ZICBOP, "op == 0 || op == 1 || op == 3", SPECIAL)
 {
@@ -140,11 +140,11 @@ INSN(sub,  "0100000 rs2:5 rs1:5 000 rd:5 0110011", "[!rs1] neg {x(rd)},{x(rs2)};
 INSN(sll,  "0000000 rs2:5 rs1:5 001 rd:5 0110011", "sll {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_bin(t, IR_SHL, S1, S2)); }
 INSN(slt,  "0000000 rs2:5 rs1:5 010 rd:5 0110011", "[!rs2] sltz {x(rd)},{x(rs1)}; [!rs1] sgtz {x(rd)},{x(rs2)}; slt {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_cmp(t, IR_LTS, S1, S2)); }
 INSN(sltu, "0000000 rs2:5 rs1:5 011 rd:5 0110011", "[!rs1] snez {x(rd)},{x(rs2)}; sltu {x(rd)},{x(rs1)},{x(rs2)}") { D(a->rs1 ? v_cmp(t, IR_LTU, S1, S2) : v_cmp(t, IR_NE, S2, konst(t, 0))); }
-INSN(xor,  "0000000 rs2:5 rs1:5 100 rd:5 0110011", "xor {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_bin(t, IR_XOR, S1, S2)); }
+INSN(xor,  "0000000 rs2:5 rs1:5 100 rd:5 0110011", "xor {x(rd)},{x(rs1)},{x(rs2)}")  { D(logic(t, IR_XOR, S1, S2)); }
 INSN(srl,  "0000000 rs2:5 rs1:5 101 rd:5 0110011", "srl {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_bin(t, IR_SHR, S1, S2)); }
 INSN(sra,  "0100000 rs2:5 rs1:5 101 rd:5 0110011", "sra {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_bin(t, IR_SAR, S1, S2)); }
-INSN(or,   "0000000 rs2:5 rs1:5 110 rd:5 0110011", "or {x(rd)},{x(rs1)},{x(rs2)}")   { D(v_bin(t, IR_OR, S1, S2)); }
-INSN(and,  "0000000 rs2:5 rs1:5 111 rd:5 0110011", "and {x(rd)},{x(rs1)},{x(rs2)}")  { D(v_bin(t, IR_AND, S1, S2)); }
+INSN(or,   "0000000 rs2:5 rs1:5 110 rd:5 0110011", "or {x(rd)},{x(rs1)},{x(rs2)}")   { D(logic(t, IR_OR, S1, S2)); }
+INSN(and,  "0000000 rs2:5 rs1:5 111 rd:5 0110011", "and {x(rd)},{x(rs1)},{x(rs2)}")  { D(logic(t, IR_AND, S1, S2)); }
 INSN(addw, "0000000 rs2:5 rs1:5 000 rd:5 0111011", "addw {x(rd)},{x(rs1)},{x(rs2)}", RV64) { D(v_bin(t, IR_ADD, W1, W2)); }
 INSN(subw, "0100000 rs2:5 rs1:5 000 rd:5 0111011", "[!rs1] negw {x(rd)},{x(rs2)}; subw {x(rd)},{x(rs1)},{x(rs2)}", RV64) { D(v_bin(t, IR_SUB, W1, W2)); }
 INSN(sllw, "0000000 rs2:5 rs1:5 001 rd:5 0111011", "sllw {x(rd)},{x(rs1)},{x(rs2)}", RV64) { D(v_bin(t, IR_SHL, W1, W2)); }

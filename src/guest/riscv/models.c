@@ -27,8 +27,8 @@ static const struct {
 #define ALL (BITS(RISCV_FEATURE_COUNT) & ~(F(RV32) | F(RV64)))
 /* The peer's rv64 and rv32. */
 #define USUAL \
-	(GC | SU | F(SSTC) | F(SVADU) | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | F(ZIHINTNTL) | F(ZAWRS) | \
-	 F(ZFA))
+	(GC | SU | F(SSTC) | F(SVADU) | B | F(ZBC) | F(ZICBOM) | F(ZICBOP) | F(ZICBOZ) | F(ZIHINTPAUSE) | \
+	 F(ZIHINTNTL) | F(ZAWRS) | F(ZFA))
 
 const struct riscv_model riscv64_everything = { .features = ALL | F(RV64) };
 const struct riscv_model riscv32_everything = { .features = ALL | F(RV32) };
@@ -141,9 +141,9 @@ static const struct {
 	{ "Counters", F(ZICNTR) | F(ZIHPM) },
 };
 /* Known, and not there. */
-static const char *const absent[] = { "v",	 "h",	    "e",      "zve32f",	  "zve64f",  "zve64d",
-				      "zdinx",	 "zfinx",   "zhinx",  "zhinxmin", "zkr",     "zabha",
-				      "zimop",	 "zcmop",   "zcmp",   "zcmt",	  "zicfilp", "zicfiss",
+static const char *const absent[] = { "v",	  "h",	       "e",	"zve32f",   "zve64f",  "zve64d",
+				      "zdinx",	  "zfinx",     "zhinx", "zhinxmin", "zkr",     "zabha",
+				      "zimop",	  "zcmop",     "zcmp",	"zcmt",	    "zicfilp", "zicfiss",
 				      "sscofpmf", "smstateen", "svade", "zicclsm" };
 
 /* Names count in any case: the peer writes some as Zfh. */

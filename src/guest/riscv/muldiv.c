@@ -7,7 +7,8 @@
 
 static ir_ref divide(struct tr *t, enum ir_op op, ir_ref n, ir_ref d)
 {
-	ir_ref zero = v_const(t, v_type(t, d), 0), ones = v_const(t, v_type(t, d), v_type(t, d) == TY_I64 ? ~0ull : ~0u);
+	ir_ref zero = v_const(t, v_type(t, d), 0),
+	       ones = v_const(t, v_type(t, d), v_type(t, d) == TY_I64 ? ~0ull : ~0u);
 	return v_select(t, v_cmp(t, IR_EQ, d, zero), ones, v_bin(t, op, n, d));
 }
 

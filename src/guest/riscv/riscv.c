@@ -203,12 +203,14 @@ static const char *text(const u8 *code, u32 avail, u64 pc, char *buf, size_t siz
 	return buf;
 }
 
-static const char *text64(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size, u32 *ret_len)
+static const char *text64(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size,
+			  u32 *ret_len)
 {
 	return text(code, avail, pc, buf, size, ret_len, false);
 }
 
-static const char *text32(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size, u32 *ret_len)
+static const char *text32(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, char *buf, size_t size,
+			  u32 *ret_len)
 {
 	return text(code, avail, pc, buf, size, ret_len, true);
 }

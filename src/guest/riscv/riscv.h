@@ -215,6 +215,12 @@ static inline void set_x(struct tr *t, unsigned n, ir_ref v)
 	if (n)
 		v_set(t, n, v_type(t, v) == TY_I1 ? v_zext(t, XT(t), v) : v_sext(t, XT(t), v));
 }
+/* AND, OR, XOR, ANDN; b is not used for NOT. Words are often put together by these. */
+static inline ir_ref logic(struct tr *t, enum ir_op op, ir_ref a, ir_ref b)
+{
+	v_room(t);
+	return v_op(t, op, v_type(t, a), a, b, 0, 0);
+}
 /* An address as the exclusive monitor and 64-bit arithmetic have it. */
 static inline ir_ref wide(struct tr *t, ir_ref v)
 {

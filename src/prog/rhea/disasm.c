@@ -3,6 +3,7 @@
  */
 //needs: capstone
 #include "prog/rhea/verb.h"
+#include "base/lib.h"
 #include <capstone/capstone.h>
 #include <stdio.h>
 
@@ -12,12 +13,34 @@ struct code { /* one region's */
 	size_t len, cap;
 };
 
+static struct {
+	typeof(cs_open) *open;
+	typeof(cs_close) *close;
+	typeof(cs_malloc) *malloc;
+	typeof(cs_free) *free;
+	typeof(cs_disasm_iter) *disasm_iter;
+} cs;
+
+static struct err *load_capstone(void)
+{
+	static const struct lib_function list[] = {
+		{ "cs_open", &cs.open },
+		{ "cs_close", &cs.close },
+		{ "cs_malloc", &cs.malloc },
+		{ "cs_free", &cs.free },
+		{ "cs_disasm_iter", &cs.disasm_iter },
+		{ NULL },
+	};
+	AUTO(free_ptr) char *soname = strf("libcapstone.so.%d", CS_API_MAJOR);
+	return lib_load(soname, list);
+}
+
 static bool open_host(csh *ret_handle)
 {
 #if defined(__x86_64__)
-	return cs_open(CS_ARCH_X86, CS_MODE_64, ret_handle) == CS_ERR_OK;
+	return cs.open(CS_ARCH_X86, CS_MODE_64, ret_handle) == CS_ERR_OK;
 #elif defined(__aarch64__)
-	return cs_open(CS_ARCH_ARM64, CS_MODE_ARM, ret_handle) == CS_ERR_OK;
+	return cs.open(CS_ARCH_ARM64, CS_MODE_ARM, ret_handle) == CS_ERR_OK;
 #else
 	return false;
 #endif
@@ -29,9 +52,9 @@ static void print_code(csh host, struct code *c)
 	const u8 *p = c->bytes;
 	size_t left = c->len;
 	u64 addr = c->addr;
-	cs_insn *in = cs_malloc(host);
+	cs_insn *in = cs.malloc(host);
 	while (left) {
-		if (cs_disasm_iter(host, &p, &left, &addr, in)) {
+		if (cs.disasm_iter(host, &p, &left, &addr, in)) {
 			printf("0x%08llx:  %s %s\n", (unsigned long long)in->address, in->mnemonic,
 			       in->op_str);
 			continue;
@@ -39,7 +62,7 @@ static void print_code(csh host, struct code *c)
 		printf("0x%08llx:  .byte 0x%02x\n", (unsigned long long)addr++, *p++);
 		left--;
 	}
-	cs_free(in, 1);
+	cs.free(in, 1);
 	c->len = 0;
 }
 
@@ -87,12 +110,18 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "rhea disasm: cannot read '%s': %m\n", argv[1]);
 		return 1;
 	}
+	struct err *e = load_capstone();
+	if (e) {
+		fprintf(stderr, "rhea disasm: %s\n", err_text(e));
+		err_free(e);
+		return 1;
+	}
 	if (!open_host(&host)) {
 		fprintf(stderr, "rhea disasm: the disassembler does not know this host's instructions\n");
 		return 1;
 	}
 	filter(host, in);
-	cs_close(&host);
+	cs.close(&host);
 	return 0;
 }
 

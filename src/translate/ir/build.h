@@ -61,6 +61,13 @@ static inline ir_ref v_const128(struct tr *t, const u8 bytes[16])
 {
 	return v_op(t, IR_VCONST, TY_V128, 0, 0, 0, ir_const128(t->ir, bytes));
 }
+/* Leaves room for an instruction in front of the next: a logical operation whose operands may turn out to be extended words (passes/forward.c). */
+enum { IR_ROOM = 1 };
+static inline void v_room(struct tr *t)
+{
+	v_op(t, IR_NOP, TY_VOID, 0, 0, 0, IR_ROOM);
+}
+
 static inline ir_ref v_get(struct tr *t, unsigned slot)
 {
 	return v_op(t, IR_GET, slot >= IR_LOCAL ? t->ir->local[slot - IR_LOCAL] : t->ir->slot[slot].type, 0, 0, 0, slot);

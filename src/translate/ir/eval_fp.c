@@ -169,6 +169,18 @@ static u128 javascript(const struct fp_eval *e, u128 a)
 	return n | (u64)exact << 32;
 }
 
+static u128 box(unsigned narrow, u128 a)
+{
+	return a | ~(u128)0 << narrow;
+}
+
+static u128 unbox(const struct fp_eval *e, enum ir_type from, enum ir_type to, u128 a)
+{
+	unsigned n = 8 * ir_type_size(to), above = 8 * ir_type_size(from) - n;
+	bool boxed = a >> n == ((u128)1 << above) - 1;
+	return boxed ? a : fp_default_nan(format_of(to), &e->ctl);
+}
+
 static u128 eval_scalar(const struct fp_eval *e, const union ir_val *pa, const union ir_val *pb,
 			const union ir_val *pc)
 {
@@ -196,6 +208,10 @@ static u128 eval_scalar(const struct fp_eval *e, const union ir_val *pa, const u
 		return integer(e, format_of(to), ir_bits(from), a);
 	case IR_FJCVT:
 		return javascript(e, a);
+	case IR_FBOX:
+		return box(8 * ir_type_size(from), a);
+	case IR_FUNBOX:
+		return unbox(e, from, to, a);
 	case IR_FCLASS:
 		return class_mask(e, f, a);
 	default:

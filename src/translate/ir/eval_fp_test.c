@@ -270,6 +270,23 @@ TEST(eval_fp, classes_have_riscv_bits)
 	}
 }
 
+TEST(eval_fp, what_is_not_boxed_reads_as_the_default_nan)
+{
+	struct bench b = { .r.fp = fp_riscv };
+	b.v[0].w = 0x7fa00001;
+	bench_eval(&b, IR_FBOX, TY_F64, TY_VOID, TY_F32, 0);
+	CHECK_EQ(b.out.u, 0xffffffff7fa00001);
+	b.v[0].u = b.out.u;
+	bench_eval(&b, IR_FUNBOX, TY_F32, TY_VOID, TY_F64, 0);
+	CHECK_EQ(b.out.w, 0x7fa00001);
+	bench_eval(&b, IR_FUNBOX, TY_F16, TY_VOID, TY_F64, 0);
+	CHECK_EQ(b.out.h[0], 0x7e00);
+	b.v[0].u = 0xfffffffe3f800000;
+	bench_eval(&b, IR_FUNBOX, TY_F32, TY_VOID, TY_F64, 0);
+	CHECK_EQ(b.out.w, 0x7fc00000);
+	CHECK_EQ(b.flags, 0);
+}
+
 TEST(eval_fp, javascript_conversion_wraps_and_says_whether_it_was_exact)
 {
 	struct bench b = { .r.fp = fp_arm };

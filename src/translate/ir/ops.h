@@ -214,6 +214,8 @@
 	_(VFPADD,  "vv-", '=', "F")  /* pairwise, as PADD */ \
 	_(VFPMIN,  "vv-", '=', "F")  /* imm as FMIN */ \
 	_(VFPMAX,  "vv-", '=', "F") \
+	_(FBOX,    "v--", 't', "P")  /* a narrower float in the low bits of a wider one, ones above (NaN boxing) */ \
+	_(FUNBOX,  "v--", 't', "P")  /* the narrower float in the low bits of a; the default NaN when the bits above are not all ones */ \
 	_(FCLASS,  "v--", 't', "P")  /* RISC-V's ten classes as a bit mask */ \
 	_(FCMLA,   "vvv", '=', "F")  /* a + complex b times c; imm bits 8..9: rotation / 90 */ \
 	_(FCADD,   "vv-", '=', "F")  /* imm bit 8: rotation 270 (else 90) */ \

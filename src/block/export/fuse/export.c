@@ -48,6 +48,7 @@ static struct err *open_fuse(struct blk_export *x, struct blk_node *node, const 
 	struct state *s = x->state;
 	struct fuse_describe d = { .mountpoint = json_get_str(opts, "mountpoint"),
 				   .writable = x->writable,
+				   .use = x->use,
 				   .writethrough = x->writethrough,
 				   .growable = json_get_bool(opts, "growable", false),
 				   .allow_other = others(json_get_str(opts, "allow-other")),
@@ -75,4 +76,9 @@ static void close_fuse(struct blk_export *x)
 	free(s->path);
 }
 
-EXPORT(fuse) = { .name = "fuse", .state_size = sizeof(struct state), .open = open_fuse, .close = close_fuse };
+EXPORT(fuse) = { .name = "fuse",
+		 .write_perms = BLK_PERM_WRITE | BLK_PERM_RESIZE,
+		 .shares = BLK_PERM_ALL,
+		 .state_size = sizeof(struct state),
+		 .open = open_fuse,
+		 .close = close_fuse };

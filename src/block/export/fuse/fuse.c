@@ -453,7 +453,7 @@ struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d
 				   .gid = getgid(),
 				   .ended = d->ended,
 				   .user = d->user };
-	blk_root_init(&x->root, node, d->writable, "FUSE export on '%s'", d->mountpoint);
+	blk_root_init(&x->root, node, d->use, "FUSE export on '%s'", d->mountpoint);
 	clock_gettime(CLOCK_REALTIME, &x->since);
 	struct err *e = check_mountpoint(d->mountpoint, &x->mountpoint);
 	if (!e)

@@ -5,7 +5,7 @@
  * Belongs to the thread (and its loop) that made it; requests run as coroutines of that loop.
  */
 #pragma once
-#include "block/blk.h"
+#include "block/root.h"
 
 struct fuse_export;
 
@@ -17,6 +17,7 @@ struct fuse_describe {
 	bool
 	    writethrough; /* what a write, a zeroed range or a new size changed is on stable storage before it is answered */
 	bool growable; /* writes behind the end make the disk longer */
+	struct blk_use use; /* of the node */
 	enum fuse_others allow_other; /* users other than the one who mounts; auto: where the host lets us */
 	/* Somebody unmounted the file: the export is over and only waits to be freed. May be NULL. */
 	void (*ended)(void *user);

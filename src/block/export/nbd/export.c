@@ -57,7 +57,7 @@ static struct err *open_nbd(struct blk_export *x, struct blk_node *node, const s
 	nbd->description = description ? str_dup(description) : NULL;
 	nbd->read_only = !x->writable;
 	nbd->writethrough = x->writethrough;
-	nbd->root.writes = x->writable;
+	nbd->root.use = x->use;
 	nbd->shared = true;
 	nbd->allocation_depth = json_get_bool(opts, "allocation-depth", false);
 	nbd->bitmaps = found;
@@ -81,6 +81,10 @@ static void close_nbd(struct blk_export *x)
 	nbd_export_free(x->all->nbd, s->export);
 }
 
-EXPORT(nbd) = {
-	.name = "nbd", .state_size = sizeof(struct state), .open = open_nbd, .busy = busy, .close = close_nbd
-};
+EXPORT(nbd) = { .name = "nbd",
+		.write_perms = BLK_PERM_WRITE,
+		.shares = BLK_PERM_ALL & ~BLK_PERM_RESIZE, /* clients are told the size once */
+		.state_size = sizeof(struct state),
+		.open = open_nbd,
+		.busy = busy,
+		.close = close_nbd };

@@ -315,7 +315,7 @@ struct nbd_export *nbd_export_new(struct nbd_server *s, const char *name, struct
 {
 	struct nbd_export *x = alloc(sizeof(*x));
 	x->name = str_dup(name);
-	blk_root_init(&x->root, node, true, "NBD export '%s'", name);
+	blk_root_init(&x->root, node, (struct blk_use){ 0, BLK_PERM_ALL, "root" }, "NBD export '%s'", name);
 	x->size = blk_size(node);
 	x->min_block = MAX(node->align, 1u);
 	x->next = s->exports;

@@ -119,7 +119,9 @@ static struct err *check_header(const struct luks *l, u64 room)
 	if (memcmp(l->h, magic, 6) != 0)
 		return err_new(ERR_INVALID, "Volume is not in LUKS format");
 	if (ld_be16(l->h + VERSION) != 1)
-		return err_new(ERR_UNSUPPORTED, "LUKS version %u is not supported", ld_be16(l->h + VERSION));
+		return err_hint(err_new(ERR_UNSUPPORTED, "LUKS version %u is not supported",
+					ld_be16(l->h + VERSION)),
+				"Version 1 is: make such a volume with 'cryptsetup luksFormat --type luks1'.");
 	static const struct {
 		u32 at;
 		const char *what;

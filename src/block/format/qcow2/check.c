@@ -172,9 +172,9 @@ static int check_entry(struct check *c, void *slice, u32 i, bool active)
 	if (!offset && !(s->data_file && (entry & ENTRY_COPIED)))
 		return 0;
 	bool zero_alloc = s->subs > 1 ? !(bits & BITS(32)) : entry & ENTRY_ZERO;
+	note_data(c, offset, active);
 	if (in_cluster(s, offset))
 		return unaligned(c, slice, i, entry, zero_alloc);
-	note_data(c, offset, active);
 	return s->data_file ? 0 : count(c, offset, s->cluster_size);
 }
 
@@ -412,7 +412,7 @@ static int check_copied_in(struct check *c, u32 l1_index)
 			u64 entry = qcow2_entry(s, slice, i), have;
 			bool placed = !(entry & ENTRY_COMPRESSED) &&
 				      ((entry & OFFSET_MASK) || (s->data_file && (entry & ENTRY_COPIED)));
-			if (!placed || in_cluster(s, entry & OFFSET_MASK))
+			if (!placed)
 				continue;
 			if (s->data_file)
 				have = 1;
@@ -592,8 +592,7 @@ static int rebuild(struct check *c)
 			s->reftable_clusters = need;
 			s->reftable_offset = at << s->cluster_bits;
 			s->free_hint = 0;
-			free(s->is_meta);
-			s->is_meta = NULL;
+			qcow2_set_free(&s->meta);
 		}
 		break;
 	}

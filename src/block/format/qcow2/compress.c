@@ -102,9 +102,11 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 		r = cache_after(s->l2, s->refs);
 	if (!r) {
 		u64 sectors = ((at + len - 1) >> 9) - (at >> 9);
-		cache_after_data(s->l2, node->file);
-		qcow2_set_entry(s, slice, index, at | ENTRY_COMPRESSED | sectors << x, 0);
-		if (s->plain_entry == old)
+		cache_after_data(s->l2, &node->file);
+		u64 entry = at | ENTRY_COMPRESSED | sectors << x;
+		qcow2_set_entry(s, slice, index, entry, 0);
+		/* What was unpacked last may have lain in this very room before it was given up. */
+		if (s->plain_entry == old || s->plain_entry == entry)
 			s->plain_entry = 0;
 	}
 	cache_put(s->l2, slice);

@@ -148,9 +148,12 @@ static struct err *check_params(const struct params *p)
 	if (p->raw_data && !p->data_file)
 		return err_new(ERR_INVALID, "data-file-raw requires data-file");
 	if (p->raw_data && p->crypt_method)
-		return err_new(ERR_INVALID, "An encrypted data file is no raw image: data-file-raw cannot be used with encryption");
+		return err_new(
+		    ERR_INVALID,
+		    "An encrypted data file is no raw image: data-file-raw cannot be used with encryption");
 	if (p->crypt_method && p->prealloc != BLK_PREALLOC_OFF && p->version < 3)
-		return err_new(ERR_INVALID, "Encryption and preallocation can only be used at the same time with compatibility level 1.1 "
+		return err_new(ERR_INVALID, "Encryption and preallocation can only be used at the same time "
+					    "with compatibility level 1.1 "
 					    "and above (use version=v3 or greater)");
 	if (p->raw_data && p->backing)
 		return err_new(ERR_INVALID, "Backing file and data-file-raw cannot be used at the same time");
@@ -527,8 +530,8 @@ struct err *qcow2_measure(const struct json *opts, struct blk_node *src, u64 siz
 		return e;
 	if (p.prealloc == BLK_PREALLOC_FALLOC || p.prealloc == BLK_PREALLOC_FULL || (src && p.backing))
 		data = size;
-	u64 meta = metadata_bytes(size, p.cluster_bits, p.refcount_order, p.extended) +
-		   ROUND_UP(p.crypt_bytes, cs);
+	u64 meta =
+	    metadata_bytes(size, p.cluster_bits, p.refcount_order, p.extended) + ROUND_UP(p.crypt_bytes, cs);
 	ret->fully_allocated = meta + (p.data_file ? 0 : size);
 	ret->required = meta + (p.data_file ? 0 : data);
 	return NULL;

@@ -4,6 +4,7 @@
  * Metadata and compressed clusters are never encrypted.
  */
 #include "block/format/qcow2/qcow2.h"
+#include "block/format/aes.h"
 #include "block/format/luks/header.h"
 #include "block/object.h"
 #include <errno.h>
@@ -20,17 +21,6 @@ struct qcow2_crypt {
 static struct err *need_secret(void)
 {
 	return err_new(ERR_INVALID, "Parameter 'encrypt.key-secret' is required for cipher");
-}
-
-enum { AES_KEY = 16 };
-
-static struct err *open_aes(struct qcow2_crypt *c, const u8 *pass, size_t len)
-{
-	u8 key[AES_KEY] = { 0 };
-	memcpy(key, pass, MIN(len, sizeof(key)));
-	struct err *e = crypto_cipher_new("aes", "cbc", "plain64", NULL, key, sizeof(key), &c->aes);
-	crypto_wipe(key, sizeof(key));
-	return e;
 }
 
 struct err *qcow2_open_crypt(struct blk_node *node, struct json *opts, u32 flags)
@@ -53,14 +43,14 @@ struct err *qcow2_open_crypt(struct blk_node *node, struct json *opts, u32 flags
 			       names[s->crypt_method], format);
 	struct qcow2_crypt *c = s->crypt = alloc(sizeof(*c));
 	node->encoded = true;
+	if (s->crypt_method != QCOW2_LUKS)
+		return flags & BLK_NO_IO ? NULL : aes_open(node->graph, id, &c->aes);
 	struct err *e = id ? blk_secret(node->graph, id, &pass, &len) : NULL;
-	if (!e && s->crypt_method == QCOW2_LUKS)
+	if (!e)
 		e = luks_load(&c->luks, node->file, s->crypto_offset, s->crypto_len);
 	if (e || (flags & BLK_NO_IO))
 		return e;
-	if (!id)
-		return need_secret();
-	return s->crypt_method == QCOW2_LUKS ? luks_unlock(&c->luks, pass, len) : open_aes(c, pass, len);
+	return id ? luks_unlock(&c->luks, pass, len) : need_secret();
 }
 
 void qcow2_close_crypt(struct qcow2 *s)
@@ -68,7 +58,7 @@ void qcow2_close_crypt(struct qcow2 *s)
 	if (!s->crypt)
 		return;
 	luks_close(&s->crypt->luks);
-	crypto_cipher_free(s->crypt->aes);
+	aes_close(s->crypt->aes);
 	free(s->crypt);
 }
 
@@ -76,7 +66,7 @@ static int change(struct blk_node *node, bool encrypt, u64 offset, u64 file_offs
 {
 	struct qcow2 *s = node->state;
 	if (s->crypt->aes)
-		return crypto_sectors(s->crypt->aes, encrypt, offset / 512, buf, len);
+		return aes_change(s->crypt->aes, encrypt, offset, buf, len);
 	return s->crypt->luks.cipher ? luks_crypt(&s->crypt->luks, encrypt, file_offset / 512, buf, len)
 				     : -EPERM;
 }
@@ -167,7 +157,8 @@ struct err *qcow2_create_crypt(struct blk_node *node, const struct json *opts, u
 	s->crypt_method = method;
 	s->crypt = alloc(sizeof(*s->crypt));
 	node->encoded = true;
-	return method == QCOW2_LUKS ? make_luks(node, opts, bytes, pass, len) : open_aes(s->crypt, pass, len);
+	return method == QCOW2_LUKS ? make_luks(node, opts, bytes, pass, len)
+				    : aes_open(node->graph, id, &s->crypt->aes);
 }
 
 #else /* only images that are not encrypted */

@@ -35,7 +35,7 @@ static int expand_entry(struct expand *x, void *slice, u32 i, u64 table_refs)
 	int r = 0;
 	if (node->backing_file && !(r = zero_cluster(x, table_refs, &now))) {
 		r = cache_after(s->l2, s->refs);
-		cache_after_data(s->l2, s->data);
+		cache_after_data(s->l2, &s->data);
 		now |= table_refs == 1 ? ENTRY_COPIED : 0;
 	}
 	if (r)

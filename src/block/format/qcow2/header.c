@@ -26,7 +26,7 @@ enum { FEATURE_LEN = 48 };
 
 /* ---- corruption ---- */
 
-int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...)
+int qcow2_corrupt_at(struct blk_node *node, bool fatal, u64 offset, u64 len, const char *fmt, ...)
 {
 	struct qcow2 *s = node->state;
 	char text[256];
@@ -38,6 +38,7 @@ int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...)
 	if (s->dead || (s->told && !fatal))
 		return -EIO;
 	s->told = true;
+	blk_corrupted(node, text, offset, len, fatal);
 	if (!fatal) {
 		blk_say(node,
 			"qcow2: Image is corrupt: %s; further non-fatal corruption events will be suppressed",
@@ -569,9 +570,9 @@ static struct err *take_options(struct blk_node *node, struct json *opts, u32 fl
 	u32 unit = MIN(s->cluster_size, (u64)4096);
 	s->slice_bytes = c.unit;
 	s->slice_entries = c.unit / s->entry_size;
-	s->l2 = cache_new(node->file, c.unit, c.l2, "L2 table");
+	s->l2 = cache_new(&node->file, c.unit, c.l2, "L2 table");
 	cache_events(s->l2, "l2_load", "l2_update");
-	s->refs = cache_new(node->file, unit, c.refs, "refcount block");
+	s->refs = cache_new(&node->file, unit, c.refs, "refcount block");
 	cache_events(s->refs, "refblock_load", "refblock_update");
 	s->lazy = s->compatible & COMPAT_LAZY;
 	s->clean_ns = c.clean * 1000000000;
@@ -705,7 +706,9 @@ void qcow2_close(struct blk_node *node)
 	free(s->ext);
 	free(s->l1);
 	free(s->reftable);
-	free(s->is_meta);
+	qcow2_set_free(&s->meta);
+	qcow2_set_free(&s->held);
+	qcow2_set_free(&s->leaving);
 	free(s->header_rest);
 	free(s->data_file);
 	free(s->plain);
@@ -776,8 +779,14 @@ static int flush(struct blk_node *node)
 	struct qcow2 *s = node->state;
 	if (s->dead)
 		return -ENOMEDIUM;
-	/* An image that is marked dirty has its counts made anew: they need not be stable now. */
-	return s->lazy && (s->incompatible & INCOMPAT_DIRTY) ? cache_flush(s->l2) : qcow2_flush_meta(node);
+	return qcow2_let_go(node);
+}
+
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct qcow2 *s = node->state;
+	if (s->data == from)
+		s->data = to;
 }
 
 BLK_DRIVER(qcow2) = {
@@ -789,6 +798,7 @@ BLK_DRIVER(qcow2) = {
 	.probe = probe,
 	.open = qcow2_open,
 	.close = qcow2_close,
+	.moved = moved,
 	.change = change,
 	.map = qcow2_map,
 	.read = qcow2_read,

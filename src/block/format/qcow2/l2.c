@@ -541,7 +541,7 @@ int qcow2_commit(struct blk_node *node, const struct blk_place *p)
 	if (!s->lazy && p->cookie[2] == PLACE_NEW && !s->data_file)
 		r = cache_after(s->l2, s->refs);
 	if (!r)
-		cache_after_data(s->l2, s->data);
+		cache_after_data(s->l2, &s->data);
 	u64 old_first = 0;
 	AUTO(free_ptr) u64 *old = NULL;
 	if (!r && p->cookie[1] > 1 && !(old = try_alloc(p->cookie[1] * 8)))

@@ -72,6 +72,11 @@ struct qcow2_snapshot {
 	u8 *unknown; /* extra data beyond what is known here */
 };
 
+/* A set of clusters, by index. */
+struct qcow2_set {
+	u64 *bits, n; /* room for n */
+};
+
 struct qcow2_extension { /* of unknown type: kept as it is */
 	u32 type, len;
 	u8 *data;
@@ -106,13 +111,16 @@ struct qcow2 {
 	u32 reftable_clusters;
 	u64 block_entries;
 	struct cache *refs;
-	u64 free_hint; /* no free cluster lies below this index */
+	u64 free_hint; /* no free cluster lies below this index, but for those held */
+	/* Clusters without a reference that one may still have on disk, until the tables are stable: not to be used. */
+	struct qcow2_set held, leaving; /* leaving: the tables are being made stable for them */
+	u64 n_held, held_first; /* how many in held; no held or leaving one lies below held_first */
+	struct co_lock letting_go;
 	u64 packed_at; /* where the next compressed cluster may go on, 0: a new host cluster */
 
 	struct blk_node *data; /* where guest data lies: the file, or the external data file */
 	char *data_file;
-	u64 *is_meta; /* a bit a cluster: holds metadata. NULL: not made yet */
-	u64 meta_clusters;
+	struct qcow2_set meta; /* clusters that hold metadata; empty: not made yet */
 	u32 overlap; /* bits of enum qcow2_part that are checked */
 
 	struct qcow2_snapshot *snapshots;
@@ -151,7 +159,10 @@ static inline u64 in_cluster(const struct qcow2 *s, u64 offset)
 /* ---- header.c ---- */
 int qcow2_write_header(struct blk_node *node) MUST_CHECK;
 /* Reports corruption; fatal: marks the image, and nothing more will be done with it. Gives -EIO. */
-int qcow2_corrupt(struct blk_node *node, bool fatal, const char *fmt, ...) PRINTF(3, 4);
+#define qcow2_corrupt(node, fatal, ...) qcow2_corrupt_at(node, fatal, 0, 0, __VA_ARGS__)
+/* The same, found at len bytes of the file. */
+int qcow2_corrupt_at(struct blk_node *node, bool fatal, u64 offset, u64 len, const char *fmt, ...)
+    PRINTF(5, 6);
 int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
 /* Makes all metadata stable and says so. */
 int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;
@@ -210,12 +221,24 @@ static inline u64 qcow2_max_ref(const struct qcow2 *s)
 {
 	return s->refcount_order == 6 ? ~0ull >> 1 : BITS(1u << s->refcount_order);
 }
+/* Flushes both caches, order kept. */
+int qcow2_flush_meta(struct blk_node *node) MUST_CHECK;
+/* Makes the tables stable, after which clusters that were given up may be used again. */
+int qcow2_let_go(struct blk_node *node) MUST_CHECK;
+
+/* ---- overlap.c ---- */
+/* False: no memory. */
+bool qcow2_set_add(struct qcow2_set *c, u64 from, u64 to) MUST_CHECK;
+void qcow2_set_remove(struct qcow2_set *c, u64 from, u64 to);
+void qcow2_set_free(struct qcow2_set *c);
+static inline bool qcow2_set_has(const struct qcow2_set *c, u64 i)
+{
+	return i < c->n && (c->bits[i / 64] >> i % 64 & 1);
+}
 /* Refuses a write to [offset, offset+len) of the file where metadata lies; ignore: parts that may be there. */
 int qcow2_check_overlap(struct blk_node *node, u64 offset, u64 len, u32 ignore) MUST_CHECK;
 void qcow2_meta_set(struct qcow2 *s, u64 offset, u64 len);
 void qcow2_meta_clear(struct qcow2 *s, u64 offset, u64 len);
-/* Flushes both caches, order kept. */
-int qcow2_flush_meta(struct blk_node *node) MUST_CHECK;
 
 /* ---- compress.c ---- */
 int qcow2_read(struct blk_node *node, const struct blk_extent *extent, u64 offset, struct iovs iov);
@@ -233,7 +256,8 @@ struct err *qcow2_amend_crypt(struct blk_node *node, const struct json *opts, bo
 /* The method that creation options ask for (0: none), and the bytes of its header. */
 struct err *qcow2_crypt_params(const struct json *opts, u32 *ret_method, u64 *ret_bytes) MUST_CHECK;
 /* Encrypts a new, empty image; the caller writes the image's header. */
-struct err *qcow2_create_crypt(struct blk_node *node, const struct json *opts, u32 method, u64 bytes) MUST_CHECK;
+struct err *qcow2_create_crypt(struct blk_node *node, const struct json *opts, u32 method,
+			       u64 bytes) MUST_CHECK;
 
 /* ---- snapshot.c ---- */
 struct err *qcow2_load_snapshots(struct blk_node *node) MUST_CHECK;

@@ -2,6 +2,10 @@
 #include "block/format/qcow2/qcow2.h"
 #include <errno.h>
 
+enum {
+	MAX_HELD = 4096
+}; /* clusters; then the tables are made stable, so that the file does not grow without need */
+
 u64 qcow2_get_ref(const struct qcow2 *s, const void *block, u64 index)
 {
 	const u8 *b = block;
@@ -94,179 +98,6 @@ int qcow2_flush_meta(struct blk_node *node)
 	return r ? r : cache_flush(s->l2);
 }
 
-/* ---- where metadata lies ---- */
-
-void qcow2_meta_set(struct qcow2 *s, u64 offset, u64 len)
-{
-	u64 from = offset >> s->cluster_bits, to = (offset + len + s->cluster_size - 1) >> s->cluster_bits;
-	if (!s->is_meta || !len)
-		return;
-	if (to > s->meta_clusters) {
-		u64 n = ROUND_UP(MAX(to, s->meta_clusters * 2), 64ull);
-		u64 *bits = try_alloc(n / 8);
-		if (!bits)
-			return;
-		memcpy(bits, s->is_meta, s->meta_clusters / 8);
-		free(s->is_meta);
-		s->is_meta = bits;
-		s->meta_clusters = n;
-	}
-	for (u64 i = from; i < to; i++)
-		s->is_meta[i / 64] |= BIT(i % 64);
-}
-
-void qcow2_meta_clear(struct qcow2 *s, u64 offset, u64 len)
-{
-	u64 from = offset >> s->cluster_bits, to = (offset + len + s->cluster_size - 1) >> s->cluster_bits;
-	for (u64 i = from; s->is_meta && i < to && i < s->meta_clusters; i++)
-		s->is_meta[i / 64] &= ~BIT(i % 64);
-}
-
-static bool sane(u64 offset)
-{
-	return offset && offset < BIT(56);
-}
-
-static int note_range(void *user, u64 offset, u64 len)
-{
-	struct qcow2 *s = user;
-	u64 most = s->meta_clusters * 16 + BIT(20); /* a range far behind the end would make the map huge */
-	if (offset < BIT(56) && len < BIT(40) && (offset + len) >> s->cluster_bits < most)
-		qcow2_meta_set(s, offset, len);
-	return 0;
-}
-
-/* Active tables and everything the header names; inactive L2 tables are looked up on suspicion only. */
-static int make_map(struct blk_node *node)
-{
-	struct qcow2 *s = node->state;
-	u64 n = ROUND_UP((node->file->size >> s->cluster_bits) + 64, 64ull);
-	s->is_meta = try_alloc(n / 8);
-	if (!s->is_meta)
-		return -ENOMEM;
-	s->meta_clusters = n;
-	u64 end = MAX(node->file->size * 2, BIT(32)); /* entries that point nowhere would make the map huge */
-	qcow2_meta_set(s, 0, 1);
-	qcow2_meta_set(s, s->l1_offset, (u64)s->l1_size * 8);
-	qcow2_meta_set(s, s->reftable_offset, (u64)s->reftable_clusters << s->cluster_bits);
-	for (u32 i = 0; i < s->l1_size; i++)
-		if (sane(s->l1[i] & OFFSET_MASK) && (s->l1[i] & OFFSET_MASK) < end)
-			qcow2_meta_set(s, s->l1[i] & OFFSET_MASK, s->cluster_size);
-	for (u64 i = 0; i < s->reftable_size; i++)
-		if (sane(s->reftable[i] & ~0x1ffull) && s->reftable[i] < end)
-			qcow2_meta_set(s, s->reftable[i] & ~0x1ffull, s->cluster_size);
-	if (s->snapshots_offset < end)
-		qcow2_meta_set(s, s->snapshots_offset, s->snapshots_size);
-	for (u32 i = 0; i < s->n_snapshots; i++) {
-		struct qcow2_snapshot *sn = &s->snapshots[i];
-		if (sn->l1_offset >= end || sn->l1_size > MAX_L1_BYTES / 8)
-			continue;
-		qcow2_meta_set(s, sn->l1_offset, (u64)sn->l1_size * 8);
-		void *l1;
-		struct err *e =
-		    blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &l1);
-		if (e) {
-			err_free(e);
-			continue;
-		}
-		for (u32 k = 0; k < sn->l1_size; k++) {
-			u64 l2 = ld_be64((u8 *)l1 + k * 8) & OFFSET_MASK;
-			if (sane(l2) && l2 < end)
-				qcow2_meta_set(s, l2, s->cluster_size);
-		}
-		free(l1);
-	}
-	return s->has_bitmap_ext ? qcow2_each_bitmap_range(node, note_range, s) : 0;
-}
-
-static bool crosses(u64 a, u64 alen, u64 b, u64 blen)
-{
-	return blen && a < b + blen && b < a + alen;
-}
-
-static bool in_inactive_l2(struct blk_node *node, u64 offset, u64 len)
-{
-	struct qcow2 *s = node->state;
-	bool hit = false;
-	for (u32 i = 0; i < s->n_snapshots && !hit; i++) {
-		struct qcow2_snapshot *sn = &s->snapshots[i];
-		void *l1;
-		struct err *e =
-		    blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &l1);
-		if (e) {
-			err_free(e);
-			continue;
-		}
-		for (u32 k = 0; k < sn->l1_size && !hit; k++) {
-			u64 l2 = ld_be64((u8 *)l1 + k * 8) & OFFSET_MASK;
-			hit = l2 && crosses(offset, len, l2, s->cluster_size);
-		}
-		free(l1);
-	}
-	return hit;
-}
-
-static int which_part(struct blk_node *node, u64 offset, u64 len)
-{
-	struct qcow2 *s = node->state;
-	u64 cs = s->cluster_size;
-	if (offset < cs)
-		return PART_HEADER;
-	if (crosses(offset, len, s->l1_offset, ROUND_UP((u64)s->l1_size * 8, cs)))
-		return PART_ACTIVE_L1;
-	for (u32 i = 0; i < s->l1_size; i++)
-		if ((s->l1[i] & OFFSET_MASK) && crosses(offset, len, s->l1[i] & OFFSET_MASK, cs))
-			return PART_ACTIVE_L2;
-	for (u64 i = 0; i < s->reftable_size; i++)
-		if ((s->reftable[i] & ~0x1ffull) && crosses(offset, len, s->reftable[i] & ~0x1ffull, cs))
-			return PART_REFBLOCK;
-	if (crosses(offset, len, s->reftable_offset, (u64)s->reftable_clusters << s->cluster_bits))
-		return PART_REFTABLE;
-	if (s->n_snapshots && crosses(offset, len, s->snapshots_offset, ROUND_UP(s->snapshots_size, cs)))
-		return PART_SNAPSHOTS;
-	for (u32 i = 0; i < s->n_snapshots; i++)
-		if (crosses(offset, len, s->snapshots[i].l1_offset,
-			    ROUND_UP((u64)s->snapshots[i].l1_size * 8, cs)))
-			return PART_INACTIVE_L1;
-	if (in_inactive_l2(node, offset, len))
-		return PART_INACTIVE_L2;
-	return s->has_bitmap_ext && crosses(offset, len, s->bitmaps.dir_offset, s->bitmaps.dir_size)
-		   ? PART_BITMAPS
-		   : -1;
-}
-
-int qcow2_check_overlap(struct blk_node *node, u64 offset, u64 len, u32 ignore)
-{
-	static const char *const names[PARTS] = {
-		"qcow2_header",	     "active L1 table",	  "active L2 table",
-		"refcount block",    "refcount table",	  "snapshot table",
-		"inactive L1 table", "inactive L2 table", "bitmap directory",
-	};
-	struct qcow2 *s = node->state;
-	if (!s->overlap)
-		return 0;
-	if (!s->is_meta) {
-		int r = make_map(node);
-		if (r)
-			return r;
-	}
-	u64 from = offset >> s->cluster_bits, to = (offset + len - 1) >> s->cluster_bits;
-	for (u64 i = from; i <= to && i < s->meta_clusters; i++) {
-		if (LIKELY(!(s->is_meta[i / 64] >> i % 64 & 1)))
-			continue;
-		int part = which_part(node, i << s->cluster_bits, s->cluster_size);
-		if (part < 0) {
-			s->is_meta[i / 64] &= ~BIT(i % 64); /* no longer so */
-			continue;
-		}
-		if ((ignore & BIT(part)) || !(s->overlap & BIT(part)))
-			continue;
-		return qcow2_corrupt(node, true, "Preventing invalid write on metadata (overlaps with %s)",
-				     names[part]);
-	}
-	return 0;
-}
-
 /* ---- changing counts ---- */
 
 static int alloc_block(struct blk_node *node, u64 cluster);
@@ -279,11 +110,52 @@ static int write_reftable_entry(struct blk_node *node, u64 index)
 	return blk_pwrite(node->file, s->reftable_offset + index * 8, be, 8);
 }
 
+/*
+ * A cluster that nothing refers to any more in memory, but maybe on disk: what is written to it before the tables are
+ * stable would show up in its old place after a crash.
+ */
+static void hold(struct qcow2 *s, u64 cluster)
+{
+	bool first = !s->held.bits && !s->leaving.bits;
+	s->held_first = first ? cluster : MIN(s->held_first, cluster);
+	if (!qcow2_set_add(&s->held, cluster, cluster + 1))
+		s->n_held =
+		    MAX_HELD; /* no memory to know it by: nothing is taken before the tables are stable */
+	s->n_held++;
+}
+
+static bool is_held(const struct qcow2 *s, u64 cluster)
+{
+	return qcow2_set_has(&s->held, cluster) || qcow2_set_has(&s->leaving, cluster);
+}
+
+int qcow2_let_go(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	co_lock(&s->letting_go);
+	bool any = s->leaving.bits || s->n_held;
+	if (!s->leaving.bits) { /* what comes to be held from now on is not part of it */
+		s->leaving = s->held;
+		s->held = (struct qcow2_set){ 0 };
+		s->n_held = 0;
+	}
+	/* An image that is marked dirty has its counts made anew: they need not be stable now. */
+	int r = s->lazy && (s->incompatible & INCOMPAT_DIRTY) ? cache_flush(s->l2) : qcow2_flush_meta(node);
+	if (!r && any)
+		r = blk_barrier(node->file);
+	if (!r && any) {
+		qcow2_set_free(&s->leaving);
+		s->free_hint = MIN(s->free_hint, s->held_first);
+	}
+	co_unlock(&s->letting_go);
+	return r;
+}
+
 static void now_free(struct blk_node *node, u64 cluster, enum qcow2_discard discard)
 {
 	struct qcow2 *s = node->state;
 	u64 offset = cluster << s->cluster_bits;
-	s->free_hint = MIN(s->free_hint, cluster);
+	hold(s, cluster);
 	if (s->packed_at && s->packed_at >> s->cluster_bits == cluster)
 		s->packed_at = 0;
 	cache_forget(s->l2, offset, s->cluster_size);
@@ -485,7 +357,7 @@ static int free_run(struct blk_node *node, u64 cluster, u64 max, u64 *ret)
 		}
 		bool used = false;
 		for (; index < limit && n < max && !used; index++)
-			if (qcow2_get_ref(s, block, index))
+			if (qcow2_get_ref(s, block, index) || is_held(s, cluster + n))
 				used = true;
 			else
 				n++;
@@ -517,7 +389,7 @@ static int skip_used(struct blk_node *node, u64 *cluster)
 		int r = ref_slice(node, *cluster, &block, &index);
 		if (r || !block)
 			return r;
-		while (index < limit && qcow2_get_ref(s, block, index)) {
+		while (index < limit && (qcow2_get_ref(s, block, index) || is_held(s, *cluster))) {
 			index++;
 			++*cluster;
 		}
@@ -573,9 +445,10 @@ static int alloc_long(struct blk_node *node, u64 n, u64 *ret)
 static int alloc_run(struct blk_node *node, u64 *want, bool partly, u64 *ret)
 {
 	struct qcow2 *s = node->state;
+	int r = s->n_held >= MAX_HELD ? qcow2_let_go(node) : 0;
 	u64 n = *want, cluster = s->free_hint, run = 0;
-	int r = skip_used(node, &cluster);
 	bool first = true;
+	r = r ? r : skip_used(node, &cluster);
 	while (!r) {
 		if (first) {
 			s->free_hint = cluster;

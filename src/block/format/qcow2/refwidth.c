@@ -140,8 +140,7 @@ static int change_over(struct widen *w, u64 table)
 	s->reftable_clusters = w->clusters;
 	s->free_hint = 0;
 	cache_drop(s->refs);
-	free(s->is_meta);
-	s->is_meta = NULL;
+	qcow2_set_free(&s->meta);
 	return 0;
 }
 

@@ -495,8 +495,7 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
 	if (!r)
 		r = end_steps(node);
-	free(s->is_meta);
-	s->is_meta = NULL;
+	qcow2_set_free(&s->meta);
 	return r ? err_errno(-r, "Failed to load snapshot") : NULL;
 }
 

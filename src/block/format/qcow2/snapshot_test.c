@@ -115,7 +115,7 @@ static int do_step(struct run *x)
 	}
 	s->end = n_events;
 	bool failed = r || e;
-	if (failed && writes_left)
+	if (failed && !fault.hits)
 		complain(x, "step", e ? e : err_errno(-r, "%u", kind));
 	else
 		err_free(e);
@@ -217,12 +217,12 @@ TEST(qcow2, writes_that_fail_from_some_moment_on_leave_an_image_that_opens)
 		x->graph = blk_graph_new();
 		seed = 77 + i;
 		bool ok = make(x);
-		writes_left = any(600);
+		fault = (struct fault){ FAULT_WRITE, any(600), .error = EIO };
 		while (ok && x->n < STEPS && do_step(x) == 0)
 			;
-		writes_left = 0;
+		fault.left = 0;
 		blk_unref(x->node);
-		writes_left = SIZE_MAX;
+		fault = (struct fault){ 0 };
 		logging = false;
 		if (ok)
 			survives(x, n_events, false);

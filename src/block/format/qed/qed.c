@@ -7,6 +7,7 @@
  * Note       writes are ordered so that an end at any moment leaks clusters at most: the "needs check" mark is never set here, but
  *            an image that carries it is checked and repaired when it is opened for writing.
  */
+#include "block/format/room.h"
 #include "block/format/qed/qed.h"
 #include <errno.h>
 #include <stdio.h>
@@ -109,9 +110,9 @@ static struct err *load_l1(struct blk_node *node)
 {
 	struct qed *s = node->state;
 	u64 reach = s->table_entries * s->cluster, n = (node->size + reach - 1) / reach;
-	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
+	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
 	if (!e)
-		s->l2 = cache_new(node->file, QED_SLICE, 32 * MiB, "L2 tables");
+		s->l2 = cache_new(&node->file, QED_SLICE, 32 * MiB, "L2 tables");
 	s->next = ROUND_UP(node->file->size, (u64)s->cluster);
 	return e;
 }
@@ -152,10 +153,7 @@ static int flush_qed(struct blk_node *node)
 
 static void close_qed(struct blk_node *node)
 {
-	if ((node->flags & BLK_RDWR) && flush_qed(node) == 0) {
-		int r = blk_flush(node->file);
-		(void)r; /* blk_flush() before reports it to those who want to know */
-	}
+	room_close(node, flush_qed);
 	free_state(node->state);
 }
 
@@ -224,23 +222,13 @@ static int map_qed(struct blk_node *node, u64 offset, u64 len, struct blk_extent
 	return 0;
 }
 
-static int extend(struct blk_node *file, u64 end)
-{
-	if (file->size >= end)
-		return 0;
-	struct err *e = blk_truncate(file, end, false, BLK_PREALLOC_OFF, true);
-	int r = e ? -(err_errnum(e) ?: EIO) : 0;
-	err_free(e);
-	return r;
-}
-
 static int new_table(struct blk_node *node, u64 i)
 {
 	struct qed *s = node->state;
 	u64 at = s->next, bytes = (u64)s->table_size * s->cluster;
 	bool fresh = node->file->zero_init && at >= node->file->size;
 	s->next += bytes;
-	int r = fresh ? extend(node->file, at + bytes) : blk_zero(node->file, at, bytes, 0);
+	int r = fresh ? room_extend(node->file, at + bytes) : blk_zero(node->file, at, bytes, 0);
 	/* Somebody else may have made one meanwhile. */
 	if (!r && !blk_table_le64(&s->l1, i))
 		blk_table_set_le64(&s->l1, i, at);
@@ -254,19 +242,7 @@ static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 	int r = map_qed(node, offset, len, &x);
 	if (r)
 		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 from = ROUND_DOWN(offset, (u64)s->cluster),
-	    bytes = ROUND_UP(offset + x.len, (u64)s->cluster) - from;
-	*ret = (struct blk_place){
-		.offset = from, .len = bytes, .file = node->file, .fresh = true, .file_offset = s->next
-	};
-	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
-	s->next += bytes;
+	room_place(node, &x, offset, s->cluster, &s->next, ret);
 	return 0;
 }
 
@@ -274,7 +250,7 @@ static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
 {
 	struct qed *s = node->state;
-	cache_after_data(s->l2, node->file);
+	cache_after_data(s->l2, &node->file);
 	while (count) {
 		void *slice;
 		u8 *p;
@@ -298,15 +274,13 @@ static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u6
 static int commit_qed(struct blk_node *node, const struct blk_place *p)
 {
 	struct qed *s = node->state;
-	int r = extend(node->file, p->file_offset + p->len);
+	int r = room_extend(node->file, p->file_offset + p->len);
 	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
 }
 
 static void abandon_qed(struct blk_node *node, const struct blk_place *p)
 {
-	struct qed *s = node->state;
-	if (s->next == p->file_offset + p->len)
-		s->next = p->file_offset;
+	room_abandon(&((struct qed *)node->state)->next, p);
 }
 
 /* Clusters in use keep their room: there are no counts that could give it back. */
@@ -350,7 +324,7 @@ static struct err *truncate_qed(struct blk_node *node, u64 size, bool exact, enu
 	struct blk_table l1 = s->l1;
 	node->size = size;
 	reach = s->table_entries * s->cluster;
-	struct err *e = blk_table_load(&s->l1, node->file, s->l1_at,
+	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at,
 				       MAX((size + reach - 1) / reach, (u64)1) * 8, 512, "L1 table");
 	r = e ? 0 : qed_write_header(node);
 	if (e || r) {

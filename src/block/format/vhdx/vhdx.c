@@ -6,6 +6,7 @@
  * Modelled   fixed and dynamic images: reading, writing through the log, replay, making, check.
  * Absent     differencing images and sectors of 4 KiB: refused.
  */
+#include "block/format/room.h"
 #include "block/format/vhdx/vhdx.h"
 #include <errno.h>
 
@@ -294,12 +295,13 @@ static struct err *load_bat(struct blk_node *node)
 		return err_new(
 		    ERR_CORRUPT, "VHDX block table of %u bytes at offset 0x%llx has no room for %llu blocks",
 		    s->regions[0].len, (unsigned long long)s->regions[0].at, (unsigned long long)blocks);
-	struct err *e = blk_table_load(&s->bat, node->file, s->regions[0].at, ROUND_UP(entries * 8, 4096ull),
+	struct err *e = blk_table_load(&s->bat, &node->file, s->regions[0].at, ROUND_UP(entries * 8, 4096ull),
 				       VHDX_SECTOR, "VHDX block table");
 	s->next = s->regions_end;
 	for (u64 b = 0; b < blocks && !e; b++)
 		e = check_entry(node, b, blk_table_le64(&s->bat, entry_of(s, b)));
-	s->next = ROUND_UP(s->next, (u64)VHDX_MB);
+	/* Behind the end of the file new room is known to read as zeros and needs none written. */
+	s->next = ROUND_UP(MAX(s->next, node->file->size), (u64)VHDX_MB);
 	return e;
 }
 
@@ -388,34 +390,18 @@ static int place_vhdx(struct blk_node *node, u64 offset, u64 len, struct blk_pla
 		r = map_vhdx(node, offset, len, &x);
 	if (r)
 		return r;
-	if (x.where == BLK_DATA) {
-		*ret = (struct blk_place){
-			.offset = offset, .len = x.len, .file = x.file, .file_offset = x.offset
-		};
-		return 0;
-	}
-	u64 from = ROUND_DOWN(offset, (u64)s->block), bytes = ROUND_UP(offset + x.len, (u64)s->block) - from;
-	if (s->next > (u64)INT64_MAX - bytes)
+	if (x.where != BLK_DATA && s->next > (u64)INT64_MAX / 2)
 		return -ENOSPC;
-	*ret = (struct blk_place){ .offset = from, .len = bytes, .file = node->file, .fresh = true };
-	ret->file_offset = s->next;
-	ret->reads_zero = node->file->zero_init && s->next >= node->file->size;
-	s->next += bytes;
+	room_place(node, &x, offset, s->block, &s->next, ret);
 	return 0;
 }
 
 static int commit_vhdx(struct blk_node *node, const struct blk_place *p)
 {
 	struct vhdx *s = node->state;
-	if (node->file->size < p->file_offset + p->len) {
-		struct err *e =
-		    blk_truncate(node->file, p->file_offset + p->len, false, BLK_PREALLOC_OFF, true);
-		if (e) {
-			int r = -(err_errnum(e) ?: EIO);
-			err_free(e);
-			return r;
-		}
-	}
+	int r = room_extend(node->file, p->file_offset + p->len);
+	if (r)
+		return r;
 	for (u64 done = 0; done < p->len; done += s->block)
 		blk_table_set_le64(&s->bat, entry_of(s, (p->offset + done) / s->block),
 				   (p->file_offset + done) | S_PRESENT);
@@ -424,9 +410,7 @@ static int commit_vhdx(struct blk_node *node, const struct blk_place *p)
 
 static void abandon_vhdx(struct blk_node *node, const struct blk_place *p)
 {
-	struct vhdx *s = node->state;
-	if (s->next == p->file_offset + p->len)
-		s->next = p->file_offset;
+	room_abandon(&((struct vhdx *)node->state)->next, p);
 }
 
 static int zero_vhdx(struct blk_node *node, u64 offset, u64 len, u32 flags)

@@ -22,13 +22,8 @@ static struct vmdk_extent *extent_of(struct blk_node *node, u64 offset)
 /* What an entry stands for. */
 static enum blk_where where(const struct vmdk_extent *e, u64 entry, u64 *ret_at)
 {
-	if (e->kind == VMDK_SE) {
-		unsigned type = entry >> 60;
-		/* The grain's number: its upper 12 bits stand below the others. */
-		u64 n = (entry >> 48 & 0xfff) | (entry & 0xffffffffffffull) << 12;
-		*ret_at = e->data_at + n * e->grain;
-		return type == 3 ? BLK_DATA : type ? BLK_ZERO : BLK_HOLE;
-	}
+	if (e->kind == VMDK_SE)
+		return vmdk_se_where(e, entry, ret_at);
 	*ret_at = entry * 512;
 	if (!entry)
 		return BLK_HOLE;
@@ -74,7 +69,8 @@ static int map_sparse(struct vmdk_extent *e, u64 in, u64 len, struct blk_extent 
 		}
 	}
 	ret->len = MIN(ret->len, len);
-	return ret->where == BLK_DATA && ret->offset > (u64)INT64_MAX - ret->len ? -EIO : 0;
+	/* A grain beyond the end: the file was cut off, or lies. */
+	return ret->where == BLK_DATA && ret->offset - skip >= e->file->size ? -EIO : 0;
 }
 
 int vmdk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)

@@ -6,28 +6,21 @@
 enum { /* COWD header */
 	C_FLAGS = 8, C_CAPACITY = 12, C_GRAIN = 16, C_GD = 20, C_GD_ENTRIES = 24, C_FREE = 28, C_HEADER = 2048, C_GT_ENTRIES = 4096,
 };
-enum { /* space-efficient: constant header */
-	S_VERSION = 8, S_CAPACITY = 16, S_GRAIN = 24, S_GT_SIZE = 32, S_VOLATILE_AT = 80, S_GD_AT = 128, S_GD_SIZE = 136, S_GT_AT = 144,
-	S_GRAINS_AT = 192, S_HEADER = 512,
-};
 /* clang-format on */
-#define SE_MAGIC 0xcafebabeull
-#define SE_VOLATILE 0xcafecafeull
-#define SE_VERSION 0x200000001ull
 #define GD_AT_END UINT64_MAX
 enum { MAX_GRAIN = 0x200000, MAX_GD = 32 << 20, MAX_GT = 512, MARKER_FOOTER = 3 };
-#define SECTORS_MAX ((u64)INT64_MAX / 512)
 
 struct vmdk_extent *vmdk_add_extent(struct blk_node *node, struct vmdk_extent e)
 {
 	struct vmdk *s = node->state;
 	s->extents = grow(s->extents, &s->cap, s->n + 1, sizeof(e));
+	if (e.file)
+		e.slot = blk_child_slot(node, e.file);
 	s->extents[s->n] = e;
 	return &s->extents[s->n++];
 }
 
-/* What every kind of sparse extent has to keep. sectors: capacity; grain: sectors. */
-static struct err *check_shape(struct vmdk_extent *e, u64 sectors, u64 grain, u64 gt_entries, u64 *ret_gd)
+struct err *vmdk_check_shape(struct vmdk_extent *e, u64 sectors, u64 grain, u64 gt_entries, u64 *ret_gd)
 {
 	if (grain > MAX_GRAIN || !grain || grain & (grain - 1))
 		return err_new(ERR_CORRUPT, "Invalid granularity, image may be corrupt");
@@ -36,7 +29,7 @@ static struct err *check_shape(struct vmdk_extent *e, u64 sectors, u64 grain, u6
 	u64 per_table = grain * gt_entries, gd = sectors / per_table + (sectors % per_table != 0);
 	if (gd > MAX_GD)
 		return err_new(ERR_CORRUPT, "L1 size too big");
-	if (sectors > SECTORS_MAX)
+	if (sectors > VMDK_SECTORS_MAX)
 		return err_new(ERR_CORRUPT, "Extent of %llu sectors is too large",
 			       (unsigned long long)sectors);
 	e->grain = grain * 512;
@@ -46,19 +39,18 @@ static struct err *check_shape(struct vmdk_extent *e, u64 sectors, u64 grain, u6
 	return NULL;
 }
 
-/* Every grain table must lie within the file. */
-static struct err *load_gd(struct vmdk_extent *e, struct blk_table *t, u64 sector, u64 entries,
-			   const char *what)
+struct err *vmdk_load_gd(struct vmdk_extent *e, struct blk_table *t, u64 sector, u64 entries,
+			 const char *what)
 {
 	u64 gt_bytes = (u64)e->gt_entries * e->entry_size, end = ROUND_UP(e->file->size, 512ull);
-	if (sector > SECTORS_MAX)
+	if (sector > VMDK_SECTORS_MAX)
 		return err_new(ERR_CORRUPT, "%s offset invalid", what);
 	struct err *err = blk_check_table(sector * 512, entries, e->entry_size, (u64)MAX_GD * 8, 512, what);
 	if (!err && sector * 512 + entries * e->entry_size > end)
 		err = err_new(ERR_CORRUPT, "%s at offset %llu reaches beyond the end of the file", what,
 			      (unsigned long long)sector * 512);
 	if (!err)
-		err = blk_table_load(t, e->file, sector * 512, entries * e->entry_size, 512, what);
+		err = blk_table_load(t, e->slot, sector * 512, entries * e->entry_size, 512, what);
 	for (u64 i = 0; i < entries && !err && e->kind != VMDK_SE; i++) {
 		u64 at = blk_table_le32(t, i) * 512ull;
 		if (at > 512 && at + gt_bytes > end)
@@ -103,9 +95,9 @@ static struct err *check_kdmv(struct vmdk_extent *e, const u8 *h)
 		return err_new(ERR_UNSUPPORTED, "Unsupported VMDK compression %u",
 			       ld_le16(h + K_COMPRESSION));
 	u64 overhead = ld_le64(h + K_OVERHEAD);
-	if (overhead > SECTORS_MAX || overhead * 512 > e->file->size)
+	if (overhead > VMDK_SECTORS_MAX || overhead * 512 > e->file->size)
 		return err_new(ERR_CORRUPT, "File truncated, expecting at least %lld bytes",
-			       (long long)(MIN(overhead, SECTORS_MAX) * 512));
+			       (long long)(MIN(overhead, VMDK_SECTORS_MAX) * 512));
 	return NULL;
 }
 
@@ -121,15 +113,15 @@ static struct err *open_kdmv(struct blk_node *node, struct vmdk_extent *e, u8 *h
 	e->compressed = flags & KF_COMPRESSED;
 	e->markers = flags & KF_MARKERS;
 	e->zero_grain = flags & KF_ZERO_GRAIN;
-	err = check_shape(e, ld_le64(h + K_CAPACITY), ld_le64(h + K_GRAIN), ld_le32(h + K_GT_ENTRIES),
-			  &entries);
+	err = vmdk_check_shape(e, ld_le64(h + K_CAPACITY), ld_le64(h + K_GRAIN), ld_le32(h + K_GT_ENTRIES),
+			       &entries);
 	if (!err)
 		err = check_kdmv(e, h);
 	if (!err)
-		err = load_gd(e, &e->gd, ld_le64(h + K_GD), entries, "Grain directory");
+		err = vmdk_load_gd(e, &e->gd, ld_le64(h + K_GD), entries, "Grain directory");
 	u64 backup = ld_le64(h + K_RGD);
 	if (!err && (flags & KF_BACKUP) && backup && backup != ld_le64(h + K_GD))
-		err = load_gd(e, &e->backup, backup, entries, "Redundant grain directory");
+		err = vmdk_load_gd(e, &e->backup, backup, entries, "Redundant grain directory");
 	e->next = ROUND_UP(MAX(e->file->size, ld_le64(h + K_OVERHEAD) * 512),
 			   e->compressed ? 512ull : (u64)e->grain);
 	return err;
@@ -147,50 +139,14 @@ static struct err *open_cowd(struct vmdk_extent *e)
 	e->kind = VMDK_COWD;
 	e->entry_size = 4;
 	struct err *err =
-	    check_shape(e, ld_le32(h + C_CAPACITY), ld_le32(h + C_GRAIN), C_GT_ENTRIES, &entries);
+	    vmdk_check_shape(e, ld_le32(h + C_CAPACITY), ld_le32(h + C_GRAIN), C_GT_ENTRIES, &entries);
 	if (!err && ld_le32(h + C_GD_ENTRIES) < entries)
 		err = err_new(ERR_CORRUPT, "Grain directory of %u entries is too small for %u sectors",
 			      ld_le32(h + C_GD_ENTRIES), ld_le32(h + C_CAPACITY));
 	if (!err)
-		err = load_gd(e, &e->gd, ld_le32(h + C_GD), entries, "Grain directory");
+		err = vmdk_load_gd(e, &e->gd, ld_le32(h + C_GD), entries, "Grain directory");
 	e->next = ROUND_UP(e->file->size, (u64)MAX(e->grain, 512u));
 	return err;
-}
-
-static struct err *open_se(struct blk_node *node, struct vmdk_extent *e, const u8 *h)
-{
-	u8 v[512];
-	u64 entries, volatile_at = ld_le64(h + S_VOLATILE_AT);
-	if (node->flags & BLK_RDWR)
-		return err_hint(err_new(ERR_UNSUPPORTED, "No write support for seSparse images available"),
-				"Open the image read-only.");
-	if (ld_le64(h + S_VERSION) != SE_VERSION)
-		return err_new(ERR_UNSUPPORTED, "Unsupported version: %#llx",
-			       (unsigned long long)ld_le64(h + S_VERSION));
-	int r = volatile_at > SECTORS_MAX ? -EINVAL : blk_pread(e->file, volatile_at * 512, v, sizeof(v));
-	if (r || ld_le64(v) != SE_VOLATILE)
-		return err_new(ERR_CORRUPT, "seSparse volatile header at sector %llu is not valid",
-			       (unsigned long long)volatile_at);
-	if (v[24]) /* journal to be replayed */
-		return err_new(ERR_UNSUPPORTED,
-			       "seSparse image was not closed cleanly: its journal must be replayed first");
-	e->kind = VMDK_SE;
-	e->entry_size = 8;
-	if (ld_le64(h + S_GT_SIZE) != 64)
-		return err_new(ERR_UNSUPPORTED, "Unsupported seSparse grain table size: %llu",
-			       (unsigned long long)ld_le64(h + S_GT_SIZE));
-	struct err *err =
-	    check_shape(e, ld_le64(h + S_CAPACITY), ld_le64(h + S_GRAIN), 64 * 512 / 8, &entries);
-	if (!err && (ld_le64(h + S_GT_AT) > SECTORS_MAX || ld_le64(h + S_GRAINS_AT) > SECTORS_MAX))
-		err = err_new(ERR_CORRUPT, "seSparse header: grain tables or grains lie beyond any file");
-	if (!err && ld_le64(h + S_GD_SIZE) < (entries * 8 + 511) / 512)
-		err = err_new(ERR_CORRUPT, "seSparse grain directory of %llu sectors is too small",
-			      (unsigned long long)ld_le64(h + S_GD_SIZE));
-	if (err)
-		return err;
-	e->gt_at = ld_le64(h + S_GT_AT) * 512;
-	e->data_at = ld_le64(h + S_GRAINS_AT) * 512;
-	return load_gd(e, &e->gd, ld_le64(h + S_GD_AT), entries, "Grain directory");
 }
 
 struct err *vmdk_open_sparse(struct blk_node *node, struct vmdk_extent *e)
@@ -205,8 +161,8 @@ struct err *vmdk_open_sparse(struct blk_node *node, struct vmdk_extent *e)
 		err = open_kdmv(node, e, h);
 	else if (memcmp(h, "COWD", 4) == 0)
 		err = open_cowd(e);
-	else if (ld_le64(h) == SE_MAGIC)
-		err = open_se(node, e, h);
+	else if (vmdk_is_se(h))
+		err = vmdk_open_se(node, e, h);
 	else
 		err = err_new(ERR_INVALID, "Image not in VMDK format");
 	if (err)
@@ -217,9 +173,9 @@ struct err *vmdk_open_sparse(struct blk_node *node, struct vmdk_extent *e)
 	if (claimed)
 		e->size = claimed;
 	enum { CACHE = 8 << 20 };
-	e->gts = cache_new(e->file, VMDK_SLICE, CACHE, "grain tables");
+	e->gts = cache_new(e->slot, VMDK_SLICE, CACHE, "grain tables");
 	if (e->backup.data)
-		e->backup_gts = cache_new(e->file, VMDK_SLICE, CACHE, "redundant grain tables");
+		e->backup_gts = cache_new(e->slot, VMDK_SLICE, CACHE, "redundant grain tables");
 	return NULL;
 }
 
@@ -256,13 +212,9 @@ static int entry_at(const struct vmdk_extent *e, const struct blk_table *gd, u64
 			*ret = d * 512 + in;
 		return 0;
 	}
-	d = blk_table_le64(gd, t);
-	if (!d)
-		return 0;
-	if (d >> 32 != 0x10000000) /* the upper half says that a table is there */
-		return -EINVAL;
-	*ret = e->gt_at + (d & UINT32_MAX) * e->gt_entries * e->entry_size + in;
-	return 0;
+	int r = vmdk_se_table(e, blk_table_le64(gd, t), &d);
+	*ret = d ? d + in : 0;
+	return r;
 }
 
 int vmdk_get_entry(struct vmdk_extent *e, u64 n, u64 *ret)
@@ -335,10 +287,10 @@ static int set_in(struct vmdk_extent *e, struct blk_table *gd, struct cache *c, 
 
 int vmdk_set_entries(struct vmdk_extent *e, u64 n, u64 count, u32 first, u32 step)
 {
-	cache_after_data(e->gts, e->file);
+	cache_after_data(e->gts, e->slot);
 	int r = set_in(e, &e->gd, e->gts, n, count, first, step);
 	if (!r && e->backup_gts) {
-		cache_after_data(e->backup_gts, e->file);
+		cache_after_data(e->backup_gts, e->slot);
 		r = set_in(e, &e->backup, e->backup_gts, n, count, first, step);
 	}
 	return r;

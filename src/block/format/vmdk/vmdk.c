@@ -1,8 +1,7 @@
 /*
  * VMDK: VMware virtual disk.
  *
- * Spec       "VMware Virtual Disk Format 5.0" as described by libyal/libvmdk, documentation; space-efficient extents are not documented by
- *            their maker: field places agree in all public readers.
+ * Spec       "VMware Virtual Disk Format 5.0" as described by libyal/libvmdk, documentation; space-efficient extents: see sesparse.c.
  * Layout     a descriptor (text) that names extents, each a file of its own; or one sparse extent with the descriptor within.
  * Modelled   monolithicSparse, monolithicFlat, twoGbMaxExtentSparse, twoGbMaxExtentFlat, streamOptimized: read, write, make. vmfs,
  *            vmfsSparse, custom mixtures of these: read, write. seSparse: read. Parents by content identifier; check.
@@ -295,6 +294,14 @@ static struct err *check_vmdk(struct blk_node *node, struct blk_check *res, u32 
 	return e;
 }
 
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct vmdk *s = node->state;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->extents[i].file == from)
+			s->extents[i].file = to;
+}
+
 BLK_DRIVER(vmdk) = {
 	.name = "vmdk",
 	.summary = "VMware disk image",
@@ -304,6 +311,7 @@ BLK_DRIVER(vmdk) = {
 	.probe = probe_vmdk,
 	.open = open_vmdk,
 	.close = close_vmdk,
+	.moved = moved,
 	.map = vmdk_map,
 	.read = vmdk_read,
 	.place = vmdk_place,

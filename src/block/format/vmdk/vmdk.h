@@ -19,11 +19,13 @@ enum { /* hosted sparse header */
 };
 enum { KF_NEWLINES = 1, KF_BACKUP = 2, KF_ZERO_GRAIN = 4, KF_COMPRESSED = 1 << 16, KF_MARKERS = 1 << 17 };
 /* clang-format on */
+#define VMDK_SECTORS_MAX ((u64)INT64_MAX / 512)
 enum { VMDK_DESC_MAX = 4 << 20, VMDK_SLICE = 512, VMDK_ZEROED = 1 };
 
 struct vmdk_extent {
 	enum vmdk_kind kind;
 	struct blk_node *file; /* a child of the node; NULL: VMDK_ZERO */
+	struct blk_node **slot; /* where the node keeps it */
 	const char *type; /* as "info" names it; "" in a single file */
 	u64 start, size; /* of the disk; bytes */
 	bool read_only;
@@ -34,7 +36,7 @@ struct vmdk_extent {
 	u32 gt_entries, entry_size;
 	struct blk_table gd, backup; /* grain directory and its copy; backup.data NULL: none */
 	struct cache *gts, *backup_gts; /* slices of grain tables, and of their copies */
-	u64 gt_at, data_at; /* VMDK_SE: where tables and grains begin */
+	u64 gt_at, gt_room, data_at; /* VMDK_SE: where tables and grains begin; bytes of all tables */
 	u64 next; /* room for new grains begins here */
 };
 
@@ -78,6 +80,20 @@ int vmdk_flush_extent(struct vmdk_extent *e) MUST_CHECK;
 int vmdk_get_entry(struct vmdk_extent *e, u64 n, u64 *ret) MUST_CHECK;
 int vmdk_set_entries(struct vmdk_extent *e, u64 n, u64 count, u32 first, u32 step) MUST_CHECK;
 struct err *vmdk_check_extent(struct vmdk_extent *e, struct blk_check *res) MUST_CHECK;
+
+/* What every kind of sparse extent has to keep: sets grain, gt_entries, size. sectors: capacity; grain: sectors. */
+struct err *vmdk_check_shape(struct vmdk_extent *e, u64 sectors, u64 grain, u64 gt_entries,
+			     u64 *ret_gd) MUST_CHECK;
+/* Loads a grain directory; every grain table must lie within the file. */
+struct err *vmdk_load_gd(struct vmdk_extent *e, struct blk_table *t, u64 sector, u64 entries,
+			 const char *what) MUST_CHECK;
+
+/* ---- sesparse.c ---- */
+bool vmdk_is_se(const u8 *header);
+struct err *vmdk_open_se(struct blk_node *node, struct vmdk_extent *e, const u8 *header) MUST_CHECK;
+/* Where the table of a directory entry lies; 0: it is not there. */
+int vmdk_se_table(const struct vmdk_extent *e, u64 entry, u64 *ret) MUST_CHECK;
+enum blk_where vmdk_se_where(const struct vmdk_extent *e, u64 entry, u64 *ret_at);
 
 /* ---- data.c: where the bytes are ---- */
 int vmdk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret);

@@ -452,8 +452,13 @@ static int map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *re
 	if (!q.extent_len || q.extent_len <= offset - from)
 		return -EIO;
 	ret->len = MIN(q.extent_len - (offset - from), len);
-	if (q.extent_flags & NBD_STATE_ZERO)
+	if (s->dirty_context) {
+		ret->told = true;
+		ret->told_data = !(q.extent_flags & NBD_STATE_HOLE);
+		ret->told_zero = q.extent_flags & NBD_STATE_ZERO;
+	} else if (q.extent_flags & NBD_STATE_ZERO) {
 		ret->where = BLK_ZERO;
+	}
 	return 0;
 }
 

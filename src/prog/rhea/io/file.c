@@ -242,77 +242,77 @@ static int close_cmd(struct io *io, int argc UNUSED, char **argv UNUSED)
 	return 0;
 }
 
+static int wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "qemu-io: Invalid %s option: %s\n", what, value);
+	return -1;
+}
+
+int io_mode_option(struct io_mode *m, int option, const char *arg)
+{
+	switch (option) {
+	case 's':
+		m->snapshot = true;
+		return 0;
+	case 'n':
+		m->flags |= BLK_DIRECT;
+		return 0;
+	case 'C':
+		m->flags |= BLK_COPY_ON_READ;
+		return 0;
+	case 'r':
+		m->rdonly = true;
+		return 0;
+	case 'k':
+		m->flags |= BLK_IO_NATIVE;
+		return 0;
+	case 'U':
+		m->flags |= BLK_FORCE_SHARE;
+		return 0;
+	case 'i':
+		return img_aio_mode(arg, &m->flags) ? 0 : wrong("aio", arg);
+	case 't':
+		return img_cache_mode(arg, &m->flags) ? 0 : wrong("cache", arg);
+	case 'd':
+		m->flags &= ~(u32)BLK_UNMAP;
+		if (strcmp(arg, "unmap") == 0 || strcmp(arg, "on") == 0)
+			m->flags |= BLK_UNMAP;
+		else if (strcmp(arg, "ignore") != 0 && strcmp(arg, "off") != 0)
+			return wrong("discard", arg);
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 static int open_cmd(struct io *io, int argc, char **argv)
 {
-	u32 flags = BLK_UNMAP | BLK_RESIZE;
-	bool rdonly = false, snapshot = false;
-	char *options = NULL;
+	struct io_mode mode = { .flags = BLK_UNMAP | BLK_RESIZE };
+	AUTO(free_ptr) char *options = NULL;
 	int c;
-	while ((c = getopt(argc, argv, "snCro:ki:t:d:U")) != -1) {
-		switch (c) {
-		case 's':
-			snapshot = true;
-			break;
-		case 'n':
-			flags |= BLK_DIRECT;
-			break;
-		case 'C':
-			flags |= BLK_COPY_ON_READ;
-			break;
-		case 'r':
-			rdonly = true;
-			break;
-		case 'k':
-			flags |= BLK_IO_NATIVE;
-			break;
-		case 't':
-			if (!img_cache_mode(optarg, &flags)) {
-				fprintf(stderr, "qemu-io: Invalid cache option: %s\n", optarg);
-				return 1;
-			}
-			break;
-		case 'd':
-			if (strcmp(optarg, "ignore") == 0 || strcmp(optarg, "off") == 0)
-				flags &= ~(u32)BLK_UNMAP;
-			break;
-		case 'i':
-			if (!img_aio_mode(optarg, &flags)) {
-				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
-				return 1;
-			}
-			break;
-		case 'o': {
+	while ((c = getopt(argc, argv, IO_MODE_OPTIONS "o:")) != -1) {
+		if (c == 'o') {
 			char *both = options ? strf("%s,%s", options, optarg) : str_dup(optarg);
 			free(options);
 			options = both;
-			break;
-		}
-		case 'U':
-			flags |= BLK_FORCE_SHARE;
-			break;
-		default:
-			free(options);
+		} else if (io_mode_option(&mode, c, optarg)) {
 			return 1;
 		}
 	}
-	if (!rdonly)
-		flags |= BLK_RDWR;
 	if (io->image_opts && (optind == argc || options)) {
 		printf("Can't use 'open' with --image-opts unless a file is named\n");
-		free(options);
 		return 1;
 	}
 	int r = 1;
 	if (optind == argc - 1 && io->image_opts)
-		r = io_open(io, NULL, NULL, argv[optind], flags, snapshot);
+		r = io_open(io, NULL, NULL, argv[optind], &mode);
 	else if (optind == argc - 1)
-		r = io_open(io, argv[optind], NULL, options, flags, snapshot);
+		r = io_open(io, argv[optind], NULL, options, &mode);
 	else if (optind == argc && options)
-		r = io_open(io, NULL, NULL, options, flags, snapshot);
+		r = io_open(io, NULL, NULL, options, &mode);
 	else
 		printf("open [-rsCnkU] [-t cache] [-d discard] [-o options] [path] -- open the file "
 		       "specified by path\n");
-	free(options);
 	return r;
 }
 

@@ -75,8 +75,9 @@ void io_close(struct io *io)
 
 /* ---- opening ---- */
 
-int io_open(struct io *io, const char *name, const char *fmt, const char *options, u32 flags, bool snapshot)
+int io_open(struct io *io, const char *name, const char *fmt, const char *options, const struct io_mode *mode)
 {
+	u32 flags = mode->flags | (mode->rdonly ? 0 : BLK_RDWR);
 	struct json *opts = NULL;
 	struct err *e = NULL;
 	if (options && (e = keyval_parse(options, NULL, &opts))) {
@@ -89,7 +90,7 @@ int io_open(struct io *io, const char *name, const char *fmt, const char *option
 		return 1;
 	}
 	/* Relative names of blkdebug's rules and the like stay as given. */
-	if (snapshot)
+	if (mode->snapshot)
 		e = blk_open_overlay(io->graph, name, fmt, opts, flags, &io->node);
 	else
 		e = blk_open(io->graph, name, fmt, opts, flags, &io->node);
@@ -273,59 +274,27 @@ static int run(int argc, char **argv)
 	struct io io = { .graph = blk_graph_new() };
 	const char *fmt = NULL, *cmds[256];
 	unsigned n_cmds = 0;
-	bool rdonly = false, snapshot = false;
-	u32 flags = BLK_UNMAP | BLK_RESIZE;
+	struct io_mode mode = { .flags = BLK_UNMAP | BLK_RESIZE };
 	int c, status = 0;
 	signal(SIGPIPE, SIG_IGN);
 	blk_graph_listen(io.graph, said, NULL);
-	while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, IO_MODE_OPTIONS "hVc:f:mT:", longs, NULL)) != -1) {
 		switch (c) {
-		case 's':
-			snapshot = true;
-			break;
-		case 'n':
-			flags |= BLK_DIRECT;
-			break;
-		case 'C':
-			flags |= BLK_COPY_ON_READ;
-			break;
-		case 'd':
-			if (strcmp(optarg, "unmap") == 0 || strcmp(optarg, "on") == 0)
-				flags |= BLK_UNMAP;
-			else if (strcmp(optarg, "ignore") == 0 || strcmp(optarg, "off") == 0)
-				flags &= ~(u32)BLK_UNMAP;
-			else {
-				fprintf(stderr, "qemu-io: Invalid discard option: %s\n", optarg);
-				return 1;
-			}
-			break;
 		case 'f':
 			fmt = optarg;
 			break;
 		case 'c':
-			if (n_cmds < LEN(cmds))
-				cmds[n_cmds++] = optarg;
-			break;
-		case 'r':
-			rdonly = true;
+			if (n_cmds == LEN(cmds)) {
+				fprintf(
+				    stderr,
+				    "qemu-io: more than %zu commands: give the others on standard input\n",
+				    LEN(cmds));
+				return 1;
+			}
+			cmds[n_cmds++] = optarg;
 			break;
 		case 'm':
 			io.misalign = true;
-			break;
-		case 'k':
-			flags |= BLK_IO_NATIVE;
-			break;
-		case 'i':
-			if (!img_aio_mode(optarg, &flags)) {
-				fprintf(stderr, "qemu-io: Invalid aio option: %s\n", optarg);
-				return 1;
-			}
-			break;
-		case 't':
-			if (!img_cache_mode(optarg, &flags)) {
-				fprintf(stderr, "qemu-io: Invalid cache option: %s\n", optarg);
-				return 1;
-			}
 			break;
 		case 'T':
 			fprintf(stderr, "qemu-io: tracing is not supported\n");
@@ -335,9 +304,6 @@ static int run(int argc, char **argv)
 			return 0;
 		case 'h':
 			return usage(stdout);
-		case 'U':
-			flags |= BLK_FORCE_SHARE;
-			break;
 		case OBJECT: {
 			struct json *props;
 			struct err *e = keyval_parse(optarg, "qom-type", &props);
@@ -352,8 +318,11 @@ static int run(int argc, char **argv)
 		case IMAGE_OPTS:
 			io.image_opts = true;
 			break;
-		default:
-			return usage(stderr);
+		default: {
+			int r = io_mode_option(&mode, c, optarg);
+			if (r)
+				return r < 0 ? 1 : usage(stderr);
+		}
 		}
 	}
 	if (argc - optind > 1)
@@ -362,12 +331,10 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "qemu-io: --image-opts and -f are mutually exclusive\n");
 		return 1;
 	}
-	if (!rdonly)
-		flags |= BLK_RDWR;
 	if (argc - optind == 1) {
 		char *name = argv[optind];
-		int r = io.image_opts ? io_open(&io, NULL, NULL, name, flags, snapshot)
-				      : io_open(&io, name, fmt, NULL, flags, snapshot);
+		int r = io.image_opts ? io_open(&io, NULL, NULL, name, &mode)
+				      : io_open(&io, name, fmt, NULL, &mode);
 		if (r)
 			return 1;
 	}

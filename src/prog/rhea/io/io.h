@@ -33,8 +33,17 @@ const char *io_size(double bytes, char *buf);
 /* "wrote 512/512 bytes at offset 0" and the rate since start (loop_now()); machine: as numbers between commas. */
 void io_report(const char *did, u64 offset, u64 len, i64 start, bool machine);
 int io_usage(const struct io_cmd *cmd);
+/* How an image is opened: options that the program and its command "open" have in common. */
+struct io_mode {
+	u32 flags;
+	bool rdonly, snapshot;
+};
+#define IO_MODE_OPTIONS "snCrki:t:d:U"
+/* Takes one; 1: it is another option, -1: its value is wrong, which was reported. */
+int io_mode_option(struct io_mode *m, int option, const char *arg);
 /* Opens; options: keyval text or NULL. Reports. */
-int io_open(struct io *io, const char *name, const char *fmt, const char *options, u32 flags, bool snapshot);
+int io_open(struct io *io, const char *name, const char *fmt, const char *options,
+	    const struct io_mode *mode);
 void io_close(struct io *io);
 int io_run_line(struct io *io, const char *line);
 void io_drain(struct io *io);

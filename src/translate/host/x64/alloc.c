@@ -58,24 +58,15 @@ void put_at(struct jit *j, u32 v, enum place at)
 	j->val[v].at = at;
 }
 
-static void put_gpr(struct jit *j, u32 v, unsigned reg)
+static void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
 {
+	u32 *owner = xmm ? j->xmm : j->gpr;
 	enliven(j, v);
 	forget(j, v);
-	j->val[v].at = AT_GPR;
+	j->val[v].at = xmm ? AT_XMM : AT_GPR;
 	j->val[v].reg = reg;
-	if (j->gpr[reg] != HOME)
-		j->gpr[reg] = v;
-}
-
-static void put_xmm(struct jit *j, u32 v, unsigned reg)
-{
-	enliven(j, v);
-	forget(j, v);
-	j->val[v].at = AT_XMM;
-	j->val[v].reg = reg;
-	if (j->xmm[reg] != HOME)
-		j->xmm[reg] = v;
+	if (owner[reg] != HOME)
+		owner[reg] = v;
 }
 
 static void put_slot(struct jit *j, u32 v, unsigned slot)
@@ -131,12 +122,12 @@ static void to_frame(struct jit *j, u32 v)
 
 void own_gpr(struct jit *j, u32 v, unsigned reg)
 {
-	put_gpr(j, v, reg);
+	put_reg(j, v, false, reg);
 }
 
 void own_xmm(struct jit *j, u32 v, unsigned reg)
 {
-	put_xmm(j, v, reg);
+	put_reg(j, v, true, reg);
 }
 
 void alloc_start(struct jit *j)
@@ -159,7 +150,7 @@ void keep_in_frame(struct jit *j, u32 v)
 			unsigned r = temp_gpr(j), from = use_gpr(j, v);
 			if (x->at == AT_SLOT) {
 				x_mov_rr(&j->c, OPW, r, from);
-				put_gpr(j, v, r);
+				put_reg(j, v, false, r);
 			}
 		} else if (j->r->insn[v].type == TY_FLAGS) {
 			if (x->frame < 0) {
@@ -174,7 +165,7 @@ void keep_in_frame(struct jit *j, u32 v)
 			unsigned from = use_xmm(j, v), r = temp_xmm(j);
 			if (x->at == AT_SLOT) {
 				x_vrr(&j->c, V_MOVAPS, r, 0, from);
-				put_xmm(j, v, r);
+				put_reg(j, v, true, r);
 			}
 		}
 	}
@@ -194,11 +185,27 @@ static void flags_to_frame(struct jit *j, u32 v)
 	put_at(j, v, AT_FLMEM);
 }
 
+void forget_copies(struct jit *j)
+{
+	memset(j->slot_copy, 0, j->n_slot * sizeof(*j->slot_copy));
+}
+
+static void note_copy(struct jit *j, u32 v, unsigned slot)
+{
+	j->slot_copy[slot] = v;
+	j->val[v].copy = slot;
+}
+
 static void spill(struct jit *j, u32 v)
 {
 	int frame;
+	unsigned copy = j->val[v].copy;
 	if (j->r->insn[v].op == IR_CONST || j->r->insn[v].op == IR_VCONST) {
 		forget(j, v);
+		return;
+	}
+	if (j->slot_copy[copy] == v && j->val[v].frame < 0) {
+		put_slot(j, v, copy);
 		return;
 	}
 	to_frame(j, v);
@@ -309,7 +316,7 @@ void take_gpr(struct jit *j, unsigned reg)
 		if (r >= 0 && !j->gpr[r]) { /* a free one: move there */
 			u8 flags = j->val[v].flags;
 			x_mov_rr(&j->c, OPW, r, reg);
-			put_gpr(j, v, r);
+			put_reg(j, v, false, r);
 			j->val[v].flags = flags;
 			if (locked & BIT(reg))
 				locked |= BIT(r);
@@ -372,7 +379,7 @@ unsigned use_gpr(struct jit *j, u32 v)
 		setcc(j, cc, r);
 		if (later && x->at == AT_USE)
 			j->n_live += 0;
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
@@ -380,17 +387,19 @@ unsigned use_gpr(struct jit *j, u32 v)
 	u64 k;
 	if (const_of(j, v, &k)) {
 		x_mov_ri(&j->c, r, k);
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
 	if (in_memory(j, v, &m)) {
 		/* a whole 64-bit slot, or what the type needs of it */
 		bool wide = x->at == AT_FRAME || ir_type_size(j->r->insn[v].type) == 8;
+		if (x->at == AT_SLOT)
+			note_copy(j, v, x->slot);
 		x_rm(&j->c, (wide ? OPW : 0) | X_MOV_LOAD, r, m);
 		if (!wide && ir_type_size(j->r->insn[v].type) == 4)
 			x->flags |= VF_ZERO_UPPER;
-		put_gpr(j, v, r);
+		put_reg(j, v, false, r);
 	} else {
 		give_up(
 		    j); /* a value used where it has no place: a bug in the front end, caught by the verifier */
@@ -424,7 +433,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 			x_vrr(&j->c, OPW | V_MOVD_LOAD, r, 0, g);
 			j->lock_gpr &= ~BIT(g);
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
 	}
@@ -438,7 +447,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 		} else {
 			v_const(j, V_MOVAPS, r, 0, k, 0);
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		return r;
 	}
 	if (in_memory(j, v, &m)) {
@@ -452,7 +461,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 			x_vrm(&j->c, V_MOVD_LOAD, r, 0,
 			      m); /* f16: the upper bits of the slot come along and do no harm */
 		}
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 	} else {
 		give_up(j);
 	}
@@ -517,11 +526,11 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 	}
 	if (xmm) {
 		unsigned r = temp_xmm(j);
-		put_xmm(j, v, r);
+		put_reg(j, v, true, r);
 		return r;
 	}
 	unsigned r = temp_gpr(j);
-	put_gpr(j, v, r);
+	put_reg(j, v, false, r);
 	return r;
 }
 
@@ -563,13 +572,13 @@ bool alias(struct jit *j, u32 v, u32 src)
 	if (s->at == AT_GPR && is_gpr(j->r->insn[v].type)) {
 		unsigned reg = s->reg;
 		forget(j, src);
-		put_gpr(j, v, reg);
+		put_reg(j, v, false, reg);
 		return true;
 	}
 	if (s->at == AT_XMM && !is_gpr(j->r->insn[v].type)) {
 		unsigned reg = s->reg;
 		forget(j, src);
-		put_xmm(j, v, reg);
+		put_reg(j, v, true, reg);
 		return true;
 	}
 	return false;
@@ -579,6 +588,7 @@ void slot_changed(struct jit *j, unsigned slot)
 {
 	u32 v = j->slot_vals[slot];
 	unsigned home = j->slot_home[slot];
+	j->slot_copy[slot] = 0;
 	while (v) {
 		u32 next = j->val[v].next;
 		if (j->val[v].last <= j->now) {
@@ -588,12 +598,12 @@ void slot_changed(struct jit *j, unsigned slot)
 		} else if (home && home <= 16) {
 			unsigned r = temp_gpr(j);
 			x_mov_rr(&j->c, OPW, r, home - 1);
-			put_gpr(j, v, r);
+			put_reg(j, v, false, r);
 			j->lock_gpr &= ~BIT(r);
 		} else if (home) {
 			unsigned r = temp_xmm(j);
 			x_vrr(&j->c, V_MOVAPS, r, 0, home - 17);
-			put_xmm(j, v, r);
+			put_reg(j, v, true, r);
 			j->lock_xmm &= ~BIT(r);
 		} else if (is_gpr(j->r->insn[v].type)) {
 			unsigned r = use_gpr(j, v);
@@ -674,6 +684,23 @@ static void set_flags_slot(struct jit *j, unsigned slot, u32 v)
 	flags_store(j, v, slot_mem(j, slot));
 }
 
+/* A slot was set to v: when that is a word extended, the word lies there too, and needs no register of its own. */
+static void with_word(struct jit *j, unsigned slot, u32 v)
+{
+	const struct ir_insn *in = &j->r->insn[v];
+	struct val *word = &j->val[in->a];
+	if ((in->op != IR_SEXT && in->op != IR_ZEXT) || in->type != TY_I64 ||
+	    j->r->insn[in->a].type != TY_I32 || word->last <= j->now ||
+	    word->flags & (VF_MERGE | VF_PLACED) || word->at != AT_GPR)
+		return;
+	if (j->slot_home[slot]) {
+		put_slot(j, in->a, slot);
+		word->flags &= ~VF_ZERO_UPPER;
+	} else if (dies(j, v)) {
+		note_copy(j, in->a, slot);
+	}
+}
+
 void set_slot(struct jit *j, unsigned slot, u32 v)
 {
 	struct val *x = &j->val[v];
@@ -690,13 +717,16 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			forget(j, u);
 		}
 		u32 n = j->n_live;
-		for (u32 i = 0; i < n; i++) { /* it, and what it was extended from or to: all in the slot now */
+		for (u32 i = 0; i < n;
+		     i++) { /* it, and what it was extended from or to: all in the slot now */
 			struct val *u = &j->val[j->live[i]];
-			if (!(u->flags & VF_PLACED) || u->hint != slot || (u->at != AT_GPR && u->at != AT_XMM))
+			if (!(u->flags & VF_PLACED) || u->hint != slot ||
+			    (u->at != AT_GPR && u->at != AT_XMM))
 				continue;
 			u->flags &= ~VF_PLACED;
 			put_slot(j, j->live[i], slot);
 		}
+		with_word(j, slot, v);
 		return;
 	}
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
@@ -723,11 +753,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		}
 		slot_changed(j, slot);
 		store_slot(j, slot, v);
+		note_copy(j, v, slot);
+		with_word(j, slot, v);
 		return;
 	}
 	/* from now on it lives in the home: its own register is free */
 	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & (VF_MERGE | VF_PLACED)))
 		put_slot(j, v, slot);
+	with_word(j, slot, v);
 }
 
 static void bury(struct jit *j)
@@ -800,6 +833,7 @@ void alloc_reset(struct jit *j)
 	j->n_ef = 0;
 	j->frame_used = j->frame_kept;
 	j->lock_gpr = j->lock_xmm = 0;
+	forget_copies(j);
 }
 
 void snap_take(struct jit *j, struct blk *b)
@@ -827,6 +861,7 @@ void snap_give(struct jit *j, const struct blk *b)
 	j->n_live = j->n_ef = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
+	forget_copies(j);
 	for (u32 i = 0; i < s->n; i++) {
 		struct val *x = &j->val[s->val[i].v];
 		u32 v = s->val[i].v;
@@ -840,10 +875,10 @@ void snap_give(struct jit *j, const struct blk *b)
 			j->frame_used |= BIT(x->frame);
 		switch (s->val[i].at) {
 		case AT_GPR:
-			put_gpr(j, v, s->val[i].reg);
+			put_reg(j, v, false, s->val[i].reg);
 			break;
 		case AT_XMM:
-			put_xmm(j, v, s->val[i].reg);
+			put_reg(j, v, true, s->val[i].reg);
 			break;
 		case AT_SLOT:
 			put_slot(j, v, s->val[i].slot);

@@ -234,13 +234,14 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->n_slot = r->n_slot + r->n_local;
 	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * (1 + 2 * sizeof(u32)), arrays = 16;
+	       of_slots = (j->n_slot + 1) * (1 + 3 * sizeof(u32)), arrays = 16;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_zeroes(j, (r->n_insn + 2) * sizeof(*j->val));
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
 	j->pos = jit_mem(j, (r->n_insn + 2) * sizeof(*j->pos));
 	j->slot_home = jit_zeroes(j, j->n_slot + 1);
 	j->slot_vals = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_vals));
+	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
 	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
 	for (unsigned reg = 0; reg < 16; reg++) {
 		job->home_gpr[reg] = job->home_vec[reg] = 0xff;

@@ -332,6 +332,9 @@ static inline void x_patch8(struct x64_code *c, u8 *rel)
 #define V_OP38(n) (P66 | MAP38 | (n))
 #define V_OP3A(n) (P66 | MAP3A | (n))
 #define V_PSHUFB V_OP38(0x00)
+#define V_PTEST V_OP38(0x17) /* C: v has all bits of rm */
+#define V_BLENDPS V_OP3A(0x0c) /* imm8: which lanes are rm's */
+#define V_PBLENDW V_OP3A(0x0e)
 #define V_PSHUFD V_OP(0x70)
 #define V_ONES V_OP(0x76) /* pcmpeqd r, r, r */
 #define V_UNPCKLQ V_OP(0x6c)

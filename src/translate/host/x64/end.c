@@ -150,6 +150,7 @@ void call_c(struct jit *j, u64 fn)
 	release_locks(j);
 	flags_clobber(j);
 	release_locks(j);
+	forget_copies(j);
 	for (unsigned s = 0; s < j->n_slot; s++) /* what lies at a slot may be changed by the call */
 		if (j->slot_vals[s] && (s < j->r->n_slot)) {
 			slot_changed(j, s);

@@ -498,11 +498,11 @@ void conditions_to_gpr(struct jit *j, const struct ir_insn *in)
 	u32 operand[3] = { in->a, in->b, in->c };
 	const char *kinds = ir_op_info[in->op].operands;
 	u32 locked = j->lock_gpr;
-	for (unsigned i = 0; i < 3; i++) {
-		const struct val *x = &j->val[operand[i]];
-		if (kinds[i] == 'v' && operand[i] && j->r->insn[operand[i]].type == TY_I1 &&
-		    (x->at == AT_CC || x->at == AT_USE))
-			use_gpr(j, operand[i]);
+	for (unsigned i = 0; i < 6; i++) { /* what is in the flags first: computing the others destroys it */
+		u32 v = operand[i % 3];
+		if (kinds[i % 3] == 'v' && v && j->r->insn[v].type == TY_I1 &&
+		    j->val[v].at == (i < 3 ? AT_CC : AT_USE))
+			use_gpr(j, v);
 	}
 	j->lock_gpr = locked;
 }
@@ -752,6 +752,12 @@ bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
 	for (u32 i = 0; i < j->n_ef; i++) /* the arithmetic with the same operands left them */
 		if (j->ef[i] == v)
 			return true;
+	if ((in->op == IR_FLADC || in->op == IR_FLSBC) &&
+	    j->val[in->c].at == AT_CC) { /* read after they are gone */
+		u32 locked = j->lock_gpr;
+		use_gpr(j, in->c);
+		j->lock_gpr = locked;
+	}
 	flags_clobber(j);
 	make_flags(j, v);
 	return true;

@@ -156,6 +156,44 @@ static bool signs(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+/* Ones above a narrow float, zero above the f64 that it makes. */
+static void above(unsigned narrow, u8 bytes[16])
+{
+	for (unsigned i = 0; i < 16; i++)
+		bytes[i] = i >= narrow && i < 8 ? 0xff : 0;
+}
+
+static bool box(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	unsigned narrow = ir_type_size(j->r->insn[in->a].type);
+	u8 ones[16];
+	if (in->type != TY_F64)
+		return false;
+	above(narrow, ones);
+	unsigned a = use_xmm(j, in->a), d = def_xmm(j, v);
+	v_const(j, narrow == 4 ? V_BLENDPS : V_PBLENDW, d, a, ones, 1);
+	x_byte(&j->c, narrow == 4 ? 0xe : 0xfe); /* all but the lowest element are the constant's */
+	j->val[v].flags |= VF_ZERO_UPPER;
+	return true;
+}
+
+/* The register as it is, once its upper bits have been seen to be ones. */
+static bool unbox(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	u8 ones[16];
+	if (j->r->insn[in->a].type != TY_F64)
+		return false;
+	above(ir_type_size(in->type), ones);
+	flags_clobber(j);
+	unsigned a = use_xmm(j, in->a), d = def_xmm(j, v);
+	if (d != a)
+		x_vrr(&j->c, V_MOVAPS, d, 0, a);
+	v_const(j, V_PTEST, d, 0, ones, 0);
+	cold_slow(j, x_jcc(&j->c, XC_AE), in, v, 16 + d, 16 + a, 0xff, 0xff);
+	j->val[v].flags &= ~VF_ZERO_UPPER;
+	return true;
+}
+
 static bool masks(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
 {
 	unsigned predicate = in->op == IR_VFEQ	 ? 0
@@ -275,6 +313,10 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 	struct form f;
 	if (in->op == IR_FNEG || in->op == IR_FABS || in->op == IR_FCOPYSIGN)
 		return signs(j, in, v);
+	if (in->op == IR_FBOX)
+		return box(j, in, v);
+	if (in->op == IR_FUNBOX)
+		return unbox(j, in, v);
 	if (in->op < IR_FADD || in->op > IR_BFMLAL || !fp_host_rules(j))
 		return false;
 	if (in->op == IR_FCVT)

@@ -53,7 +53,7 @@ static bool to_i32_packed(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned a = use_xmm(j, in->a), d = def_xmm_apart(j, v), t = temp_xmm(j);
 	x_vrr(&j->c, (in->imm & 0xff) == FP_TO_ZERO ? V_CVTTPS2DQ : V_CVTPS2DQ, d, 0, a);
 	v_splat(j, V_OP(0x76), t, d, 4, 1u << 31, 0);
-	x_vrr(&j->c, V_OP38(0x17), t, 0, t); /* ptest */
+	x_vrr(&j->c, V_PTEST, t, 0, t);
 	cold_slow(j, x_jcc(&j->c, XC_NE), in, v, 16 + d, 16 + a, 0xff, 0xff);
 	return true;
 }

@@ -47,6 +47,7 @@ struct val {
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
+	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
 	u8 at, reg, type, flags, fkind;
 	bool listed; /* in jit->live */
@@ -130,6 +131,7 @@ struct jit {
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
 	u32 *slot_vals; /* by slot: list of values that are there */
+	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
@@ -204,6 +206,7 @@ void take_gpr(struct jit *j, unsigned reg);
 bool alias(struct jit *j, u32 v, u32 src);
 void set_slot(struct jit *j, unsigned slot, u32 v);
 void get_slot(struct jit *j, u32 v, unsigned slot);
+void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
 void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
 void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
 void own_xmm(struct jit *j, u32 v, unsigned reg);

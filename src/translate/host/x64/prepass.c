@@ -70,10 +70,10 @@ static const u8 flag_manners[IR_OP_COUNT] = {
 	[IR_VZEXT] = LEAVES, [IR_VTRUNC] = LEAVES, [IR_SHUFFLE] = LEAVES,  [IR_TBL] = LEAVES,
 	[IR_BSL] = LEAVES,   [IR_BR] = LEAVES,	   [IR_FLPACK] = LEAVES,   [IR_JUMP] = LEAVES,
 	[IR_GOSUB] = LEAVES, [IR_JUMPI] = LEAVES,  [IR_RETURN] = LEAVES,   [IR_GOSUBI] = LEAVES,
-	[IR_BSWAP] = LEAVES, [IR_ADD] = ADDS,	   [IR_SHL] = ADDS,	   [IR_SHR] = ADDS,
-	[IR_SAR] = ADDS,     [IR_ROTR] = ADDS,	   [IR_SUB] = SUBTRACTS,   [IR_AND] = LOGIC,
-	[IR_OR] = LOGIC,     [IR_XOR] = LOGIC,	   [IR_ANDN] = LOGIC,	   [IR_SELECT] = ASKS,
-	[IR_BRC] = ASKS,
+	[IR_BSWAP] = LEAVES, [IR_FBOX] = LEAVES,   [IR_ADD] = ADDS,	   [IR_SHL] = ADDS,
+	[IR_SHR] = ADDS,     [IR_SAR] = ADDS,	   [IR_ROTR] = ADDS,	   [IR_SUB] = SUBTRACTS,
+	[IR_AND] = LOGIC,    [IR_OR] = LOGIC,	   [IR_XOR] = LOGIC,	   [IR_ANDN] = LOGIC,
+	[IR_SELECT] = ASKS,  [IR_BRC] = ASKS,
 };
 
 static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)

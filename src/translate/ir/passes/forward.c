@@ -1,5 +1,6 @@
 /* Values instead of slots, simplification, and operations done once in a block. What it does stands in passes.h. */
 #include "translate/ir/passes.h"
+#include "translate/ir/build.h"
 
 struct forward {
 	struct ir_region *r;
@@ -148,6 +149,34 @@ static void remove_insn(struct ir_insn *in)
 	*in = (struct ir_insn){ .op = IR_NOP };
 }
 
+/* Is it a word extended by its sign? Of one that was shifted right the sign is 0. */
+static bool is_word(const struct ir_region *r, const struct ir_insn *in)
+{
+	const struct ir_insn *a = r->insn + in->a, *count = r->insn + a->b;
+	if (in->op == IR_ZEXT && a->op == IR_SHR && count->op == IR_CONST && count->imm & 31)
+		return a->type == TY_I32;
+	return in->op == IR_SEXT && a->type == TY_I32;
+}
+
+/*
+ * Bits of two words, each extended by its sign: those of the words, extended (guests whose registers hold words that way; what is only read as a
+ * word need not be extended at all, and rotations are seen). The second instruction for it stands where the front end left room.
+ */
+static void narrow(struct forward *f, ir_ref v)
+{
+	struct ir_region *r = f->r;
+	struct ir_insn *in = r->insn + v, *room = in - 1;
+	const struct ir_insn *a = r->insn + in->a, *b = in->op == IR_NOT ? a : r->insn + in->b;
+	if (in->type != TY_I64 || v <= f->first || room->op != IR_NOP || room->imm != IR_ROOM ||
+	    !is_word(r, a) || !is_word(r, b))
+		return;
+	*room = (struct ir_insn){ .op = in->op, .type = TY_I32, .a = a->a, .b = in->op == IR_NOT ? 0 : b->a };
+	ir_ref same = ir_simplify(r, room);
+	if (same)
+		remove_insn(room);
+	*in = (struct ir_insn){ .op = IR_SEXT, .type = TY_I64, .a = same ? same : v - 1 };
+}
+
 static void forward_block(struct forward *f, u32 b)
 {
 	struct ir_region *r = f->r;
@@ -171,6 +200,8 @@ static void forward_block(struct forward *f, u32 b)
 				remove_insn(in);
 				continue;
 			}
+			if (in->op >= IR_AND && in->op <= IR_NOT)
+				narrow(f, v);
 			kind = traits[in->op];
 		}
 		if (kind & SLOTS ? slots(f, in, v, known, &same)

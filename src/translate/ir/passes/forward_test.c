@@ -23,6 +23,9 @@ static void becomes(const char *text, const char *want)
 		err_free(e);
 		return;
 	}
+	for (u32 v = 1; v < r->n_insn; v++) /* gaps are room */
+		if (r->insn[v].op == IR_NOP)
+			r->insn[v].imm = IR_ROOM;
 	ir_pass_forward(r);
 	e = ir_verify(r);
 	if (e)
@@ -164,4 +167,62 @@ TEST(ir_forward, a_branch_that_is_decided_takes_its_phis_value)
 		"b0:v1, b1:v1\n set x2, v5\n jump #8\n",
 		"b0:\nv1:i64 = get x1\nv2:i1 = const\nbr b2\nb1:\nbr b2\nb2:\nv5:i64 = phi b0:v1, b1:v1\nset "
 		"x2, v5\njump #0x8\n");
+}
+
+TEST(ir_forward, shifts_that_meet_are_a_rotation)
+{
+	becomes("b0:\n v1:i64 = get x1\n v2:i64 = const #0x3\n v3:i64 = const #0x3d\n v4:i64 = shl v1, v2\n "
+		"v5:i64 = shr v1, v3\n"
+		" v6:i64 = or v5, v4\n set x2, v6\n jump #8\n",
+		"b0:\nv1:i64 = get x1\nv2:i64 = const #0x3\nv3:i64 = const #0x3d\nv4:i64 = shl v1, "
+		"v2\nv5:i64 = shr v1, v3\n"
+		"v6:i64 = rotr v1, v3\nset x2, v6\njump #0x8\n");
+}
+
+TEST(ir_forward, shifts_there_and_back_are_low_bits)
+{
+	becomes(
+	    "b0:\n v1:i64 = get x1\n v2:i64 = const #0x20\n v3:i64 = shl v1, v2\n v4:i64 = shr v3, v2\n "
+	    "v5:i64 = sar v3, v2\n"
+	    " set x2, v4\n set x3, v5\n jump #8\n",
+	    "b0:\nv1:i64 = get x1\nv2:i64 = const #0x20\nv3:i64 = shl v1, v2\nv4:i64 = extractu v1, 0, 32\n"
+	    "v5:i64 = extracts v1, 0, 32\nset x2, v4\nset x3, v5\njump #0x8\n");
+}
+
+TEST(ir_forward, bits_of_extended_words_are_computed_on_the_words)
+{
+	becomes("b0:\n v1:i32 = get w0\n v2:i32 = const #0x3\n v3:i32 = const #0x1d\n v4:i32 = shl v1, v2\n "
+		"v5:i64 = sext v4\n"
+		" v6:i32 = shr v1, v3\n v7:i64 = sext v6\n v9:i64 = or v7, v5\n v10:i64 = not v9\n v12:i64 = "
+		"not v9\n v13:i32 = trunc v9\n"
+		" set w1, v13\n set x2, v10\n set x3, v12\n jump #8\n",
+		"b0:\nv1:i32 = get w0\nv2:i32 = const #0x3\nv3:i32 = const #0x1d\nv4:i32 = shl v1, "
+		"v2\nv5:i64 = sext v4\n"
+		"v6:i32 = shr v1, v3\nv7:i64 = zext v6\nv8:i32 = rotr v1, v3\nv9:i64 = sext v8\nv10:i64 = "
+		"not v9\nv11:i32 = not v8\n"
+		"v12:i64 = sext v11\nset w1, v8\nset x2, v10\nset x3, v12\njump #0x8\n");
+}
+
+TEST(ir_forward, what_was_shifted_right_has_no_sign)
+{
+	becomes("b0:\n v1:i32 = get w0\n v2:i32 = const #0x3\n v3:i32 = shr v1, v2\n v4:i64 = sext v3\n set "
+		"x1, v4\n jump #8\n",
+		"b0:\nv1:i32 = get w0\nv2:i32 = const #0x3\nv3:i32 = shr v1, v2\nv4:i64 = zext v3\nset x1, "
+		"v4\njump #0x8\n");
+}
+
+TEST(ir_forward, a_word_loaded_by_its_sign_is_extended_already)
+{
+	becomes("b0:\n v1:i64 = get mem\n v2:i64 = ld.i32.s [v1]\n v3:i32 = trunc v2\n v4:i64 = sext v3\n "
+		"set x1, v4\n jump #8\n",
+		"b0:\nv1:i64 = get mem\nv2:i64 = ld.i32.s [v1]\nv3:i32 = trunc v2\nset x1, v2\njump #0x8\n");
+}
+
+TEST(ir_forward, what_was_boxed_is_unboxed_for_nothing)
+{
+	becomes("b0:\n v1:f32 = get s0\n v2:f64 = fbox v1\n v3:f32 = funbox v2\n v4:f16 = funbox v2\n v5:f32 "
+		"= fcvt v4\n set s1, v3\n"
+		" set s0, v5\n jump #8\n",
+		"b0:\nv1:f32 = get s0\nv2:f64 = fbox v1\nv4:f16 = funbox v2\nv5:f32 = fcvt v4\nset s1, "
+		"v1\nset s0, v5\njump #0x8\n");
 }

@@ -161,9 +161,48 @@ static ir_ref with_itself(struct ir_insn *in)
 	return 0;
 }
 
+/* x << n put together with x >> (width - n): a rotation, as sets without one write it. */
+static bool rotation(struct ir_region *r, struct ir_insn *in)
+{
+	const struct ir_insn *left = r->insn + in->a, *right = r->insn + in->b;
+	u64 n, m;
+	if (left->op == IR_SHR) {
+		const struct ir_insn *other = left;
+		left = right;
+		right = other;
+	}
+	if (left->op != IR_SHL || right->op != IR_SHR || left->a != right->a || ir_is_vector(in->type) ||
+	    !constant(r, left->b, &n) || !constant(r, right->b, &m) || !n || n + m != width(in->type))
+		return false;
+	become(r, in, IR_ROTR, left->a, right->b);
+	return true;
+}
+
+/* x << n >> n: the low bits, zero- or sign-extended. Where that is no more than one instruction of a host. */
+static void low_bits(struct ir_region *r, struct ir_insn *in)
+{
+	const struct ir_insn *left = r->insn + in->a;
+	u64 n, m;
+	if (left->op != IR_SHL || !is_int(in->type) || !constant(r, left->b, &n) || !constant(r, in->b, &m) ||
+	    n != m)
+		return;
+	unsigned bits = width(in->type), low = bits - (unsigned)n;
+	if (n && n < bits && (low == 8 || low == 16 || low == 32))
+		*in = (struct ir_insn){ .op = in->op == IR_SAR ? IR_EXTRACTS : IR_EXTRACTU,
+					.type = in->type,
+					.a = left->a,
+					.c = low };
+}
+
 static ir_ref binary(struct ir_region *r, struct ir_insn *in)
 {
 	u64 n;
+	if ((in->op == IR_OR || in->op == IR_XOR || in->op == IR_ADD) && rotation(r, in))
+		return 0;
+	if (in->op == IR_SHR || in->op == IR_SAR)
+		low_bits(r, in);
+	if (in->op == IR_EXTRACTU || in->op == IR_EXTRACTS)
+		return 0;
 	if (commutes(in->op) && r->insn[in->a].op == IR_CONST && r->insn[in->b].op != IR_CONST) {
 		ir_ref a = in->a;
 		in->a = in->b;
@@ -202,6 +241,16 @@ static ir_ref truncation(struct ir_region *r, struct ir_insn *in)
 static ir_ref extension(struct ir_region *r, struct ir_insn *in)
 {
 	const struct ir_insn *a = r->insn + in->a;
+	if (a->op == IR_TRUNC && in->op == IR_SEXT) { /* what was loaded that way is extended already */
+		const struct ir_insn *whole = r->insn + a->a;
+		if (whole->op == IR_LD && whole->mem.sign && whole->mem.type == a->type &&
+		    whole->type == in->type)
+			return a->a;
+	}
+	u64 n;
+	if (a->op == IR_SHR && in->op == IR_SEXT && !ir_is_vector(a->type) && constant(r, a->b, &n) &&
+	    n % width(a->type))
+		in->op = IR_ZEXT; /* the sign was shifted away */
 	if (a->op == IR_ZEXT || (a->op == IR_SEXT && in->op == IR_SEXT))
 		return become(r, in, a->op, a->a, 0);
 	return 0;
@@ -219,6 +268,12 @@ static ir_ref half(struct ir_region *r, struct ir_insn *in)
 			return become_const(in, 0);
 	}
 	return 0;
+}
+
+static ir_ref unbox(struct ir_region *r, struct ir_insn *in)
+{
+	const struct ir_insn *a = r->insn + in->a;
+	return a->op == IR_FBOX && r->insn[a->a].type == in->type ? a->a : 0;
 }
 
 static ir_ref cast(struct ir_region *r, struct ir_insn *in)
@@ -477,6 +532,8 @@ static ir_ref by_kind(struct ir_region *r, struct ir_insn *in)
 	}
 	case IR_CAST:
 		return cast(r, in);
+	case IR_FUNBOX:
+		return unbox(r, in);
 	case IR_EXTRACTU:
 	case IR_EXTRACTS:
 		return extract(r, in);
