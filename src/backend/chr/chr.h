@@ -48,6 +48,8 @@ struct chr_set { /* zeroed: empty */
 /* opts: strings by name, as keyval_parse gives them with "backend" implied; taken over. */
 struct err *chr_add(struct chr_set *s, struct json *opts) MUST_CHECK;
 struct chr *chr_find(const struct chr_set *s, const char *id);
+/* Another device takes the place of the one with its id, which stays when the other cannot be opened. Refused while somebody uses it. */
+struct err *chr_change(struct chr_set *s, struct json *opts) MUST_CHECK;
 /* Refused while somebody uses it. */
 struct err *chr_remove(struct chr_set *s, const char *id) MUST_CHECK;
 void chr_set_free(struct chr_set *s);

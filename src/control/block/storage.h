@@ -26,6 +26,7 @@ struct storage {
 	struct nbd_server nbd;
 	char *nbd_path; /* socket file of the server, removed at its end */
 	struct tls_creds *nbd_creds;
+	char *nbd_identity;
 };
 
 /* Sets control->storage. Objects, nodes, exports are added by commands. */
