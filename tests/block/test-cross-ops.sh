@@ -38,11 +38,11 @@ change() { # TOOLS
 }
 # What a discard leaves is not said: the range is written afterwards.
 discard() { local at=$((RANDOM * 480 / 65536 * 65536)); io "$1" -c "discard -q $at 256k" && both "$1" -c "write -q -P 3 $at 256k"; }
-packed() { # compressed clusters
+packed() { # compressed clusters; the peer writes none over data when entries are extended
 	local at k
 	for k in 1 2 3 4; do
 		at=$((RANDOM * 480 / 65536 * 65536))
-		io "$1" -c "write -q -c -P $k $at 64k" && "$peer/qemu-io" -f raw -c "write -q -P $k $at 64k" raw >/dev/null || return
+		io "$1" -c "write -q -z -u $at 64k" -c "write -q -c -P $k $at 64k" && "$peer/qemu-io" -f raw -c "write -q -P $k $at 64k" raw >/dev/null || return
 	done
 }
 resize() { # up, and down where the format can
