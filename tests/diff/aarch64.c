@@ -18,7 +18,7 @@ static const void *model(void)
 	static struct arm64_model m;
 	m = *(const struct arm64_model *)arm64_models[0].data;
 	m.dczid = diff_option("zva") ? (u8)diff_option("zva") : m.dczid;
-	m.features &= ~(BIT(ARM64_WFXT) | BIT(ARM64_XS));
+	m.features &= ~(BIT(ARM64_WFXT) | BIT(ARM64_XS) | (diff_option("no-lse2") ? BIT(ARM64_LSE2) : 0));
 	return &m;
 }
 

@@ -243,6 +243,7 @@ GUEST(aarch64) = {
 	.gdb_arch = "aarch64",
 	.tag_bits = TAG_BITS,
 	.key_tags = KEY_TAGS,
+	.key_shared = KEY_SHARED,
 	.watch_before = true,
 	.model_option = arm64_model_option,
 	.reset = reset,

@@ -261,6 +261,7 @@ enum {
 	COLD_LINK, /* an unlinked jump to .pc */
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
+	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
