@@ -69,6 +69,7 @@ enum {
 	TAG_BITS = 8,
 	KEY_FPCR = FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_RMODE | FPCR_FZ16,
 	KEY_BTI = 1 << 1, /* there is guarded memory */
+	KEY_FPSR = 1 << 3, /* somebody has read FPSR while FPCR.FZ was set: its flags are to be right then, too */
 	KEY_SHARED = 1 << 2, /* others may look on: pairs of registers are loaded and stored at once (FEAT_LSE2) */
 };
 enum { FPSR_QC = 1 << 27, FPSR_IDC = 1 << 7, FPSR_FLAGS = 0x9f };

@@ -247,6 +247,8 @@ void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host fla
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+enum { MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */, MXCSR_MODES = 0x6000 | MXCSR_FLUSH };
+bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DAZ and FTZ? */
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
