@@ -56,4 +56,9 @@ ok $r "a refused lock names its holder"
 qemu-nbd -k "$dir/s" -r -f raw -t src.raw --fork --pid-file "$dir/nbd.pid" && timeout 60 qemu-img compare -q -f raw -F raw src.raw "nbd+unix:///?socket=$dir/s"
 ok $? "an image served by NBD reads the same"
 kill "$(cat nbd.pid)" 2>/dev/null
+# An L2 entry that points where nothing is counted: a snapshot of it makes no counts there.
+qemu-img create -q -f qcow2 wild.qcow2 64M && qemu-io -c 'write -q 0 512' wild.qcow2
+printf '\200\0\0\377\377\377\0\0' | dd of=wild.qcow2 bs=1 seek=$((0x40000)) conv=notrunc status=none
+! qemu-img snapshot -c s wild.qcow2 2>err && grep -q 'Data cluster 0xffffff0000 has no reference count' err && [ "$(stat -c %s wild.qcow2)" -lt 1000000 ]
+ok $? "a snapshot of an entry that points far behind the file is refused, and writes nothing there"
 exit $bad

@@ -190,7 +190,15 @@ static int count_entry(struct blk_node *node, void *slice, u32 i, int addend)
 	if (in_cluster(s, offset))
 		return qcow2_corrupt(node, true, "Cluster allocation offset %#llx unaligned (L2 index: %#x)",
 				     (unsigned long long)offset, i);
-	if (addend)
+	if (addend >
+	    0) { /* counting it up would give an entry that points anywhere a block of counts at that place */
+		r = qcow2_refcount(node, offset >> s->cluster_bits, &count);
+		if (!r && !count)
+			r = qcow2_corrupt(node, true,
+					  "Data cluster %#llx has no reference count (L2 index: %#x)",
+					  (unsigned long long)offset, i);
+	}
+	if (!r && addend)
 		r = qcow2_refcount_add(node, offset, s->cluster_size, addend, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_refcount(node, offset >> s->cluster_bits, &count);
