@@ -48,7 +48,8 @@ static struct err *check_options(const struct chr_kind *kind, const struct json 
 	return NULL;
 }
 
-static struct err *open_new(const char *id, const struct json *opts, struct chr **ret)
+static struct err *open_new(const struct chr_set *s, const char *id, const struct json *opts,
+			    struct chr **ret)
 {
 	const char *name = json_get_str(opts, "backend");
 	if (!name)
@@ -61,7 +62,12 @@ static struct err *open_new(const char *id, const struct json *opts, struct chr 
 		return e;
 	struct chr *c = alloc(sizeof(*c));
 	*c = (struct chr){
-		.kind = kind, .id = str_dup(id), .state = alloc(kind->state_size + 1), .in = -1, .out = -1
+		.kind = kind,
+		.id = str_dup(id),
+		.state = alloc(kind->state_size + 1),
+		.in = -1,
+		.out = -1,
+		.objects = &s->objects,
 	};
 	if ((e = kind->open(c, opts)))
 		drop(c);
@@ -86,7 +92,8 @@ struct err *chr_add(struct chr_set *s, struct json *options)
 	if (!id)
 		return err_new(ERR_INVALID, "chardev: no id specified");
 	struct chr **at = place_of(s, id);
-	return *at ? err_new(ERR_INVALID, "Chardev with id '%s' already exists", id) : open_new(id, opts, at);
+	return *at ? err_new(ERR_INVALID, "Chardev with id '%s' already exists", id)
+		   : open_new(s, id, opts, at);
 }
 
 struct err *chr_change(struct chr_set *s, struct json *options)
@@ -98,7 +105,7 @@ struct err *chr_change(struct chr_set *s, struct json *options)
 		return err_new(ERR_NOT_FOUND, "Chardev '%s' does not exist", id);
 	if (old->used)
 		return err_new(ERR_BUSY, "Chardev user does not support chardev hotswap");
-	struct err *e = open_new(id, opts, &c);
+	struct err *e = open_new(s, id, opts, &c);
 	if (e)
 		return e;
 	c->next = old->next;
@@ -163,6 +170,8 @@ static void wait_ready(int fd, short events)
 
 ssize_t chr_read(struct chr *c, void *buf, size_t len)
 {
+	if (c->kind->read)
+		return c->kind->read(c, buf, len);
 	for (;;) {
 		wait_ready(c->in, POLLIN);
 		ssize_t n = read(c->in, buf, len);
@@ -176,6 +185,8 @@ ssize_t chr_read(struct chr *c, void *buf, size_t len)
 int chr_write(struct chr *c, const void *buf, size_t len)
 {
 	const char *at = buf;
+	if (c->kind->write)
+		return c->kind->write(c, buf, len);
 	while (len) {
 		wait_ready(c->out, POLLOUT);
 		/* A pipe that is ready takes this much at once. */

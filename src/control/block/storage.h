@@ -34,6 +34,9 @@ struct storage *storage_new(struct control *control);
 /* Ends jobs, exports and nodes, in this order. */
 void storage_free(struct storage *s);
 
+/* Character devices find credentials and authorizations among the storage's objects from now on, as long as it lives. */
+void storage_lend_objects(struct storage *s, struct chr_set *chrs);
+
 /* What of the schema this program has: see schema_offers. */
 bool storage_offers(const struct schema_type *enumeration, const char *value);
 
