@@ -73,8 +73,10 @@ bitmap() {
 	img "$1" bitmap --$what "$(desc img)" $b || return
 	[ $what != clear ] || { img "$1" bitmap --enable "$(desc img)" $b && cp raw since.$b; }
 }
-over() { # an overlay takes changes and is committed
-	mv img base && "$1/qemu-img" create -q -f "$fmt" -b base -F "$fmt" img && change "$1" && img "$1" commit -q "$(desc img)" && mv base img
+over() { # an overlay takes changes and is committed; the peer's qed shows other contents once zeros are written to an overlay
+	local t=$1
+	[ "$fmt" != qed ] || t=$ours
+	mv img base && "$t/qemu-img" create -q -f "$fmt" -b base -F "$fmt" img && change "$t" && img "$t" commit -q "$(desc img)" && mv base img
 }
 # What a bitmap says, by the server of TOOLS.
 dirty() { # TOOLS BITMAP
