@@ -66,6 +66,9 @@ data = open('log', 'rb').read()
 magic, version, n, size = struct.unpack_from('<QQQI', data)
 assert (magic, version) == (0x6a736677736872, 1), (magic, version)
 disk, at, flushes = bytearray(1 << 20), size, 0
+if len(sys.argv) > 1:
+    before = open(sys.argv[1], 'rb').read()
+    disk[:len(before)] = before
 for _ in range(n):
     sector, count, flags, length = struct.unpack_from('<QQQQ', data, at)
     at += size
@@ -81,6 +84,13 @@ io -c 'write -q -P 7 32k 4k' "$log,log-append=on" && python3 replay.py >/dev/nul
 qemu-img create -q -f raw l.raw 1M; : >log; io -c 'write -q -P 5 0 4k' "$log,log-sector-size=4096" && head=$(python3 replay.py) && cmp -s replayed l.raw && [ "${head#* }" = "4096 True" ]
 refuses "Invalid log sector size 1000" qemu-io --image-opts -c quit "$log,log-sector-size=1000" && refuses "interval 0" qemu-io --image-opts -c quit "$log,log-super-update-interval=0"
 ok $? "blklogwrites: log-sector-size"
+
+# Metadata of a format are no whole sectors.
+qemu-img create -q -f qcow2 -o cluster_size=4k l.qcow2 1M && qemu-io -f qcow2 -c 'write -q -P 1 0 100k' l.qcow2 && cp l.qcow2 before; : >log
+log=driver=qcow2,file.driver=blklogwrites,file.file.driver=file,file.file.filename=l.qcow2,file.log.driver=file,file.log.filename=log
+qemu-img snapshot --image-opts -c s "$log" && qemu-img bitmap --image-opts --add "$log,file.log-append=on" b &&
+	io -c 'write -q -P 2 10k 33k' "$log,file.log-append=on" && python3 replay.py before >/dev/null && truncate -s 1M replayed l.qcow2 && cmp -s replayed l.qcow2
+ok $? "blklogwrites below qcow2: the log replays"
 
 # preallocate
 qemu-img create -q -f qcow2 p.qcow2 64M
