@@ -56,6 +56,12 @@ qemu-io -c 'write -q -P 3 1000 5000' -c 'write -q -z 4k 4k' -c 'read -q 0 1M' bl
 qemu-io -f raw -c 'write -q -P 4 3000 1' v.raw
 fails "contents mismatch at offset 3000" -c 'read 0 64k' driver=blkverify,raw.filename=v.raw,test.driver=qcow2,test.file.filename=v.qcow2; ok $? "blkverify: a difference is found"
 
+# The filter named by an option, its image by the file name.
+qemu-io -c "open -o file.driver=blkdebug,file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.sector=2,driver=raw $dir/v.raw" -c 'read 0 512' -c 'read 1k 512' >out 2>&1
+grep -q 'read 512/512 bytes at offset 0' out && grep -q 'read failed: Input/output error' out; ok $? "blkdebug above a file that is named"
+qemu-img create -q -f raw v2.raw 1M && cp v2.raw v3.raw && qemu-io -c "open -o driver=blkverify,raw.filename=$dir/v2.raw $dir/v3.raw" -c 'write -q -P 3 0 4k' -c 'read -q -P 3 0 4k' >out 2>&1 && cmp -s v2.raw v3.raw && ! grep -q 'rror\|failed' out
+ok $? "blkverify of a file that is named"
+
 # blklogwrites: three writes, a flush; the log as Linux's replay-log reads it.
 qemu-img create -q -f raw l.raw 1M
 log=driver=blklogwrites,file.driver=raw,file.file.filename=l.raw,log.filename=log
