@@ -166,15 +166,15 @@ def bad_websockets():
             assert s.recv(1) == b''
         except ConnectionResetError:
             pass
-    for opcode, more in ((2, {'masked': False}), (3, {}), (11, {}), (0x42, {}), (9, {'fin': False})):
+    for opcode, more in ((2, {'masked': False}), (3, {}), (11, {}), (0x42, {}), (9, {'fin': False}), (5, {'data': b'x' * 70000}), (9, {'data': b'x' * 126})):
         with connect('b') as s:
             f = upgrade(s)
             assert 'QMP' in lines(f.read, 1)[0]
-            f.send(b'{}', opcode=opcode, **more)
             try:
+                f.send(**{'data': b'{}', 'opcode': opcode, **more})
                 while f.frame():
                     pass
-            except (EOFError, ConnectionResetError):
+            except (EOFError, ConnectionResetError, BrokenPipeError):
                 pass
     f = upgrade(connect('b'))
     talk(f.send, f.read)
