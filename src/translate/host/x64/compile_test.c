@@ -661,6 +661,15 @@ static const char *const cases[] = {
 	"v12:flags = fladd v11, v1\nv13:i32 = const #0x90000000\nv14:flags = flpack v13\nv15:flags = select "
 	"v10, v12, v14\nset fl0, v15\n"
 	"v17:i1 = cond.le v15\nv18:i32 = select v17, v1, v11\nset w3, v18\njump #0x2000\n",
+	/* comparisons of what was compared for the flags that are stored: turned round, unsigned */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = lts v2, v1\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = leu v1, v2\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	/* but not behind a conditional compare, which compares on one way only */
+	"v1:i32 = get w0\nv2:i32 = get w1\nv3:flags = flsub v1, v2\nv4:i1 = cond.ge v3\nv5:i32 = const #0x5\n"
+	"v6:flags = flsub v2, v5\nv7:i32 = const #0x40000000\nv8:flags = flpack v7\nv9:flags = select v4, v6, v8\n"
+	"set fl0, v9\nv11:i1 = lts v2, v5\nv12:i32 = select v11, v1, v2\nset w3, v12\njump #0x2000\n",
 	/* flags read again behind what destroys the host's */
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nv4:i64 = mul v1, v2\nv5:i64 = divu v4, "
 	"v2\nv6:i1 = cond.lt v3\n"

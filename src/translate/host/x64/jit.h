@@ -143,6 +143,7 @@ struct jit {
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
+	u32 compared; /* the FLSUB whose comparison the host's flags are still of; 0: none */
 	struct cold *cold;
 	u32 n_cold;
 	size_t cold_cap;
