@@ -295,6 +295,7 @@ static int serve(struct daemon *d, int argc, char **argv)
 	struct loop_fd *signals = watch_signals(d);
 	d->control.chrs = &d->chrs;
 	struct storage *s = storage_new(&d->control);
+	storage_lend_objects(s, &d->chrs);
 	struct qmp *q = qmp_new(&d->control, storage_offers);
 	bool ok = take_options(d, argc, argv) && write_pid(d);
 	if (ok) {
