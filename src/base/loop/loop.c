@@ -301,8 +301,8 @@ int work_run(int (*fn)(void *), void *arg)
 	}
 	*l->queue_end = &w;
 	l->queue_end = &w.next;
-	pthread_cond_signal(&l->more);
 	pthread_mutex_unlock(&l->lock);
+	pthread_cond_signal(&l->more); /* not before: whoever wakes takes the lock */
 	co_yield ();
 	return w.result;
 }
