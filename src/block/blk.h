@@ -43,7 +43,8 @@ struct blk_watch {
 	/* A write went so far beyond what was set in its node's stats. */
 	void (*past_threshold)(void *user, const struct blk_node *node, u64 by, u64 threshold);
 	/* Damage was found at [offset, offset+len) of the image (len 0: no place is known); fatal: nothing more is done. */
-	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
+	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len,
+			  bool fatal);
 	void *user;
 };
 void blk_graph_watch(struct blk_graph *graph, const struct blk_watch *watch); /* copied */
@@ -87,8 +88,8 @@ enum blk_open_flags {
 struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
 		     u32 flags, struct blk_node **ret) MUST_CHECK;
 /* The same with an overlay in a temporary file above it, which takes the writes; nothing of them stays. */
-struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
-			     u32 flags, struct blk_node **ret) MUST_CHECK;
+struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt,
+			     struct json *options, u32 flags, struct blk_node **ret) MUST_CHECK;
 struct blk_node *blk_ref(struct blk_node *node);
 /* Changes the flags of a node and what lies below it (not its backing file): BLK_RDWR, cache modes. */
 struct err *blk_reopen(struct blk_node *node, u32 flags) MUST_CHECK;
@@ -341,6 +342,8 @@ struct blk_driver {
 	/* Transports and filters: the bytes themselves. */
 	int (*preadv)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
 	int (*pwritev)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
+	/* pwritev and zero hand BLK_REQ_FUA on to `file` with all the bytes, and keep nothing else that needs a flush. */
+	bool passes_fua;
 
 	/* Transports: between two nodes of the same driver; -ENOTSUP when the host cannot. */
 	int (*copy_range)(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset,
@@ -417,6 +420,8 @@ struct blk_node {
 	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
 	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
 	bool encoded; /* data passes the driver's decode and encode */
+	bool fua,
+	    fua_zero; /* transports: pwritev, zero carry out BLK_REQ_FUA themselves; else the core flushes behind them */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;
@@ -434,7 +439,8 @@ struct blk_node {
 	struct blk_request *requests; /* in flight */
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;
-	bool written, probed;
+	bool written; /* since the last flush */
+	bool probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
 	struct blk_stats stats;

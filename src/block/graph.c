@@ -165,6 +165,12 @@ void blk_unref(struct blk_node *node)
 {
 	if (!node || --node->refs)
 		return;
+	/* Formats leave the flush to what they stand on: it has their last metadata then. */
+	if (node->driver->kind == BLK_TRANSPORT && node->written && blk_flush(node))
+		blk_say(
+		    node,
+		    "%s: the last flush before closing failed: what was written may not be on stable storage",
+		    node->node_name);
 	if (node->driver->close)
 		node->driver->close(node);
 	blk_node_drop(node);

@@ -214,6 +214,7 @@ BLK_DRIVER(blklogwrites) = {
 	.moved = moved,
 	.preadv = pass_preadv,
 	.pwritev = pwritev_log,
+	.passes_fua = true,
 	.zero = zero,
 	.discard = discard,
 	.flush = flush,

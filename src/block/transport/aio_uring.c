@@ -68,7 +68,7 @@ static int submit(struct ring *s, struct io_uring_sqe *sqe)
 	return op.result;
 }
 
-static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset)
+static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset, int how)
 {
 	struct ring *s = (struct ring *)aio;
 	struct io_uring_sqe *sqe = entry(s);
@@ -76,6 +76,7 @@ static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, un
 		io_uring_prep_writev(sqe, fd, v, n, offset);
 	else
 		io_uring_prep_readv(sqe, fd, v, n, offset);
+	sqe->rw_flags = how;
 	return submit(s, sqe);
 }
 

@@ -49,6 +49,7 @@ struct op {
 	bool write;
 	u64 offset;
 	struct iovs iov;
+	int how; /* RWF_DSYNC: a write is on stable storage when it ends */
 };
 
 /* All of it, blocking. Reads beyond the end give zeros. */
@@ -59,8 +60,9 @@ static int move_all(void *arg)
 	while (op->iov.len) {
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, MAX_IOV, &want);
-		ssize_t got =
-		    op->write ? pwritev(op->fd, v, n, op->offset) : preadv(op->fd, v, n, op->offset);
+		ssize_t got = !op->write ? preadv(op->fd, v, n, op->offset)
+			      : op->how	 ? pwritev2(op->fd, v, n, op->offset, op->how)
+					 : pwritev(op->fd, v, n, op->offset);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -84,7 +86,7 @@ static int move_by_kernel(struct file *s, struct op *op)
 		struct iovec v[64];
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, LEN(v), &want);
-		ssize_t got = s->aio->rw(s->aio, op->fd, op->write, v, n, op->offset);
+		ssize_t got = s->aio->rw(s->aio, op->fd, op->write, v, n, op->offset, op->how);
 		if (got == -EINTR || got == -EAGAIN)
 			continue;
 		if (got < 0)
@@ -120,7 +122,7 @@ static bool aligned(struct iovs iov, u64 offset, u32 align)
 }
 
 /* O_DIRECT with buffers or offsets that the device does not take: through an aligned copy. */
-static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write)
+static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write, int how)
 {
 	struct file *s = node->state;
 	u32 align = MAX(node->align, 512u);
@@ -129,12 +131,12 @@ static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write
 	if (posix_memalign(&buf, MAX(align, 4096u), to - from))
 		return -ENOMEM;
 	struct iovec v;
-	struct op op = { s->fd, false, from, iovs_one(&v, buf, to - from) };
+	struct op op = { s->fd, false, from, iovs_one(&v, buf, to - from), 0 };
 	bool cut = from != offset || to != offset + iov.len;
 	int r = !write || cut ? move(s, &op) : 0;
 	if (!r && write) {
 		iovs_to_buf(iov, (char *)buf + (offset - from));
-		op = (struct op){ s->fd, true, from, iovs_one(&v, buf, to - from) };
+		op = (struct op){ s->fd, true, from, iovs_one(&v, buf, to - from), how };
 		r = move(s, &op);
 	} else if (!r) {
 		iovs_from_buf(iov, (char *)buf + (offset - from));
@@ -146,9 +148,9 @@ static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write
 static int preadv_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
 {
 	struct file *s = node->state;
-	struct op op = { s->fd, false, offset, iov };
+	struct op op = { s->fd, false, offset, iov, 0 };
 	if (UNLIKELY(s->direct))
-		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false);
+		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false, 0);
 	if (s->aio)
 		return move_by_kernel(s, &op);
 	if (!co_self())
@@ -185,18 +187,18 @@ static void grown(struct blk_node *node, u64 end)
 	}
 }
 
-static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
+static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct file *s = node->state;
-	struct op op = { s->fd, true, offset, iov };
+	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
 	s->seek_to = 0;
 	if (LIKELY(!s->direct && !s->aio))
-		r = iov.len >= BIG ? work_run(move_all, &op) : move_all(&op);
+		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_all(&op);
 	else if (!s->direct || aligned(iov, offset, node->align))
 		r = move(s, &op);
 	else
-		r = bounce(node, offset, iov, true);
+		r = bounce(node, offset, iov, true, op.how);
 	if (!r)
 		grown(node, offset + iov.len);
 	return r;
@@ -214,8 +216,6 @@ static int sync_fd(void *arg)
 
 static int flush(struct blk_node *node)
 {
-	if (node->flags & BLK_NO_FLUSH)
-		return 0;
 	struct file *s = node->state;
 	return s->aio && s->aio->sync ? s->aio->sync(s->aio, s->fd) : work_run(sync_fd, s);
 }
@@ -465,6 +465,7 @@ static struct err *measure_size(struct blk_node *node)
 	s->bytes = end;
 	node->size = ROUND_UP(s->bytes, 512ull);
 	node->zero_init = !s->device;
+	node->fua = true; /* pwritev2(2), since Linux 4.7 */
 	return NULL;
 }
 
