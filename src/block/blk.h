@@ -10,7 +10,8 @@
  *  - Data-path hooks return 0 or a negative errno. Hooks that open, create, check or change options return struct err *.
  *  - Hooks run in a coroutine, or outside one when the caller can wait; either way blk_pread() and the like on a child
  *    simply return when the work is done. Between two such calls other requests of the same node may run: protect
- *    state that spans one with a struct co_lock. One thread (the node's loop) at a time enters a node.
+ *    state that spans one with a struct co_lock. One thread at a time runs any of this: the graph's own, or one of its
+ *    I/O threads (iothread.h), which take turns.
  *  - An image is untrusted: every offset, size and count is checked before use (blk_check_table, blk_load_table),
  *    tables come from try_alloc, and a refusal names offset and field.
  *  - Metadata writes are ordered so that an end at any moment leaves a valid image with at most leaks: new room is
@@ -28,6 +29,8 @@
 struct blk_node;
 struct blk_driver;
 struct blk_graph;
+struct loop;
+struct iothread;
 
 /* ---- opening ---- */
 
@@ -308,6 +311,8 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* A thread (iothread.h) ends: what was kept for requests that its loop made goes. NULL: nothing is. */
+	void (*left)(struct blk_node *node, struct loop *loop);
 	/* Another node took a child's place: for drivers that keep pointers beside file and backing. */
 	void (*moved)(struct blk_node *node, struct blk_node *from, struct blk_node *to);
 	/* Children that come and go while the node is open; NULL: none do. The core attaches and detaches. *ret_name is the core's to free. */
@@ -436,6 +441,8 @@ struct blk_node {
 	struct json *options; /* as opened, nested */
 	u32 perm, shared; /* enum blk_perm (root.h): what all users do, and bear, as of blk_settle_perms */
 	bool settled;
+	struct iothread *
+	    thread; /* where exports of this node run that name no other; NULL: in the graph's own. Not counted as its user */
 	struct blk_request *requests; /* in flight */
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;

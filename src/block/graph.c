@@ -1,5 +1,6 @@
 /* Nodes and their children: life, names, references. Opening is open.c's. */
 #include "block/graph.h"
+#include "base/loop/loop.h"
 #include "block/dirty.h"
 #include "block/object.h"
 #include <stdarg.h>
@@ -13,6 +14,10 @@ struct blk_graph *blk_graph_new(void)
 void blk_graph_free(struct blk_graph *graph)
 {
 	blk_objects_free(graph);
+	if (graph->gate) {
+		loop_share(NULL);
+		gate_free(graph->gate);
+	}
 	free(graph);
 }
 

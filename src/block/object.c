@@ -1,5 +1,6 @@
 #include "block/object.h"
 #include "block/graph.h"
+#include "block/iothread.h"
 #include "block/throttle.h"
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static void drop(struct blk_object *o)
 	json_free(o->props);
 	tls_creds_unref(o->tls);
 	throttle_unref(o->throttle);
+	iothread_free(o->thread);
 	free(o->data);
 	free(o->id);
 	free(o->type);
@@ -43,6 +45,8 @@ struct err *blk_object_del(struct blk_graph *graph, const char *id)
 		at = &(*at)->next;
 	if (!(o = *at))
 		return err_new(ERR_NOT_FOUND, "object '%s' not found", id);
+	if (o->thread && iothread_is_used(o->thread))
+		return err_new(ERR_BUSY, "object '%s' is in use, can not be deleted", id);
 	*at = o->next;
 	drop(o);
 	return NULL;
@@ -220,14 +224,21 @@ static struct err *make_throttle(struct blk_graph *graph, struct blk_object *o)
 static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", NULL };
-	return check_members(o->props, known);
+	struct err *e = check_members(o->props, known);
+	return e ? e : iothread_new(graph, o->id, &o->thread);
+}
+
+struct iothread *blk_iothread(struct blk_graph *graph, const char *id)
+{
+	const struct blk_object *o = blk_object_find(graph, id);
+	return o ? o->thread : NULL;
 }
 
 static const struct kind {
 	const char *type;
 	struct err *(*make)(struct blk_graph *graph, struct blk_object *o);
 } kinds[] = {
-	{ "secret", make_secret },     { "tls-creds-x509", make_tls },	    { "tls-creds-psk", make_tls },
+	{ "secret", make_secret },	{ "tls-creds-x509", make_tls },	     { "tls-creds-psk", make_tls },
 	{ "tls-creds-anon", make_tls }, { "throttle-group", make_throttle }, { "authz-simple", make_authz },
 	{ "iothread", make_iothread },
 };
@@ -244,8 +255,8 @@ static struct err *make(struct blk_graph *graph, struct blk_object *o, const cha
 	if (k == kinds + LEN(kinds))
 		return err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
 	if (blk_object_find(graph, id))
-		return err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')",
-			       id);
+		return err_new(ERR_INVALID,
+			       "attempt to add duplicate property '%s' to object (type 'container')", id);
 	return k->make(graph, o);
 }
 

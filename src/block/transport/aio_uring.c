@@ -52,12 +52,21 @@ static struct io_uring_sqe *entry(struct ring *s)
 	return sqe;
 }
 
+/* The ring is this thread's alone: others may go on while the kernel copies. */
+static int let_submit(struct ring *s)
+{
+	loop_let();
+	int r = io_uring_submit(&s->uring);
+	loop_retake();
+	return r;
+}
+
 static int submit(struct ring *s, struct io_uring_sqe *sqe)
 {
 	struct op op = { 0 };
 	io_uring_sqe_set_data(sqe, &op);
 	/* The kernel is short of something for the moment: what is in flight must end first. */
-	while (io_uring_submit(&s->uring) < 0) {
+	while (let_submit(s) < 0) {
 		reap(s);
 		if (!op.done)
 			co_sleep(100000);

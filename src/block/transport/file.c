@@ -25,11 +25,19 @@
 /* From BIG bytes on copying takes longer than handing over to a worker, and other requests can go on meanwhile. */
 enum { MAX_IOV = 1024, CHUNK = 1 << 20, BIG = 128 << 10 };
 
+/* Each thread that serves requests has a context of its own. */
+struct file_aio {
+	struct file_aio *next;
+	struct loop *loop;
+	struct aio *aio;
+};
+
 struct file {
 	int fd;
 	char *name;
-	struct aio *aio; /* NULL: worker threads */
-	bool native; /* aio is Linux AIO: only with O_DIRECT */
+	int (*new_aio)(struct aio **ret); /* NULL: worker threads */
+	struct file_aio *aios;
+	bool native; /* Linux AIO: only with O_DIRECT */
 	u64 bytes; /* exact size */
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
 	u32 perm, alone; /* locks held */
@@ -79,14 +87,51 @@ static int move_all(void *arg)
 	return 0;
 }
 
+/* On the spot: what the page cache holds, or takes. */
+static int move_here(struct op *op)
+{
+	loop_let();
+	int r = move_all(op);
+	loop_retake();
+	return r;
+}
+
+static struct aio *add_aio(struct file *s, struct aio *aio)
+{
+	struct file_aio *a = alloc(sizeof(*a));
+	*a = (struct file_aio){ s->aios, loop_here(), aio };
+	s->aios = a;
+	return aio;
+}
+
+static void drop_aio(struct file_aio **at)
+{
+	struct file_aio *a = *at;
+	*at = a->next;
+	a->aio->close(a->aio);
+	free(a);
+}
+
+/* The calling thread's context; NULL: there is none to be had. */
+static struct aio *aio_here(struct file *s)
+{
+	struct file_aio *a = s->aios;
+	struct aio *new;
+	while (a && a->loop != loop_here())
+		a = a->next;
+	if (a)
+		return a->aio;
+	return s->new_aio(&new) ? NULL : add_aio(s, new);
+}
+
 /* The same by io_uring or native AIO. */
-static int move_by_kernel(struct file *s, struct op *op)
+static int move_by_kernel(struct aio *aio, struct op *op)
 {
 	while (op->iov.len) {
 		struct iovec v[64];
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, LEN(v), &want);
-		ssize_t got = s->aio->rw(s->aio, op->fd, op->write, v, n, op->offset, op->how);
+		ssize_t got = aio->rw(aio, op->fd, op->write, v, n, op->offset, op->how);
 		if (got == -EINTR || got == -EAGAIN)
 			continue;
 		if (got < 0)
@@ -105,7 +150,8 @@ static int move_by_kernel(struct file *s, struct op *op)
 
 static int move(struct file *s, struct op *op)
 {
-	return s->aio ? move_by_kernel(s, op) : work_run(move_all, op);
+	struct aio *aio = s->new_aio ? aio_here(s) : NULL;
+	return aio ? move_by_kernel(aio, op) : work_run(move_all, op);
 }
 
 static bool aligned(struct iovs iov, u64 offset, u32 align)
@@ -151,24 +197,25 @@ static int preadv_file(struct blk_node *node, u64 offset, struct iovs iov, u32 f
 	struct op op = { s->fd, false, offset, iov, 0 };
 	if (UNLIKELY(s->direct))
 		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false, 0);
-	if (s->aio)
-		return move_by_kernel(s, &op);
-	if (!co_self())
-		return move_all(&op);
-	if (iov.len >= BIG)
+	if (s->new_aio)
+		return move(s, &op);
+	if (iov.len >= BIG && co_self())
 		return work_run(move_all, &op);
-	if (s->no_nowait)
-		return move_all(&op);
+	if (s->no_nowait || !co_self())
+		return move_here(&op);
 	while (op.iov.len) {
 		struct iovec v[64];
 		size_t want;
 		unsigned n = iovs_list(op.iov, v, LEN(v), &want);
+		loop_let();
 		ssize_t got = preadv2(s->fd, v, n, op.offset, RWF_NOWAIT);
+		bool never = got < 0 && errno == EOPNOTSUPP;
+		loop_retake();
 		if (got == (ssize_t)op.iov.len)
 			return 0;
-		if (got < 0 && errno == EOPNOTSUPP) {
+		if (never) {
 			s->no_nowait = true;
-			return move_all(&op);
+			return move_here(&op);
 		}
 		if (got <= 0)
 			return work_run(move_all, &op);
@@ -193,8 +240,8 @@ static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 
 	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
 	s->seek_to = 0;
-	if (LIKELY(!s->direct && !s->aio))
-		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_all(&op);
+	if (LIKELY(!s->direct && !s->new_aio))
+		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_here(&op);
 	else if (!s->direct || aligned(iov, offset, node->align))
 		r = move(s, &op);
 	else
@@ -217,7 +264,8 @@ static int sync_fd(void *arg)
 static int flush(struct blk_node *node)
 {
 	struct file *s = node->state;
-	return s->aio && s->aio->sync ? s->aio->sync(s->aio, s->fd) : work_run(sync_fd, s);
+	struct aio *aio = s->new_aio ? aio_here(s) : NULL;
+	return aio && aio->sync ? aio->sync(aio, s->fd) : work_run(sync_fd, s);
 }
 
 struct copy {
@@ -516,27 +564,30 @@ static struct err *start_aio(struct blk_node *node, const char *mode)
 	struct file *s = node->state;
 	bool uring = mode ? strcmp(mode, "io_uring") == 0 : !!(node->flags & BLK_IO_URING);
 	bool native = mode ? strcmp(mode, "native") == 0 : !!(node->flags & BLK_IO_NATIVE);
-	int r = 0;
 	if (mode && !uring && !native && strcmp(mode, "threads") != 0)
 		return err_new(ERR_INVALID, "invalid parameter value: %s", mode);
 	if (native && !(node->flags & BLK_DIRECT))
 		return native_needs_direct();
 	if (uring) {
 #ifdef HAVE_URING
-		r = aio_uring_new(&s->aio);
+		s->new_aio = aio_uring_new;
 #else
 		return err_new(ERR_UNSUPPORTED,
 			       "aio=io_uring was specified, but is not supported in this build.");
 #endif
 	} else if (native) {
 #ifdef HAVE_AIO
-		r = aio_native_new(&s->aio);
+		s->new_aio = aio_native_new;
 #else
 		return err_new(ERR_UNSUPPORTED,
 			       "aio=native was specified, but is not supported in this build.");
 #endif
 		s->native = true;
 	}
+	struct aio *aio;
+	int r = s->new_aio ? s->new_aio(&aio) : 0;
+	if (s->new_aio && !r)
+		add_aio(s, aio);
 	return r ? err_errno(-r, "Unable to use %s; aio=threads works everywhere",
 			     uring ? "io_uring" : "Linux native AIO (see /proc/sys/fs/aio-max-nr)")
 		 : NULL;
@@ -563,11 +614,20 @@ static struct err *take_options(struct blk_node *node, struct json *opts)
 static void close_file(struct blk_node *node)
 {
 	struct file *s = node->state;
-	if (s->aio)
-		s->aio->close(s->aio);
+	while (s->aios)
+		drop_aio(&s->aios);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->name);
+}
+
+static void left(struct blk_node *node, struct loop *loop)
+{
+	struct file_aio **at = &((struct file *)node->state)->aios;
+	while (*at && (*at)->loop != loop)
+		at = &(*at)->next;
+	if (*at)
+		drop_aio(at);
 }
 
 static struct err *open_it(struct blk_node *node)
@@ -724,7 +784,7 @@ static const struct blk_opt create_opts[] = {
 #define HOST_FILE \
 	.kind = BLK_TRANSPORT, .state_size = sizeof(struct file), .open = open_file, .close = close_file, \
 	.reopen = reopen, .preadv = preadv_file, .pwritev = pwritev_file, .zero = zero, .discard = discard, .map = map, \
-	.flush = flush, .truncate = truncate_file, .copy_range = copy_range, .disk_size = disk_size
+	.flush = flush, .truncate = truncate_file, .left = left, .copy_range = copy_range, .disk_size = disk_size
 /* clang-format on */
 
 BLK_DRIVER(file) = {
