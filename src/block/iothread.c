@@ -49,27 +49,27 @@ static int create(struct iothread *t)
 	return r;
 }
 
-struct err *iothread_new(struct blk_graph *graph, const char *name, struct iothread **ret)
+struct iothread *iothread_new(struct blk_graph *graph, const char *name)
 {
-	if (!graph->gate) {
-		graph->gate = gate_new();
-		loop_share(graph->gate);
-	}
 	struct iothread *t = alloc(sizeof(*t));
 	t->graph = graph;
 	t->name = str_dup(name);
+	return t;
+}
+
+static struct err *start_running(struct iothread *t)
+{
+	struct blk_graph *g = t->graph;
+	if (!g->gate) {
+		g->gate = gate_new();
+		loop_share(g->gate);
+	}
 	sem_init(&t->ready, 0, 0);
 	int r = create(t);
-	if (r) {
-		sem_destroy(&t->ready);
-		free(t->name);
-		free(t);
-		return err_errno(r, "Could not start I/O thread '%s'", name);
-	}
-	while (sem_wait(&t->ready) && errno == EINTR)
+	while (!r && sem_wait(&t->ready) && errno == EINTR)
 		;
-	*ret = t;
-	return NULL;
+	sem_destroy(&t->ready);
+	return r ? err_errno(r, "Could not start I/O thread '%s'", t->name) : NULL;
 }
 
 static void end(void *arg)
@@ -82,17 +82,18 @@ void iothread_free(struct iothread *t)
 	if (!t)
 		return;
 	for (struct blk_node *n = t->graph->nodes; n; n = n->next_node) {
-		if (n->driver->left)
+		if (n->driver->left && t->loop)
 			n->driver->left(n, t->loop);
 		if (n->thread == t)
 			n->thread = NULL;
 	}
-	t->end = (struct loop_job){ .fn = end, .arg = t };
-	loop_post(t->loop, &t->end);
-	loop_let();
-	pthread_join(t->thread, NULL);
-	loop_retake();
-	sem_destroy(&t->ready);
+	if (t->loop) {
+		t->end = (struct loop_job){ .fn = end, .arg = t };
+		loop_post(t->loop, &t->end);
+		loop_let();
+		pthread_join(t->thread, NULL);
+		loop_retake();
+	}
 	free(t->name);
 	free(t);
 }
@@ -109,10 +110,12 @@ struct loop *iothread_loop(const struct iothread *t)
 	return t->loop;
 }
 
-void iothread_use(struct iothread *t)
+struct err *iothread_use(struct iothread *t)
 {
-	if (t)
+	struct err *e = t && !t->loop ? start_running(t) : NULL;
+	if (t && !e)
 		t->users++;
+	return e;
 }
 
 void iothread_unuse(struct iothread *t)

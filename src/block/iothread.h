@@ -14,14 +14,18 @@ struct blk_graph;
 struct blk_node;
 struct iothread;
 
-/* Starts a thread. name: what it is known by ("IO name"). The calling thread is the graph's own. */
-struct err *iothread_new(struct blk_graph *graph, const char *name, struct iothread **ret) MUST_CHECK;
+/* name: what it is known by ("IO name"). It runs from its first use on, so that a process can fork before. */
+struct iothread *iothread_new(struct blk_graph *graph, const char *name);
 /* Ends it; nobody uses it. NULL is ignored. */
 void iothread_free(struct iothread *t);
 /* Exports of the node, and of the nodes it stands on, that name no thread run in this one from now on; NULL: in the graph's own. */
 void blk_set_iothread(struct blk_node *node, struct iothread *t);
+/* Of one in use. */
 struct loop *iothread_loop(const struct iothread *t);
-/* Users: while there are some the object cannot be deleted. NULL is the graph's own thread, and ignored. */
-void iothread_use(struct iothread *t);
+/*
+ * Users: while there are some the object cannot be deleted. NULL is the graph's own thread, which is the one that first calls this,
+ * and ignored. Refused when no thread can be made.
+ */
+struct err *iothread_use(struct iothread *t) MUST_CHECK;
 void iothread_unuse(struct iothread *t);
 bool iothread_is_used(const struct iothread *t);

@@ -225,7 +225,9 @@ static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", NULL };
 	struct err *e = check_members(o->props, known);
-	return e ? e : iothread_new(graph, o->id, &o->thread);
+	if (!e)
+		o->thread = iothread_new(graph, o->id);
+	return e;
 }
 
 struct iothread *blk_iothread(struct blk_graph *graph, const char *id)

@@ -74,6 +74,8 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 		e = find_thread(node, opts, &thread);
 	if (!e)
 		e = blk_check_use(node, use, what);
+	if (!e)
+		e = iothread_use(thread);
 	if (e)
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
@@ -87,7 +89,6 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 				  .use = use,
 				  .thread = thread,
 				  .writethrough = json_get_bool(opts, "writethrough", false) };
-	iothread_use(thread);
 	if ((e = kind->open(x, node, opts))) {
 		drop(x);
 		return e;
