@@ -608,13 +608,13 @@ static int serve(struct nbd *n, const char *file)
 	nbd_server_stop(&n->server);
 	if (n->own_socket)
 		unlink(n->socket);
-	process_end(&n->process);
 	int r = n->node && ok ? blk_flush(n->node) : 0;
 	if (r)
 		nbd_error("Error flushing drive: %s", strerror(-r));
 	if (n->export)
 		nbd_export_free(&n->server, n->export);
 	blk_unref(n->node);
+	process_end(&n->process); /* who waits for the file to go finds the image closed */
 	return ok && !r ? 0 : 1;
 }
 
