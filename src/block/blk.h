@@ -147,6 +147,9 @@ int blk_flush(struct blk_node *node) MUST_CHECK;
 int blk_barrier(struct blk_node *node) MUST_CHECK;
 
 enum blk_prealloc { BLK_PREALLOC_OFF, BLK_PREALLOC_METADATA, BLK_PREALLOC_FALLOC, BLK_PREALLOC_FULL };
+extern const char *const blk_prealloc_names[]; /* by enum blk_prealloc */
+/* NULL is off. False: no such mode. */
+bool blk_prealloc_find(const char *name, enum blk_prealloc *ret);
 /* exact: the driver must have this very size, else a larger one will do. zero: the new part must read as zeros. */
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			 bool zero) MUST_CHECK;
@@ -230,6 +233,8 @@ const char *blk_opt_str(const struct json *opts, const char *name); /* NULL when
 bool blk_opt_bool(const struct json *opts, const char *name, bool otherwise);
 u64 blk_opt_num(const struct json *opts, const char *name, u64 otherwise);
 
+/* NULL when the table, which may be NULL, has none of this name. */
+const struct blk_opt *blk_opt_find(const struct blk_opt *table, const char *name);
 /* Refuses names that neither table has, and values of another type. opts: strings. */
 struct err *blk_opts_check(const struct json *opts, const struct blk_opt *table,
 			   const struct blk_opt *more) MUST_CHECK;

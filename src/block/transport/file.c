@@ -714,19 +714,12 @@ static struct err *reopen(struct blk_node *node, u32 flags)
 
 static struct err *prealloc_mode(const struct json *opts, enum blk_prealloc *ret)
 {
-	static const char *const names[] = { "off", "metadata", "falloc", "full" };
 	const char *s = blk_opt_str(opts, "preallocation");
-	*ret = BLK_PREALLOC_OFF;
-	if (!s)
-		return NULL;
-	for (unsigned i = 0; i < LEN(names); i++)
-		if (strcmp(s, names[i]) == 0) {
-			*ret = i;
-			return i == BLK_PREALLOC_METADATA
-				   ? err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode 'metadata'")
-				   : NULL;
-		}
-	return err_new(ERR_INVALID, "Invalid parameter '%s'", s);
+	if (!blk_prealloc_find(s, ret))
+		return err_new(ERR_INVALID, "Invalid parameter '%s'", s);
+	return *ret == BLK_PREALLOC_METADATA
+		   ? err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode 'metadata'")
+		   : NULL;
 }
 
 static struct err *create(struct blk_create *c)

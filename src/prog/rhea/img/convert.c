@@ -599,14 +599,6 @@ static int create_target(struct img *m, struct args *a, struct convert *c)
 	return 0;
 }
 
-static bool has_option(const struct blk_driver *d, const char *name)
-{
-	for (const struct blk_opt *o = d->create_opts; o && o->name; o++)
-		if (strcmp(o->name, name) == 0)
-			return true;
-	return false;
-}
-
 static int check_target(struct img *m, struct args *a, struct convert *c)
 {
 	const struct blk_driver *d = a->out_fmt ? blk_driver_find(a->out_fmt) : NULL;
@@ -615,7 +607,7 @@ static int check_target(struct img *m, struct args *a, struct convert *c)
 		return 1;
 	}
 	const char *base = a->out_base ? a->out_base : blk_opt_str(a->opts, "backing_file");
-	if (base && d && !has_option(d, "backing_file")) {
+	if (base && d && !blk_opt_find(d->create_opts, "backing_file")) {
 		img_error("Backing file not supported for file format '%s'", d->name);
 		return 1;
 	}
