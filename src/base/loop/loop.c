@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -41,7 +42,8 @@ struct work {
 };
 
 struct gate {
-	pthread_mutex_t lock;
+	sem_t
+	    free; /* no mutex: whichever coroutine runs takes and gives it, and checkers of threads see those as threads */
 };
 
 struct loop {
@@ -96,26 +98,27 @@ struct loop *loop_here(void)
 struct gate *gate_new(void)
 {
 	struct gate *g = alloc(sizeof(*g));
-	pthread_mutex_init(&g->lock, NULL);
+	sem_init(&g->free, 0, 1);
 	return g;
 }
 
 void gate_free(struct gate *g)
 {
-	pthread_mutex_destroy(&g->lock);
+	sem_destroy(&g->free);
 	free(g);
 }
 
 void loop_let(void)
 {
 	if (here && here->gate)
-		pthread_mutex_unlock(&here->gate->lock);
+		sem_post(&here->gate->free);
 }
 
 void loop_retake(void)
 {
 	if (here && here->gate)
-		pthread_mutex_lock(&here->gate->lock);
+		while (sem_wait(&here->gate->free) && errno == EINTR)
+			;
 }
 
 void loop_share(struct gate *g)
