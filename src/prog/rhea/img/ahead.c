@@ -6,6 +6,17 @@ static struct ahead_lane *lane_at(const struct ahead *a, unsigned i)
 	return (struct ahead_lane *)((char *)a->lanes + i * a->size);
 }
 
+/* The lane's own use of its piece, when its turn has come. */
+static void use_here(struct ahead *a, struct ahead_lane *l)
+{
+	while (l->turn != a->turn)
+		co_wait(&a->turns);
+	if (!a->stop && !a->use(a->user, l))
+		a->stop = true;
+	a->turn++;
+	co_wake_all(&a->turns);
+}
+
 static void run_lane(void *arg)
 {
 	struct ahead_lane *l = arg;
@@ -13,7 +24,10 @@ static void run_lane(void *arg)
 	while (!a->stop && a->next(a->user, l)) {
 		l->turn = a->given++;
 		a->fetch(a->user, l);
-		l->fetched = a->use;
+		if (a->use && a->in_lane)
+			use_here(a, l);
+		else
+			l->fetched = a->use;
 		while (l->fetched)
 			co_wait(&l->used);
 	}

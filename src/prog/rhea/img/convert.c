@@ -27,6 +27,7 @@ struct convert {
 	u64 rate_done;
 	unsigned coroutines;
 	u64 piece; /* bytes that are read at once */
+	bool local; /* from and to files of this host */
 	u64 done; /* for the progress: bytes written or skipped */
 	struct progress progress;
 	int error;
@@ -383,6 +384,7 @@ static int run(struct convert *c)
 	struct ahead ahead = { .next = next,
 			       .fetch = fetch,
 			       .use = c->in_order ? finish : NULL,
+			       .in_lane = !c->local,
 			       .user = c,
 			       .lanes = lanes,
 			       .n = c->coroutines,
@@ -776,7 +778,8 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		c->compress_unit = 65536;
 	if (prealloc && strcmp(prealloc, "off") != 0 && !a->sparse_given)
 		c->min_sparse = c->target_zero ? a->sparse : 0;
-	c->piece = c->compressed || !all_local(c) ? BUF : LOCAL;
+	c->local = all_local(c);
+	c->piece = c->compressed || !c->local ? BUF : LOCAL;
 	if (a->rate)
 		c->rate = a->rate;
 	progress_begin(&c->progress, a->progress && !m->quiet, c->total);
