@@ -50,6 +50,14 @@ void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *
 /* ---- fp_step.c: FMULX, FRECPS, FRSQRTS, FCADD, FCMLA ---- */
 bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f);
 
+/* ---- fp_flush.c: Arm's flush to zero ---- */
+bool fp_flushes(const struct jit *j); /* does the region flush operands and results, as FPCR.FZ says? */
+/* An operation of such a region: by lower, which does it as if nothing was flushed, where its operands let that be the same. */
+bool lower_fp_flushing(struct jit *j, const struct ir_insn *in, u32 v,
+		       bool (*lower)(struct jit *j, const struct ir_insn *in, u32 v));
+/* ucomis or comis a, b (op) of numbers of this type (f16: as f32) in any region. Takes up to two scratch registers. */
+void fp_ucomis(struct jit *j, u32 op, enum ir_type type, unsigned a, unsigned b);
+
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
 /* An f16 as f32 in a scratch register, nothing else in the other lanes. */
