@@ -146,7 +146,7 @@ static void forget_jumps(struct engine *e, u64 pc)
 	for (struct priv *c = e->cpus; c; c = c->next)
 		for (u32 i = 0; i < c->n_table; i++) {
 			struct host_jump *j = &c->table[i].table[slot];
-			if (j->pc == pc)
+			if (__atomic_load_n(&j->pc, __ATOMIC_RELAXED) == pc)
 				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
 		}
 }
