@@ -30,9 +30,7 @@ for how in "" "-windows on" "-windows off" -one -interpret; do
 	run mmu 1 $how
 	run modes 1 $how
 done
-run harts 4 -interpret
-$cc -DRACE_KNOWN -T "$here/programs/bare.ld" "$here/programs/harts.c" -o "$tmp/harts" || { echo "not ok $((++n)) - harts compiles"; exit 1; }
-for how in "" "-windows on"; do
+for how in "" "-windows on" "-windows off" -one -interpret; do
 	run harts 4 $how
 done
 # mappings of the host: at most half of what it lets us have

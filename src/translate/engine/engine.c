@@ -255,7 +255,7 @@ static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 {
 	j->used |= BIT(slot >> CHUNK_BITS);
 	j->table[slot].code = tb->code;
-	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_SEQ_CST); /* before tb->dead is read: see tb_kill */
 }
 
 /* What tells one table of jumps from another. */

@@ -141,6 +141,16 @@ bool img_aio_mode(const char *mode, u32 *flags)
 	return false;
 }
 
+bool img_output_mode(const char *mode, bool *ret_json)
+{
+	*ret_json = strcmp(mode, "json") == 0;
+	if (!*ret_json && strcmp(mode, "human") != 0) {
+		img_error("--output must be used with human or json as argument.");
+		return false;
+	}
+	return true;
+}
+
 bool img_parse_size(const char *what, const char *text, u64 *ret)
 {
 	int r = size_parse(text, ret);

@@ -73,6 +73,8 @@ struct blk_node *img_open_with(struct img *m, const char *name, const char *file
 bool img_cache_mode(const char *mode, u32 *flags);
 /* aio=threads, native, io_uring as flags. False: no such mode. */
 bool img_aio_mode(const char *mode, u32 *flags);
+/* --output: "human" or "json". Reports anything else and gives false. */
+bool img_output_mode(const char *mode, bool *ret_json);
 bool img_parse_size(const char *what, const char *text, u64 *ret);
 /* "-o a=b,c=d" collected into opts (strings). Reports and gives false. */
 bool img_add_options(struct json *opts, char **list, const char *text);

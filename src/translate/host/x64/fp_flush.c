@@ -1,10 +1,14 @@
 /*
- * Arm's FPCR.FZ on a host whose MXCSR flushes nothing: numbers are looked at before they are computed with.
+ * Modes in which denormal operands and tiny results are zero: Arm's FPCR.FZ, x86's own.
  *
- * The host's DAZ and FTZ do not serve: Arm tells of a flushed operand (IDC), and flushes a result that is tiny before rounding, raising
- * underflow alone. So the host must not compute where a result might be tiny: nothing can take back that it raised inexact. An operation is
- * done here when each operand is zero or so large that no result is tiny; what is not goes to cold code, which asks ir_eval. How large
- * is that, with p bits of significand and 2^m the least normal number:
+ * Where nobody reads the flags (fp_ctl.loose_flags) they are MXCSR's DAZ and FTZ: the host raises nothing for an operand that it flushes, and
+ * inexact for a result. It asks after rounding whether a result is tiny, so where the guest asks before, the least normal number goes to
+ * cold code.
+ *
+ * Where the flags shall be right, and for operations that the host flushes in another way, numbers are looked at before they are computed with.
+ * The host must not compute where a result might be tiny, for nothing could take back that it raised inexact. An operation is done here when each
+ * operand is zero or so large that no result is tiny; what is not goes to cold code, which asks ir_eval. How large is that, with p bits
+ * of significand and 2^m the least normal number:
  *
  * - numbers from 2^(m+p-1) are multiples of 2^m, and so are their sums;
  * - products of numbers from 2^(m/2) are not below 2^m;
@@ -17,7 +21,7 @@
 enum need { NOTHING, NORMALS, SUMS, PRODUCTS, SUMS_OF_PRODUCTS, QUOTIENTS, UNKNOWN };
 
 /* Exponents of the least operand, f32's and f64's. */
-static const i16 least[][2] = { [NORMALS] = { -126, -1022 },
+static const i16 lowest[][2] = { [NORMALS] = { -126, -1022 },
 				[SUMS] = { -126 + 23, -1022 + 52 },
 				[PRODUCTS] = { -63, -511 },
 				[SUMS_OF_PRODUCTS] = { (-126 + 46) / 2, (-1022 + 104) / 2 },
@@ -71,7 +75,64 @@ static enum need need_of(enum ir_op op)
 bool fp_flushes(const struct jit *j)
 {
 	const struct fp_ctl *f = &j->r->fp;
-	return f->flush_in && f->flush_out && f->flush_before_rounding;
+	return f->flush_in && f->flush_out && f->loose_flags;
+}
+
+void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		    const unsigned operand[3])
+{
+	if (!fp_flushes(j) || !j->r->fp.flush_before_rounding)
+		return;
+	unsigned t = temp_xmm(j);
+	u64 magnitude = (1ull << (f->size * 8 - 1)) - 1, least = fp_power(f, f->wide ? -1022 : -126);
+	u8 *away;
+	v_splat(j, V_PAND, t, d, f->size, magnitude, 0);
+	if (f->packed) {
+		v_splat(j, f->wide ? V_OP38(0x29) : V_OP(0x76), t, t, f->size, least, 0); /* pcmpeq */
+		x_vrr(&j->c, V_PTEST, t, 0, t);
+		away = x_jcc(&j->c, XC_NE);
+	} else {
+		v_splat(j, f->compare | 0x2e, t, 0, f->size, least, 0); /* no NaN comes here */
+		away = x_jcc(&j->c, XC_E);
+	}
+	j->lock_xmm &= ~BIT(t);
+	cold_slow(j, away, in, v, 16 + d, operand[0], operand[1], operand[2]);
+}
+
+/* Operands or results that the host computes by way of others: their flushing is not the host's. */
+static bool has_halves(const struct jit *j, const struct ir_insn *in)
+{
+	enum ir_type from = j->r->insn[in->a].type, lane = in->type == TY_V128 ? in->lane : in->type;
+	return from == TY_F16 || from == TY_BF16 || lane == TY_F16 || lane == TY_BF16 || lane == TY_I16;
+}
+
+/* With the host's flushing on: does it flush here as the guest does? */
+static bool may_flush(const struct jit *j, const struct ir_insn *in)
+{
+	if (has_halves(j, in))
+		return false;
+	switch (in->op) {
+	case IR_FADD:
+	case IR_FSUB:
+	case IR_FMUL:
+	case IR_FDIV:
+	case IR_FSQRT:
+	case IR_VFPADD:
+	case IR_FMA:
+	case IR_VFEQ:
+	case IR_VFGT:
+	case IR_VFGE:
+	case IR_FTOI:
+	case IR_FTOU:
+	case IR_ITOF:
+	case IR_UTOF:
+	case IR_FCVT:
+		return true;
+	case IR_FRINT:
+		return !(in->imm >> 9);
+	default:
+		return false;
+	}
 }
 
 /* t = what grows with a number's magnitude, as signed integers, and is largest for zero: 2|x| - 1, the highest bit inverted. */
@@ -137,7 +198,9 @@ bool lower_fp_flushing(struct jit *j, const struct ir_insn *in, u32 v,
 {
 	enum need need = need_of(in->op);
 	struct form f;
-	if (need == UNKNOWN)
+	if (fp_flushes(j) && may_flush(j, in))
+		return lower(j, in, v);
+	if (need == UNKNOWN || (fp_flushes(j) && has_halves(j, in)))
 		return false;
 	if (need == NOTHING || !form_of_operands(j, in, &f))
 		return lower(j, in, v);
@@ -153,7 +216,7 @@ bool lower_fp_flushing(struct jit *j, const struct ir_insn *in, u32 v,
 		if (!i || operand[i] != operand[i - 1] || need == QUOTIENTS)
 			x[n++] = r;
 	}
-	u8 *away = unless_fit(j, &f, x, n, need, least[need][f.wide && !narrows]);
+	u8 *away = unless_fit(j, &f, x, n, need, lowest[need][f.wide && !narrows]);
 	cold_slow(j, away, in, v, 0xff, reg[0], reg[1], reg[2]);
 	if (!lower(j, in, v))
 		lower_slow(j, in, v);
@@ -167,8 +230,8 @@ void fp_ucomis(struct jit *j, u32 op, enum ir_type type, unsigned a, unsigned b)
 {
 	struct form f;
 	u32 cold = j->n_cold;
-	if (fp_flushes(j) && fp_form(&f, type, 0)) {
-		u8 *away = unless_fit(j, &f, (unsigned[]){ a, b }, 2, NORMALS, least[NORMALS][f.wide]);
+	if (j->r->fp.flush_in && !fp_flushes(j) && fp_form(&f, type, 0)) {
+		u8 *away = unless_fit(j, &f, (unsigned[]){ a, b }, 2, NORMALS, lowest[NORMALS][f.wide]);
 		struct cold *c = cold_new(j, COLD_COMPARE, away);
 		c->a = a, c->b = b;
 		c->event = op;
