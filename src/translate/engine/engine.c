@@ -223,7 +223,8 @@ void engine_fork_parent(struct engine *e, struct engine_fork *f)
 void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
 {
 	struct priv *mine = self->engine_priv;
-	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_init(&e->lock, NULL); /* whoever waited for it is not here */
 	pthread_mutex_init(&e->world, NULL);
 	e->evicting = false;
 	for (struct priv *c = e->cpus, *next; c; c = next) {

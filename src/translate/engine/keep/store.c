@@ -356,36 +356,36 @@ void store_make_dir(const char *dir)
 	free(path);
 }
 
-static void append(struct store *s, int fd)
+/*
+ * Into the file, which is mapped anew: what others have added is looked at, too. The store itself stays as it is, for other threads look things up
+ * in it, and records of its own mapping may be in use.
+ */
+static void append(const struct store *s, int fd)
 {
 	struct stat st;
 	if (!trusted(fd, &st))
 		return;
-	const u8 *old = s->map;
-	size_t old_size = s->map_size;
-	map_file(s, fd, st.st_size); /* what others have added is looked at too; records in use stay mapped */
-	struct segment *g = fresh_segment(s);
-	if (g && s->n_seg == MAX_SEGMENTS) {
-		struct segment *all = join(s, g);
-		replace(s, all);
+	struct store now = *s;
+	now.map = NULL;
+	now.map_size = now.n_seg = now.good = 0;
+	map_file(&now, fd, st.st_size);
+	struct segment *g = fresh_segment(&now);
+	if (g && now.n_seg == MAX_SEGMENTS) {
+		struct segment *all = join(&now, g);
+		replace(&now, all);
 		free(all);
-	} else if (g && s->good) {
-		if (s->good + g->size <= MAX_FILE)
-			write_at(fd, g, g->size, s->good);
+	} else if (g && now.good) {
+		if (now.good + g->size <= MAX_FILE)
+			write_at(fd, g, g->size, now.good);
 	} else if (g) { /* nothing in it, or nothing that can be used */
 		if (st.st_size)
-			replace(s, g);
+			replace(&now, g);
 		else
-			write_file(s, fd, g);
+			write_file(&now, fd, g);
 		store_prune(s->dir, MAX_ALL);
 	}
 	free(g);
-	if (s->map != old) { /* records of the old mapping may be in use: it is the one that stays */
-		munmap((void *)s->map, s->map_size);
-		s->map = old;
-		s->map_size = old_size;
-		find_segments(s);
-	}
+	unmap(&now);
 }
 
 void store_flush(struct store *s)

@@ -390,8 +390,8 @@ static void make_flags(struct jit *j, u32 v)
 	}
 	case IR_FLFCMP: {
 		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
-		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
-		x_vrr(&j->c, op, a, 0, b);
+		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (type == TY_F64 ? P66 : 0);
+		fp_ucomis(j, op, type, a, b);
 		flags_now(j, v, in->imm & 2 ? FK_ADD : FK_FCMP); /* x86's own form is as it comes */
 		return;
 	}
@@ -480,8 +480,9 @@ static struct cc compare_cc(struct jit *j, u32 v)
 	if (in->op >= IR_FEQ) { /* b > a and b >= a read well after ucomis b, a */
 		bool quiet = in->op == IR_FEQ || in->op == IR_FUNORD;
 		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
-		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
-		x_vrr(&j->c, op, b, 0, a);
+		enum ir_type type = j->r->insn[in->a].type;
+		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (type == TY_F64 ? P66 : 0);
+		fp_ucomis(j, op, type, b, a);
 		return in->op == IR_FEQ	  ? both(XC_E, XC_NP)
 		       : in->op == IR_FLT ? one(XC_A)
 		       : in->op == IR_FLE ? one(XC_AE)
@@ -730,10 +731,7 @@ void flags_in_frame(struct jit *j, u32 v, int frame)
 	j->val[v].frame = frame;
 }
 
-/*
- * Flags that are not made here: of integers that are in no general register, of comparisons that flush operands (the host would
- * not tell that it did).
- */
+/* Flags that are not made here: of integers that are in no general register, of numbers that the host cannot compare. */
 static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;

@@ -257,6 +257,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure ope
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
+void emit_compare(struct jit *j, const struct cold *c); /* a COLD_COMPARE; fp_flush.c */
 /* An out-of-line piece, entered from the jump at `from`. */
 struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
@@ -264,6 +265,7 @@ enum {
 	COLD_LINK, /* an unlinked jump to .pc */
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
+	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
