@@ -49,6 +49,10 @@ struct ir_region *ir_new(const struct ir_slot *slot, enum ir_type addr_type)
 	r->addr_type = addr_type;
 	while (slot && slot[r->n_slot].name)
 		r->n_slot++;
+	r->flag_slots = alloc((r->n_slot / 64u + 1) * sizeof(u64));
+	for (u32 s = 0; s < r->n_slot; s++)
+		if (slot[s].type == TY_FLAGS)
+			r->flag_slots[s / 64] |= BIT(s % 64);
 	ir_reset(r);
 	return r;
 }
@@ -77,6 +81,7 @@ void ir_free(struct ir_region *r)
 	free(r->consts);
 	free(r->args);
 	free(r->local);
+	free(r->flag_slots);
 	free(r->scratch);
 	free(r);
 }

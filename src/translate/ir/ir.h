@@ -197,6 +197,7 @@ struct ir_region {
 	size_t local_cap;
 	const struct ir_slot *slot; /* the guest's table */
 	u16 n_slot;
+	u64 *flag_slots; /* the set of those whose type is flags */
 	u8 addr_type; /* TY_I32 or TY_I64: what guest addresses are */
 	struct fp_ctl fp; /* rules of floating point in this region */
 	u64 pc, key; /* what it was made from: address and mode */

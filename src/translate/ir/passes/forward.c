@@ -126,22 +126,21 @@ static const u8 traits[IR_OP_COUNT] = {
 };
 /* clang-format on */
 
-static void take_operand(struct forward *f, ir_ref *operand, ir_ref v)
+/* A value's replacement; literals (no mask) stay as they are, without a jump: of value 0 there is none. */
+static inline ir_ref take_operand(struct forward *f, ir_ref operand, u32 mask, ir_ref v)
 {
-	f->late |= *operand > v;
-	*operand = f->same[*operand];
+	f->late |= (operand & mask) > v;
+	return (operand & ~mask) | f->same[operand & mask];
 }
 
-static void take_operands(struct forward *f, ir_ref v)
+static inline void take_operands(struct forward *f, struct ir_insn *in, u32 has, ir_ref v)
 {
-	struct ir_insn *in = f->r->insn + v;
-	u8 has = traits[in->op];
-	if (has & HAS_A)
-		take_operand(f, &in->a, v);
-	if (has & HAS_B)
-		take_operand(f, &in->b, v);
+	if (!(has & (HAS_A | HAS_B | HAS_C)))
+		return;
+	in->a = take_operand(f, in->a, -(has & HAS_A), v);
+	in->b = take_operand(f, in->b, -(has / HAS_B & 1), v);
 	if (has & HAS_C)
-		take_operand(f, &in->c, v);
+		in->c = take_operand(f, in->c, ~0u, v);
 }
 
 static void remove_insn(struct ir_insn *in)
@@ -192,8 +191,8 @@ static void forward_block(struct forward *f, u32 b)
 		ir_ref same = 0;
 		if (in->op == IR_NOP)
 			continue;
-		take_operands(f, v);
 		u8 kind = traits[in->op];
+		take_operands(f, in, kind, v);
 		if (!(kind & PLAIN)) {
 			if ((same = ir_simplify(r, in))) {
 				f->same[v] = same;
@@ -218,7 +217,7 @@ static void replace_rest(struct forward *f)
 {
 	struct ir_region *r = f->r;
 	for (u32 v = 1; v < r->n_insn; v++)
-		take_operands(f, v);
+		take_operands(f, r->insn + v, traits[r->insn[v].op], v);
 	for (u32 i = 1; i < r->n_args; i += 2)
 		r->args[i] = f->same[r->args[i]];
 }
