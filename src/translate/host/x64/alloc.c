@@ -1,23 +1,6 @@
 /* Where values are: registers, homes of slots, frame. See jit.h. */
 #include "translate/host/x64/jit.h"
 
-bool is_gpr(enum ir_type type)
-{
-	return type >= TY_I1 && type <= TY_I64;
-}
-
-struct x64_mem slot_mem(const struct jit *j, unsigned slot)
-{
-	if (slot >= j->r->n_slot) /* a local slot: the last frame slots */
-		return frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
-	return state_mem(j->r->slot[slot].offset);
-}
-
-struct x64_mem frame_mem(int frame)
-{
-	return state_mem(offsetof(struct cpu, frame) + frame * 16);
-}
-
 /* The region cannot be compiled as it is: the engine tries a smaller one. */
 static void __attribute__((noinline)) give_up(struct jit *j)
 {

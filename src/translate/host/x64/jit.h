@@ -195,8 +195,32 @@ static inline unsigned slot_of(const struct jit *j, u64 imm)
 	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
 }
 
+/* ---- fields of the CPU state as memory operands ---- */
+/*
+ * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
+ * are read and written by instructions of four bytes instead of seven.
+ */
+enum { STATE_BIAS = sizeof(struct cpu) + 128 };
+static inline struct x64_mem state_mem(size_t offset)
+{
+	return x_mem(RBP, (i32)offset - STATE_BIAS);
+}
+#define CPU(field) state_mem(offsetof(struct cpu, field))
+static inline struct x64_mem frame_mem(int frame)
+{
+	return state_mem(offsetof(struct cpu, frame) + (size_t)frame * 16);
+}
+/* Local slots are the last frame slots. */
+static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
+{
+	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset) : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
+}
+
 /* ---- alloc.c: places ---- */
-bool is_gpr(enum ir_type type); /* does a value of this type live in a general register? */
+static inline bool is_gpr(enum ir_type type) /* does a value of this type live in a general register? */
+{
+	return type >= TY_I1 && type <= TY_I64;
+}
 void alloc_start(struct jit *j);
 void alloc_reset(struct jit *j); /* nothing has a place but what was kept in the frame */
 void snap_take(struct jit *j, struct blk *b);
@@ -233,8 +257,6 @@ void spill_all(struct jit *j); /* every value out of registers (not homes): befo
 bool dies(const struct jit *j, u32 v); /* is this its last use? */
 /* Memory operand of a value that is in memory (slot or frame); false if it is not. */
 bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
-struct x64_mem slot_mem(const struct jit *j, unsigned slot);
-struct x64_mem frame_mem(int frame);
 void move_aside(struct jit *j, bool xmm, unsigned reg, int frame); /* a register into a frame slot */
 bool const_of(const struct jit *j, u32 v, u64 *ret_value);
 
@@ -356,17 +378,6 @@ void prepass(struct jit *j);
 
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 
-/* ---- fields of the CPU state as memory operands ---- */
-/*
- * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
- * are read and written by instructions of four bytes instead of seven.
- */
-enum { STATE_BIAS = sizeof(struct cpu) + 128 };
-static inline struct x64_mem state_mem(size_t offset)
-{
-	return x_mem(RBP, (i32)offset - STATE_BIAS);
-}
-#define CPU(field) state_mem(offsetof(struct cpu, field))
 /* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
 enum { SLOW_FRAME = 64 };
 struct slow_desc {

@@ -76,7 +76,7 @@ static const u8 flag_manners[IR_OP_COUNT] = {
 	[IR_SELECT] = ASKS,  [IR_BRC] = ASKS,
 };
 
-static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
+static inline bool clobbers_flags(const struct ir_insn *insn, const struct ir_insn *in)
 {
 	switch (flag_manners[in->op]) {
 	case LEAVES:
@@ -84,11 +84,11 @@ static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 	case ADDS:
 		return !(in->type >= TY_I32);
 	case SUBTRACTS:
-		return !(ir_is_vector(in->type) || r->insn[in->b].op == IR_CONST);
+		return !(ir_is_vector(in->type) || insn[in->b].op == IR_CONST);
 	case LOGIC:
 		return !ir_is_vector(in->type);
 	case ASKS:
-		return r->insn[in->a].op != IR_COND;
+		return insn[in->a].op != IR_COND;
 	}
 	return !(ir_is_vector(in->type) && ir_has(in->op, IR_F_PURE));
 }
@@ -118,45 +118,55 @@ static void note_flags_use(struct val *x, const struct ir_insn *in, unsigned k)
 		x->plan |= FOR_SELECT;
 }
 
-static inline void note_use(struct jit *j, const struct ir_insn *in, unsigned k, u32 v, u32 pos, u32 root)
+/* The value x of type `type` is used as operand k. */
+static inline void note_use(struct val *x, enum ir_type type, const struct ir_insn *in, unsigned k, u32 pos,
+			    u32 root)
 {
-	struct val *x = &j->val[v];
 	x->uses++;
 	x->last = pos; /* positions only grow */
-	x->plan |= k == 0 && (in->op == IR_LD || in->op == IR_ST) ? 0 : FOR_MORE_THAN_ADDRESSES;
-	if (x->root != root)
+	if (k || (in->op != IR_LD && in->op != IR_ST))
+		x->plan |= FOR_MORE_THAN_ADDRESSES;
+	if (UNLIKELY(x->root != root))
 		x->flags |= VF_MERGE;
-	if (UNLIKELY(j->r->insn[v].type == TY_FLAGS))
+	if (UNLIKELY(type == TY_FLAGS))
 		note_flags_use(x, in, k);
+}
+
+/* What an ARGS reads is read by the CALL behind it. */
+static void live_until_call(struct jit *j, const struct ir_insn *in, u32 pos)
+{
+	u32 operand[3] = { in->a, in->b, in->c };
+	for (unsigned k = 0; k < 3; k++)
+		if (operand[k])
+			j->val[operand[k]].last = pos + 1;
 }
 
 /* Gives one block's instructions their positions, from pos on; returns where they end. clobbers: see count_uses. */
 static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 pos, u32 *clobbers)
 {
-	const struct ir_region *r = j->r;
+	const struct ir_insn *insn =
+	    j->r->insn; /* by themselves, here and below: for the compiler a store might change j */
+	struct val *val = j->val;
+	u32 *at = j->at, n_clobbers = clobbers[pos - 1];
 	for (u32 i = b->first, end = i + b->count; i < end; i++) {
-		const struct ir_insn *in = &r->insn[i];
+		const struct ir_insn *in = &insn[i];
 		if (in->op == IR_NOP)
 			continue;
-		j->val[i].root = root;
+		val[i].root = root;
 		if (in->op == IR_CONST) /* where it is used */
 			continue;
-		j->val[i].pos = pos;
-		j->at[pos] = i;
-		clobbers[pos] = clobbers[pos - 1] + clobbers_flags(r, in);
+		val[i].pos = pos;
+		at[pos] = i;
+		clobbers[pos] = n_clobbers += clobbers_flags(insn, in);
 		unsigned values = ir_op_info[in->op].values;
 		if (values & 1 && in->a)
-			note_use(j, in, 0, in->a, pos, root);
+			note_use(&val[in->a], insn[in->a].type, in, 0, pos, root);
 		if (values & 2 && in->b)
-			note_use(j, in, 1, in->b, pos, root);
+			note_use(&val[in->b], insn[in->b].type, in, 1, pos, root);
 		if (values & 4 && in->c)
-			note_use(j, in, 2, in->c, pos, root);
-		if (UNLIKELY(in->op == IR_ARGS)) { /* read by the CALL behind it */
-			u32 operand[3] = { in->a, in->b, in->c };
-			for (unsigned k = 0; k < 3; k++)
-				if (operand[k])
-					j->val[operand[k]].last = pos + 1;
-		}
+			note_use(&val[in->c], insn[in->c].type, in, 2, pos, root);
+		if (UNLIKELY(in->op == IR_ARGS))
+			live_until_call(j, in, pos);
 		pos++;
 	}
 	return pos;
@@ -312,10 +322,12 @@ static const bool has_plan[IR_OP_COUNT] = {
 
 static void plan_later(struct jit *j, const u32 *clobbers, u32 end)
 {
+	const struct ir_insn *insn = j->r->insn;
+	const struct val *val = j->val;
+	const u32 *at = j->at;
 	for (u32 pos = end; pos-- > 1;) { /* backwards, so that lengthened lives reach operands of operands */
-		u32 v = j->at[pos];
-		const struct val *x = &j->val[v];
-		if (x->uses && (has_plan[j->r->insn[v].op] || x->flags & VF_LATER))
+		u32 v = at[pos];
+		if (val[v].uses && (has_plan[insn[v].op] || val[v].flags & VF_LATER))
 			plan_one(j, clobbers, v);
 	}
 }
@@ -343,31 +355,41 @@ static void pass_hint(struct jit *j, const struct ir_insn *in, const struct val 
 		hint(j, in->a, x->hint, x->hint_pos);
 }
 
+/* May slots be looked at, or left, there? */
+static inline bool is_barrier(enum ir_op op)
+{
+	return ir_has(op, IR_F_MEM | IR_F_END | IR_F_EXIT) || op == IR_CALL || op == IR_GETX || op == IR_SETX;
+}
+
 /*
  * Which values of one block can be computed straight into a slot's home: nothing between may read the old one or need it for exactness.
  * touched: by slot, the position of the next GET or SET.
  */
 static void plan_hints_of(struct jit *j, u32 first, u32 end, u32 *touched)
 {
+	const struct ir_insn *insn = j->r->insn;
+	struct val *val = j->val;
+	const u32 *at = j->at;
 	u32 barrier = ~0u;
 	for (u32 pos = end;
 	     pos-- > first;) { /* backwards: a SET in another block than its value gives no hint */
-		const struct ir_insn *in = &j->r->insn[j->at[pos]];
-		struct val *x = &j->val[j->at[pos]];
-		if (x->hint != NO_SLOT && vain_hint(x, end, barrier, touched))
-			x->hint = NO_SLOT;
-		if (x->hint != NO_SLOT)
-			pass_hint(j, in, x, pos);
+		const struct ir_insn *in = &insn[at[pos]];
+		struct val *x = &val[at[pos]];
+		if (x->hint != NO_SLOT) {
+			if (vain_hint(x, end, barrier, touched))
+				x->hint = NO_SLOT;
+			else
+				pass_hint(j, in, x, pos);
+		}
 		if (in->op == IR_SET) {
 			unsigned s = slot_of(j, in->imm);
 			touched[s] = pos;
-			if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT &&
-			    !(j->val[in->a].flags & VF_LATER) && j->r->insn[in->a].op != IR_CONST)
+			if (j->slot_home[s] && val[in->a].hint == NO_SLOT && !(val[in->a].flags & VF_LATER) &&
+			    insn[in->a].op != IR_CONST)
 				hint(j, in->a, s, pos);
 		} else if (in->op == IR_GET) {
 			touched[slot_of(j, in->imm)] = pos;
-		} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
-			   in->op == IR_GETX || in->op == IR_SETX) {
+		} else if (is_barrier(in->op)) {
 			barrier = pos;
 		}
 	}
@@ -387,11 +409,12 @@ static void plan_hints(struct jit *j)
 void prepass(struct jit *j)
 {
 	static const struct val blank = { .hint = NO_SLOT, .frame = -1 };
+	struct val *val = j->val;
 	u32 n = j->r->n_insn + 2;
 	u32 *clobbers = jit_mem(j, n * sizeof(*clobbers));
 	lay_out(j);
 	for (u32 i = 0; i < n; i++)
-		j->val[i] = blank;
+		val[i] = blank;
 	u32 end = count_uses(j, clobbers);
 	plan_later(j, clobbers, end);
 	plan_hints(j);
