@@ -255,13 +255,14 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 2 * sizeof(u32)),
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 3 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
 	       of_slots = (j->n_slot + 1) * 3 * sizeof(u32), arrays = 16;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
 	j->at = jit_mem(j, (r->n_insn + 2) * sizeof(*j->at));
+	j->live = jit_mem(j, (r->n_insn + 2) * sizeof(*j->live));
 	j->slot_vals = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_vals));
 	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
 	set_homes(j, job);
@@ -298,7 +299,7 @@ void host_job_free(struct host_job *job)
 		free(j->mem);
 		free(j->pool);
 		free(j->pool_fix);
-		free(j->live);
+		free(j->snap);
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
@@ -334,6 +335,4 @@ void host_compile(struct host_job *job)
 	if (!j->c.full && !job->unsupported)
 		job->size = j->c.p - j->c.start;
 	job->stopped = j->cur;
-	for (u32 i = 0; i < j->r->n_block; i++)
-		free(j->blk[i].snap.val);
 }

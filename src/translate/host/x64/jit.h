@@ -63,15 +63,12 @@ struct val {
 };
 #define NO_SLOT 0xffff
 
-struct snapshot { /* places at the start of a block with one predecessor */
-	u32 n;
-	struct {
-		u32 v;
-		u16 slot;
-		i16 frame;
-		u8 at, reg, flags, fkind;
-		struct cc cc;
-	} * val;
+struct snap_val { /* where a value is at the start of a block with one predecessor */
+	u32 v;
+	u16 slot;
+	i16 frame;
+	u8 at, reg, flags, fkind;
+	struct cc cc;
 };
 
 struct blk {
@@ -81,7 +78,7 @@ struct blk {
 	u32 first_pos, end_pos; /* of its instructions */
 	u8 *start; /* where its code begins, NULL before */
 	bool loop_head; /* jumped to from behind */
-	struct snapshot snap;
+	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
@@ -127,8 +124,8 @@ struct jit {
 	struct pool_fix *pool_fix;
 	u8 *mem; /* what arrays of a region are carved from */
 	size_t mem_cap;
-	u32 *live; /* values that have a place */
-	size_t live_cap;
+	struct snap_val *snap;
+	size_t snap_cap;
 	struct cold *cold;
 	size_t cold_cap;
 	struct aside *aside;
@@ -159,7 +156,8 @@ struct jit {
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
 	u8 lent_frame[2][16]; /* where their contents are */
 	u64 frame_used, frame_kept;
-	u32 n_live;
+	u32 *live, n_live; /* values that have a place */
+	u32 n_snap;
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
