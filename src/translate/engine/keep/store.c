@@ -47,6 +47,8 @@ struct store {
 	u8 *fresh; /* new records */
 	size_t n_fresh, fresh_cap;
 	u32 n_records; /* new ones */
+	size_t end; /* the file's size when it was left; 0: it was not written to, or not to the end */
+	u32 n_end; /* segments that it had then */
 };
 
 /* ---- records ---- */
@@ -356,11 +358,32 @@ void store_make_dir(const char *dir)
 	free(path);
 }
 
+static void append_segment(struct store *s, int fd, const struct segment *g, u64 at, u32 n_before)
+{
+	bool done = at + g->size <= MAX_FILE && write_at(fd, g, g->size, at);
+	s->end = done ? at + g->size : 0;
+	s->n_end = n_before + 1;
+}
+
+/* To a file that nobody has written to since we did: what we wrote then need not be looked at. */
+static void append_again(struct store *s, int fd)
+{
+	struct segment *g = fresh_segment(s);
+	if (g)
+		append_segment(s, fd, g, s->end, s->n_end);
+	free(g);
+}
+
 static void append(struct store *s, int fd)
 {
 	struct stat st;
 	if (!trusted(fd, &st))
 		return;
+	if (s->end && (u64)st.st_size == s->end && s->n_end < MAX_SEGMENTS) {
+		append_again(s, fd);
+		return;
+	}
+	s->end = 0;
 	const u8 *old = s->map;
 	size_t old_size = s->map_size;
 	map_file(s, fd, st.st_size); /* what others have added is looked at too; records in use stay mapped */
@@ -370,13 +393,12 @@ static void append(struct store *s, int fd)
 		replace(s, all);
 		free(all);
 	} else if (g && s->good) {
-		if (s->good + g->size <= MAX_FILE)
-			write_at(fd, g, g->size, s->good);
+		append_segment(s, fd, g, s->good, s->n_seg);
 	} else if (g) { /* nothing in it, or nothing that can be used */
 		if (st.st_size)
 			replace(s, g);
-		else
-			write_file(s, fd, g);
+		else if (write_file(s, fd, g))
+			s->end = ROUND_UP(sizeof(struct file_head), 16u) + g->size, s->n_end = 1;
 		store_prune(s->dir, MAX_ALL);
 	}
 	free(g);
