@@ -81,7 +81,6 @@ struct host_job {
 	u32 n_reloc;
 	size_t reloc_cap;
 	void *own; /* the back end's memory, used again for the next region */
-	u8 home_gpr[16], home_vec[32]; /* the slots in registers inside this region */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
 	u32 last_slow; /* the last of them: the IR instruction */
@@ -107,7 +106,7 @@ struct host_jump {
 	u64 pc;
 	const void *code;
 };
-enum { HOST_JUMP_BITS = 13 };
+enum { HOST_JUMP_BITS = 15 };
 static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 {
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);

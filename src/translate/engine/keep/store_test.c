@@ -82,6 +82,26 @@ TEST(store, holds_several_records_of_one_address_and_none_twice)
 	remove_dir(dir);
 }
 
+TEST(store, appends_again_and_again_with_and_without_others_who_do)
+{
+	char *dir = temp_dir();
+	struct store *one = store_open(dir, &id), *other = store_open(dir, &id);
+	for (unsigned i = 0; i < 3 * MAX_SEGMENTS; i++) {
+		struct store *s = i % 7 < 5 ? one : other;
+		add(s, 0x1000 + 16 * i, 0, i);
+		store_flush(s);
+	}
+	store_free(one);
+	store_free(other);
+	one = store_open(dir, &id);
+	for (unsigned i = 0; i < 3 * MAX_SEGMENTS; i++) {
+		const struct kept *k = store_find(one, 0x1000 + 16 * i, 0, any, NULL);
+		CHECK(k && k->spare[0] == i);
+	}
+	store_free(one);
+	remove_dir(dir);
+}
+
 TEST(store, joins_segments_when_there_are_many)
 {
 	char *dir = temp_dir();

@@ -496,15 +496,21 @@ static struct cc compare_cc(struct jit *j, u32 v)
 	return one(cc[in->op - IR_EQ]);
 }
 
+static bool is_condition(const struct jit *j, u32 v)
+{
+	return (j->val[v].at == AT_CC || j->val[v].at == AT_USE) && j->r->insn[v].type == TY_I1;
+}
+
 void conditions_to_gpr(struct jit *j, const struct ir_insn *in)
 {
-	u32 operand[3] = { in->a, in->b, in->c };
-	const char *kinds = ir_op_info[in->op].operands;
+	unsigned values = ir_op_info[in->op].values;
+	u32 operand[3] = { values & 1 ? in->a : 0, values & 2 ? in->b : 0, values & 4 ? in->c : 0 };
+	if (!is_condition(j, operand[0]) && !is_condition(j, operand[1]) && !is_condition(j, operand[2]))
+		return;
 	u32 locked = j->lock_gpr;
 	for (unsigned i = 0; i < 6; i++) { /* what is in the flags first: computing the others destroys it */
 		u32 v = operand[i % 3];
-		if (kinds[i % 3] == 'v' && v && j->r->insn[v].type == TY_I1 &&
-		    j->val[v].at == (i < 3 ? AT_CC : AT_USE))
+		if (is_condition(j, v) && j->val[v].at == (i < 3 ? AT_CC : AT_USE))
 			use_gpr(j, v);
 	}
 	j->lock_gpr = locked;
