@@ -232,9 +232,9 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
-	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * (1 + 3 * sizeof(u32)), arrays = 16;
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 8 * sizeof(u32)),
+	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
+	       of_slots = (j->n_slot + 1) * (1 + 4 * sizeof(u32)), arrays = 21;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_zeroes(j, (r->n_insn + 2) * sizeof(*j->val));
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
@@ -244,30 +244,12 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
 	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
 	for (unsigned reg = 0; reg < 16; reg++) {
-		job->home_gpr[reg] = job->home_vec[reg] = 0xff;
-		if (j->home[0][reg] != NO_SLOT) {
+		if (j->home[0][reg] != NO_SLOT)
 			j->slot_home[j->home[0][reg]] = reg + 1;
-			job->home_gpr[reg] = j->home[0][reg];
-		}
-		if (j->home[1][reg] != NO_SLOT) {
+		if (j->home[1][reg] != NO_SLOT)
 			j->slot_home[j->home[1][reg]] = reg + 17;
-			job->home_vec[reg] = j->home[1][reg];
-		}
 	}
 	alloc_start(j);
-}
-
-static void mark_loops(struct jit *j)
-{
-	for (u32 o = 0; o < j->n_order; o++) {
-		const struct ir_block *b = &j->r->block[j->order[o]];
-		const struct ir_insn *end = &j->r->insn[b->first + b->count - 1];
-		u32 to[2] = { end->op == IR_BR ? end->a : end->b, end->c };
-		unsigned n = end->op == IR_BR ? 1 : end->op == IR_BRC ? 2 : 0;
-		for (unsigned i = 0; i < n; i++)
-			if (j->blk[to[i]].order <= o)
-				j->blk[to[i]].loop_head = true;
-	}
 }
 
 /* The thread's struct jit, as new but for its memory. */
@@ -317,11 +299,12 @@ void host_compile(struct host_job *job)
 	struct jit *j = start(job);
 	job->n_site = job->n_reloc = 0;
 	job->size = 0;
+	job->leave = 0;
 	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(j, job);
 	prepass(j);
-	mark_loops(j);
+	homes_enter(j);
 	set_rounding(j);
 	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
 		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;

@@ -111,6 +111,12 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 behind; /* bytes of the instruction behind the displacement */
 };
 
+struct moved { /* a register that has another slot in this region than between regions */
+	bool xmm, set; /* set: the region writes the slot */
+	u8 reg;
+	u16 was, slot;
+};
+
 struct jit {
 	struct x64_code c;
 	u8 (*pool)[16]; /* constants, laid behind the region's code */
@@ -130,6 +136,9 @@ struct jit {
 	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
+	struct moved moved[16];
+	unsigned n_moved;
+	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
@@ -326,6 +335,13 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
+
+/* ---- homes.c ---- */
+void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
+void homes_enter(struct jit *j); /* where the region begins */
+void homes_leave(struct jit *j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
+void homes_called(struct jit *j); /* behind such a call */
+void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 

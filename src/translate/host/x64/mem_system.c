@@ -194,7 +194,8 @@ void emit_miss(struct jit *j, const struct cold *c)
 	struct miss_desc d = { .mem = in->mem,
 			       .pc = c->pc,
 			       .konst = c->konst,
-			       .leave = (u64)(uintptr_t)j->job->stubs->miss_leave,
+			       .leave = (u64)(uintptr_t)(j->leave ? j->leave_event + j->c.to_run
+								  : j->job->stubs->miss_leave),
 			       .disp = c->disp,
 			       .back = (i32)(c->back - end),
 			       .done = (i32)(c->done - end),
