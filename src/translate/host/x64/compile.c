@@ -171,7 +171,9 @@ static void emit_block(struct jit *j, u32 number)
 	else if (x->preds != 1)
 		alloc_reset(j);
 	x->start = j->c.p;
-	j->n_checked = 0;
+	if (x->preds != 1 || x->pred != j->last_block)
+		system_forget(j);
+	j->last_block = number;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
 	x->fixes = 0;

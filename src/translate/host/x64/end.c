@@ -157,6 +157,7 @@ void call_c(struct jit *j, u64 fn)
 			release_locks(j);
 		}
 	spill_all(j);
+	system_forget(j);
 	homes_leave(j);
 	mov_image(j, RAX, fn);
 	x_mov_ri(&j->c, RCX, j->insn_pc);
@@ -436,6 +437,8 @@ void emit_cold(struct jit *j)
 			x_patch(x_jmp(&j->c), c->back);
 		} else if (c->kind == COLD_MISS) {
 			emit_miss(j, c);
+		} else if (c->kind == COLD_FAR) {
+			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {
 			call_stub(j, j->job->stubs->link);
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };

@@ -93,6 +93,7 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 	u8 base, index, scale; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
 	u8 reach; /* enum host_reach */
+	u8 near; /* COLD_FAR: number + 1 of the place in cpu->near that others shall not use */
 	u32 site; /* number + 1 of the access that comes here when it faults; 0: none does */
 	i32 disp;
 	u64 konst;
@@ -109,6 +110,12 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 *disp; /* its displacement, relative to the end of the instruction */
 	u32 index;
 	u8 behind; /* bytes of the instruction behind the displacement */
+};
+
+struct near { /* bytes from lo to below hi, from a value on; n accesses */
+	u32 base, n;
+	i64 lo, hi;
+	bool write; /* they may be written */
 };
 
 struct moved { /* a register that has another slot in this region than between regions */
@@ -168,6 +175,9 @@ struct jit {
 		u8 reach;
 	} checked[8]; /* system mode: values known, in this block, to lie in the window */
 	u32 n_checked;
+	struct near near[CPU_NEARS]; /* system mode: what is in cpu->near here */
+	u32 n_near;
+	u32 last_block; /* emitted last */
 	u32 next_block; /* what the layout puts next, ~0 none */
 	bool avx512; /* reserved for what cpuid says */
 };
@@ -270,6 +280,7 @@ enum {
 	COLD_LINK, /* an unlinked jump to .pc */
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
+	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
@@ -294,6 +305,8 @@ u32 system_begin(struct jit *j, const struct ir_insn *in, struct x64_mem *m);
 void system_value(struct jit *j, u32 access, unsigned reg, u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
+void emit_far(struct jit *j, const struct cold *c);
+void system_forget(struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
 struct miss_desc;
 /* Called by the stub with registers saved: gives the address to go on at. */
 u64 host_miss(struct cpu *cpu, const struct miss_desc *d);
