@@ -116,9 +116,14 @@ static struct near gather(const struct jit *j, const struct ir_insn *in, i64 dis
 	take_in(&n, in, disp);
 	while (!ir_has(end->op, IR_F_END) && end->op != IR_CALL && end->op != IR_CLEAN)
 		end++;
-	for (in++; in < end && j->pos[in - j->r->insn] <= j->val[n.base].last; in++)
-		if (is_near(in) && base_of(j, in, &disp) == n.base)
+	for (in++; in < end; in++) {
+		if (!is_near(in))
+			continue;
+		if (j->pos[in - j->r->insn] > j->val[n.base].last)
+			break;
+		if (base_of(j, in, &disp) == n.base)
 			take_in(&n, in, disp);
+	}
 	return n;
 }
 
