@@ -527,6 +527,11 @@ static i64 clone_fork(struct clone_request *q)
 	return 0;
 }
 
+void thread_shares(struct thread *t)
+{
+	t->cpu->key |= t->abi->guest->key_shared;
+}
+
 static i64 do_clone(struct thread *t, struct clone_request *q)
 {
 	const u64 namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
@@ -542,6 +547,8 @@ static i64 do_clone(struct thread *t, struct clone_request *q)
 		return -EINVAL;
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
+	if (q->flags & CLONE_VM && !(q->flags & CLONE_VFORK))
+		thread_shares(t);
 	sem_init(&q->ready, 0, 0);
 	if (trace_on(&t->vm->log, TRACE_USER_FORK))
 		trace_put(&t->vm->log, TRACE_USER_FORK, "flags=0x%llx", (unsigned long long)q->flags);

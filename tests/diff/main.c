@@ -12,6 +12,7 @@
  *     --only NAME   this group or pattern     --all      every mismatch, not one a pattern
  *     --untested    names what no test was made for
  *     --set zva=7   AArch64: the other side's DC ZVA block, as in DCZID_EL0
+ *     --set no-lse2=1   AArch64: the other side has no FEAT_LSE2
  *     --set after-rounding=1   AArch64: the other side is generated code, which asks after rounding whether a number is tiny
  */
 #include "diff.h"

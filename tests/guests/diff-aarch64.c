@@ -49,7 +49,7 @@ static void stop(void)
 	__asm__ volatile("brk #0");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	run(handle);
+	run(argc > 1 && !strcmp(argv[1], "shared"), handle);
 }

@@ -44,8 +44,8 @@ static void handler(int signal, siginfo_t *info, void *context)
 	handle(signal, info, context);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	__asm__ volatile("mv %0, tp" : "=r"(thread_pointer));
-	run(handler);
+	run(argc > 1 && !strcmp(argv[1], "shared"), handler);
 }

@@ -73,24 +73,28 @@ static __attribute__((noinline)) void handle(int signal, siginfo_t *info, void *
 	give(uc, &batch.test[current].in, slot_addr(current) + DIFF_MIDDLE);
 }
 
-static void *map_at(uint64_t addr, size_t size, int prot)
+static void *map_at(uint64_t addr, size_t size, int prot, int kind)
 {
-	void *p = mmap((void *)addr, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	void *p = mmap((void *)addr, size, prot, kind | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (p == MAP_FAILED)
 		_exit(2);
 	return p;
 }
 
-/* Sets everything up and runs tests until there are no more. handler calls handle, on its own stack. */
-static void run(void (*handler)(int, siginfo_t *, void *))
+/*
+ * Sets everything up and runs tests until there are no more. handler calls handle, on its own stack. shared: in memory that other processes could
+ * see, where an emulator may do accesses in other ways.
+ */
+static void run(int shared, void (*handler)(int, siginfo_t *, void *))
 {
 	/* Where no test's stack pointer is likely to be: the kernel would go on from there. */
-	void *stack = map_at(0x3a5f37100000, 65536, PROT_READ | PROT_WRITE);
+	void *stack = map_at(0x3a5f37100000, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	static const int signals[] = { SIGTRAP, SIGILL, SIGSEGV, SIGBUS, SIGFPE };
-	uint32_t *code = map_at(DIFF_CODE, DIFF_SLOTS * DIFF_SLOT, PROT_READ | PROT_WRITE | PROT_EXEC);
+	uint32_t *code = map_at(DIFF_CODE, DIFF_SLOTS * DIFF_SLOT, PROT_READ | PROT_WRITE | PROT_EXEC,
+				MAP_PRIVATE);
 	for (unsigned i = 0; i < DIFF_SLOTS * DIFF_SLOT / 4; i++)
 		code[i] = TRAP;
-	map_at(DIFF_DATA, DIFF_DATA_SIZE, PROT_READ | PROT_WRITE);
+	map_at(DIFF_DATA, DIFF_DATA_SIZE, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE);
 	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = 65536 }, NULL);
 	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	sigfillset(&action.sa_mask);

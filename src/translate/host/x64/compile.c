@@ -200,15 +200,16 @@ static void emit_block(struct jit *j, u32 number)
 }
 
 /*
- * The stub that enters generated code sets MXCSR's rounding to nearest. All regions that can follow one another without it have the same
- * rules: one with another rounding that computes sets it where that was not done yet.
+ * The stub that enters generated code sets MXCSR's rounding to nearest and no flushing. All regions that can follow one another without it
+ * have the same rules: one with others that computes sets them where that was not done yet.
  */
-static void set_rounding(struct jit *j)
+static void set_float_modes(struct jit *j)
 {
 	static const u8 rc[] = { [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
 	u8 round = j->r->fp.round;
+	u32 modes = (round < LEN(rc) ? (u32)rc[round] << 13 : 0) | (fp_flushes(j) ? MXCSR_FLUSH : 0);
 	bool computes = false;
-	if (round >= LEN(rc) || !rc[round])
+	if (!modes)
 		return;
 	for (u32 i = 1; i < j->r->n_insn; i++)
 		computes |= ir_has(j->r->insn[i].op, IR_F_FLOAT);
@@ -217,8 +218,8 @@ static void set_rounding(struct jit *j)
 	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
 	x_rm(&j->c, X_MOV_LOAD, RAX, CPU(host_fp));
 	x_mov_rr(&j->c, 0, RCX, RAX);
-	x_alu_ri(&j->c, X_AND, 0, RAX, ~0x6000);
-	x_alu_ri(&j->c, X_OR, 0, RAX, rc[round] << 13);
+	x_alu_ri(&j->c, X_AND, 0, RAX, ~MXCSR_MODES);
+	x_alu_ri(&j->c, X_OR, 0, RAX, (i32)modes);
 	x_rr(&j->c, X_ALU(X_CMP), RAX, RCX);
 	u8 *same = x_jcc8(&j->c, XC_E);
 	x_rm(&j->c, X_MOV_STORE, RAX, CPU(host_fp));
@@ -307,7 +308,7 @@ void host_compile(struct host_job *job)
 	set_up(j, job);
 	prepass(j);
 	homes_enter(j);
-	set_rounding(j);
+	set_float_modes(j);
 	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
 		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;
 		emit_block(j, j->order[o]);

@@ -419,6 +419,33 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 	}
 }
 
+/* Back if all .dst bytes from the address in register a on lie in the same aligned 16. */
+static void back_if_within(struct jit *j, const struct cold *c)
+{
+	unsigned t = c->a == RCX ? RDX : RCX;
+	x_rm(&j->c, OPW | X_MOV_STORE, t, CPU(scratch[2]));
+	x_lea(&j->c, OPW, t, (struct x64_mem){ .base = c->a, .index = NOREG, .disp = c->dst - 1 });
+	x_rr(&j->c, OPW | X_ALU(X_XOR), t, c->a);
+	x_rr(&j->c, 0xf6 | OPB, 0, t); /* test r8, imm8 */
+	x_byte(&j->c, 16);
+	x_rm(&j->c, OPW | X_MOV_LOAD, t, CPU(scratch[2]));
+	x_patch(x_jcc(&j->c, XC_E), c->back);
+}
+
+static void emit_event(struct jit *j, const struct cold *c)
+{
+	if (c->kind == COLD_WITHIN)
+		back_if_within(j, c);
+	if (c->event == EV_ALIGN) {
+		x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
+		x_rm(&j->c, 0xc7, 0, CPU(fault_code));
+		x_32(&j->c, 1); /* BUS_ADRALN */
+		x_rm(&j->c, 0xc6, 0, CPU(fault_write));
+		x_byte(&j->c, c->b);
+	}
+	leave(j, c->pc, c->event);
+}
+
 void emit_cold(struct jit *j)
 {
 	homes_way_out(j);
@@ -450,14 +477,7 @@ void emit_cold(struct jit *j)
 			memcpy(j->c.p, &hot, sizeof(hot));
 			j->c.p += sizeof(hot);
 		} else {
-			if (c->event == EV_ALIGN) {
-				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
-				x_rm(&j->c, 0xc7, 0, CPU(fault_code));
-				x_32(&j->c, 1); /* BUS_ADRALN */
-				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
-				x_byte(&j->c, c->b);
-			}
-			leave(j, c->pc, c->event);
+			emit_event(j, c);
 		}
 	}
 }

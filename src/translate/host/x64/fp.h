@@ -19,6 +19,12 @@ bool fp_form(struct form *f, enum ir_type type, enum ir_type lane);
  */
 void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
 		  unsigned x, unsigned y, const unsigned operand[3]);
+/*
+ * Where tiny results are zero: to cold code if a result in XMM register d is the least normal number, which may have been tiny before it was
+ * rounded. For products, quotients and narrower formats; sums that small are exact. NaNs have been looked for.
+ */
+void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		    const unsigned operand[3]);
 /* A scalar result's upper bits are those of the operand that the host took them from: clear: known to be zero. */
 void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear);
 /* The immediate of the rounding instructions; -1: there is none. */

@@ -266,6 +266,8 @@ void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host fla
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
+enum { MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */, MXCSR_MODES = 0x6000 | MXCSR_FLUSH };
+bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DAZ and FTZ? */
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
@@ -281,6 +283,7 @@ enum {
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
+	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);

@@ -20,6 +20,20 @@ static enum ir_type addr_type(const struct jit *j, const struct ir_insn *in)
 	return (enum ir_type)j->r->insn[in->a].type;
 }
 
+/* The value that v is at no great distance from, which is added to *disp: what is known of one is known of the other. */
+static u32 root_of(const struct jit *j, u32 v, i64 *disp)
+{
+	u64 k;
+	for (unsigned n = 0; n < 8 && v; n++) {
+		const struct ir_insn *sum = &j->r->insn[v];
+		if (sum->op != IR_ADD || sum->type != TY_I64 || !const_of(j, sum->b, &k) || (i64)k != (i16)k)
+			break;
+		*disp += (i64)k;
+		v = sum->a;
+	}
+	return v;
+}
+
 /* A cold piece for this access, entered from a jump (NULL: only by a fault), with its address in at most one register and displacement. */
 static struct cold *miss_new(struct jit *j, const struct ir_insn *in, struct x64_mem m, u8 *from)
 {
@@ -81,18 +95,6 @@ enum {
 	NEAR_MOST = 512 /* bytes from the first to the last: the more, the more often they lie in two pages */
 };
 
-/* The value that an access to come is addressed by, and the displacement: as guest_mem finds them. */
-static u32 base_of(const struct jit *j, const struct ir_insn *in, i64 *ret_disp)
-{
-	const struct ir_insn *sum = &j->r->insn[in->a];
-	u64 k;
-	*ret_disp = in->mem.disp;
-	if (!(j->val[in->a].flags & VF_LATER) || sum->op != IR_ADD || !const_of(j, sum->b, &k))
-		return in->a;
-	*ret_disp += (i64)k;
-	return sum->a;
-}
-
 static bool is_near(const struct ir_insn *in)
 {
 	return (in->op == IR_LD || in->op == IR_ST) && !in->mem.mmu && !in->mem.align;
@@ -108,31 +110,28 @@ static void take_in(struct near *n, const struct ir_insn *in, i64 disp)
 	n->write |= in->op == IR_ST;
 }
 
-/* The current access and those to come by the same base. */
-static struct near gather(const struct jit *j, const struct ir_insn *in, i64 disp)
+/* The current access and those to come by the same base; where they lie as seen from there. */
+static struct near gather(const struct jit *j, const struct ir_insn *in, u32 root, i64 disp)
 {
-	struct near n = { .base = j->mem_base, .lo = disp, .hi = disp };
+	struct near n = { .base = root, .lo = disp, .hi = disp };
 	const struct ir_insn *end = in + 1;
 	take_in(&n, in, disp);
 	while (!ir_has(end->op, IR_F_END) && end->op != IR_CALL && end->op != IR_CLEAN)
 		end++;
 	for (in++; in < end; in++) {
-		if (!is_near(in))
-			continue;
-		if (j->pos[in - j->r->insn] > j->val[n.base].last)
-			break;
-		if (base_of(j, in, &disp) == n.base)
+		disp = in->mem.disp;
+		if (is_near(in) && root_of(j, in->a, &disp) == root)
 			take_in(&n, in, disp);
 	}
 	return n;
 }
 
 /* Whose distance, found before, is this access's as well? */
-static struct near *near_of(struct jit *j, const struct ir_insn *in, i64 disp)
+static struct near *near_of(struct jit *j, const struct ir_insn *in, u32 root, i64 disp)
 {
 	for (u32 i = 0; i < LEN(j->near); i++) {
 		struct near *n = &j->near[i];
-		if (n->base && n->base == j->mem_base && disp >= n->lo &&
+		if (n->base && n->base == root && disp >= n->lo &&
 		    disp + (i64)ir_type_size(in->mem.type) <= n->hi && (in->op == IR_LD || n->write))
 			return n;
 	}
@@ -146,19 +145,19 @@ static struct x64_mem near_mem(const struct jit *j, const struct near *n)
 	return m;
 }
 
-/* Finds the distance to host memory for this access and others; gives the jump away and, if others shall have it too, *ret_near. */
-static u8 *look_up_all(struct jit *j, const struct ir_insn *in, u32 w, const struct x64_mem *m, unsigned at,
-		       struct near **ret_near)
+/* Finds the distance to host memory for this access and others, if it has a root; gives the jump away and, if others shall have it too, *ret_near. */
+static u8 *look_up_all(struct jit *j, const struct ir_insn *in, u32 w, const struct x64_mem *m, u32 root,
+		       i64 disp, unsigned at, struct near **ret_near)
 {
-	bool alone = !w || !j->mem_base || !is_near(in);
-	struct near n = alone ? (struct near){ 0 } : gather(j, in, m->disp);
+	struct near n = root ? gather(j, in, root, disp) : (struct near){ 0 };
 	unsigned last = temp_gpr(j), mmu = in->mem.mmu % CPU_MMUS;
 	u8 *away;
 	if (n.n < 2) {
 		away = look_up(j, *m, ir_type_size(in->mem.type), w, in->op != IR_LD, mmu, last, at);
 		*ret_near = NULL;
 	} else {
-		away = look_up(j, x_mem(m->base, (i32)n.lo), (u32)(n.hi - n.lo), w, n.write, mmu, last, at);
+		away = look_up(j, x_mem(m->base, m->disp + (i32)(n.lo - disp)), (u32)(n.hi - n.lo), w,
+			       n.write, mmu, last, at);
 		*ret_near = &j->near[j->n_near++ % LEN(j->near)];
 		**ret_near = n;
 	}
@@ -173,7 +172,9 @@ static void table_begin(struct jit *j, const struct ir_insn *in, u32 w, struct x
 		j->mem_base = 0;
 	}
 	unsigned at = temp_gpr(j);
-	struct near *n = w && j->mem_base && is_near(in) ? near_of(j, in, m->disp) : NULL;
+	i64 disp = m->disp;
+	u32 root = w && is_near(in) ? root_of(j, j->mem_base, &disp) : 0;
+	struct near *n = near_of(j, in, root, disp);
 	u8 *away;
 	bool again = n; /* looked up before */
 	if (again) {
@@ -181,7 +182,7 @@ static void table_begin(struct jit *j, const struct ir_insn *in, u32 w, struct x
 		x_rr(&j->c, OPW | X_TEST, at, at);
 		away = x_jcc(&j->c, XC_E);
 	} else {
-		away = look_up_all(j, in, w, m, at, &n);
+		away = look_up_all(j, in, w, m, root, disp, at, &n);
 		x_rm(&j->c, OPW | X_MOV_LOAD, at, x_mem(at, HOST_TLB_ADD));
 		if (n)
 			x_rm(&j->c, OPW | X_MOV_STORE, at, near_mem(j, n));
@@ -218,15 +219,19 @@ void emit_far(struct jit *j, const struct cold *c)
 
 /* ---- by the window ---- */
 /*
- * Is this value known to be within? Remembered till the block ends: a window that goes leaves a place where every access faults, and who is
+ * Is this value known to be within, or one close to it? Remembered while blocks follow one another: a window that goes leaves a place where every access faults, and who is
  * found outside does not come back.
  */
-static bool known_within(struct jit *j, enum host_reach reach)
+static bool known_within(struct jit *j, enum host_reach reach, i32 disp)
 {
+	i64 distance = 0;
+	if (!j->mem_base || disp >= 1 << 30 || disp <= -(1 << 30)) /* the guards hold little more */
+		return false;
+	u32 root = root_of(j, j->mem_base, &distance);
 	for (u32 i = 0; i < j->n_checked && i < LEN(j->checked); i++)
-		if (j->checked[i].value == j->mem_base && j->checked[i].reach == reach)
+		if (j->checked[i].value == root && j->checked[i].reach == reach)
 			return true;
-	j->checked[j->n_checked % LEN(j->checked)].value = j->mem_base;
+	j->checked[j->n_checked % LEN(j->checked)].value = root;
 	j->checked[j->n_checked++ % LEN(j->checked)].reach = reach;
 	return false;
 }
@@ -257,7 +262,7 @@ static void halves_begin(struct jit *j, const struct ir_insn *in, u32 w, enum ho
 			 struct x64_mem *m)
 {
 	u8 *miss = NULL;
-	if (w && !(j->mem_base && known_within(j, reach)))
+	if (w && !known_within(j, reach, m->disp))
 		miss = compare(j, reach, m->base);
 	m->window = w ? WINDOW_64 : WINDOW_32;
 	expect_fault(j, miss_new(j, in, *m, miss), reach);

@@ -272,7 +272,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_lea(c, OPW, RBP, x_mem(RDI, STATE_BIAS));
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
-	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
+	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~MXCSR_MODES); /* rounding to nearest, no flushing */
 	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp));
 	move_homes(c, slot, home, false);
 	x_rr(c, 0xff, 4, RAX); /* jmp rax */
