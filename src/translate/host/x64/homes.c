@@ -5,8 +5,8 @@
  */
 #include "translate/host/x64/jit.h"
 
-/* Costs and gains, in halves of an access to the CPU state. */
-enum { ACCESS = 2, USE = 1, MOVE = 12, MOVE_AT_CALL = 3 * ACCESS, DEPTH_BITS = 3, MOST_DEPTH = 3 };
+/* Costs and gains: what is read soon after it was stored waits for that. */
+enum { READ = 3, WRITE = 2, USE = 1, MOVE = 12, MOVE_AT_CALL = 6, DEPTH_BITS = 3, MOST_DEPTH = 3 };
 
 struct flow { /* blocks by their places in the layout */
 	u32 (*to)[2]; /* where each leads; ~0: nowhere */
@@ -75,7 +75,7 @@ static u32 *weigh(struct jit *j, const struct flow *f, u32 *ret_calls)
 			if (in->op == IR_GET || in->op == IR_SET) {
 				u32 v = in->op == IR_GET ? i : in->a;
 				at[v] = slot_of(j, in->imm);
-				weight[at[v]] += once * ACCESS;
+				weight[at[v]] += once * (in->op == IR_GET ? READ : WRITE);
 			}
 			*ret_calls += in->op == IR_CALL || in->op == IR_CLEAN ? once : 0;
 		}

@@ -47,15 +47,20 @@ static struct cold *miss_new(struct jit *j, const struct ir_insn *in, struct x64
 	return c;
 }
 
-/* The address in one register, and a displacement. */
-static void in_one_register(struct jit *j, u32 w, struct x64_mem *m)
+/* The registers that hold this value. */
+static u32 held_in(const struct jit *j, u32 v)
+{
+	return v && j->val[v].at == AT_GPR ? BIT(j->val[v].reg) : 0;
+}
+
+/* The address in one register, and a displacement. What it was in is free, if the access does not read or write that as well. */
+static void in_one_register(struct jit *j, const struct ir_insn *in, u32 w, struct x64_mem *m)
 {
 	unsigned t = temp_gpr(j);
+	u32 parts = (m->base != NOREG ? BIT(m->base) : 0) | (m->index != NOREG ? BIT(m->index) : 0);
+	u32 needed = held_in(j, j->cur) | (in->op == IR_LD ? 0 : held_in(j, in->b) | held_in(j, in->c));
 	x_lea(&j->c, w, t, *m);
-	if (m->base != NOREG)
-		j->lock_gpr &= ~BIT(m->base);
-	if (m->index != NOREG)
-		j->lock_gpr &= ~BIT(m->index);
+	j->lock_gpr &= ~(parts & ~needed);
 	j->lock_gpr |= BIT(t);
 	*m = x_mem(t, 0);
 }
@@ -168,7 +173,7 @@ static u8 *look_up_all(struct jit *j, const struct ir_insn *in, u32 w, const str
 static void table_begin(struct jit *j, const struct ir_insn *in, u32 w, struct x64_mem *m)
 {
 	if (m->index != NOREG || (!w && m->disp)) {
-		in_one_register(j, w, m);
+		in_one_register(j, in, w, m);
 		j->mem_base = 0;
 	}
 	unsigned at = temp_gpr(j);
@@ -288,7 +293,7 @@ static void window_begin(struct jit *j, const struct ir_insn *in, u32 w, enum ho
 			 struct x64_mem *m)
 {
 	if (w && m->index != NOREG) {
-		in_one_register(j, w, m);
+		in_one_register(j, in, w, m);
 		j->mem_base = 0;
 	}
 	if (reach < REACH_SLICE)
