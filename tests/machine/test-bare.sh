@@ -26,8 +26,11 @@ run() { # program, harts, options: its own TAP lines, numbered anew
 for p in mmu harts modes; do
 	$cc -T "$here/programs/bare.ld" "$here/programs/$p.c" -o "$tmp/$p" || { echo "not ok $((++n)) - $p compiles"; exit 1; }
 done
+${cc/ -march=rv64imafdc_zicsr_zifencei -mabi=lp64d/ -march=rv32imac_zicsr_zifencei -mabi=ilp32} -T "$here/programs/bare.ld" "$here/programs/narrow.c" -o "$tmp/narrow" ||
+	{ echo "not ok $((++n)) - narrow compiles"; exit 1; }
 for how in "" "-windows on" "-windows off" -one -interpret; do
 	run mmu 1 $how
+	run narrow 1 $how
 	run modes 1 $how
 done
 for how in "" "-windows on" "-windows off" -one -interpret; do

@@ -74,7 +74,7 @@ static const struct kept *record(const struct segment *g, u64 at)
 	const struct kept *k = (const struct kept *)((const u8 *)g + at);
 	if (k->size > g->size - at || !k->size ||
 	    k->size != kept_size(k->code_size, k->n_span, k->n_site, k->n_reloc) ||
-	    k->check != record_check(k))
+	    k->leave >= k->code_size || k->check != record_check(k))
 		return NULL;
 	for (u32 i = 0; i < k->n_reloc; i++) { /* what is changed lies inside the code */
 		const struct kept_pair *r = &kept_relocs(k)[i];

@@ -21,7 +21,7 @@ static void remove_dir(char *dir)
 
 static void add(struct store *s, u64 pc, u64 key, unsigned n)
 {
-	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .spare = { n }, .n_span = 1, .n_site = n % 3,
+	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .leave = (u32)n % 16, .spare = { n }, .n_span = 1, .n_site = n % 3,
 			       .n_reloc = 1 };
 	struct kept *k = store_add(s, &counts);
 	memset((u8 *)kept_code(k), (int)(pc + n), k->code_size);

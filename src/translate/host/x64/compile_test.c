@@ -290,6 +290,17 @@ TEST(x64, random_regions_with_faults_and_without_homes_do_what_the_interpreter_d
 	rig_free(rig);
 }
 
+TEST(x64, slots_that_change_registers_inside_a_region_do_what_the_interpreter_does)
+{
+	static const u16 many[] = { 0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 8, 9, 10, 11, 12, 15, 16, NO_SLOT };
+	struct rig *rig = rig_of(many, hot_vec);
+	rig->job.moves = MOVES_ALWAYS;
+	random_seeds(rig, first_seed(300000), 300000 + seeds(3000),
+		     (struct ir_random_options){ .faults = true });
+	CHECK(rig->unsupported * 20 < rig->compiled && rig->moved * 2 > rig->compiled);
+	rig_free(rig);
+}
+
 /* ---- every operation by itself, on numbers as they hurt ---- */
 
 static u64 hard_lane(u64 *state, unsigned size)
@@ -701,8 +712,10 @@ static const char *const cases[] = {
 	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
 	/* a difference in one register, its extended lower half in another, and the whole of it compared behind that */
-	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext v5\nset x0, v6\n"
-	"v8:i64 = const #0x5\nv9:flags = flsub v3, v8\nset fl0, v9\nv11:i64 = mul v3, v8\nset x3, v11\njump #0x2000\n",
+	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext "
+	"v5\nset x0, v6\n"
+	"v8:i64 = const #0x5\nv9:flags = flsub v3, v8\nset fl0, v9\nv11:i64 = mul v3, v8\nset x3, v11\njump "
+	"#0x2000\n",
 };
 
 /* For looking at code: the region in the file named by RHEA_TEST_CASE goes to that of RHEA_TEST_DUMP. */

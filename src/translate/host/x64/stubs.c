@@ -340,18 +340,11 @@ u64 host_context_pc(void *ucontext)
 	return ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
-void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext,
-		u64 event)
+void host_fault(const u8 *code, u32 leave, const struct host_stubs *stubs, void *ucontext, u64 event)
 {
-	static const u8 place[16] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-		REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15
-	};
-	/* homes are where the exit stub expects them: let it do the storing */
-	(void)like, (void)cpu;
 	greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
-	g[place[RAX]] = event;
-	g[REG_RIP] = (greg_t)(uintptr_t)stubs->exit;
+	g[REG_RAX] = (greg_t)event; /* the rest is where the way out expects it */
+	g[REG_RIP] = (greg_t)(uintptr_t)(leave ? code + leave : stubs->exit);
 }
 
 void host_divert(void *ucontext, struct cpu *cpu)
