@@ -32,13 +32,16 @@ static ssize_t get(struct chan *c, void *buf, size_t len)
 	if (c->tls)
 		return tls_recv(c->tls, buf, len);
 	for (;;) {
+		loop_let();
 		ssize_t n = recv(c->fd, buf, len, 0);
+		int error = n < 0 ? errno : 0;
+		loop_retake();
 		if (n >= 0)
 			return n;
-		if (errno == EAGAIN)
+		if (error == EAGAIN)
 			co_wait_fd(c->fd, EPOLLIN);
-		else if (errno != EINTR)
-			return -errno;
+		else if (error != EINTR)
+			return -error;
 	}
 }
 

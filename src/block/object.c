@@ -1,6 +1,7 @@
 #include "block/object.h"
 #include "base/base64.h"
 #include "block/graph.h"
+#include "block/iothread.h"
 #include "block/throttle.h"
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static void drop(struct blk_object *o)
 	json_free(o->props);
 	tls_creds_unref(o->tls);
 	throttle_unref(o->throttle);
+	iothread_free(o->thread);
 	free(o->data);
 	free(o->id);
 	free(o->type);
@@ -44,6 +46,8 @@ struct err *blk_object_del(struct blk_graph *graph, const char *id)
 		at = &(*at)->next;
 	if (!(o = *at))
 		return err_new(ERR_NOT_FOUND, "object '%s' not found", id);
+	if (o->thread && iothread_is_used(o->thread))
+		return err_new(ERR_BUSY, "object '%s' is in use, can not be deleted", id);
 	*at = o->next;
 	drop(o);
 	return NULL;
@@ -196,7 +200,16 @@ static struct err *make_throttle(struct blk_graph *graph, struct blk_object *o)
 static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", NULL };
-	return check_members(o->props, known);
+	struct err *e = check_members(o->props, known);
+	if (!e)
+		o->thread = iothread_new(graph, o->id);
+	return e;
+}
+
+struct iothread *blk_iothread(struct blk_graph *graph, const char *id)
+{
+	const struct blk_object *o = blk_object_find(graph, id);
+	return o ? o->thread : NULL;
 }
 
 static const struct kind {

@@ -14,6 +14,7 @@ struct blk_object {
 	size_t len;
 	struct tls_creds *tls; /* tls-creds-*: the files, read */
 	struct throttle *throttle; /* throttle-group */
+	struct iothread *thread; /* iothread */
 };
 
 /* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */
@@ -30,5 +31,7 @@ struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, 
 /* TLS credentials for one side; they belong to the object: take a reference to keep them. */
 struct err *blk_tls_creds(struct blk_graph *graph, const char *id, bool server,
 			  struct tls_creds **ret) MUST_CHECK;
+/* The thread of an object of type iothread; NULL: there is none of this id. */
+struct iothread *blk_iothread(struct blk_graph *graph, const char *id);
 /* The identity that an authorization object (authz-simple) lets in; belongs to the object. */
 struct err *blk_authz(struct blk_graph *graph, const char *id, const char **ret) MUST_CHECK;

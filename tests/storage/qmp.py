@@ -124,6 +124,10 @@ class Daemon:
         return code
 
 
+class Skip(Exception):
+    """What a test needs is not on this host."""
+
+
 class Tap:
     """Runs functions as tests and prints TAP."""
 
@@ -138,6 +142,8 @@ class Tap:
         try:
             fn()
             print(f'ok {self.n} - {what}', flush=True)
+        except Skip as e:
+            print(f'ok {self.n} - {what} # SKIP {e}', flush=True)
         except Exception as e:
             self.bad += 1
             print(f'not ok {self.n} - {what}', flush=True)

@@ -229,6 +229,7 @@ BLK_DRIVER(blklogwrites) = {
 	.moved = moved,
 	.preadv = pass_preadv,
 	.pwritev = pwritev_log,
+	.passes_fua = true,
 	.zero = zero,
 	.discard = discard,
 	.flush = flush,

@@ -137,7 +137,8 @@ static int do_cache(struct nbd_request *q)
 	if (!nbd_request_room(q, CACHE_PIECE))
 		return -ENOMEM;
 	for (u64 at = 0; at < len && !r; at += CACHE_PIECE)
-		r = blk_pread(x->root.node, x->offset + q->from + at, q->data, MIN(len - at, (u64)CACHE_PIECE));
+		r = blk_pread(x->root.node, x->offset + q->from + at, q->data,
+			      MIN(len - at, (u64)CACHE_PIECE));
 	return r;
 }
 

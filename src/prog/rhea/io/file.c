@@ -43,16 +43,13 @@ static int length(struct io *io, int argc UNUSED, char **argv UNUSED)
 
 static int truncate_file(struct io *io, int argc, char **argv)
 {
-	static const char *const modes[] = { "off", "metadata", "falloc", "full" };
-	unsigned mode = 0;
+	enum blk_prealloc mode = BLK_PREALLOC_OFF;
 	u64 size;
 	int c;
 	while ((c = getopt(argc, argv, "m:")) != -1) {
 		if (c != 'm')
 			return 1;
-		while (mode < LEN(modes) && strcmp(modes[mode], optarg) != 0)
-			mode++;
-		if (mode == LEN(modes)) {
+		if (!blk_prealloc_find(optarg, &mode)) {
 			fprintf(stderr, "qemu-io: Invalid parameter '%s'\n", optarg);
 			return 1;
 		}
