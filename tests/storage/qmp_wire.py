@@ -11,6 +11,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap
@@ -29,8 +30,15 @@ def monitor(name, options):
 def connect(name):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(20)
-    s.connect(f'{d.dir}/{name}.sock')
-    return s
+    until = time.time() + 20
+    while True:  # the daemon listens there a moment after its first socket
+        try:
+            s.connect(f'{d.dir}/{name}.sock')
+            return s
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.time() > until:
+                raise
+            time.sleep(0.05)
 
 
 def lines(read, n):
