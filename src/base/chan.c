@@ -45,6 +45,16 @@ static ssize_t get(struct chan *c, void *buf, size_t len)
 	}
 }
 
+ssize_t chan_some(struct chan *c, void *buf, size_t len)
+{
+	size_t n = MIN((size_t)(c->have - c->at), len);
+	if (!n)
+		return get(c, buf, len);
+	memcpy(buf, c->buf + c->at, n);
+	c->at += n;
+	return n;
+}
+
 int chan_read(struct chan *c, void *buf, size_t len)
 {
 	for (size_t done = 0; done < len;) {

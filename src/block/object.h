@@ -20,6 +20,10 @@ struct blk_object {
 /* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */
 struct err *blk_object_add(struct blk_graph *graph, struct json *props) MUST_CHECK;
 struct blk_object *blk_object_find(struct blk_graph *graph, const char *id);
+/* A property as it stands, the caller owns it; NULL: it was not given. */
+struct json *blk_object_get(const struct blk_object *o, const char *name);
+/* val is of the property's type. What can be changed once the object is there: the limits of a throttle group. */
+struct err *blk_object_set(struct blk_object *o, const char *name, const struct json *val) MUST_CHECK;
 struct err *blk_object_del(struct blk_graph *graph, const char *id) MUST_CHECK;
 void blk_objects_free(struct blk_graph *graph);
 /* A secret's bytes; they belong to the object. */

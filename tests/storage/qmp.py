@@ -99,11 +99,11 @@ class Client:
 class Daemon:
     """qemu-storage-daemon with a monitor, in a folder of its own."""
 
-    def __init__(self, *args, folder=None):
+    def __init__(self, *args, folder=None, program='qemu-storage-daemon'):
         self.own = folder is None
         self.dir = folder or tempfile.mkdtemp(prefix='qsd')
         self.path = f'{self.dir}/qmp{id(self)}.sock'
-        self.proc = subprocess.Popen(['qemu-storage-daemon', '--chardev', f'socket,id=m,path={self.path},server=on,wait=off',
+        self.proc = subprocess.Popen([program, '--chardev', f'socket,id=m,path={self.path},server=on,wait=off',
                                       '--monitor', 'chardev=m', *args])
         atexit.register(self.proc.kill)  # when the test did not come to its end
         for _ in range(400):

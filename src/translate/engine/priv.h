@@ -31,7 +31,7 @@ struct tb {
 	u64 pc, key;
 	const u8 *code; /* run address; NULL: .region is interpreted */
 	u32 size;
-	u32 n_site;
+	u32 n_site, leave; /* leave: as host_job's */
 	struct host_site *site;
 	struct ir_region *region;
 	struct tb *next; /* in its bucket of the table */
@@ -53,12 +53,12 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
-enum { KEYS = 32 };
+enum { KEYS = 32, JUMP_CHUNK_BITS = 7 };
 /* Entries that generated code's indirect jumps find, of one mode (in system mode: of one mode in one context). */
 struct jumps {
 	u64 key;
 	struct host_jump *table;
-	u64 used; /* which 64ths of it were written to */
+	u64 used[(1 << HOST_JUMP_BITS >> JUMP_CHUNK_BITS) / 64]; /* which chunks of it were written to */
 };
 struct mmu;
 

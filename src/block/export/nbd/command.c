@@ -152,6 +152,8 @@ struct extents {
 
 static void add_extent(struct extents *e, u64 len, u32 flags)
 {
+	if (e->full)
+		return; /* what is left out may not grow the last one */
 	if (e->n && ld_be32(e->buf + 4 + (e->n - 1) * 8 + 4) == flags) {
 		u64 sum = ld_be32(e->buf + 4 + (e->n - 1) * 8) + len;
 		if (sum <= UINT32_MAX) {

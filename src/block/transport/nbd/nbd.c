@@ -539,7 +539,7 @@ static struct err *take_tls(struct blk_node *node, struct json *opts)
 	}
 	if (e || !tls)
 		return e ? e
-		       : t->tls_hostname
+		       : t->tls_hostname && *t->tls_hostname
 			   ? err_new(ERR_INVALID, "tls-hostname cannot be used without tls-creds")
 			   : NULL;
 	struct tls_describe d = { .kind = psk ? TLS_PSK : TLS_X509,

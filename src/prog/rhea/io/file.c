@@ -252,7 +252,7 @@ int io_mode_option(struct io_mode *m, int option, const char *arg)
 		m->snapshot = true;
 		return 0;
 	case 'n':
-		m->flags |= BLK_DIRECT;
+		m->flags = (m->flags | BLK_DIRECT) & ~(u32)BLK_WRITETHROUGH;
 		return 0;
 	case 'C':
 		m->flags |= BLK_COPY_ON_READ;
@@ -284,7 +284,7 @@ int io_mode_option(struct io_mode *m, int option, const char *arg)
 
 static int open_cmd(struct io *io, int argc, char **argv)
 {
-	struct io_mode mode = { .flags = BLK_UNMAP | BLK_RESIZE };
+	struct io_mode mode = { .flags = IO_USUAL_FLAGS };
 	AUTO(free_ptr) char *options = NULL;
 	int c;
 	while ((c = getopt(argc, argv, IO_MODE_OPTIONS "o:")) != -1) {

@@ -223,6 +223,7 @@ static int serve(struct daemon *d, int argc, char **argv)
 	process_begin(&d->process, &d->control.quit);
 	d->control.chrs = &d->chrs;
 	struct storage *s = storage_new(&d->control);
+	storage_lend_objects(s, &d->chrs);
 	struct qmp *q = qmp_new(&d->control, storage_offers);
 	bool ok = take_options(d, argc, argv) && write_pid(d);
 	if (ok) {

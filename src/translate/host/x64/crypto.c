@@ -149,7 +149,7 @@ static void reads_now(struct jit *j, u32 other)
 	const struct ir_insn *in = &j->r->insn[other];
 	const u32 operand[3] = { in->a, in->b, in->c };
 	for (unsigned i = 0; i < 3; i++)
-		if (j->val[operand[i]].last == j->pos[other])
+		if (j->val[operand[i]].last == j->val[other].pos)
 			j->next_death = j->val[operand[i]].last = j->now;
 }
 

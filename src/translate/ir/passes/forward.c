@@ -9,6 +9,7 @@ struct forward {
 	u32 *pred; /* of each block: the only one that leads there, MANY, or NONE */
 	bool *done;
 	bool late; /* a value was used where the text has it before it is made */
+	u32 *slot_of; /* of each value: the slot that was set to it or read last, + 1; 0: none */
 	u32 *table; /* operations of this block by hash */
 	u32 table_mask;
 	u32 n_slot; /* with locals */
@@ -94,12 +95,14 @@ static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref 
 		*same = *k;
 		if (!*k)
 			*k = v;
+		f->slot_of[*k] = slot_number(r, in->imm) + 1;
 		return *same;
 	case IR_SET:
 		k = known + slot_number(r, in->imm);
 		if (*k == in->a)
 			return true;
 		*k = in->a;
+		f->slot_of[in->a] = slot_number(r, in->imm) + 1;
 		return false;
 	case IR_SETX:
 		memset(known + in->imm, 0, r->slot[in->imm].array * sizeof(*known));
@@ -126,22 +129,24 @@ static const u8 traits[IR_OP_COUNT] = {
 };
 /* clang-format on */
 
-static void take_operand(struct forward *f, ir_ref *operand, ir_ref v)
+/* A value's replacement; literals (no mask) stay as they are, without a jump: of value 0 there is none. */
+static inline ir_ref take_operand(const ir_ref *same, ir_ref operand, u32 mask)
 {
-	f->late |= *operand > v;
-	*operand = f->same[*operand];
+	return (operand & ~mask) | same[operand & mask];
 }
 
-static void take_operands(struct forward *f, ir_ref v)
+/* True: an operand is made behind v in the text. */
+static inline bool take_operands(const ir_ref *same, struct ir_insn *in, u32 has, ir_ref v)
 {
-	struct ir_insn *in = f->r->insn + v;
-	u8 has = traits[in->op];
-	if (has & HAS_A)
-		take_operand(f, &in->a, v);
-	if (has & HAS_B)
-		take_operand(f, &in->b, v);
-	if (has & HAS_C)
-		take_operand(f, &in->c, v);
+	u32 mask_a = -(has & HAS_A), mask_b = -(has / HAS_B & 1);
+	bool late = (in->a & mask_a) > v || (in->b & mask_b) > v;
+	in->a = take_operand(same, in->a, mask_a);
+	in->b = take_operand(same, in->b, mask_b);
+	if (has & HAS_C) {
+		late |= in->c > v;
+		in->c = same[in->c];
+	}
+	return late;
 }
 
 static void remove_insn(struct ir_insn *in)
@@ -177,6 +182,22 @@ static void narrow(struct forward *f, ir_ref v)
 	*in = (struct ir_insn){ .op = IR_SEXT, .type = TY_I64, .a = same ? same : v - 1 };
 }
 
+static bool in_slot(const struct forward *f, const ir_ref *known, ir_ref v)
+{
+	return f->slot_of[v] && known[f->slot_of[v] - 1] == v;
+}
+
+/*
+ * An address by a register that was counted on, as slots have it: by the number that was there before, that would have to be kept for it
+ * alone.
+ */
+static bool counted_on(const struct forward *f, const ir_ref *known, const struct ir_insn *in)
+{
+	const struct ir_insn *sum = f->r->insn + in->a;
+	return (in->op == IR_LD || in->op == IR_ST) && sum->op == IR_ADD && in_slot(f, known, in->a) &&
+	       !in_slot(f, known, sum->a);
+}
+
 static void forward_block(struct forward *f, u32 b)
 {
 	struct ir_region *r = f->r;
@@ -187,16 +208,17 @@ static void forward_block(struct forward *f, u32 b)
 	else
 		memset(known, 0, f->n_slot * sizeof(*known));
 	f->first = r->block[b].first;
-	for (u32 v = f->first; v < end; v++) {
-		struct ir_insn *in = r->insn + v;
+	ir_ref *replaced = f->same;
+	bool late = false;
+	struct ir_insn *in = r->insn + f->first;
+	for (u32 v = f->first; v < end; v++, in++) {
 		ir_ref same = 0;
-		if (in->op == IR_NOP)
-			continue;
-		take_operands(f, v);
 		u8 kind = traits[in->op];
-		if (!(kind & PLAIN)) {
+		if (kind & (HAS_A | HAS_B | HAS_C))
+			late |= take_operands(replaced, in, kind, v);
+		if (!(kind & PLAIN) && !counted_on(f, known, in)) {
 			if ((same = ir_simplify(r, in))) {
-				f->same[v] = same;
+				replaced[v] = same;
 				remove_insn(in);
 				continue;
 			}
@@ -204,12 +226,12 @@ static void forward_block(struct forward *f, u32 b)
 				narrow(f, v);
 			kind = traits[in->op];
 		}
-		if (kind & SLOTS ? slots(f, in, v, known, &same)
-				 : kind & PURE && in->op && (same = seen(f, v))) {
-			f->same[v] = same;
+		if (kind & SLOTS ? slots(f, in, v, known, &same) : kind & PURE && (same = seen(f, v))) {
+			replaced[v] = same;
 			remove_insn(in);
 		}
 	}
+	f->late |= late;
 	f->done[b] = true;
 }
 
@@ -218,7 +240,7 @@ static void replace_rest(struct forward *f)
 {
 	struct ir_region *r = f->r;
 	for (u32 v = 1; v < r->n_insn; v++)
-		take_operands(f, v);
+		take_operands(f->same, r->insn + v, traits[r->insn[v].op], v);
 	for (u32 i = 1; i < r->n_args; i += 2)
 		r->args[i] = f->same[r->args[i]];
 }
@@ -266,14 +288,16 @@ void ir_pass_forward(struct ir_region *r)
 		table_size *= 2;
 	size_t known = (size_t)r->n_block * f.n_slot;
 	u32 *mem =
-	    ir_scratch(r, (r->n_insn + known + 2 * r->n_block + table_size) * sizeof(u32) + r->n_block);
+	    ir_scratch(r, (2 * r->n_insn + known + 2 * r->n_block + table_size) * sizeof(u32) + r->n_block);
 	f.same = mem;
-	f.known = f.same + r->n_insn;
+	f.slot_of = f.same + r->n_insn;
+	f.known = f.slot_of + r->n_insn;
 	f.pred = f.known + known;
 	f.table = f.pred + r->n_block;
 	f.table_mask = table_size - 1;
 	u32 *order = f.table + table_size;
 	f.done = (bool *)(order + r->n_block);
+	memset(f.slot_of, 0, r->n_insn * sizeof(u32));
 	memset(f.table, 0, table_size * sizeof(u32));
 	memset(f.done, 0, r->n_block);
 	for (u32 v = 0; v < r->n_insn; v++)
