@@ -20,7 +20,7 @@ asks() {
 }
 # What no request asked for is flushed when the image is closed.
 truncate -s 1M a.raw
-asks "sync " "a write is flushed when the image is closed" qemu-io -t writeback -f raw -c 'write -q 0 4k' a.raw
+asks "sync " "a write is flushed when the image is closed" qemu-io -f raw -t writeback -c 'write -q 0 4k' a.raw
 asks "fua " "raw: a write with FUA waits for its own bytes alone" qemu-io -f raw -c 'write -q -f 0 4k' a.raw
 asks "sync " "raw: zeros with FUA are followed by a flush" qemu-io -f raw -c 'write -q -z -f 0 4k' a.raw
 asks "fua fua " "cache=writethrough: so does every write" qemu-io -f raw -t writethrough -c 'write -q 0 4k' -c 'write -q 4k 64k' a.raw
@@ -41,7 +41,7 @@ grep -q sync notes && ! grep -q fua notes; ok $? "qcow2: FUA flushes references 
 
 # By NBD it is the server's.
 if nbdkit --version >/dev/null 2>&1; then
-	nbdkit -U - --filter=log memory 1M logfile=log --run 'qemu-io -t writeback -f raw -c "write -q -f 0 4k" -c "write -q -z -f 8k 4k" -c "write -q 4k 4k" $uri' >out 2>&1
+	nbdkit -U - --filter=log memory 1M logfile=log --run 'qemu-io -f raw -t writeback -c "write -q -f 0 4k" -c "write -q -z -f 8k 4k" -c "write -q 4k 4k" $uri' >out 2>&1
 	grep -q 'Write .*fua=1' log && grep -q 'Zero .*fua=1' log && grep -q 'Write .*fua=0' log && [ "$(grep -c 'Flush .*\.\.\.$' log)" -le 1 ]
 	ok $? "nbd: FUA goes with the request, no flush behind it"
 else
