@@ -162,6 +162,7 @@ def writethrough():
     sh('qemu-img', 'create', '-q', '-f', 'qcow2', 'new.qcow2', '4M')
     w = Daemon('--blockdev', 'qcow2,node-name=d,file.driver=file,file.filename=new.qcow2',
                '--export', 'fuse,id=e,node-name=d,mountpoint=two,writable=on,writethrough=on')
+    w.client()  # is served when all options are done
     assert mounted('two')
     fd = os.open('two', os.O_WRONLY)
     assert os.write(fd, b'x' * 65536) == 65536

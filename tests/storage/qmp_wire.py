@@ -11,7 +11,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap
@@ -22,23 +21,22 @@ VERSION = b'{"execute":"query-version"}'
 CAPS = b'{"execute":"qmp_capabilities"}'
 
 
+def ready(daemon):
+    """Its monitors are served when all options are done."""
+    daemon.client().sock.close()
+    return daemon
+
+
 def monitor(name, options):
     """A daemon of its own with a monitor on such a socket."""
-    return Daemon('--chardev', f'socket,id=x,path={d.dir}/{name}.sock,server=on,wait=off,{options}', '--monitor', 'x')
+    return ready(Daemon('--chardev', f'socket,id=x,path={d.dir}/{name}.sock,server=on,wait=off,{options}', '--monitor', 'x'))
 
 
 def connect(name):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(20)
-    until = time.time() + 20
-    while True:  # the daemon listens there a moment after its first socket
-        try:
-            s.connect(f'{d.dir}/{name}.sock')
-            return s
-        except (FileNotFoundError, ConnectionRefusedError):
-            if time.time() > until:
-                raise
-            time.sleep(0.05)
+    s.connect(f'{d.dir}/{name}.sock')
+    return s
 
 
 def lines(read, n):
@@ -219,9 +217,9 @@ def tls():
     os.mkdir(where)
     certificates(where)
     path = f'{d.dir}/s.sock'
-    m = Daemon('--object', f'tls-creds-x509,id=c,endpoint=server,dir={where},verify-peer=on', '--object', 'authz-simple,id=a,identity=CN=good',
+    m = ready(Daemon('--object', f'tls-creds-x509,id=c,endpoint=server,dir={where},verify-peer=on', '--object', 'authz-simple,id=a,identity=CN=good',
                '--chardev', f'socket,id=x,path={path},server=on,wait=off,tls-creds=c,tls-authz=a', '--monitor', 'x',
-               '--chardev', f'socket,id=y,path={d.dir}/ws.sock,server=on,wait=off,tls-creds=c,websocket=on', '--monitor', 'y')
+               '--chardev', f'socket,id=y,path={d.dir}/ws.sock,server=on,wait=off,tls-creds=c,websocket=on', '--monitor', 'y'))
     for client in ('evil', None):
         try:
             with secure('s', client) as s:
