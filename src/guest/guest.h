@@ -54,6 +54,8 @@ struct guest {
 	 */
 	u8 tag_bits;
 	u64 key_tags;
+	/* User mode: with these bits of the key what needs it only when other threads or processes look on is done in one access. */
+	u64 key_shared;
 	bool watch_before; /* gdb expects a watchpoint to stop before the access was made, not behind the instruction */
 	/* NULL, or options after the model's name in -cpu ("pauth=off"): a new model, owned by the caller (free). */
 	struct err *(*model_option)(const void *model, const char *option, const char *value, void **ret_model);

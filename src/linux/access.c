@@ -153,50 +153,52 @@ bool put_struct(struct vm *vm, unsigned id, u64 addr, const void *host)
 	return put_mem(vm, addr, buf, layout_size(vm->abi, id));
 }
 
-bool get_word(struct vm *vm, u64 addr, u64 *ret)
+static bool get_number(struct vm *vm, u64 addr, unsigned size, u64 *ret)
 {
 	u8 buf[8];
-	if (!get_mem(vm, buf, addr, vm->abi->word))
+	if (!get_mem(vm, buf, addr, size))
 		return false;
-	*ret = load(buf, vm->abi->word, vm->abi->big_endian, false);
+	*ret = load(buf, size, vm->abi->big_endian, false);
 	return true;
+}
+
+static bool put_number(struct vm *vm, u64 addr, unsigned size, u64 val)
+{
+	u8 buf[8];
+	store(buf, size, vm->abi->big_endian, val);
+	return put_mem(vm, addr, buf, size);
+}
+
+bool get_word(struct vm *vm, u64 addr, u64 *ret)
+{
+	return get_number(vm, addr, vm->abi->word, ret);
 }
 
 bool put_word(struct vm *vm, u64 addr, u64 val)
 {
-	u8 buf[8];
-	store(buf, vm->abi->word, vm->abi->big_endian, val);
-	return put_mem(vm, addr, buf, vm->abi->word);
+	return put_number(vm, addr, vm->abi->word, val);
 }
 
 bool get_u64(struct vm *vm, u64 addr, u64 *ret)
 {
-	u8 buf[8];
-	if (!get_mem(vm, buf, addr, 8))
-		return false;
-	*ret = load(buf, 8, vm->abi->big_endian, false);
-	return true;
+	return get_number(vm, addr, 8, ret);
 }
 
 bool put_u64(struct vm *vm, u64 addr, u64 val)
 {
-	u8 buf[8];
-	store(buf, 8, vm->abi->big_endian, val);
-	return put_mem(vm, addr, buf, 8);
+	return put_number(vm, addr, 8, val);
 }
 
 bool get_u32(struct vm *vm, u64 addr, u32 *ret)
 {
-	u8 buf[4];
-	if (!get_mem(vm, buf, addr, 4))
+	u64 v;
+	if (!get_number(vm, addr, 4, &v))
 		return false;
-	*ret = (u32)load(buf, 4, vm->abi->big_endian, false);
+	*ret = (u32)v;
 	return true;
 }
 
 bool put_u32(struct vm *vm, u64 addr, u32 val)
 {
-	u8 buf[4];
-	store(buf, 4, vm->abi->big_endian, val);
-	return put_mem(vm, addr, buf, 4);
+	return put_number(vm, addr, 4, val);
 }

@@ -237,6 +237,8 @@ extern const char *const signal_names[NSIG_GUEST + 1];
 
 /* ---- threads ---- */
 void thread_loop(struct thread *t);
+/* From now on others may see this thread's stores one by one: it has memory in common with them. Its children inherit that. */
+void thread_shares(struct thread *t);
 struct thread *thread_new(struct vm *vm);
 void thread_free(struct thread *t);
 /* A detached host thread with all signals blocked; 0 or -errno. Everything is blocked already. */

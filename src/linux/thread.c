@@ -499,7 +499,8 @@ static i64 clone_fork(struct clone_request *q)
 			put_u32(vm, q->parent_tid, (u32)r);
 		return r;
 	}
-	pthread_mutex_init(&t->sighand->lock, NULL);
+	pthread_mutex_unlock(&t->sighand->lock);
+	pthread_mutex_init(&t->sighand->lock, NULL); /* whoever waited for it is not here */
 	vm_unlock_fork(vm, true);
 	vm->threads = t->next = t->prev = t;
 	vm->n_threads = 1;
@@ -527,6 +528,11 @@ static i64 clone_fork(struct clone_request *q)
 	return 0;
 }
 
+void thread_shares(struct thread *t)
+{
+	t->cpu->key |= t->abi->guest->key_shared;
+}
+
 static i64 do_clone(struct thread *t, struct clone_request *q)
 {
 	const u64 namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
@@ -542,6 +548,8 @@ static i64 do_clone(struct thread *t, struct clone_request *q)
 		return -EINVAL;
 	if (signal_gate(t))
 		return -EINTR_AGAIN;
+	if (q->flags & CLONE_VM && !(q->flags & CLONE_VFORK))
+		thread_shares(t);
 	sem_init(&q->ready, 0, 0);
 	if (trace_on(&t->vm->log, TRACE_USER_FORK))
 		trace_put(&t->vm->log, TRACE_USER_FORK, "flags=0x%llx", (unsigned long long)q->flags);

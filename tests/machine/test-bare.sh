@@ -26,17 +26,18 @@ run() { # program, harts, options: its own TAP lines, numbered anew
 for p in mmu harts modes; do
 	$cc -T "$here/programs/bare.ld" "$here/programs/$p.c" -o "$tmp/$p" || { echo "not ok $((++n)) - $p compiles"; exit 1; }
 done
+${cc/ -march=rv64imafdc_zicsr_zifencei -mabi=lp64d/ -march=rv32imac_zicsr_zifencei -mabi=ilp32} -T "$here/programs/bare.ld" "$here/programs/narrow.c" -o "$tmp/narrow" ||
+	{ echo "not ok $((++n)) - narrow compiles"; exit 1; }
 for how in "" "-windows on" "-windows off" -one -interpret; do
 	run mmu 1 $how
+	run narrow 1 $how
 	run modes 1 $how
 done
-run harts 4 -interpret
-$cc -DRACE_KNOWN -T "$here/programs/bare.ld" "$here/programs/harts.c" -o "$tmp/harts" || { echo "not ok $((++n)) - harts compiles"; exit 1; }
-for how in "" "-windows on"; do
+for how in "" "-windows on" "-windows off" -one -interpret; do
 	run harts 4 $how
 done
 # mappings of the host: at most half of what it lets us have
-$cc -DPAGES=40960 -DPLACES=0x90000000ull -T "$here/programs/bare.ld" "$here/bench/bare-libc.c" "$here/programs/touch.c" -lc -o "$tmp/touch" 2>"$tmp/err" || cat "$tmp/err"
+$cc -DPAGES=40960 -DPLACES=0x90000000ull -T "$here/programs/bare.ld" "$here/bench/bare-libc.c" "$here/programs/touch.c" -lc -lgcc -o "$tmp/touch" 2>"$tmp/err" || cat "$tmp/err"
 timeout -k 1 60 "$BUILD/rv-bare" -m 512 -windows on "$tmp/touch" >"$tmp/out" &
 pid=$! most=0
 while kill -0 $pid 2>/dev/null; do

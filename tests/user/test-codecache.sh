@@ -1,19 +1,6 @@
 #!/bin/bash
 # The code cache when it is full: emptied, with threads running, and memory does not grow for a program that makes new code for ever.
-here=$(cd "$(dirname "$0")" && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, condition as a command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		sed 's/^/# /' out err 2>/dev/null | tail -9
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 export RHEA_KEEP=off
 emptied() { awk '/code cache was emptied/ { if ($NF > most) most = $NF } END { print most + 0 }' err; }
 

@@ -1,19 +1,6 @@
 #!/bin/bash
 # -g: Debian's gdb-multiarch debugs arm64 and RISC-V programs; a client of raw packets sends what gdb never would.
-here=$(cd "$(dirname "$0")" && pwd)
-tmp=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		sed 's/^/# /' log out err 2>/dev/null | tail -40
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 has() { grep -qE -- "$1" log; }
 command -v gdb-multiarch >/dev/null || { echo "ok 1 - gdb # SKIP gdb-multiarch is not installed"; exit 0; }
 src=$here/inside/debugged.c

@@ -1,19 +1,6 @@
 #!/bin/bash
 # Looking inside: -d and -D, -dfilter, perf map and jitdump, --stats.
-here=$(cd "$(dirname "$0")" && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		head -20 out err log 2>/dev/null | cut -c1-200 | sed 's/^/# /'
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 run() { timeout -k 1 60 rhea-user "$@" >out 2>err </dev/null; rc=$?; }
 cat >p.c <<'C'
 #include <stdio.h>

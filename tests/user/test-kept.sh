@@ -1,18 +1,6 @@
 #!/bin/bash
 # Translations kept across runs: found again, switched off, cleared, refused when damaged or of another file, written by many at once.
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, condition as a command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		sed 's/^/# /' out err 2>/dev/null | head -9
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 unset RHEA_KEEP XDG_CACHE_HOME
 export HOME=$tmp/home
 mkdir home

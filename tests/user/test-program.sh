@@ -1,18 +1,6 @@
 #!/bin/bash
 # rhea-user as a program: options and variables, messages and exit statuses, bad files, -strace, binfmt, exec in a foreign root.
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, condition as a command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		sed 's/^/# /' out err 2>/dev/null | head -5
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 run() { # runs into out, err; status in rc
 	{ timeout -k 1 20 "$@" >out 2>err </dev/null; } 2>shell
 	rc=$?

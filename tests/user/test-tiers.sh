@@ -1,18 +1,6 @@
 #!/bin/bash
 # What runs often is translated again: loops however they are entered, code that calls and is called, on several threads at once; results stay.
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-n=0 status=0
-check() { # what, condition as a command
-	local what=$1
-	shift
-	if "$@"; then echo "ok $((++n)) - $what"; else
-		echo "not ok $((++n)) - $what"
-		sed 's/^/# /' out err 2>/dev/null | tail -9
-		status=1
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 again() { awk '/made again for speed/ { print $NF; found = 1 } END { if (!found) print 0 }' err; }
 
 cat >hot.c <<'C'

@@ -168,6 +168,7 @@ static void begin(struct tr *t)
 	fp->round = round[(t->key & FPCR_RMODE) >> 22];
 	fp->default_nan = t->key & FPCR_DN;
 	fp->flush_in = fp->flush_out = t->key & FPCR_FZ;
+	fp->loose_flags = fp->flush_in && !(t->key & KEY_FPSR);
 	fp->flush_in_f16 = fp->flush_out_f16 = t->key & FPCR_FZ16;
 	fp->alt_half = t->key & FPCR_AHP;
 	t->tag_bits = t->key & KEY_TAGS ? TAG_BITS : 0;
@@ -243,6 +244,7 @@ GUEST(aarch64) = {
 	.gdb_arch = "aarch64",
 	.tag_bits = TAG_BITS,
 	.key_tags = KEY_TAGS,
+	.key_shared = KEY_SHARED,
 	.watch_before = true,
 	.model_option = arm64_model_option,
 	.reset = reset,

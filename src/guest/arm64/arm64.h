@@ -56,7 +56,7 @@ enum {
 extern const struct ir_slot arm64_slots[];
 
 /*
- * cpu->key: what besides the address a translation depends on. FPCR's arithmetic bits in their places there; KEY_BTI; the rest is 0 in user mode.
+ * cpu->key: what besides the address a translation depends on. FPCR's arithmetic bits in their places there; KEY_*; the rest is 0 in user mode.
  * Who writes FPCR (arm64_fpcr_write) sets the key and ends the region.
  */
 enum {
@@ -69,6 +69,8 @@ enum {
 	TAG_BITS = 8,
 	KEY_FPCR = FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_RMODE | FPCR_FZ16,
 	KEY_BTI = 1 << 1, /* there is guarded memory */
+	KEY_FPSR = 1 << 3, /* somebody has read FPSR while FPCR.FZ was set: its flags are to be right then, too */
+	KEY_SHARED = 1 << 2, /* others may look on: pairs of registers are loaded and stored at once (FEAT_LSE2) */
 };
 enum { FPSR_QC = 1 << 27, FPSR_IDC = 1 << 7, FPSR_FLAGS = 0x9f };
 void arm64_set_fpcr(struct arm64 *a, u32 value); /* FPCR and key; bits the model has not stay 0 */
@@ -104,6 +106,7 @@ enum arm64_id {
 	_(SHA512,   ISAR0, 12, 2,   21, 0xff) \
 	_(CRC32,    ISAR0, 16, 1,    7, 0xff) \
 	_(LSE,      ISAR0, 20, 2,    8, 0xff) \
+	_(LSE2,     MMFR2, 32, 1,   25, 0xff) \
 	_(RDM,      ISAR0, 28, 1,   12, 0xff) \
 	_(SHA3,     ISAR0, 32, 1,   17, 0xff) \
 	_(SM3,      ISAR0, 36, 1,   18, 0xff) \
@@ -278,10 +281,18 @@ static inline struct ir_mem plain(enum ir_type type, i32 disp)
 {
 	return (struct ir_mem){ .type = type, .disp = disp };
 }
-/* Acquire, release, atomic and exclusive accesses: aligned to their size (FEAT_LSE2 is not there). */
-static inline struct ir_mem ordered(unsigned size, enum ir_order order)
+/* Exclusive accesses: aligned to their size (B2.7.2). */
+static inline struct ir_mem exclusive(unsigned size, enum ir_order order)
 {
 	return (struct ir_mem){ .type = size_type(size), .order = order, .align = size, .single = 1 };
+}
+/* Acquire, release and atomic accesses: aligned to their size, or with FEAT_LSE2 within 16 bytes. */
+static inline struct ir_mem ordered(const struct tr *t, unsigned size, enum ir_order order)
+{
+	struct ir_mem mem = exclusive(size, order);
+	if (size && arm64_model_has(t->model, ARM64_LSE2))
+		mem.align = IR_WITHIN_16;
+	return mem;
 }
 /* Index register of a register-offset address: option and amount as in the instruction (C6.1.3). */
 static inline ir_ref extend_reg(struct tr *t, unsigned rm, unsigned option, unsigned shift)

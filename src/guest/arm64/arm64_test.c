@@ -347,7 +347,7 @@ TEST(arm64, quick_signatures_are_taken_out_again_and_wrong_ones_spoil_the_pointe
 	static struct rig g;
 	open_rig(&g, "max");
 	g.a.apia = (struct arm64_key){ 0x123456789abcdef0, 0xfedcba9876543210 };
-	g.a.apdb = (struct arm64_key){ 3, 4 };
+	g.a.apdb = (struct arm64_key){ 0x243f6a8885a308d3, 0x13198a2e03707344 }; /* keys are random: digits of pi */
 	unsigned changed = 0;
 	for (unsigned i = 0; i < LEN(pointers); i++) {
 		u64 p = pointers[i], field = p >> 55 & 1 ? 0xff7full << 48 : 0x7full << 48;
@@ -359,6 +359,14 @@ TEST(arm64, quick_signatures_are_taken_out_again_and_wrong_ones_spoil_the_pointe
 		CHECK(pauth(&g, AUTIA_X0_X1, s ^ BIT(50), i * 16) != p);
 	}
 	CHECK(changed >= 13); /* of 15; a signature may be the plain bits by chance */
+	/* near pointers and near stacks have signatures of their own: 127 of 128 differ */
+	unsigned other = 0;
+	for (u64 i = 1; i <= 500; i++) {
+		u64 p = 0xaaaac0de1000, s = pauth(&g, PACIA_X0_X1, p, 0xffffee00) >> 48;
+		other += pauth(&g, PACIA_X0_X1, p + i * 4, 0xffffee00) >> 48 != s;
+		other += pauth(&g, PACIA_X0_X1, p, 0xffffee00 - i * 16) >> 48 != s;
+	}
+	CHECK(other >= 960);
 	/* signing what is signed already gives something that fails */
 	u64 once = pauth(&g, PACIA_X0_X1, 0x1000, 0);
 	CHECK(once != 0x1000 && pauth(&g, AUTIA_X0_X1, pauth(&g, PACIA_X0_X1, once, 0), 0) != 0x1000);

@@ -9,21 +9,19 @@
 
 static ir_ref rmw(struct tr *t, enum ir_rmw op, unsigned size, ir_ref addr, ir_ref v, enum ir_order order)
 {
-	struct ir_mem mem = ordered(size, order);
+	struct ir_mem mem = ordered(t, size, order);
 	mem.rmw = op;
 	addr = v_address(t, addr);
 	return ir_emit(
 	    t->ir, &(struct ir_insn){ .op = IR_RMW, .type = size_type(size), .a = addr, .b = v, .mem = mem });
 }
 
-static ir_ref cas(struct tr *t, unsigned size, ir_ref addr, ir_ref want, ir_ref v, enum ir_order order)
+static ir_ref cas(struct tr *t, struct ir_mem mem, ir_ref addr, ir_ref want, ir_ref v)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = IR_CAS,
-						 .type = size_type(size),
-						 .a = v_address(t, addr),
-						 .b = want,
-						 .c = v,
-						 .mem = ordered(size, order) });
+	return ir_emit(
+	    t->ir,
+	    &(struct ir_insn){
+		.op = IR_CAS, .type = mem.type, .a = v_address(t, addr), .b = want, .c = v, .mem = mem });
 }
 
 static enum ir_order order_of(unsigned acquire, unsigned release)
@@ -49,7 +47,7 @@ static ir_ref half(struct tr *t, enum ir_op op, unsigned sf, ir_ref v)
 
 static void load_exclusive(struct tr *t, unsigned size, unsigned rt, unsigned rn, enum ir_order order)
 {
-	ir_ref addr = xsp(t, rn), v = v_load(t, TY_I64, addr, ordered(size, order));
+	ir_ref addr = xsp(t, rn), v = v_load(t, TY_I64, addr, exclusive(size, order));
 	v_set(t, A64_EXCL_ADDR, addr);
 	v_set(t, A64_EXCL_LO, v);
 	set_x(t, rt, v);
@@ -58,7 +56,7 @@ static void load_exclusive(struct tr *t, unsigned size, unsigned rt, unsigned rn
 static void load_exclusive_pair(struct tr *t, unsigned sf, unsigned rt, unsigned rt2, unsigned rn,
 				enum ir_order order)
 {
-	ir_ref addr = xsp(t, rn), v = v_load(t, sf ? TY_I128 : TY_I64, addr, ordered(sf ? 4 : 3, order));
+	ir_ref addr = xsp(t, rn), v = v_load(t, sf ? TY_I128 : TY_I64, addr, exclusive(sf ? 4 : 3, order));
 	ir_ref low = half(t, IR_LO, sf, v), high = half(t, IR_HI, sf, v);
 	v_set(t, A64_EXCL_ADDR, addr);
 	v_set(t, A64_EXCL_LO, sf ? low : v);
@@ -100,7 +98,7 @@ static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned r
 	v_op(t, IR_BR, TY_VOID, out, 0, 0, 0);
 
 	ir_block_start(t->ir, same);
-	ir_ref old = cas(t, size, addr, want, v, order);
+	ir_ref old = cas(t, exclusive(size, order), addr, want, v);
 	v_set(t, status, v_zext(t, TY_I32, differ(t, size, old, want)));
 	v_op(t, IR_BR, TY_VOID, out, 0, 0, 0);
 
@@ -113,8 +111,8 @@ static void compare_and_swap_pair(struct tr *t, unsigned sf, unsigned rs, unsign
 				  enum ir_order order)
 {
 	ir_ref addr = xsp(t, rn);
-	ir_ref old =
-	    cas(t, sf ? 4 : 3, addr, pair(t, sf, rs, rs + 1), pair(t, sf, rt, rt == 30 ? 31 : rt + 1), order);
+	ir_ref old = cas(t, ordered(t, sf ? 4 : 3, order), addr, pair(t, sf, rs, rs + 1),
+			 pair(t, sf, rt, rt == 30 ? 31 : rt + 1));
 	ir_ref low = half(t, IR_LO, sf, old), high = half(t, IR_HI, sf, old);
 	set_x(t, rs, low);
 	set_x(t, rs + 1, high);
@@ -147,41 +145,41 @@ INSN(ldxp, "1 sf:1 001000 0 1 1 xxxxx o0:1 Rt2:5 Rn:5 Rt:5", "ld{?o0:a}xp {r(sf,
 /* Ordered. */
 INSN(stlr, "size:2 001000 1 0 0 xxxxx 1 xxxxx Rn:5 Rt:5", "stlr{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}")
 {
-	v_store(t, xsp(t, a->Rn), x(t, a->Rt), ordered(a->size, ORD_RELEASE));
+	v_store(t, xsp(t, a->Rn), x(t, a->Rt), ordered(t, a->size, ORD_RELEASE));
 }
 INSN(ldar, "size:2 001000 1 1 0 xxxxx 1 xxxxx Rn:5 Rt:5", "ldar{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}")
 {
-	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(a->size, ORD_ACQUIRE)));
+	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(t, a->size, ORD_ACQUIRE)));
 }
 INSN(stllr, "size:2 001000 1 0 0 xxxxx 0 xxxxx Rn:5 Rt:5", "stllr{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}", LSE)
 {
-	v_store(t, xsp(t, a->Rn), x(t, a->Rt), ordered(a->size, ORD_RELEASE));
+	v_store(t, xsp(t, a->Rn), x(t, a->Rt), ordered(t, a->size, ORD_RELEASE));
 }
 INSN(ldlar, "size:2 001000 1 1 0 xxxxx 0 xxxxx Rn:5 Rt:5", "ldlar{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}", LSE)
 {
-	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(a->size, ORD_ACQUIRE)));
+	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(t, a->size, ORD_ACQUIRE)));
 }
 INSN(ldapr, "size:2 111 0 00 1 0 1 11111 1 100 00 Rn:5 Rt:5", "ldapr{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, 0)}", LRCPC)
 {
-	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(a->size, ORD_ACQUIRE)));
+	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), ordered(t, a->size, ORD_ACQUIRE)));
 }
-static struct ir_mem unscaled(unsigned size, enum ir_order order, i32 disp)
+static struct ir_mem unscaled(const struct tr *t, unsigned size, enum ir_order order, i32 disp)
 {
-	struct ir_mem mem = ordered(size, order);
+	struct ir_mem mem = ordered(t, size, order);
 	mem.disp = disp;
 	return mem;
 }
 INSN(stlur, "size:2 011001 00 0 imm:9s 00 Rn:5 Rt:5", "stlur{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, imm)}", LRCPC2)
 {
-	v_store(t, xsp(t, a->Rn), x(t, a->Rt), unscaled(a->size, ORD_RELEASE, a->imm));
+	v_store(t, xsp(t, a->Rn), x(t, a->Rt), unscaled(t, a->size, ORD_RELEASE, a->imm));
 }
 INSN(ldapur, "size:2 011001 01 0 imm:9s 00 Rn:5 Rt:5", "ldapur{#size:b|h||} {r(size == 3, Rt)}, {mem(Rn, imm)}", LRCPC2)
 {
-	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), unscaled(a->size, ORD_ACQUIRE, a->imm)));
+	set_x(t, a->Rt, v_load(t, TY_I64, xsp(t, a->Rn), unscaled(t, a->size, ORD_ACQUIRE, a->imm)));
 }
 INSN(ldapurs, "size:2 011001 1 o:1 0 imm:9s 00 Rn:5 Rt:5", "ldapurs{#size:b|h|w} {r(!o, Rt)}, {mem(Rn, imm)}", LRCPC2, "size + o <= 2")
 {
-	struct ir_mem mem = unscaled(a->size, ORD_ACQUIRE, a->imm);
+	struct ir_mem mem = unscaled(t, a->size, ORD_ACQUIRE, a->imm);
 	mem.sign = 1;
 	set_x(t, a->Rt, v_load(t, a->o ? TY_I32 : TY_I64, xsp(t, a->Rn), mem));
 }
@@ -189,7 +187,7 @@ INSN(ldapurs, "size:2 011001 1 o:1 0 imm:9s 00 Rn:5 Rt:5", "ldapurs{#size:b|h|w}
 /* Compare and swap. */
 INSN(cas, "size:2 001000 1 A:1 1 Rs:5 R:1 11111 Rn:5 Rt:5", "cas{?A:a}{?R:l}{#size:b|h||} {r(size == 3, Rs)}, {r(size == 3, Rt)}, {mem(Rn, 0)}", LSE)
 {
-	set_x(t, a->Rs, cas(t, a->size, xsp(t, a->Rn), sized(t, a->size, a->Rs), sized(t, a->size, a->Rt), order_of(a->A, a->R)));
+	set_x(t, a->Rs, cas(t, ordered(t, a->size, order_of(a->A, a->R)), xsp(t, a->Rn), sized(t, a->size, a->Rs), sized(t, a->size, a->Rt)));
 }
 INSN(casp, "0 sf:1 001000 0 A:1 1 Rs:5 R:1 11111 Rn:5 Rt:5",
      "casp{?A:a}{?R:l} {r(sf, Rs)}, {r(sf, Rs + 1)}, {r(sf, Rt)}, {r(sf, Rt + 1)}, {mem(Rn, 0)}", LSE, "!(Rs & 1) && !(Rt & 1)")

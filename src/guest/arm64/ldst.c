@@ -40,14 +40,38 @@ static void load(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsign
 	set_x(t, rt, v);
 }
 
+/* Two registers in one access: with FEAT_LSE2 nobody may see half of it, if it lies in 16 aligned bytes. */
+static struct ir_mem both(unsigned size, i32 disp)
+{
+	struct ir_mem mem = plain(size == SIZE_W ? TY_I64 : TY_I128, disp);
+	mem.single = 1;
+	return mem;
+}
+
+static bool at_once(const struct tr *t)
+{
+	return t->key & KEY_SHARED && arm64_model_has(t->model, ARM64_LSE2);
+}
+
 static void store_pair(struct tr *t, unsigned size, unsigned rt, unsigned rt2, unsigned rn, i64 disp,
 		       enum index index)
 {
 	ir_ref base = xsp(t, rn), low = x(t, rt), high = x(t, rt2);
 	i32 at = index == POST ? 0 : (i32)disp;
-	v_store(t, base, low, plain(size_type(size), at));
-	v_store(t, base, high, plain(size_type(size), at + (1 << size)));
+	if (at_once(t)) {
+		enum ir_type half = size_type(size), pair = size == SIZE_W ? TY_I64 : TY_I128;
+		ir_ref v = v_op(t, IR_PAIR, pair, v_trunc(t, half, low), v_trunc(t, half, high), 0, 0);
+		v_store(t, base, v, both(size, at));
+	} else {
+		v_store(t, base, low, plain(size_type(size), at));
+		v_store(t, base, high, plain(size_type(size), at + (1 << size)));
+	}
 	writeback(t, rn, base, disp, index);
+}
+
+static ir_ref widen(struct tr *t, ir_ref v, unsigned sign)
+{
+	return sign ? v_sext(t, TY_I64, v) : v_zext(t, TY_I64, v);
 }
 
 static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rt2, unsigned rn,
@@ -55,8 +79,16 @@ static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, u
 {
 	ir_ref base = xsp(t, rn);
 	i32 at = index == POST ? 0 : (i32)disp;
-	ir_ref low = load_value(t, size, sign, base, at),
-	       high = load_value(t, size, sign, base, at + (1 << size));
+	ir_ref low, high;
+	if (at_once(t)) {
+		enum ir_type half = size_type(size), pair = size == SIZE_W ? TY_I64 : TY_I128;
+		ir_ref v = v_load(t, pair, base, both(size, at));
+		low = widen(t, v_op(t, IR_LO, half, v, 0, 0, 0), sign);
+		high = widen(t, v_op(t, IR_HI, half, v, 0, 0, 0), sign);
+	} else {
+		low = load_value(t, size, sign, base, at);
+		high = load_value(t, size, sign, base, at + (1 << size));
+	}
 	writeback(t, rn, base, disp, index);
 	set_x(t, rt, low);
 	set_x(t, rt2, high);

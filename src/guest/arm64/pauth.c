@@ -3,7 +3,7 @@
  *
  * Manual: DDI 0487 D8.10; algorithms and insertion after the pseudo-code AddPAC, Auth, Strip, ComputePACQARMA of Arm's Sail model.
  * Programs have 48 address bits and tags in the top byte.
- * Algorithms: QARMA5, in helpers; and for FEAT_PACIMP a hash of our own by two multiplications, which is a dozen operations in place. With
+ * Algorithms: QARMA5, in helpers; and for FEAT_PACIMP a hash of our own, which is a few operations in place. With
  * that one goes FEAT_PAuth2, where both signing and authentication are an exclusive or of pointer and signature.
  */
 #include "guest/arm64/arm64.h"
@@ -175,23 +175,17 @@ static bool quick(const struct tr *t)
 	return arm64_model_has(t->model, ARM64_PACIMP);
 }
 
-/* The upper half depends on all bits of data, modifier and key, the top bits most. */
-static ir_ref quick_hash(struct tr *t, ir_ref data, ir_ref modifier, unsigned key)
-{
-	ir_ref lo = v_get(t, A64_KEYS + 2 * key), hi = v_get(t, A64_KEYS + 2 * key + 1);
-	ir_ref h = OP(MUL, OP(XOR, data, lo), konst(t, 0x9e3779b97f4a7c15));
-	h = OP(XOR, h, OP(SHR, h, konst32(t, 32)));
-	return OP(MUL, OP(XOR, h, OP(ADD, modifier, hi)), konst(t, 0xd6e8feb86659fd93));
-}
-
-/* Signs or authenticates: FEAT_PAuth2 takes the signature out again by putting it in, and leaves what is wrong for the access to fault on. */
+/*
+ * Signs or authenticates: FEAT_PAuth2 takes the signature out again by putting it in, and leaves what is wrong for the access to fault on.
+ * Functions do this twice a call, so it is short: the product of pointer and modifier, each mixed with half of the key. Its top bits
+ * depend on all bits of both but those of the signature itself. In pointers with bit 55 set, too, bits 56 to 63 of the signature are 0.
+ */
 static ir_ref quick_xor(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
 {
-	ir_ref high = OP(SAR, OP(SHL, ptr, konst32(t, 8)), konst32(t, 63)); /* all bits are bit 55 */
-	ir_ref field = OP(OR, OP(AND, high, konst(t, 0xffull << 56)), konst(t, BITS(PAC_BITS) << PAC_LOW));
-	ir_ref h = quick_hash(t, OP(ANDN, ptr, field), modifier, key);
-	ir_ref top = OP(ROTR, h, konst32(t, 63 - (PAC_LOW + PAC_BITS - 1)));
-	return OP(XOR, ptr, OP(AND, top, field));
+	ir_ref lo = v_get(t, A64_KEYS + 2 * key), hi = v_get(t, A64_KEYS + 2 * key + 1);
+	ir_ref plain_bits = OP(SHL, OP(ROTR, ptr, konst32(t, PAC_LOW + PAC_BITS)), konst32(t, PAC_BITS));
+	ir_ref h = OP(MUL, OP(XOR, plain_bits, lo), OP(ADD, modifier, hi));
+	return OP(XOR, ptr, OP(SHL, OP(SHR, h, konst32(t, 64 - PAC_BITS)), konst32(t, PAC_LOW)));
 }
 
 static ir_ref signed_ptr(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
@@ -210,7 +204,12 @@ static ir_ref generic(struct tr *t, ir_ref data, ir_ref modifier)
 {
 	if (!quick(t))
 		return v_call(t, &ir_helper_arm64_pac_generic, TY_I64, (ir_ref[]){ data, modifier }, 2);
-	return OP(AND, quick_hash(t, data, modifier, KEY_GA), konst(t, BITS(32) << 32));
+	ir_ref lo = v_get(t, A64_KEYS + 2 * KEY_GA), hi = v_get(t, A64_KEYS + 2 * KEY_GA + 1);
+	ir_ref h = OP(MUL, OP(XOR, data, lo), konst(t, 0x9e3779b97f4a7c15));
+	h = OP(XOR, h, OP(SHR, h, konst32(t, 32)));
+	h = OP(MUL, OP(XOR, h, OP(ADD, modifier, hi)),
+	       konst(t, 0xd6e8feb86659fd93)); /* the upper half depends on all */
+	return OP(AND, h, konst(t, BITS(32) << 32));
 }
 
 static ir_ref stripped(struct tr *t, ir_ref v)

@@ -43,6 +43,11 @@ static void fpcr_write(struct cpu *cpu, union ir_val *ret, const union ir_val *a
 	arm64_set_fpcr((struct arm64 *)cpu, arg[0].w);
 }
 
+static void fpsr_watch(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
+{
+	cpu->key |= KEY_FPSR;
+}
+
 static void counter(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
 	struct timespec now;
@@ -73,6 +78,9 @@ HELPER(arm64_fpcr_write) = { .name = "arm64_fpcr_write",
 			     .fn = fpcr_write,
 			     .effects = HELP_WRITES | HELP_VOLATILE,
 			     .slots = slots_fpcr };
+HELPER(arm64_fpsr_watch) = {
+	.name = "arm64_fpsr_watch", .fn = fpsr_watch, .effects = HELP_VOLATILE, .slots = slots_none
+};
 HELPER(arm64_counter) = {
 	.name = "arm64_counter", .fn = counter, .effects = HELP_VOLATILE, .slots = slots_none
 };
@@ -414,6 +422,11 @@ INSN(ic_ivau,  "1101 0101 0000 1 011 0111 0101 001 Rt:5", "ic ivau, {x(Rt)}")
 INSN(mrs, "1101010100 1 1 reg:15 Rt:5", "mrs {x(Rt)}, {sysreg(reg)}", "find_sysreg(t, reg, false)")
 {
 	const struct sysreg *reg = find_sysreg(t, a->reg, false);
+	if (reg->get == fpsr_get && t->ir->fp.loose_flags) { /* this instruction again, as all from now on with exact flags */
+		v_call(t, &ir_helper_arm64_fpsr_watch, TY_VOID, NULL, 0);
+		tr_end(t, t->pc);
+		return;
+	}
 	set_x(t, a->Rt, reg->get(t, reg));
 }
 INSN(msr, "1101010100 0 1 reg:15 Rt:5", "msr {sysreg(reg)}, {x(Rt)}", "find_sysreg(t, reg, true)")

@@ -151,7 +151,8 @@ static bool counts_first(u32 word, bool is16)
 	if (!is16)
 		return ends >> (word >> 2 & 31) & 1;
 	unsigned quadrant = word & 3, what = word >> 13;
-	return (quadrant == 1 && (what >= 5 || what == 1)) || (quadrant == 2 && what == 4 && !(word >> 2 & 31));
+	return (quadrant == 1 && (what >= 5 || what == 1)) ||
+	       (quadrant == 2 && what == 4 && !(word >> 2 & 31));
 }
 
 /* One more instruction: others after they are done, since one that faults, or is done again, does not count. */
@@ -215,48 +216,34 @@ static const char *text32(const u8 *code, u32 avail, u64 pc, u64 key UNUSED, cha
 	return text(code, avail, pc, buf, size, ret_len, true);
 }
 
+/* What differs between the two is in front of it. */
+// clang-format off
+#define RISCV_COMMON \
+	.insn_min = 2, .insn_max = 4, .state_size = sizeof(struct riscv), .hot_int = hot_int, .hot_vec = hot_vec, \
+	.reg_types = reg_types, .model_size = sizeof(struct riscv_model), .model_option = riscv_model_option, \
+	.reset = reset, .system = &riscv_system_mode, .begin = begin, .insn = insn
+// clang-format on
+
 GUEST(riscv64) = {
 	.name = "riscv64",
 	.summary = "RISC-V, 64 bits",
 	.addr_type = TY_I64,
-	.insn_min = 2,
-	.insn_max = 4,
-	.state_size = sizeof(struct riscv),
 	.slots = riscv64_slots,
-	.hot_int = hot_int,
-	.hot_vec = hot_vec,
 	.models = riscv64_models,
 	.regs = riscv64_regs,
-	.reg_types = reg_types,
 	.gdb_arch = "riscv:rv64",
-	.model_size = sizeof(struct riscv_model),
-	.model_option = riscv_model_option,
-	.reset = reset,
-	.system = &riscv_system_mode,
-	.begin = begin,
-	.insn = insn,
 	.text = text64,
+	RISCV_COMMON,
 };
 
 GUEST(riscv32) = {
 	.name = "riscv32",
 	.summary = "RISC-V, 32 bits",
 	.addr_type = TY_I32,
-	.insn_min = 2,
-	.insn_max = 4,
-	.state_size = sizeof(struct riscv),
 	.slots = riscv32_slots,
-	.hot_int = hot_int,
-	.hot_vec = hot_vec,
 	.models = riscv32_models,
 	.regs = riscv32_regs,
-	.reg_types = reg_types,
 	.gdb_arch = "riscv:rv32",
-	.model_size = sizeof(struct riscv_model),
-	.model_option = riscv_model_option,
-	.reset = reset,
-	.system = &riscv_system_mode,
-	.begin = begin,
-	.insn = insn,
 	.text = text32,
+	RISCV_COMMON,
 };

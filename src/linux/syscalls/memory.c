@@ -4,11 +4,22 @@
 #include "linux/syscalls/arg.h"
 #include "syscalls.gen.h"
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+
+/* May other processes write to what is mapped of this file while we read? One that is mapped to be read only is, on a disk, data. */
+static bool is_exchange(int prot, int fd)
+{
+	struct statfs fs;
+	return prot & PROT_WRITE || (fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
+}
 
 i64 sys_mmap(CALL_ARGS)
 {
+	if (((int)a[3] & MAP_TYPE) != MAP_PRIVATE && is_exchange((int)a[2], (int)a[4]))
+		thread_shares(t);
 	return vm_mmap(t->vm, a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
 }
 
@@ -57,6 +68,7 @@ i64 sys_msync(CALL_ARGS)
 
 i64 sys_shmat(CALL_ARGS)
 {
+	thread_shares(t);
 	return vm_shmat(t->vm, (int)a[0], a[1], (int)a[2]);
 }
 

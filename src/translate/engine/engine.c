@@ -234,7 +234,8 @@ void engine_fork_parent(struct engine *e, struct engine_fork *f)
 void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
 {
 	struct priv *mine = self->engine_priv;
-	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_init(&e->lock, NULL); /* whoever waited for it is not here */
 	pthread_mutex_init(&e->world, NULL);
 	e->evicting = false;
 	for (struct priv *c = e->cpus, *next; c; c = next) {
@@ -269,7 +270,7 @@ static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 {
 	j->used[slot >> JUMP_CHUNK_BITS >> 6] |= BIT(slot >> JUMP_CHUNK_BITS & 63);
 	j->table[slot].code = tb->code;
-	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_SEQ_CST); /* before tb->dead is read: see tb_kill */
 }
 
 /* What tells one table of jumps from another. */
@@ -492,7 +493,7 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 		cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		cpu->fault_write = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_ERR] >> 1 & 1;
-		host_fault(cpu, &p->job, &e->stubs, ucontext, EV_MEMORY);
+		host_fault(tb->code, tb->leave, &e->stubs, ucontext, EV_MEMORY);
 		return true;
 	}
 	if (cpu->raise && cpu_is_access((uintptr_t)run)) {

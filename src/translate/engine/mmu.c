@@ -278,8 +278,9 @@ static void fill(struct priv *p, struct context *c, u64 addr, const struct walk_
 	e->read = page | (w->allow & BIT(MMU_READ) ? TAG_ALLOWED : TAG_KNOWN);
 	e->phys = phys | (w->global ? TLB_GLOBAL : 0) | (w->allow & BIT(MMU_FETCH) ? TLB_FETCH : 0) |
 		  (w->allow & BIT(MMU_WRITE) ? TLB_TRACKED : 0);
-	__atomic_store_n(&e->write, page | (w->allow & BIT(MMU_WRITE) ? TAG_ALLOWED : TAG_KNOWN),
-			 __ATOMIC_SEQ_CST);
+	/* who asks whether he may write takes it that he may read */
+	bool both = w->allow & BIT(MMU_READ) && w->allow & BIT(MMU_WRITE);
+	__atomic_store_n(&e->write, page | (both ? TAG_ALLOWED : TAG_KNOWN), __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(
 		code,
 		__ATOMIC_SEQ_CST)) /* after the tag stands, since mmu_mark_code sets this before it looks */

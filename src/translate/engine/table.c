@@ -149,14 +149,14 @@ static void forget_jumps(struct engine *e, u64 pc)
 	for (struct priv *c = e->cpus; c; c = c->next)
 		for (u32 i = 0; i < c->n_table; i++) {
 			struct host_jump *j = &c->table[i].table[slot];
-			if (j->pc == pc)
+			if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == pc)
 				__atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELEASE);
 		}
 }
 
 void tb_kill(struct engine *e, struct tb *tb)
 {
-	__atomic_store_n(&tb->dead, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jumps are read: remember() does the reverse */
 	struct tb **p = &e->table[bucket(tb->pc, tb->key)];
 	while (*p && *p != tb)
 		p = &(*p)->next;

@@ -109,6 +109,8 @@ struct fp_ctl {
 	bool flush_in, flush_out; /* denormal operands / tiny results are zero; all formats but f16 */
 	bool flush_in_f16, flush_out_f16; /* the same for f16, conversions excepted */
 	bool
+	    loose_flags; /* nobody asks what was flushed: FP_INPUT_FLUSHED, FP_UNDERFLOW, FP_INEXACT may be wrong (for hosts whose own flushing is used) */
+	bool
 	    flush_before_rounding; /* a result tiny before rounding is flushed, raising underflow alone (Arm FZ); */
 	/* else one tiny after it, raising inexact too (x86) */
 	bool tiny_before_rounding; /* what underflow means by tiny */

@@ -54,6 +54,9 @@ struct host_slots { /* which slots travel in registers, the same for every regio
  */
 enum host_reach { REACH_TABLE, REACH_LOW, REACH_HIGH, REACH_BOTH, REACH_SLICE, REACHES = REACH_SLICE + CPU_SLICES };
 
+/* When other slots than between regions get registers in one: when that gains, or as often as it can be (for tests). */
+enum host_moves { MOVES_WHEN_WORTH, MOVES_ALWAYS };
+
 struct host_job {
 	const struct ir_region *region;
 	const struct ir_slot *slot;
@@ -69,6 +72,7 @@ struct host_job {
 	/* System mode: how the loads and stores of the instruction at pc reach memory. NULL: all by the table. */
 	enum host_reach (*reach)(void *user, u64 pc);
 	void *user;
+	enum host_moves moves;
 	bool counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
@@ -81,6 +85,7 @@ struct host_job {
 	u32 n_reloc;
 	size_t reloc_cap;
 	void *own; /* the back end's memory, used again for the next region */
+	u32 leave; /* what a fault in the region's code must be given as its way out: host_fault */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
 	u32 last_slow; /* the last of them: the IR instruction */
@@ -143,10 +148,10 @@ u64 host_kept_as(void);
 /* Points the jump whose displacement lies at site (writable view) to target (same view). Atomic for running threads. */
 void host_link(u8 *site, const u8 *target);
 /*
- * A fault in generated code at offset `at` of a region: writes the guest state at that point into the CPU and makes the context return
- * from stubs->enter with this event. Async-signal-safe.
+ * A fault in generated code: makes the signal's context write the guest's state at that point into the CPU and return from stubs->enter with this event. code,
+ * leave: the region's run address and host_job.leave. Async-signal-safe.
  */
-void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext, u64 event);
+void host_fault(const u8 *code, u32 leave, const struct host_stubs *stubs, void *ucontext, u64 event);
 /* The host's program counter in a signal context. */
 u64 host_context_pc(void *ucontext);
 /* Turns state that generated code keeps in its own form (flags) into the form of ir.h. After every return from enter. */

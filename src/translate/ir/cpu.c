@@ -215,10 +215,10 @@ static bool cas(u8 *p, unsigned size, u128 *old, u128 desired)
 /* ---- the guest's accesses ---- */
 
 /* What comes before an access. Its address is noted: a fault does not always tell. */
-static void check_align(struct cpu *cpu, u64 addr, struct ir_mem mem, bool write)
+static void check_align(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem, bool write)
 {
 	cpu->fault_addr = addr;
-	if (LIKELY(!(addr & BITS(mem.align))))
+	if (LIKELY(ir_mem_aligned(mem, addr, size)))
 		return;
 	cpu->fault_write = write;
 	cpu_raise(cpu, EV_ALIGN, 0);
@@ -237,7 +237,7 @@ static u8 *user_host(struct cpu *cpu, u64 addr)
 
 void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem)
 {
-	check_align(cpu, addr, mem, false);
+	check_align(cpu, addr, size, mem, false);
 	check_watch(cpu, addr, size, WATCH_READ);
 	if ((mem.order & ORD_SEQ_CST) == ORD_SEQ_CST)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -253,7 +253,7 @@ void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem
 
 void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem)
 {
-	check_align(cpu, addr, mem, true);
+	check_align(cpu, addr, size, mem, true);
 	check_watch(cpu, addr, size, WATCH_WRITE);
 	if (mem.order & (ORD_RELEASE | ORD_TSO))
 		__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -269,7 +269,7 @@ void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct
 
 static u8 *atomic_host(struct cpu *cpu, u64 addr, unsigned size, struct ir_mem mem)
 {
-	check_align(cpu, addr, mem, true);
+	check_align(cpu, addr, size, mem, true);
 	check_watch(cpu, addr, size, WATCH_READ | WATCH_WRITE);
 	if (cpu->memory)
 		return cpu->memory->host(cpu, addr, size, mem);

@@ -13,7 +13,7 @@ struct cpu_system; /* guest/system.h */
 
 enum { CPU_HEAT = 1024 };
 enum { CPU_MMUS = 2 }; /* values of ir_mem.mmu */
-enum { CPU_SLICES = 4 }; /* system mode: see window_slice */
+enum { CPU_SLICES = 4, CPU_NEARS = 4 }; /* system mode: see window_slice, near */
 /*
  * Where landings are checked, indirect jumps say how they were made (1 to 3): the address is combined with this by exclusive or, its top byte being
  * 0. No address has such a top byte; lower bits differ so that one target has several places in a CPU's table of jumps.
@@ -38,6 +38,7 @@ struct cpu {
 	/* and, in slices of window_size (0: none) that begin at window_slice[], what lies at window_host[] in our address space */
 	u64 window_slice[CPU_SLICES], window_host[CPU_SLICES], window_size;
 	void *tlb[CPU_MMUS]; /* system mode: the tables that generated code looks addresses up in, by ir_mem.mmu */
+	u64 near[CPU_NEARS]; /* system mode: distances to host memory for accesses to come in the same block; 0: to be looked up anew */
 	u64 scratch[16]; /* the engine's */
 	u8 frame[48][16] __attribute__((aligned(16))); /* generated code's values that found no register */
 	u8 host_save[512] __attribute__((aligned(64))); /* registers during slow paths */
@@ -103,7 +104,7 @@ void cpu_host_store(void *host, const void *buf, unsigned size);
  */
 bool cpu_is_access(uintptr_t host_pc);
 /* Asks a running CPU to come out; from any thread or signal handler. */
-static inline void cpu_stop(struct cpu *cpu)
+static inline NO_TSAN void cpu_stop(struct cpu *cpu)
 {
 	__atomic_store_n(&cpu->stop, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);

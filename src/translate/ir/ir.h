@@ -76,11 +76,17 @@ struct ir_mem {
 	i32 disp; /* added to the address */
 	u8 type; /* enum ir_type of what lies in memory */
 	u8 order : 4, rmw : 4;
-	u8 sign : 1, big_endian : 1, align : 3, /* align: log2 of the alignment that is demanded, 0 none; a fault (EV_ALIGN) otherwise */
+	u8 sign : 1, big_endian : 1, align : 3, /* align: log2 of the alignment that is demanded, 0 none, or IR_WITHIN_16; a fault (EV_ALIGN) otherwise */
 		single : 1 /* at most 16 bytes, single-copy atomic (LSE2, LDXP) */, nofault_high : 2;
 	u8 mmu; /* the guest's translation regime; 0 in user mode */
 };
 _Static_assert(sizeof(struct ir_mem) == 8, "fits imm");
+enum { IR_WITHIN_16 = 7 }; /* .align: at any address, if all of it lies in the same aligned 16 bytes */
+/* Is an access of so many bytes at addr aligned as demanded? */
+static inline bool ir_mem_aligned(struct ir_mem m, u64 addr, unsigned size)
+{
+	return m.align == IR_WITHIN_16 ? (addr & 15) + size <= 16 : !(addr & BITS(m.align));
+}
 
 /*
  * BITPERM: on i32 and i64; SBOX and MC work on each byte and each 32-bit column. With rotations and XOR they make all of

@@ -184,6 +184,8 @@ static bool mem_word(struct in *p, struct ir_insn *in, const char *s, size_t n)
 		in->mem.big_endian = 1;
 	else if (same(s, n, "single"))
 		in->mem.single = 1;
+	else if (same(s, n, "within16"))
+		in->mem.align = IR_WITHIN_16;
 	else if (n > 5 && !strncmp(s, "align", 5))
 		in->mem.align = (u8)(__builtin_ctz((unsigned)strtoul(s + 5, NULL, 10) | 128) & 7);
 	else if (n > 3 && !strncmp(s, "mmu", 3))

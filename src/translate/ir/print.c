@@ -68,7 +68,9 @@ static void put_mem(struct out *o, const struct ir_insn *in)
 		put(o, ".be");
 	if (m.order)
 		put(o, ".%s", ir_order_names[m.order] ? ir_order_names[m.order] : "?");
-	if (m.align)
+	if (m.align == IR_WITHIN_16)
+		put(o, ".within16");
+	else if (m.align)
 		put(o, ".align%u", 1u << m.align);
 	if (m.single)
 		put(o, ".single");

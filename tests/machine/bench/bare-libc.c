@@ -37,32 +37,42 @@ const int32_t **__ctype_toupper_loc(void)
 	at = table;
 	return &at;
 }
-/* Blocks by powers of two, never given to another size. */
+/*
+ * Blocks of the sizes that the host's C library makes them, so that both sides touch as much memory: with a word in front, multiples of 16 up to a
+ * KiB; larger ones powers of two. Never given to another size.
+ */
 static char *heap_at;
-static void *free_list[48];
+static void *free_list[112];
+static unsigned class_of(size_t n)
+{
+	size_t size = n + 8 < 32 ? 32 : (n + 8 + 15) & ~(size_t)15;
+	return size <= 1024 ? size / 16 : 64 + (64 - __builtin_clzl(size - 1));
+}
+static size_t size_of(unsigned k)
+{
+	return k <= 64 ? k * 16ul : 1ul << (k - 64);
+}
 void *malloc(size_t n)
 {
-	int k = 4;
-	while (((size_t)1 << k) < n + 16)
-		k++;
+	unsigned k = class_of(n);
 	char *p = free_list[k];
 	if (p) {
-		free_list[k] = *(void **)(p + 16);
-	} else {
-		if (!heap_at)
-			heap_at = _end + (16 - (uintptr_t)_end % 16);
-		p = heap_at;
-		heap_at += (size_t)1 << k;
-		*(int *)p = k;
+		free_list[k] = *(void **)p;
+		return p;
 	}
-	return p + 16;
+	if (!heap_at)
+		heap_at = _end + (24 - (uintptr_t)_end % 16);
+	p = heap_at;
+	heap_at += size_of(k);
+	*(u64 *)p = k;
+	return p + 8;
 }
 void free(void *q)
 {
 	if (q) {
-		char *p = (char *)q - 16;
-		*(void **)q = free_list[*(int *)p];
-		free_list[*(int *)p] = p;
+		unsigned k = *(u64 *)((char *)q - 8);
+		*(void **)q = free_list[k];
+		free_list[k] = q;
 	}
 }
 void *calloc(size_t n, size_t m)

@@ -1,6 +1,7 @@
 /*
  * rv-bare: runs a bare RISC-V program on the test machine.
- * usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL[,option...]] [-seconds N] [-stats] [-windows on|off|auto] PROGRAM
+ * usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL[,option...]] [-seconds N] [-stats] [-windows on|off|auto]
+ * [-d ITEMS] PROGRAM
  * Status: that of the program; 124 when time is up.
  */
 #include "board.h"
@@ -18,6 +19,7 @@ struct options {
 	unsigned harts, mib, seconds;
 	const char *cpu, *path;
 	enum engine_windows windows;
+	struct log log; /* to stderr */
 };
 
 static void *run_hart(void *arg)
@@ -80,6 +82,7 @@ static struct err *start(struct board *b, const struct options *o, struct engine
 					.one_insn = o->one,
 					.stats = o->stats,
 					.windows = o->windows,
+					.log = o->log.items ? &o->log : NULL,
 					.phys = b->phys };
 	if ((e = engine_new(&config, ret_engine)))
 		return e;
@@ -156,9 +159,20 @@ static enum engine_windows windows(const char *text)
 	exit(2);
 }
 
+static u32 items(const char *list)
+{
+	u32 found = 0;
+	struct err *e = log_parse_items(list, &found);
+	if (e) {
+		fprintf(stderr, "rv-bare: %s\n", err_text(e));
+		exit(2);
+	}
+	return found;
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = { .harts = 1, .mib = 64, .seconds = 60 };
+	struct options o = { .harts = 1, .mib = 64, .seconds = 60, .log.fd = 2 };
 	for (int i = 1; i < argc; i++) {
 		bool more = i + 1 < argc;
 		if (strcmp(argv[i], "-interpret") == 0)
@@ -177,6 +191,8 @@ int main(int argc, char **argv)
 			o.cpu = argv[++i];
 		else if (strcmp(argv[i], "-windows") == 0 && more)
 			o.windows = windows(argv[++i]);
+		else if (strcmp(argv[i], "-d") == 0 && more)
+			o.log.items = items(argv[++i]);
 		else if (argv[i][0] != '-' && !o.path)
 			o.path = argv[i];
 		else
@@ -184,7 +200,7 @@ int main(int argc, char **argv)
 	}
 	if (!o.path) {
 		fprintf(stderr, "usage: rv-bare [-interpret] [-one] [-smp N] [-m MiB] [-cpu MODEL] [-seconds "
-				"N] [-stats] [-windows on|off|auto] PROGRAM\n");
+				"N] [-stats] [-windows on|off|auto] [-d ITEMS] PROGRAM\n");
 		return 2;
 	}
 	return run(&o);

@@ -486,117 +486,152 @@ static u64 find_free(const struct check *c, u64 from, u64 n)
 	}
 }
 
+/* The table that is being made: where each block of counts lies, 0 nowhere yet. */
+struct new_table {
+	u64 *block, n;
+};
+
+static bool has_block(const struct new_table *t, u64 b)
+{
+	return b < t->n && t->block[b];
+}
+
+/* Block b of the counts lies in the cluster `at` from now on, which counts as used. */
+static int add_block(struct check *c, struct new_table *t, u64 b, u64 at)
+{
+	struct qcow2 *s = c->node->state;
+	if (b >= t->n) {
+		u64 n = ROUND_UP(b + 1, s->cluster_size / 8);
+		u64 *more = try_alloc(n * 8);
+		if (!more)
+			return -ENOMEM;
+		memcpy(more, t->block ? t->block : more, t->n * 8);
+		free(t->block);
+		t->block = more;
+		t->n = n;
+	}
+	int r = make_room(c, at + 1);
+	if (r)
+		return r;
+	put(c, at, 1);
+	t->block[b] = at << s->cluster_bits;
+	return 0;
+}
+
+/* A block for every cluster in use that has none. *ret_more: there were some, and they may need blocks themselves. */
+static int add_blocks(struct check *c, struct new_table *t, u64 *from, bool *ret_more)
+{
+	struct qcow2 *s = c->node->state;
+	*ret_more = false;
+	for (u64 i = 0; i < c->n; i++) {
+		if (!get(c, i) || has_block(t, i / s->block_entries))
+			continue;
+		u64 at = find_free(c, *from, 1);
+		*from = at + 1;
+		int r = add_block(c, t, i / s->block_entries, at);
+		if (r)
+			return r;
+		*ret_more = true;
+	}
+	return 0;
+}
+
+/* The blocks for the table's own clusters: each is, if need be, one of the clusters that it counts. */
+static int add_blocks_of_table(struct check *c, struct new_table *t, u64 at, u64 need, bool *ret_more)
+{
+	struct qcow2 *s = c->node->state;
+	*ret_more = false;
+	for (u64 b = at / s->block_entries; b <= (at + need - 1) / s->block_entries; b++) {
+		if (has_block(t, b))
+			continue;
+		int r = add_block(c, t, b, MAX(at, b * s->block_entries));
+		if (r)
+			return r;
+		*ret_more = true;
+	}
+	return 0;
+}
+
+/* Writes blocks and table (in clusters from `at`), and then the header that names them. */
+static int write_counts(struct check *c, const struct new_table *t, u64 at, u64 need)
+{
+	struct qcow2 *s = c->node->state;
+	struct blk_node *file = c->node->file;
+	u64 cs = s->cluster_size;
+	AUTO(free_ptr) u8 *block = try_alloc(cs);
+	AUTO(free_ptr) u8 *be = try_alloc(need * cs);
+	if (!block || !be)
+		return -ENOMEM;
+	for (u64 b = 0; b < t->n; b++) {
+		st_be64(be + b * 8, t->block[b]);
+		if (!t->block[b])
+			continue;
+		memset(block, 0, cs);
+		for (u64 k = 0; k < s->block_entries; k++)
+			qcow2_set_ref(s, block, k, get(c, b * s->block_entries + k));
+		int r = blk_pwrite(file, t->block[b], block, cs);
+		if (r)
+			return r;
+	}
+	u8 head[12];
+	st_be64(head, at << s->cluster_bits);
+	st_be32(head + 8, need);
+	int r = blk_pwrite(file, at << s->cluster_bits, be, need * cs);
+	if (!r)
+		r = blk_barrier(file);
+	return r ? r : blk_pwrite_flush(file, 48, head, 12);
+}
+
+/* The image counts by the table, which is taken over, from now on. */
+static int use_table(struct qcow2 *s, struct new_table *t, u64 at, u64 need)
+{
+	u64 n = need * s->cluster_size / 8;
+	if (n > t->n) {
+		u64 *all = try_alloc(n * 8);
+		if (!all)
+			return -ENOMEM;
+		memcpy(all, t->block, t->n * 8);
+		free(t->block);
+		t->block = all;
+	}
+	free(s->reftable);
+	s->reftable = t->block;
+	t->block = NULL;
+	s->reftable_size = n;
+	s->reftable_clusters = need;
+	s->reftable_offset = at << s->cluster_bits;
+	s->free_hint = 0;
+	qcow2_set_free(&s->meta);
+	return 0;
+}
+
 /* New blocks and a new table for what was counted; they count themselves. */
 static int rebuild(struct check *c)
 {
 	struct qcow2 *s = c->node->state;
-	u64 cs = s->cluster_size, from = 1, table_n = 0;
-	u64 *table = NULL;
-	int r = 0;
+	struct new_table t = { 0 };
+	u64 from = 1, at = 0, need = 0;
+	bool more;
+	int r;
 	blk_check_say(c->res, "Rebuilding refcount structure");
 	cache_drop(s->refs);
-	/* Counting a block may need another block: until nothing is added. */
-	for (bool more = true; more && !r;) {
-		more = false;
-		for (u64 i = 0; i < c->n && !r; i++) {
-			u64 b = i / s->block_entries;
-			if (!get(c, i) || (b < table_n && table[b]))
-				continue;
-			if (b >= table_n) {
-				u64 n = ROUND_UP(b + 1, cs / 8);
-				u64 *t = try_alloc(n * 8);
-				if (!t) {
-					r = -ENOMEM;
-					break;
-				}
-				memcpy(t, table ? table : t, table_n * 8);
-				free(table);
-				table = t;
-				table_n = n;
-			}
-			u64 at = find_free(c, from, 1);
-			from = at + 1;
-			r = make_room(c, at + 1);
-			if (r)
-				break;
-			put(c, at, 1);
-			table[b] = at << s->cluster_bits;
-			more = true;
-		}
+	do { /* until nothing is added: counting a block may need another block, and so may the table */
+		r = add_blocks(c, &t, &from, &more);
 		if (r || more)
 			continue;
-		/* Room for the table itself; it may lie where no block counts yet. */
-		u64 need = MAX(table_n * 8 >> s->cluster_bits, 1ull), at = find_free(c, 1, need);
-		u64 last = (at + need - 1) / s->block_entries;
-		if (last >= table_n || !table[last] || !table[at / s->block_entries]) {
-			/* Ask for its blocks first, by a mark that stays: the table's own clusters. */
-			for (u64 b = at / s->block_entries; b <= last && !r; b++) {
-				if (b < table_n && table[b])
-					continue;
-				u64 mark = MAX(at, b * s->block_entries);
-				r = make_room(c, mark + 1);
-				if (r)
-					break;
-				put(c, mark, 1);
-				if (b >= table_n) {
-					u64 n = ROUND_UP(b + 1, cs / 8);
-					u64 *t = try_alloc(n * 8);
-					if (!t) {
-						r = -ENOMEM;
-						break;
-					}
-					memcpy(t, table ? table : t, table_n * 8);
-					free(table);
-					table = t;
-					table_n = n;
-				}
-				table[b] = mark << s->cluster_bits; /* the marked cluster is the block */
-				more = true;
-			}
-			continue;
-		}
+		need = MAX(t.n * 8 >> s->cluster_bits, 1ull);
+		at = find_free(c, 1, need);
+		r = add_blocks_of_table(c, &t, at, need, &more);
+	} while (!r && more);
+	if (!r)
 		r = make_room(c, at + need);
-		for (u64 i = 0; i < need && !r; i++)
-			put(c, at + i, 1);
-		AUTO(free_ptr) u8 *block = try_alloc(cs);
-		AUTO(free_ptr) u8 *be = try_alloc(need * cs);
-		if (!block || !be)
-			r = -ENOMEM;
-		for (u64 b = 0; b < table_n && !r; b++) {
-			st_be64(be + b * 8, table[b]);
-			if (!table[b])
-				continue;
-			memset(block, 0, cs);
-			for (u64 k = 0; k < s->block_entries; k++)
-				qcow2_set_ref(s, block, k, get(c, b * s->block_entries + k));
-			r = blk_pwrite(c->node->file, table[b], block, cs);
-		}
-		if (!r)
-			r = blk_pwrite(c->node->file, at << s->cluster_bits, be, need * cs);
-		if (!r)
-			r = blk_barrier(c->node->file);
-		u8 head[12];
-		st_be64(head, at << s->cluster_bits);
-		st_be32(head + 8, need);
-		if (!r)
-			r = blk_pwrite_flush(c->node->file, 48, head, 12);
-		if (!r) {
-			free(s->reftable);
-			s->reftable = table;
-			table = NULL;
-			s->reftable_size = need * cs / 8;
-			if (s->reftable_size > table_n) {
-				s->reftable = realloc(s->reftable, s->reftable_size * 8);
-				memset(s->reftable + table_n, 0, (s->reftable_size - table_n) * 8);
-			}
-			s->reftable_clusters = need;
-			s->reftable_offset = at << s->cluster_bits;
-			s->free_hint = 0;
-			qcow2_set_free(&s->meta);
-		}
-		break;
-	}
-	free(table);
+	for (u64 i = 0; i < need && !r; i++)
+		put(c, at + i, 1);
+	if (!r)
+		r = write_counts(c, &t, at, need);
+	if (!r)
+		r = use_table(s, &t, at, need);
+	free(t.block);
 	return r;
 }
 

@@ -107,6 +107,13 @@ bool img_make_objects(struct img *m)
 	return true;
 }
 
+bool img_is_local(const struct blk_node *node)
+{
+	while (node->file)
+		node = node->file;
+	return node->driver->copy_range; /* what files of the host have in common */
+}
+
 bool img_cache_mode(const char *mode, u32 *flags)
 {
 	static const struct {
@@ -139,6 +146,16 @@ bool img_aio_mode(const char *mode, u32 *flags)
 			return true;
 		}
 	return false;
+}
+
+bool img_output_mode(const char *mode, bool *ret_json)
+{
+	*ret_json = strcmp(mode, "json") == 0;
+	if (!*ret_json && strcmp(mode, "human") != 0) {
+		img_error("--output must be used with human or json as argument.");
+		return false;
+	}
+	return true;
 }
 
 bool img_parse_size(const char *what, const char *text, u64 *ret)

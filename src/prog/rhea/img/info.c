@@ -136,11 +136,9 @@ static int info(struct img *m, int argc, char **argv)
 	}
 	if (optind != argc - 1)
 		img_usage_error("Expecting one image file name");
-	bool as_json = strcmp(output, "json") == 0;
-	if (!as_json && strcmp(output, "human") != 0) {
-		img_error("--output must be used with human or json as argument.");
+	bool as_json;
+	if (!img_output_mode(output, &as_json))
 		return 1;
-	}
 	if (!img_make_objects(m))
 		return 1;
 	AUTO(json_freep) struct json *list = json_list();

@@ -100,11 +100,9 @@ static int map(struct img *m, int argc, char **argv)
 	}
 	if (optind != argc - 1)
 		img_usage_error("Expecting one image file name");
-	bool as_json = strcmp(output, "json") == 0;
-	if (!as_json && strcmp(output, "human") != 0) {
-		img_error("--output must be used with human or json as argument.");
+	bool as_json;
+	if (!img_output_mode(output, &as_json))
 		return 1;
-	}
 	if (!img_make_objects(m))
 		return 1;
 	struct blk_node *node = img_open(m, argv[optind], fmt, 0);
@@ -241,11 +239,9 @@ static int measure(struct img *m, int argc, char **argv)
 			return 0;
 		}
 	}
-	bool as_json = strcmp(output, "json") == 0;
-	if (!as_json && strcmp(output, "human") != 0) {
-		img_error("--output must be used with human or json as argument.");
+	bool as_json;
+	if (!img_output_mode(output, &as_json))
 		return 1;
-	}
 	if (argc - optind > 1) {
 		img_error("At most one filename argument is allowed.");
 		return 1;

@@ -4,7 +4,8 @@
 #include "translate/engine/keep/store.h"
 
 enum { PAGES = 512 };
-#define KEY_COLD BIT(62) /* in the key under which a translation of the first tier is kept: those of the second are found first */
+#define KEY_COLD \
+	BIT(62) /* in the key under which a translation of the first tier is kept: those of the second are found first */
 
 struct keep_file {
 	struct engine_origin origin;
@@ -140,6 +141,7 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	struct tb *tb = tb_new(p, pc);
 	tb->code = out + (e->rx - e->rw);
 	tb->size = k->code_size;
+	tb->leave = k->leave;
 	tb->n_site = k->n_site;
 	tb->site = (struct host_site *)kept_sites(k);
 	tb->site_is_kept = true;
@@ -160,7 +162,8 @@ void keep_save(struct priv *p, const struct tb *tb)
 			       .code_size = tb->size,
 			       .n_span = tb->n_ref,
 			       .n_site = job->n_site,
-			       .n_reloc = job->n_reloc };
+			       .n_reloc = job->n_reloc,
+			       .leave = tb->leave };
 	struct kept_span span[SPANS];
 	for (u32 i = 0; s && i < tb->n_ref; i++) {
 		const struct span *from = &tb->ref[i].span;

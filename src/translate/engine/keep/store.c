@@ -74,7 +74,7 @@ static const struct kept *record(const struct segment *g, u64 at)
 	const struct kept *k = (const struct kept *)((const u8 *)g + at);
 	if (k->size > g->size - at || !k->size ||
 	    k->size != kept_size(k->code_size, k->n_span, k->n_site, k->n_reloc) ||
-	    k->check != record_check(k))
+	    k->leave >= k->code_size || k->check != record_check(k))
 		return NULL;
 	for (u32 i = 0; i < k->n_reloc; i++) { /* what is changed lies inside the code */
 		const struct kept_pair *r = &kept_relocs(k)[i];
@@ -374,6 +374,10 @@ static void append_again(struct store *s, int fd)
 	free(g);
 }
 
+/*
+ * Into the file, which is mapped anew: what others have added is looked at, too. The store itself stays as it is, for other threads look things up
+ * in it, and records of its own mapping may be in use.
+ */
 static void append(struct store *s, int fd)
 {
 	struct stat st;
@@ -383,31 +387,28 @@ static void append(struct store *s, int fd)
 		append_again(s, fd);
 		return;
 	}
-	s->end = 0;
-	const u8 *old = s->map;
-	size_t old_size = s->map_size;
-	map_file(s, fd, st.st_size); /* what others have added is looked at too; records in use stay mapped */
-	struct segment *g = fresh_segment(s);
-	if (g && s->n_seg == MAX_SEGMENTS) {
-		struct segment *all = join(s, g);
-		replace(s, all);
+	struct store now = *s;
+	now.map = NULL;
+	now.map_size = now.n_seg = now.good = now.end = 0;
+	map_file(&now, fd, st.st_size);
+	struct segment *g = fresh_segment(&now);
+	if (g && now.n_seg == MAX_SEGMENTS) {
+		struct segment *all = join(&now, g);
+		replace(&now, all);
 		free(all);
-	} else if (g && s->good) {
-		append_segment(s, fd, g, s->good, s->n_seg);
+	} else if (g && now.good) {
+		append_segment(&now, fd, g, now.good, now.n_seg);
 	} else if (g) { /* nothing in it, or nothing that can be used */
 		if (st.st_size)
-			replace(s, g);
-		else if (write_file(s, fd, g))
-			s->end = ROUND_UP(sizeof(struct file_head), 16u) + g->size, s->n_end = 1;
+			replace(&now, g);
+		else if (write_file(&now, fd, g))
+			now.end = ROUND_UP(sizeof(struct file_head), 16u) + g->size, now.n_end = 1;
 		store_prune(s->dir, MAX_ALL);
 	}
 	free(g);
-	if (s->map != old) { /* records of the old mapping may be in use: it is the one that stays */
-		munmap((void *)s->map, s->map_size);
-		s->map = old;
-		s->map_size = old_size;
-		find_segments(s);
-	}
+	unmap(&now);
+	s->end = now.end;
+	s->n_end = now.n_end;
 }
 
 void store_flush(struct store *s)

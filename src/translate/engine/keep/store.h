@@ -36,7 +36,8 @@ struct kept {
 	u64 pc, key;
 	u32 size; /* of the record, a multiple of 16 */
 	u32 code_size, n_span, n_site, n_reloc;
-	u64 spare[2];
+	u32 leave; /* where in the code a fault goes on; 0: nowhere of its own */
+	u32 spare[3];
 };
 _Static_assert(sizeof(struct kept) == 64, "code in a record is aligned");
 struct kept_pair { /* a site or a relocation: as struct host_site and host_reloc */

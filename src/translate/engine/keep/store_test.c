@@ -1,5 +1,6 @@
 #include "store.c"
 #include "base/test.h"
+#include <pthread.h>
 #include <sys/wait.h>
 
 static const struct store_id id = { 1, 2, 3, 4, 5, 6, 7 };
@@ -20,7 +21,7 @@ static void remove_dir(char *dir)
 
 static void add(struct store *s, u64 pc, u64 key, unsigned n)
 {
-	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .spare = { n }, .n_span = 1, .n_site = n % 3,
+	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .leave = (u32)n % 16, .spare = { n }, .n_span = 1, .n_site = n % 3,
 			       .n_reloc = 1 };
 	struct kept *k = store_add(s, &counts);
 	memset((u8 *)kept_code(k), (int)(pc + n), k->code_size);
@@ -217,6 +218,44 @@ TEST(store, survives_writers_at_the_same_time)
 		}
 	CHECK(found >= ROUNDS); /* who finds the file locked gives up */
 	store_free(s);
+	remove_dir(dir);
+}
+
+struct flusher {
+	struct store *s;
+	bool done;
+};
+
+static void *flush_often(void *arg)
+{
+	struct flusher *f = arg;
+	for (unsigned i = 0; i < 300; i++) {
+		add(f->s, 0x100000 + 4 * i, 0, i);
+		store_flush(f->s);
+	}
+	__atomic_store_n(&f->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST(store, is_looked_things_up_in_while_another_thread_writes_to_its_file)
+{
+	char *dir = temp_dir();
+	struct store *s = store_open(dir, &id);
+	for (unsigned i = 0; i < 2000; i++) /* so many that it takes a while to look at them */
+		add(s, 0x1000 + 4 * i, 0, 7);
+	store_flush(s);
+	store_free(s);
+	struct flusher f = { store_open(dir, &id), false };
+	pthread_t writer;
+	CHECK_EQ(pthread_create(&writer, NULL, flush_often, &f), 0);
+	unsigned missed = 0;
+	while (!__atomic_load_n(&f.done, __ATOMIC_ACQUIRE)) {
+		const struct kept *k = store_find(f.s, 0x1000, 0, any, NULL);
+		missed += !k || k->spare[0] != 7;
+	}
+	pthread_join(writer, NULL);
+	CHECK_EQ(missed, 0);
+	store_free(f.s);
 	remove_dir(dir);
 }
 

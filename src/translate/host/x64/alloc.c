@@ -809,7 +809,7 @@ void alloc_reset(struct jit *j)
 			j->live[n++] = j->live[i];
 	}
 	j->n_live = n;
-	j->n_ef = 0;
+	j->n_ef = j->compared = 0;
 	j->frame_used = j->frame_kept;
 	j->lock_gpr = j->lock_xmm = 0;
 	forget_copies(j);
@@ -835,7 +835,7 @@ void snap_give(struct jit *j, const struct blk *b)
 		forget(j, j->live[i]);
 		j->val[j->live[i]].listed = false;
 	}
-	j->n_live = j->n_ef = 0;
+	j->n_live = j->n_ef = j->compared = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
 	forget_copies(j);

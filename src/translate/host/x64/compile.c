@@ -184,7 +184,9 @@ static void emit_block(struct jit *j, u32 number)
 	else if (x->preds != 1)
 		alloc_reset(j);
 	x->start = j->c.p;
-	j->n_checked = 0;
+	if (x->preds != 1 || x->pred != j->last_block)
+		system_forget(j);
+	j->last_block = number;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
 	x->fixes = 0;
@@ -200,15 +202,16 @@ static void emit_block(struct jit *j, u32 number)
 }
 
 /*
- * The stub that enters generated code sets MXCSR's rounding to nearest. All regions that can follow one another without it have the same
- * rules: one with another rounding that computes sets it where that was not done yet.
+ * The stub that enters generated code sets MXCSR's rounding to nearest and no flushing. All regions that can follow one another without it
+ * have the same rules: one with others that computes sets them where that was not done yet.
  */
-static void set_rounding(struct jit *j)
+static void set_float_modes(struct jit *j)
 {
 	static const u8 rc[] = { [FP_TO_ZERO] = 3, [FP_DOWN] = 1, [FP_UP] = 2 };
 	u8 round = j->r->fp.round;
+	u32 modes = (round < LEN(rc) ? (u32)rc[round] << 13 : 0) | (fp_flushes(j) ? MXCSR_FLUSH : 0);
 	bool computes = false;
-	if (round >= LEN(rc) || !rc[round])
+	if (!modes)
 		return;
 	for (u32 i = 1; i < j->r->n_insn; i++)
 		computes |= ir_has(j->r->insn[i].op, IR_F_FLOAT);
@@ -217,8 +220,8 @@ static void set_rounding(struct jit *j)
 	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
 	x_rm(&j->c, X_MOV_LOAD, RAX, CPU(host_fp));
 	x_mov_rr(&j->c, 0, RCX, RAX);
-	x_alu_ri(&j->c, X_AND, 0, RAX, ~0x6000);
-	x_alu_ri(&j->c, X_OR, 0, RAX, rc[round] << 13);
+	x_alu_ri(&j->c, X_AND, 0, RAX, ~MXCSR_MODES);
+	x_alu_ri(&j->c, X_OR, 0, RAX, (i32)modes);
 	x_rr(&j->c, X_ALU(X_CMP), RAX, RCX);
 	u8 *same = x_jcc8(&j->c, XC_E);
 	x_rm(&j->c, X_MOV_STORE, RAX, CPU(host_fp));
@@ -255,9 +258,9 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 3 * sizeof(u32)),
-	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 3 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * 3 * sizeof(u32), arrays = 16;
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 4 * sizeof(u32)),
+	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
+	       of_slots = (j->n_slot + 1) * 4 * sizeof(u32), arrays = 21;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
@@ -269,25 +272,14 @@ static void set_up(struct jit *j, struct host_job *job)
 	alloc_start(j);
 }
 
-static void mark_loops(struct jit *j)
-{
-	for (u32 o = 0; o < j->n_order; o++) {
-		const struct ir_block *b = &j->r->block[j->order[o]];
-		const struct ir_insn *end = &j->r->insn[b->first + b->count - 1];
-		u32 to[2] = { end->op == IR_BR ? end->a : end->b, end->c };
-		unsigned n = end->op == IR_BR ? 1 : end->op == IR_BRC ? 2 : 0;
-		for (unsigned i = 0; i < n; i++)
-			if (j->blk[to[i]].order <= o)
-				j->blk[to[i]].loop_head = true;
-	}
-}
-
 /* The job's struct jit, as new but for its memory and what holds for all regions. */
 static struct jit *start(struct host_job *job)
 {
 	if (!job->own)
 		job->own = alloc(sizeof(struct jit));
 	struct jit *j = job->own;
+	if (j->n_moved) /* the last region had others */
+		j->homes_of = NULL;
 	memset(&j->c, 0, sizeof(*j) - offsetof(struct jit, c));
 	return j;
 }
@@ -318,12 +310,13 @@ void host_compile(struct host_job *job)
 	struct jit *j = start(job);
 	job->n_site = job->n_reloc = 0;
 	job->size = 0;
+	job->leave = 0;
 	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(j, job);
 	prepass(j);
-	mark_loops(j);
-	set_rounding(j);
+	homes_enter(j);
+	set_float_modes(j);
 	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
 		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;
 		emit_block(j, j->order[o]);

@@ -291,6 +291,17 @@ TEST(x64, random_regions_with_faults_and_without_homes_do_what_the_interpreter_d
 	rig_free(rig);
 }
 
+TEST(x64, slots_that_change_registers_inside_a_region_do_what_the_interpreter_does)
+{
+	static const u16 many[] = { 0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 8, 9, 10, 11, 12, 15, 16, NO_SLOT };
+	struct rig *rig = rig_of(many, hot_vec);
+	rig->job.moves = MOVES_ALWAYS;
+	random_seeds(rig, first_seed(300000), 300000 + seeds(3000),
+		     (struct ir_random_options){ .faults = true });
+	CHECK(rig->unsupported * 20 < rig->compiled && rig->moved * 2 > rig->compiled);
+	rig_free(rig);
+}
+
 /* ---- every operation by itself, on numbers as they hurt ---- */
 
 static u64 hard_lane(u64 *state, unsigned size)
@@ -557,8 +568,10 @@ static bool one_insn(struct ir_region *r, enum ir_op op, u64 *state)
 	return false;
 }
 
+/* Every operation in some forms, on some values each; mask: the sticky flags that must be the interpreter's. */
 static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, bool floats)
 {
+	u32 mask = ctl->loose_flags ? FP_INVALID | FP_DIVZERO | FP_OVERFLOW : FP_IEEE_FLAGS | FP_INPUT_FLUSHED;
 	struct rig *rig = rig_of(hot_int, hot_vec);
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
@@ -592,7 +605,7 @@ static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, b
 					}
 			for (unsigned seed = 0; seed < values; seed++) {
 				hard_start(rig, seed + (u64)form * 1000, &start);
-				if (!same_from(rig, r, seed, &start, FP_IEEE_FLAGS)) {
+				if (!same_from(rig, r, seed, &start, mask)) {
 					test_fail(__FILE__, __LINE__, "%s, form %u, values %u",
 						  ir_op_info[op].name, form, seed);
 					bad++;
@@ -623,12 +636,23 @@ TEST(x64, every_floating_point_operation_does_what_the_interpreter_does)
 		ctl.round = rounds[i];
 		each_op(&ctl, 16, 30, true);
 	}
+	ctl.round = FP_NEAREST_EVEN;
+	ctl.flush_in = ctl.flush_out = true; /* FPCR.FZ */
+	for (unsigned i = 0; i < LEN(rounds); i++) {
+		each_op(&ctl, 30, 60, true);
+		ctl.round = rounds[i];
+	}
 	ctl = fp_x86;
 	each_op(&ctl, 16, 30, true);
 	ctl = fp_riscv;
 	each_op(&ctl, 16, 30, true);
 	ctl.flush_in = ctl.flush_out = true;
 	each_op(&ctl, 10, 10, true);
+	ctl.loose_flags = true;
+	each_op(&ctl, 30, 60, true);
+	ctl = fp_arm;
+	ctl.flush_in = ctl.flush_out = ctl.loose_flags = true;
+	each_op(&ctl, 30, 200, true);
 }
 
 /* ---- cases in text: what front ends write ---- */
@@ -655,6 +679,15 @@ static const char *const cases[] = {
 	"v12:flags = fladd v11, v1\nv13:i32 = const #0x90000000\nv14:flags = flpack v13\nv15:flags = select "
 	"v10, v12, v14\nset fl0, v15\n"
 	"v17:i1 = cond.le v15\nv18:i32 = select v17, v1, v11\nset w3, v18\njump #0x2000\n",
+	/* comparisons of what was compared for the flags that are stored: turned round, unsigned */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = lts v2, v1\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = leu v1, v2\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	/* but not behind a conditional compare, which compares on one way only */
+	"v1:i32 = get w0\nv2:i32 = get w1\nv3:flags = flsub v1, v2\nv4:i1 = cond.ge v3\nv5:i32 = const #0x5\n"
+	"v6:flags = flsub v2, v5\nv7:i32 = const #0x40000000\nv8:flags = flpack v7\nv9:flags = select v4, v6, v8\n"
+	"set fl0, v9\nv11:i1 = lts v2, v5\nv12:i32 = select v11, v1, v2\nset w3, v12\njump #0x2000\n",
 	/* flags read again behind what destroys the host's */
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nv4:i64 = mul v1, v2\nv5:i64 = divu v4, "
 	"v2\nv6:i1 = cond.lt v3\n"
@@ -680,8 +713,10 @@ static const char *const cases[] = {
 	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
 	/* a difference in one register, its extended lower half in another, and the whole of it compared behind that */
-	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext v5\nset x0, v6\n"
-	"v8:i64 = const #0x5\nv9:flags = flsub v3, v8\nset fl0, v9\nv11:i64 = mul v3, v8\nset x3, v11\njump #0x2000\n",
+	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext "
+	"v5\nset x0, v6\n"
+	"v8:i64 = const #0x5\nv9:flags = flsub v3, v8\nset fl0, v9\nv11:i64 = mul v3, v8\nset x3, v11\njump "
+	"#0x2000\n",
 };
 
 /* For looking at code: the region in the file named by RHEA_TEST_CASE goes to that of RHEA_TEST_DUMP. */
@@ -869,6 +904,26 @@ TEST(x64, atomic_operations_of_every_kind_and_width)
 				goto out;
 		}
 	}
+out:
+	rig_free(rig);
+}
+
+TEST(x64, accesses_within_16_bytes_wherever_they_begin)
+{
+	static const char *const types[] = { "i16", "i32", "i64" }, *const slots[] = { "h0", "w0", "x9" };
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	for (unsigned t = 0; t < LEN(types); t++)
+		for (unsigned off = 0; off < 16; off++) { /* some leave their 16 bytes: an event, with the same state */
+			AUTO(free_ptr)
+			char *text = strf("v1:i64 = get mem\nv2:%s = get %s\nst.%s.rel.within16 [v1+%u], v2\n"
+					  "v4:%s = rmw.add.%s.sc.within16 [v1+%u], v2\n"
+					  "v5:%s = cas.%s.sc.within16 [v1+%u], v2, v4\n"
+					  "v6:i64 = ld.%s.acq.within16 [v1+%u]\nset x3, v6\nset %s, v5\njump #0x2000\n",
+					  types[t], slots[t], types[t], 16 + off, types[t], types[t], 32 + off,
+					  types[t], types[t], 16 + off, types[t], 32 + off, slots[t]);
+			if (!run_case(rig, text, 10))
+				goto out;
+		}
 out:
 	rig_free(rig);
 }

@@ -157,9 +157,12 @@ void call_c(struct jit *j, u64 fn)
 			release_locks(j);
 		}
 	spill_all(j);
+	system_forget(j);
+	homes_leave(j);
 	mov_image(j, RAX, fn);
 	x_mov_ri(&j->c, RCX, j->insn_pc);
 	call_stub(j, j->job->stubs->helper);
+	homes_called(j);
 }
 
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v)
@@ -252,8 +255,8 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && end->op == IR_JUMP && end->imm > j->insn_pc && j->blk[block].preds == 1 &&
-	       linkable(j, end->imm);
+	return in == end && !j->n_moved && end->op == IR_JUMP && end->imm > j->insn_pc &&
+	       j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
 static void jcc_to(struct jit *j, unsigned cc, u32 block)
@@ -336,6 +339,7 @@ static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
 		emit_poll(j, pc);
+	homes_leave(j);
 	if (!linkable(j, pc)) {
 		flags_clobber(j);
 		x_mov_ri(&j->c, RAX, pc);
@@ -355,6 +359,7 @@ static void indirect(struct jit *j, u32 target)
 		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
 	else if (!wide)
 		x_mov_rr(&j->c, 0, RAX, RAX);
+	homes_leave(j);
 	through_table(j);
 }
 
@@ -363,6 +368,11 @@ static void leave(struct jit *j, u64 pc, u32 event)
 	x_mov_ri(&j->c, RAX, pc);
 	x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(pc));
 	x_mov_ri(&j->c, RAX, event);
+	if (j->leave) {
+		x_patch(x_jmp(&j->c), j->leave);
+		return;
+	}
+	homes_leave(j);
 	jump_stub(j, j->job->stubs->exit);
 }
 
@@ -409,8 +419,36 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 	}
 }
 
+/* Back if all .dst bytes from the address in register a on lie in the same aligned 16. */
+static void back_if_within(struct jit *j, const struct cold *c)
+{
+	unsigned t = c->a == RCX ? RDX : RCX;
+	x_rm(&j->c, OPW | X_MOV_STORE, t, CPU(scratch[2]));
+	x_lea(&j->c, OPW, t, (struct x64_mem){ .base = c->a, .index = NOREG, .disp = c->dst - 1 });
+	x_rr(&j->c, OPW | X_ALU(X_XOR), t, c->a);
+	x_rr(&j->c, 0xf6 | OPB, 0, t); /* test r8, imm8 */
+	x_byte(&j->c, 16);
+	x_rm(&j->c, OPW | X_MOV_LOAD, t, CPU(scratch[2]));
+	x_patch(x_jcc(&j->c, XC_E), c->back);
+}
+
+static void emit_event(struct jit *j, const struct cold *c)
+{
+	if (c->kind == COLD_WITHIN)
+		back_if_within(j, c);
+	if (c->event == EV_ALIGN) {
+		x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
+		x_rm(&j->c, 0xc7, 0, CPU(fault_code));
+		x_32(&j->c, 1); /* BUS_ADRALN */
+		x_rm(&j->c, 0xc6, 0, CPU(fault_write));
+		x_byte(&j->c, c->b);
+	}
+	leave(j, c->pc, c->event);
+}
+
 void emit_cold(struct jit *j)
 {
+	homes_way_out(j);
 	for (u32 i = 0; i < j->n_cold; i++) {
 		struct cold *c = &j->cold[i];
 		x_room(&j->c);
@@ -426,6 +464,10 @@ void emit_cold(struct jit *j)
 			x_patch(x_jmp(&j->c), c->back);
 		} else if (c->kind == COLD_MISS) {
 			emit_miss(j, c);
+		} else if (c->kind == COLD_COMPARE) {
+			emit_compare(j, c);
+		} else if (c->kind == COLD_FAR) {
+			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {
 			call_stub(j, j->job->stubs->link);
 			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };
@@ -437,14 +479,7 @@ void emit_cold(struct jit *j)
 			memcpy(j->c.p, &hot, sizeof(hot));
 			j->c.p += sizeof(hot);
 		} else {
-			if (c->event == EV_ALIGN) {
-				x_rm(&j->c, OPW | X_MOV_STORE, c->a, CPU(fault_addr));
-				x_rm(&j->c, 0xc7, 0, CPU(fault_code));
-				x_32(&j->c, 1); /* BUS_ADRALN */
-				x_rm(&j->c, 0xc6, 0, CPU(fault_write));
-				x_byte(&j->c, c->b);
-			}
-			leave(j, c->pc, c->event);
+			emit_event(j, c);
 		}
 	}
 }

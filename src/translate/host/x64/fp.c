@@ -1,7 +1,7 @@
 /*
  * Floating point on the host's, with checks where its answer may not be the guest's: a result that is a NaN (a conversion that does not
  * fit, a minimum of NaNs) goes to cold code, which asks ir_eval with the operands still in their registers. What is not done here goes
- * to ir_eval altogether: flushing modes, roundings that MXCSR does not have, Arm's FPCR.AH.
+ * to ir_eval altogether: roundings that MXCSR does not have, Arm's FPCR.AH. Flushing modes are fp_flush.c's.
  *
  * Sticky flags are the host's, collected when somebody reads them (stubs.c). Known difference: where the guest asks for tininess before
  * rounding (Arm, Power), an inexact result that was rounded up to the smallest normal number raises underflow there; the host, which
@@ -12,7 +12,7 @@
 bool fp_host_rules(const struct jit *j)
 {
 	const struct fp_ctl *f = &j->r->fp;
-	return f->round != FP_NEAREST_AWAY && f->round != FP_TO_ODD && !f->flush_in && !f->flush_out &&
+	return f->round != FP_NEAREST_AWAY && f->round != FP_TO_ODD && f->flush_in == f->flush_out &&
 	       !f->snan_bit_set && !f->underflow_exact && !f->wrap_overflow && !f->wrap_underflow && !f->ah;
 }
 
@@ -74,7 +74,10 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const str
 		x_vrr(&j->c, MAP0F | (f->wide ? P66 : PF2) | 0x7c, d, a, b);
 	else
 		x_vrr(&j->c, f->prefix | code[in->op - IR_FADD], d, one && f->packed ? 0 : a, b);
-	fp_check_nan(j, f, in, v, 16 + d, d, d, (unsigned[]){ 16 + a, one ? 0xff : 16 + b, 0xff });
+	const unsigned operand[] = { 16 + a, one ? 0xff : 16 + b, 0xff };
+	fp_check_nan(j, f, in, v, 16 + d, d, d, operand);
+	if (in->op == IR_FMUL || in->op == IR_FDIV)
+		fp_check_least(j, f, in, v, d, operand);
 	fp_upper(j, f, v, clear);
 	return true;
 }
@@ -91,7 +94,9 @@ static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const s
 	unsigned d = def_xmm_apart(j, v);
 	x_vrr(&j->c, V_MOVAPS, d, 0, c);
 	x_vrr(&j->c, V_OP38(code[neg] + !f->packed) | (f->wide ? OPW : 0), d, a, b);
-	fp_check_nan(j, f, in, v, 16 + d, d, d, (unsigned[]){ 16 + a, 16 + b, 16 + c });
+	const unsigned operand[] = { 16 + a, 16 + b, 16 + c };
+	fp_check_nan(j, f, in, v, 16 + d, d, d, operand);
+	fp_check_least(j, f, in, v, d, operand);
 	fp_upper(j, f, v, clear);
 	return true;
 }
@@ -308,17 +313,10 @@ static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v, const
 	return true;
 }
 
-bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
+/* What raises exceptions, by the host's rules. */
+static bool computed(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
-	if (in->op == IR_FNEG || in->op == IR_FABS || in->op == IR_FCOPYSIGN)
-		return signs(j, in, v);
-	if (in->op == IR_FBOX)
-		return box(j, in, v);
-	if (in->op == IR_FUNBOX)
-		return unbox(j, in, v);
-	if (in->op < IR_FADD || in->op > IR_BFMLAL || !fp_host_rules(j))
-		return false;
 	if (in->op == IR_FCVT)
 		return lower_fp_format(j, in, v);
 	if (in->op == IR_FTOI || in->op == IR_FTOU)
@@ -358,4 +356,17 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 		return round_integral(j, in, v, &f);
 	}
 	return lower_fp_step(j, in, v, &f);
+}
+
+bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	if (in->op == IR_FNEG || in->op == IR_FABS || in->op == IR_FCOPYSIGN)
+		return signs(j, in, v);
+	if (in->op == IR_FBOX)
+		return box(j, in, v);
+	if (in->op == IR_FUNBOX)
+		return unbox(j, in, v);
+	if (in->op < IR_FADD || in->op > IR_BFMLAL || !fp_host_rules(j))
+		return false;
+	return j->r->fp.flush_in ? lower_fp_flushing(j, in, v, computed) : computed(j, in, v);
 }

@@ -50,6 +50,19 @@ void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *
 /* ---- fp_step.c: FMULX, FRECPS, FRSQRTS, FCADD, FCMLA ---- */
 bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f);
 
+/* ---- fp_flush.c: denormals as zero ---- */
+/* An operation of a region that flushes: by lower, by the host's own flushing or where the operands let none be needed. */
+bool lower_fp_flushing(struct jit *j, const struct ir_insn *in, u32 v,
+		       bool (*lower)(struct jit *j, const struct ir_insn *in, u32 v));
+/*
+ * Where tiny results are zero: to cold code if a result in XMM register d is the least normal number, which may have been tiny before it was
+ * rounded. For products, quotients and narrower formats; sums that small are exact. NaNs have been looked for.
+ */
+void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		    const unsigned operand[3]);
+/* ucomis or comis a, b (op) of numbers of this type (f16: as f32) in any region. Takes up to two scratch registers. */
+void fp_ucomis(struct jit *j, u32 op, enum ir_type type, unsigned a, unsigned b);
+
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
 /* An f16 as f32 in a scratch register, nothing else in the other lanes. */

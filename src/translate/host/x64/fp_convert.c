@@ -121,7 +121,8 @@ bool lower_fp_to_int(struct jit *j, const struct ir_insn *in, u32 v)
 	if (half && !fp_half_rules(j))
 		return false;
 	bool word = half && in->type == TY_I16;
-	if (!fp_form(&f, half ? TY_F32 : from, 0) || f.packed || (in->type != TY_I32 && in->type != TY_I64 && !word))
+	if (!fp_form(&f, half ? TY_F32 : from, 0) || f.packed ||
+	    (in->type != TY_I32 && in->type != TY_I64 && !word))
 		return false;
 	bool away = (in->imm & 0xff) == FP_NEAREST_AWAY;
 	if (imm < 0 && (!away || in->imm >> 16)) /* round_away's cold code wants the operand as it is */
@@ -360,7 +361,10 @@ static bool convert_packed(struct jit *j, const struct ir_insn *in, u32 v)
 		widened = from == TY_F64 ? a : d;
 	}
 	fp_form(&f, TY_V128, to == TY_F64 || from == TY_F64 ? TY_F64 : TY_F32);
-	fp_check_nan(j, &f, in, v, 16 + d, widened, widened, (unsigned[]){ 16 + a, 0xff, 0xff });
+	const unsigned operand[] = { 16 + a, 0xff, 0xff };
+	fp_check_nan(j, &f, in, v, 16 + d, widened, widened, operand);
+	if (fp_form(&f, TY_V128, to) && from == TY_F64)
+		fp_check_least(j, &f, in, v, d, operand);
 	return true;
 }
 
@@ -397,7 +401,10 @@ bool lower_fp_format(struct jit *j, const struct ir_insn *in, u32 v)
 		x_vrr(&j->c, (from == TY_F64 ? PF2 : PF3) | MAP0F | 0x5a, d, a, a);
 	}
 	fp_form(&f, to == TY_F16 ? from : to, 0);
-	fp_check_nan(j, &f, in, v, 16 + d, checked, checked, (unsigned[]){ 16 + a, 0xff, 0xff });
+	const unsigned operand[] = { 16 + a, 0xff, 0xff };
+	fp_check_nan(j, &f, in, v, 16 + d, checked, checked, operand);
+	if (from == TY_F64 && to == TY_F32)
+		fp_check_least(j, &f, in, v, d, operand);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	return true;
 }

@@ -99,6 +99,7 @@ struct cold { /* code out of line, emitted behind the region */
 	u64 pc;
 	u8 base, index, scale; /* COLD_MISS: .a holds the distance to host memory, .b what is stored */
 	u8 reach; /* enum host_reach */
+	u8 near; /* COLD_FAR: number + 1 of the place in cpu->near that others shall not use */
 	u32 site; /* number + 1 of the access that comes here when it faults; 0: none does */
 	i32 disp;
 	u64 konst;
@@ -115,6 +116,18 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 *disp; /* its displacement, relative to the end of the instruction */
 	u32 index;
 	u8 behind; /* bytes of the instruction behind the displacement */
+};
+
+struct near { /* bytes from lo to below hi, from a value on; n accesses */
+	u32 base, n;
+	i64 lo, hi;
+	bool write; /* they may be written */
+};
+
+struct moved { /* a register that has another slot in this region than between regions */
+	bool xmm, set; /* set: the region writes the slot */
+	u8 reg;
+	u16 was, slot;
 };
 
 struct jit {
@@ -149,6 +162,9 @@ struct jit {
 	u32 now; /* position being emitted */
 	u32 cur; /* instruction being emitted */
 	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
+	struct moved moved[16];
+	unsigned n_moved;
+	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
@@ -161,6 +177,7 @@ struct jit {
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
+	u32 compared; /* the FLSUB whose comparison the host's flags are still of; 0: none */
 	u32 n_cold;
 	u32 n_aside;
 	u32 n_fix;
@@ -171,6 +188,9 @@ struct jit {
 		u8 reach;
 	} checked[8]; /* system mode: values known, in this block, to lie in the window */
 	u32 n_checked;
+	struct near near[CPU_NEARS]; /* system mode: what is in cpu->near here */
+	u32 n_near;
+	u32 last_block; /* emitted last */
 	u32 next_block; /* what the layout puts next, ~0 none */
 };
 #define HOME 0xffffffffu
@@ -285,16 +305,17 @@ void setcc(struct jit *j, struct cc cc,
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
-bool fp_host_rules(
-    const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
-bool fp_compared(const struct jit *j,
-		 enum ir_type type); /* may host instructions compare numbers of this type? */
+enum { MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */, MXCSR_MODES = 0x6000 | MXCSR_FLUSH };
+bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DAZ and FTZ? */
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in,
 		u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
+void emit_compare(struct jit *j, const struct cold *c); /* a COLD_COMPARE; fp_flush.c */
 /* An out-of-line piece, entered from the jump at `from`. */
 struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
@@ -302,6 +323,9 @@ enum {
 	COLD_LINK, /* an unlinked jump to .pc */
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
+	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
+	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
+	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
 void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b,
@@ -329,6 +353,8 @@ void system_value(struct jit *j, u32 access, unsigned reg,
 		  u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
+void emit_far(struct jit *j, const struct cold *c);
+void system_forget(struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
 struct miss_desc;
 /* Called by the stub with registers saved: gives the address to go on at. */
 u64 host_miss(struct cpu *cpu, const struct miss_desc *d);
@@ -373,6 +399,13 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
+
+/* ---- homes.c ---- */
+void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
+void homes_enter(struct jit *j); /* where the region begins */
+void homes_leave(struct jit *j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
+void homes_called(struct jit *j); /* behind such a call */
+void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 

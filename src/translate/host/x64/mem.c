@@ -70,15 +70,18 @@ static void check_align(struct jit *j, const struct ir_insn *in, struct x64_mem 
 	if (!in->mem.align)
 		return;
 	flags_clobber(j);
-	unsigned t = temp_gpr(j);
+	bool within = in->mem.align == IR_WITHIN_16;
+	unsigned t = temp_gpr(j), size = ir_type_size(in->mem.type);
 	x_lea(&j->c, OPW, t, *m);
 	x_rr(&j->c, 0xf6 | OPB, 0, t); /* test r8, imm8 */
-	x_byte(&j->c, (1 << in->mem.align) - 1);
-	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
+	x_byte(&j->c, within ? size - 1 : (1u << in->mem.align) - 1);
+	struct cold *c = cold_new(j, within ? COLD_WITHIN : COLD_EVENT, x_jcc(&j->c, XC_NE));
 	c->event = EV_ALIGN;
 	c->pc = j->insn_pc;
 	c->a = t;
 	c->b = in->op != IR_LD;
+	c->dst = size;
+	c->back = j->c.p;
 	j->mem_base = 0;
 	*m = at_reg(*m, t);
 }

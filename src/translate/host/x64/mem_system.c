@@ -20,6 +20,20 @@ static enum ir_type addr_type(const struct jit *j, const struct ir_insn *in)
 	return (enum ir_type)j->r->insn[in->a].type;
 }
 
+/* The value that v is at no great distance from, which is added to *disp: what is known of one is known of the other. */
+static u32 root_of(const struct jit *j, u32 v, i64 *disp)
+{
+	u64 k;
+	for (unsigned n = 0; n < 8 && v; n++) {
+		const struct ir_insn *sum = &j->r->insn[v];
+		if (sum->op != IR_ADD || sum->type != TY_I64 || !const_of(j, sum->b, &k) || (i64)k != (i16)k)
+			break;
+		*disp += (i64)k;
+		v = sum->a;
+	}
+	return v;
+}
+
 /* A cold piece for this access, entered from a jump (NULL: only by a fault), with its address in at most one register and displacement. */
 static struct cold *miss_new(struct jit *j, const struct ir_insn *in, struct x64_mem m, u8 *from)
 {
@@ -33,52 +47,196 @@ static struct cold *miss_new(struct jit *j, const struct ir_insn *in, struct x64
 	return c;
 }
 
-/* The address in one register, and a displacement. */
-static void in_one_register(struct jit *j, u32 w, struct x64_mem *m)
+/* The registers that hold this value. */
+static u32 held_in(const struct jit *j, u32 v)
+{
+	return v && j->val[v].at == AT_GPR ? BIT(j->val[v].reg) : 0;
+}
+
+/* The address in one register, and a displacement. What it was in is free, if the access does not read or write that as well. */
+static void in_one_register(struct jit *j, const struct ir_insn *in, u32 w, struct x64_mem *m)
 {
 	unsigned t = temp_gpr(j);
+	u32 parts = (m->base != NOREG ? BIT(m->base) : 0) | (m->index != NOREG ? BIT(m->index) : 0);
+	u32 needed = held_in(j, j->cur) | (in->op == IR_LD ? 0 : held_in(j, in->b) | held_in(j, in->c));
 	x_lea(&j->c, w, t, *m);
-	if (m->base != NOREG)
-		j->lock_gpr &= ~BIT(m->base);
-	if (m->index != NOREG)
-		j->lock_gpr &= ~BIT(m->index);
+	j->lock_gpr &= ~(parts & ~needed);
 	j->lock_gpr |= BIT(t);
 	*m = x_mem(t, 0);
 }
 
 /* ---- by the table ---- */
+/* Leaves the address of a page's entry in `at`; jumps when not all of so many bytes lie in that page, or they may not be accessed. */
+static u8 *look_up(struct jit *j, struct x64_mem m, u32 size, u32 w, bool write, unsigned mmu, unsigned last,
+		   unsigned at)
+{
+	struct x64_mem end = m, table = CPU(tlb);
+	end.disp += (i32)size - 1;
+	table.disp += (i32)(mmu * 8);
+	if (end.disp)
+		x_lea(&j->c, w, last, end);
+	else
+		x_mov_rr(&j->c, w, last, m.base);
+	if (!m.disp || size == 1) {
+		x_vrr(&j->c, OPW | X_RORX, at, 0, m.disp ? last : m.base);
+		x_byte(&j->c, 12 - HOST_TLB_ENTRY_BITS);
+	} else {
+		x_lea(&j->c, OPW, at, m);
+		x_shift_ri(&j->c, 5, OPW, at, 12 - HOST_TLB_ENTRY_BITS);
+	}
+	x_alu_ri(&j->c, X_OR, OPW, last, 0xfff);
+	x_alu_ri(&j->c, X_AND, 0, at, ((1 << HOST_TLB_BITS) - 1) << HOST_TLB_ENTRY_BITS);
+	x_rm(&j->c, OPW | X_ALU(X_ADD), at, table);
+	x_rm(&j->c, OPW | X_ALU(X_CMP), last, x_mem(at, write ? HOST_TLB_WRITE : HOST_TLB_READ));
+	return x_jcc(&j->c, XC_NE);
+}
+
+/*
+ * Accesses of a block by the same base: the first asks whether all of them lie in one page, and leaves the distance to host memory in cpu->near for
+ * the others, which only ask whether it is there. A miss in between may change the table, and empties cpu->near; who finds it empty, or not all
+ * in one page, is looked up alone, out of line.
+ */
+enum {
+	NEAR_MOST = 512 /* bytes from the first to the last: the more, the more often they lie in two pages */
+};
+
+static bool is_near(const struct ir_insn *in)
+{
+	return (in->op == IR_LD || in->op == IR_ST) && !in->mem.mmu && !in->mem.align;
+}
+
+/* Widens n by an access, if it stays small. */
+static void take_in(struct near *n, const struct ir_insn *in, i64 disp)
+{
+	i64 lo = MIN(n->lo, disp), hi = MAX(n->hi, disp + (i64)ir_type_size(in->mem.type));
+	if (hi - lo > NEAR_MOST)
+		return;
+	n->lo = lo, n->hi = hi, n->n++;
+	n->write |= in->op == IR_ST;
+}
+
+/* The current access and those to come by the same base; where they lie as seen from there. */
+static struct near gather(const struct jit *j, const struct ir_insn *in, u32 root, i64 disp)
+{
+	struct near n = { .base = root, .lo = disp, .hi = disp };
+	const struct ir_insn *end = in + 1;
+	take_in(&n, in, disp);
+	while (!ir_has(end->op, IR_F_END) && end->op != IR_CALL && end->op != IR_CLEAN)
+		end++;
+	for (in++; in < end; in++) {
+		disp = in->mem.disp;
+		if (is_near(in) && root_of(j, in->a, &disp) == root)
+			take_in(&n, in, disp);
+	}
+	return n;
+}
+
+/* Whose distance, found before, is this access's as well? */
+static struct near *near_of(struct jit *j, const struct ir_insn *in, u32 root, i64 disp)
+{
+	for (u32 i = 0; i < LEN(j->near); i++) {
+		struct near *n = &j->near[i];
+		if (n->base && n->base == root && disp >= n->lo &&
+		    disp + (i64)ir_type_size(in->mem.type) <= n->hi && (in->op == IR_LD || n->write))
+			return n;
+	}
+	return NULL;
+}
+
+static struct x64_mem near_mem(const struct jit *j, const struct near *n)
+{
+	struct x64_mem m = CPU(near);
+	m.disp += (i32)(n - j->near) * 8;
+	return m;
+}
+
+/* Finds the distance to host memory for this access and others, if it has a root; gives the jump away and, if others shall have it too, *ret_near. */
+static u8 *look_up_all(struct jit *j, const struct ir_insn *in, u32 w, const struct x64_mem *m, u32 root,
+		       i64 disp, unsigned at, struct near **ret_near)
+{
+	struct near n = root ? gather(j, in, root, disp) : (struct near){ 0 };
+	unsigned last = temp_gpr(j), mmu = in->mem.mmu % CPU_MMUS;
+	u8 *away;
+	if (n.n < 2) {
+		away = look_up(j, *m, ir_type_size(in->mem.type), w, in->op != IR_LD, mmu, last, at);
+		*ret_near = NULL;
+	} else {
+		away = look_up(j, x_mem(m->base, m->disp + (i32)(n.lo - disp)), (u32)(n.hi - n.lo), w,
+			       n.write, mmu, last, at);
+		*ret_near = &j->near[j->n_near++ % LEN(j->near)];
+		**ret_near = n;
+	}
+	j->lock_gpr &= ~BIT(last);
+	return away;
+}
+
 static void table_begin(struct jit *j, const struct ir_insn *in, u32 w, struct x64_mem *m)
 {
-	if (m->index != NOREG || (!w && m->disp))
-		in_one_register(j, w, m);
-	unsigned last = temp_gpr(j), at = temp_gpr(j);
-	x_lea(&j->c, w, last, x_mem(m->base, m->disp + (i32)ir_type_size(in->mem.type) - 1));
-	x_alu_ri(&j->c, X_OR, OPW, last, 0xfff);
-	x_lea(&j->c, OPW, at, *m);
-	x_shift_ri(&j->c, 5, OPW, at, 12 - HOST_TLB_ENTRY_BITS);
-	x_alu_ri(&j->c, X_AND, 0, at, ((1 << HOST_TLB_BITS) - 1) << HOST_TLB_ENTRY_BITS);
-	struct x64_mem table = CPU(tlb);
-	table.disp += in->mem.mmu % CPU_MMUS * 8;
-	x_rm(&j->c, OPW | X_ALU(X_ADD), at, table);
-	x_rm(&j->c, OPW | X_ALU(X_CMP), last, x_mem(at, in->op == IR_LD ? HOST_TLB_READ : HOST_TLB_WRITE));
-	u8 *miss = x_jcc(&j->c, XC_NE);
-	x_rm(&j->c, OPW | X_MOV_LOAD, at, x_mem(at, HOST_TLB_ADD));
-	miss_new(j, in, *m, miss)->a = at;
-	j->lock_gpr &= ~BIT(last);
+	if (m->index != NOREG || (!w && m->disp)) {
+		in_one_register(j, in, w, m);
+		j->mem_base = 0;
+	}
+	unsigned at = temp_gpr(j);
+	i64 disp = m->disp;
+	u32 root = w && is_near(in) ? root_of(j, j->mem_base, &disp) : 0;
+	struct near *n = near_of(j, in, root, disp);
+	u8 *away;
+	bool again = n; /* looked up before */
+	if (again) {
+		x_rm(&j->c, OPW | X_MOV_LOAD, at, near_mem(j, n));
+		x_rr(&j->c, OPW | X_TEST, at, at);
+		away = x_jcc(&j->c, XC_E);
+	} else {
+		away = look_up_all(j, in, w, m, root, disp, at, &n);
+		x_rm(&j->c, OPW | X_MOV_LOAD, at, x_mem(at, HOST_TLB_ADD));
+		if (n)
+			x_rm(&j->c, OPW | X_MOV_STORE, at, near_mem(j, n));
+	}
+	struct cold *c = miss_new(j, in, *m, away);
+	c->a = at;
+	if (n)
+		c->kind = COLD_FAR, c->near = again ? 0 : 1 + (n - j->near);
 	*m = (struct x64_mem){ m->base, at, 0, m->disp, NO_WINDOW };
+}
+
+/* Out of line: this access alone. What it needs a register for lies aside meanwhile. */
+void emit_far(struct jit *j, const struct cold *c)
+{
+	static const u8 some[] = { RAX, RCX, RDX, R11 };
+	const struct ir_insn *in = &j->r->insn[c->insn];
+	unsigned n = 0;
+	while (some[n] == c->a || some[n] == c->b || some[n] == c->base)
+		n++;
+	if (c->near) {
+		x_rm(&j->c, OPW | 0xc7, 0, near_mem(j, &j->near[c->near - 1]));
+		x_32(&j->c, 0);
+	}
+	x_rm(&j->c, OPW | X_MOV_STORE, some[n], CPU(scratch[4]));
+	u8 *miss = look_up(j, x_mem(c->base, c->disp), ir_type_size(in->mem.type), OPW, in->op != IR_LD, 0,
+			   some[n], c->a);
+	x_rm(&j->c, OPW | X_MOV_LOAD, c->a, x_mem(c->a, HOST_TLB_ADD));
+	x_rm(&j->c, OPW | X_MOV_LOAD, some[n], CPU(scratch[4]));
+	x_patch(x_jmp(&j->c), c->back);
+	x_patch(miss, j->c.p);
+	x_rm(&j->c, OPW | X_MOV_LOAD, some[n], CPU(scratch[4]));
+	emit_miss(j, c);
 }
 
 /* ---- by the window ---- */
 /*
- * Is this value known to be within? Remembered till the block ends: a window that goes leaves a place where every access faults, and who is
+ * Is this value known to be within, or one close to it? Remembered while blocks follow one another: a window that goes leaves a place where every access faults, and who is
  * found outside does not come back.
  */
-static bool known_within(struct jit *j, enum host_reach reach)
+static bool known_within(struct jit *j, enum host_reach reach, i32 disp)
 {
+	i64 distance = 0;
+	if (!j->mem_base || disp >= 1 << 30 || disp <= -(1 << 30)) /* the guards hold little more */
+		return false;
+	u32 root = root_of(j, j->mem_base, &distance);
 	for (u32 i = 0; i < j->n_checked && i < LEN(j->checked); i++)
-		if (j->checked[i].value == j->mem_base && j->checked[i].reach == reach)
+		if (j->checked[i].value == root && j->checked[i].reach == reach)
 			return true;
-	j->checked[j->n_checked % LEN(j->checked)].value = j->mem_base;
+	j->checked[j->n_checked % LEN(j->checked)].value = root;
 	j->checked[j->n_checked++ % LEN(j->checked)].reach = reach;
 	return false;
 }
@@ -109,7 +267,7 @@ static void halves_begin(struct jit *j, const struct ir_insn *in, u32 w, enum ho
 			 struct x64_mem *m)
 {
 	u8 *miss = NULL;
-	if (w && !(j->mem_base && known_within(j, reach)))
+	if (w && !known_within(j, reach, m->disp))
 		miss = compare(j, reach, m->base);
 	m->window = w ? WINDOW_64 : WINDOW_32;
 	expect_fault(j, miss_new(j, in, *m, miss), reach);
@@ -135,7 +293,7 @@ static void window_begin(struct jit *j, const struct ir_insn *in, u32 w, enum ho
 			 struct x64_mem *m)
 {
 	if (w && m->index != NOREG) {
-		in_one_register(j, w, m);
+		in_one_register(j, in, w, m);
 		j->mem_base = 0;
 	}
 	if (reach < REACH_SLICE)
@@ -152,6 +310,12 @@ static enum host_reach reach_of(const struct jit *j, const struct ir_insn *in)
 {
 	bool plain = in->op == IR_LD || (in->op == IR_ST && !(in->mem.order & ORD_RELEASE));
 	return plain && !in->mem.mmu && j->job->reach ? j->job->reach(j->job->user, j->insn_pc) : REACH_TABLE;
+}
+
+void system_forget(struct jit *j)
+{
+	j->n_checked = 0;
+	memset(j->near, 0, sizeof(j->near));
 }
 
 u32 system_begin(struct jit *j, const struct ir_insn *in, struct x64_mem *m)
@@ -194,7 +358,8 @@ void emit_miss(struct jit *j, const struct cold *c)
 	struct miss_desc d = { .mem = in->mem,
 			       .pc = c->pc,
 			       .konst = c->konst,
-			       .leave = (u64)(uintptr_t)j->job->stubs->miss_leave,
+			       .leave = (u64)(uintptr_t)(j->leave ? j->leave_event + j->c.to_run
+								  : j->job->stubs->miss_leave),
 			       .disp = c->disp,
 			       .back = (i32)(c->back - end),
 			       .done = (i32)(c->done - end),
@@ -287,6 +452,7 @@ u64 host_miss(struct cpu *cpu, const struct miss_desc *d)
 	if (d->op == IR_ST)
 		take_value(cpu, d, buf, size);
 	cpu->insn_pc = d->pc;
+	memset(cpu->near, 0, sizeof(cpu->near));
 	switch (cpu->memory->miss(cpu, d->op, addr, buf, size, d->mem, tried(cpu, d, gpr), &add)) {
 	case MISS_RETRY:
 		gpr[d->add] = add;

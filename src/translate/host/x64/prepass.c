@@ -58,6 +58,19 @@ static void lay_out(struct jit *j)
 	}
 }
 
+static void mark_loops(struct jit *j)
+{
+	for (u32 o = 0; o < j->n_order; o++) {
+		const struct ir_block *b = &j->r->block[j->order[o]];
+		const struct ir_insn *end = &j->r->insn[b->first + b->count - 1];
+		u32 to[2] = { end->op == IR_BR ? end->a : end->b, end->c };
+		unsigned n = end->op == IR_BR ? 1 : end->op == IR_BRC ? 2 : 0;
+		for (unsigned i = 0; i < n; i++)
+			if (j->blk[to[i]].order <= o)
+				j->blk[to[i]].loop_head = true;
+	}
+}
+
 /* What an operation does to the host's flags; those that are not named leave them alone when they compute vectors, else not. */
 enum { BY_KIND, LEAVES, ADDS, SUBTRACTS, LOGIC, ASKS };
 static const u8 flag_manners[IR_OP_COUNT] = {
@@ -413,6 +426,9 @@ void prepass(struct jit *j)
 	u32 n = j->r->n_insn + 2;
 	u32 *clobbers = jit_mem(j, n * sizeof(*clobbers));
 	lay_out(j);
+	mark_loops(j);
+	if (!j->job->counts) /* what does has not run often */
+		choose_moves(j);
 	for (u32 i = 0; i < n; i++)
 		val[i] = blank;
 	u32 end = count_uses(j, clobbers);

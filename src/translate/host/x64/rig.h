@@ -15,7 +15,7 @@ struct rig {
 	struct cpu *cpu; /* what the guest's state begins with */
 	struct host_job job;
 	sigjmp_buf raise;
-	u32 unsupported, compiled, slow; /* how many regions; how many operations by calls */
+	u32 unsupported, compiled, moved, slow; /* how many regions; how many operations by calls */
 };
 
 enum { RIG_PAGE = 4096 };

@@ -21,12 +21,14 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 				cpu->fault_addr = (uintptr_t)info->si_addr;
 				cpu->pc = rig->job.region->pc + rig->job.site[i].pc;
 				cpu->event = EV_MEMORY;
-				host_fault(cpu, &rig->job, &rig->stubs, context, EV_MEMORY);
+				host_fault(rig->code + rig->to_run, rig->job.leave, &rig->stubs, context,
+					   EV_MEMORY);
 				return;
 			}
 		if (cpu_is_access(pc)) {
 			cpu->fault_addr = (uintptr_t)info->si_addr;
-			cpu_raise(cpu, EV_MEMORY, 0);
+			host_divert(context, cpu);
+			return;
 		}
 	}
 	fprintf(stderr, "signal %d at %#llx, address %p, code at offset %#llx\n", sig, (unsigned long long)pc,
@@ -89,6 +91,7 @@ bool rig_compile(struct rig *rig, const struct ir_region *r)
 	host_compile(&rig->job);
 	rig->compiled++;
 	rig->unsupported += rig->job.unsupported;
+	rig->moved += rig->job.leave != 0;
 	rig->slow += rig->job.n_slow;
 	return rig->job.size;
 }

@@ -43,7 +43,8 @@ void host_window(const u8 *base)
 	static __thread const u8 *now;
 	if (LIKELY(now == base))
 		return;
-	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) /* a context switch of the guest is not worth a system call */
+	if (getauxval(AT_HWCAP2) &
+	    HWCAP2_FSGSBASE) /* a context switch of the guest is not worth a system call */
 		__asm__ volatile("wrgsbase %0" : : "r"(base));
 	else
 		syscall(SYS_arch_prctl, ARCH_SET_GS, base);
@@ -67,14 +68,19 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 {
 	u64 *gpr = (u64 *)cpu->host_save;
 	u8(*xmm)[16] = (u8(*)[16])(cpu->host_save + 128);
-	struct ir_insn types[4] = { { 0 }, { .type = d->atype }, { .type = d->btype }, { .type = d->ctype } };
-	struct ir_region like = { .insn = types, .n_insn = 4, .fp = d->fp };
+	/* only what ir_eval looks at is set: to clear the rest took longer than to compute */
+	struct ir_insn types[4], in;
+	types[1].type = d->atype, types[2].type = d->btype, types[3].type = d->ctype;
+	struct ir_region like;
 	u8 konst[16];
+	like.insn = types;
+	like.n_insn = LEN(types);
+	like.fp = d->fp;
 	like.consts = &konst;
 	like.n_consts = 1;
-	struct ir_insn in = {
-		.op = d->op, .type = d->type, .lane = d->lane, .a = 1, .b = 2, .c = 3, .imm = d->imm
-	};
+	in.op = d->op, in.type = d->type, in.lane = d->lane;
+	in.a = 1, in.b = 2, in.c = 3;
+	in.imm = d->imm;
 	const char *kinds = ir_op_info[d->op].operands;
 	if (d->op == IR_SHUFFLE) {
 		memcpy(konst, d->konst, 16);
@@ -82,9 +88,10 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 	}
 	if (kinds[1] == 'l')
 		in.b = d->b, in.c = d->c;
-	union ir_val val[3] = { 0 }, ret = { 0 };
+	union ir_val val[3], ret; /* of 16 bytes at most */
 	u8 regs[3] = { d->a, d->b, d->c }, types3[3] = { d->atype, d->btype, d->ctype };
 	for (unsigned i = 0; i < 3; i++) {
+		val[i].q = 0;
 		if (kinds[i] != 'v' || regs[i] == 0xff)
 			continue;
 		if (regs[i] < 16)
@@ -96,6 +103,7 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 		if (types3[i] == TY_I1)
 			val[i].u &= 1;
 	}
+	ret.q = 0;
 	ir_eval(&like, &in, &val[0], &val[1], &val[2], &ret, &cpu->fp_flags);
 	if (d->dst >= SLOW_FRAME) {
 		memcpy(cpu->frame[d->dst - SLOW_FRAME], &ret.w, 4);
@@ -271,7 +279,7 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_lea(c, OPW, RBP, x_mem(RDI, STATE_BIAS));
 	x_mov_rr(c, OPW, RAX, RSI);
 	x_rm(c, OPW | X_MOV_STORE, RSP, CPU(scratch[8]));
-	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~0x6000); /* rounding to nearest */
+	x_alu_mi(c, X_AND, 0, CPU(host_fp), ~MXCSR_MODES); /* rounding to nearest, no flushing */
 	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp));
 	move_homes(c, slot, home, false);
 	x_rr(c, 0xff, 4, RAX); /* jmp rax */
@@ -332,18 +340,11 @@ u64 host_context_pc(void *ucontext)
 	return ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
-void host_fault(struct cpu *cpu, const struct host_job *like, const struct host_stubs *stubs, void *ucontext,
-		u64 event)
+void host_fault(const u8 *code, u32 leave, const struct host_stubs *stubs, void *ucontext, u64 event)
 {
-	static const u8 place[16] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-		REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15
-	};
-	/* homes are where the exit stub expects them: let it do the storing */
-	(void)like, (void)cpu;
 	greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
-	g[place[RAX]] = event;
-	g[REG_RIP] = (greg_t)(uintptr_t)stubs->exit;
+	g[REG_RAX] = (greg_t)event; /* the rest is where the way out expects it */
+	g[REG_RIP] = (greg_t)(uintptr_t)(leave ? code + leave : stubs->exit);
 }
 
 void host_divert(void *ucontext, struct cpu *cpu)

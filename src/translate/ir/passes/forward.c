@@ -9,6 +9,7 @@ struct forward {
 	u32 *pred; /* of each block: the only one that leads there, MANY, or NONE */
 	bool *done;
 	bool late; /* a value was used where the text has it before it is made */
+	u32 *slot_of; /* of each value: the slot that was set to it or read last, + 1; 0: none */
 	u32 *table; /* operations of this block by hash */
 	u32 table_mask;
 	u32 n_slot; /* with locals */
@@ -94,12 +95,14 @@ static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref 
 		*same = *k;
 		if (!*k)
 			*k = v;
+		f->slot_of[*k] = slot_number(r, in->imm) + 1;
 		return *same;
 	case IR_SET:
 		k = known + slot_number(r, in->imm);
 		if (*k == in->a)
 			return true;
 		*k = in->a;
+		f->slot_of[in->a] = slot_number(r, in->imm) + 1;
 		return false;
 	case IR_SETX:
 		memset(known + in->imm, 0, r->slot[in->imm].array * sizeof(*known));
@@ -179,6 +182,22 @@ static void narrow(struct forward *f, ir_ref v)
 	*in = (struct ir_insn){ .op = IR_SEXT, .type = TY_I64, .a = same ? same : v - 1 };
 }
 
+static bool in_slot(const struct forward *f, const ir_ref *known, ir_ref v)
+{
+	return f->slot_of[v] && known[f->slot_of[v] - 1] == v;
+}
+
+/*
+ * An address by a register that was counted on, as slots have it: by the number that was there before, that would have to be kept for it
+ * alone.
+ */
+static bool counted_on(const struct forward *f, const ir_ref *known, const struct ir_insn *in)
+{
+	const struct ir_insn *sum = f->r->insn + in->a;
+	return (in->op == IR_LD || in->op == IR_ST) && sum->op == IR_ADD && in_slot(f, known, in->a) &&
+	       !in_slot(f, known, sum->a);
+}
+
 static void forward_block(struct forward *f, u32 b)
 {
 	struct ir_region *r = f->r;
@@ -198,7 +217,7 @@ static void forward_block(struct forward *f, u32 b)
 		u8 kind = traits[in->op];
 		if (kind & (HAS_A | HAS_B | HAS_C))
 			late |= take_operands(replaced, in, kind, v);
-		if (!(kind & PLAIN)) {
+		if (!(kind & PLAIN) && !counted_on(f, known, in)) {
 			if ((same = ir_simplify(r, in))) {
 				replaced[v] = same;
 				remove_insn(in);
@@ -270,14 +289,16 @@ void ir_pass_forward(struct ir_region *r)
 		table_size *= 2;
 	size_t known = (size_t)r->n_block * f.n_slot;
 	u32 *mem =
-	    ir_scratch(r, (r->n_insn + known + 2 * r->n_block + table_size) * sizeof(u32) + r->n_block);
+	    ir_scratch(r, (2 * r->n_insn + known + 2 * r->n_block + table_size) * sizeof(u32) + r->n_block);
 	f.same = mem;
-	f.known = f.same + r->n_insn;
+	f.slot_of = f.same + r->n_insn;
+	f.known = f.slot_of + r->n_insn;
 	f.pred = f.known + known;
 	f.table = f.pred + r->n_block;
 	f.table_mask = table_size - 1;
 	u32 *order = f.table + table_size;
 	f.done = (bool *)(order + r->n_block);
+	memset(f.slot_of, 0, r->n_insn * sizeof(u32));
 	if (!r->quick)
 		memset(f.table, 0, table_size * sizeof(u32));
 	memset(f.done, 0, r->n_block);
