@@ -11,6 +11,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap
@@ -29,8 +30,15 @@ def monitor(name, options):
 def connect(name):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(20)
-    s.connect(f'{d.dir}/{name}.sock')
-    return s
+    until = time.time() + 20
+    while True:  # the daemon listens there a moment after its first socket
+        try:
+            s.connect(f'{d.dir}/{name}.sock')
+            return s
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.time() > until:
+                raise
+            time.sleep(0.05)
 
 
 def lines(read, n):
@@ -166,15 +174,15 @@ def bad_websockets():
             assert s.recv(1) == b''
         except ConnectionResetError:
             pass
-    for opcode, more in ((2, {'masked': False}), (3, {}), (11, {}), (0x42, {}), (9, {'fin': False})):
+    for opcode, more in ((2, {'masked': False}), (3, {}), (11, {}), (0x42, {}), (9, {'fin': False}), (5, {'data': b'x' * 70000}), (9, {'data': b'x' * 126})):
         with connect('b') as s:
             f = upgrade(s)
             assert 'QMP' in lines(f.read, 1)[0]
-            f.send(b'{}', opcode=opcode, **more)
             try:
+                f.send(**{'data': b'{}', 'opcode': opcode, **more})
                 while f.frame():
                     pass
-            except (EOFError, ConnectionResetError):
+            except (EOFError, ConnectionResetError, BrokenPipeError):
                 pass
     f = upgrade(connect('b'))
     talk(f.send, f.read)

@@ -53,8 +53,8 @@ static bool has(const char *list, const char *word)
 static struct err *check_request(const char *request, const char *key, const char *protocols)
 {
 	AUTO(free_ptr)
-	char *upgrade = header(request, "Upgrade"),
-	     *connection = header(request, "Connection"), *version = header(request, "Sec-WebSocket-Version");
+	char *upgrade = header(request, "Upgrade"), *connection = header(request, "Connection"),
+	     *version = header(request, "Sec-WebSocket-Version");
 	if (strncmp(request, "GET ", 4) != 0 || !strstr(request, " HTTP/1.1\r\n"))
 		return err_new(ERR_INVALID, "the request is not GET of HTTP/1.1");
 	if (!has(upgrade, "websocket") || !has(connection, "upgrade"))
@@ -145,8 +145,8 @@ static int read_head(struct wire *w, unsigned *ret)
 		return r;
 	len = n == 2 ? ld_be16(more) : n == 8 ? ld_be64(more) : len;
 	*ret = head[0] & OPCODE;
-	bool control = *ret >= CLOSE;
-	if ((head[0] & RESERVED) || !(head[1] & MASKED) || len > INT64_MAX ||
+	bool control = *ret > BINARY, known = *ret <= BINARY || (*ret >= CLOSE && *ret <= PONG);
+	if (!known || (head[0] & RESERVED) || !(head[1] & MASKED) || len > INT64_MAX ||
 	    (control && (len > MAX_CONTROL || !(head[0] & FIN))))
 		return -EPROTO;
 	w->left = len;
@@ -166,8 +166,8 @@ static int control_frame(struct wire *w, unsigned opcode)
 	unmask(w, data, n);
 	if (opcode == PING)
 		return send_frame(w, PONG, data, n);
-	if (opcode != CLOSE)
-		return opcode == PONG ? 0 : -EPROTO;
+	if (opcode == PONG)
+		return 0;
 	r = send_frame(w, CLOSE, data, MIN(n, (size_t)2));
 	w->ended = true;
 	return r;

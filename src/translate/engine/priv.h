@@ -22,7 +22,7 @@ enum { SPANS = 6 };
 
 struct page_ref { /* a translation in the list of a page */
 	struct tb *tb;
-	struct page_ref *next;
+	struct page_ref *next, **before; /* .before: what points here */
 	struct span span;
 };
 

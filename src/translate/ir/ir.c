@@ -62,7 +62,7 @@ void ir_reset(struct ir_region *r)
 	r->n_consts = r->n_args = 0;
 	r->n_local = 0;
 	r->cur = 0;
-	r->ended = false;
+	r->ended = r->quick = false;
 	r->fp = (struct fp_ctl){ 0 };
 	r->pc = r->key = r->end_pc = 0;
 }

@@ -215,6 +215,7 @@ struct ir_region {
 	u32 cur; /* block under construction */
 	void *scratch; /* of passes: nothing in it outlives one */
 	size_t scratch_cap;
+	bool quick; /* it is expected to run seldom: what makes its code but a little better is left out */
 	bool ended; /* it has its end: what is emitted now belongs to no block */
 };
 

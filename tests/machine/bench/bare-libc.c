@@ -46,7 +46,10 @@ static void *free_list[112];
 static unsigned class_of(size_t n)
 {
 	size_t size = n + 8 < 32 ? 32 : (n + 8 + 15) & ~(size_t)15;
-	return size <= 1024 ? size / 16 : 64 + (64 - __builtin_clzl(size - 1));
+	unsigned k = 64;
+	while (size > 1024 && size > 1ul << (k - 64))
+		k++;
+	return size <= 1024 ? size / 16 : k;
 }
 static size_t size_of(unsigned k)
 {

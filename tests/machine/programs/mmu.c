@@ -344,9 +344,12 @@ static void timers(void)
 		(void)call_s((ul)spin, i);
 	}
 	check(interrupts == 3, "timer interrupts end loops in S mode");
+	CSRC(mstatus, 8); /* or it could come before the wfi, which would wait for ever */
 	MTIMECMP(0)[0] = MTIME[0] + 20000, MTIMECMP(0)[1] = MTIME[1];
 	__asm__ volatile("wfi");
-	check(interrupts == 4, "wfi waits for one");
+	ul pending = CSRR(mip) & 0x80, before = interrupts;
+	CSRS(mstatus, 8);
+	check(pending && before == 3 && interrupts == 4, "wfi waits for one, masked or not");
 	CSRW(mie, 0);
 }
 

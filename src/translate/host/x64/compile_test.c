@@ -230,6 +230,7 @@ static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_opt
 		o.insns = 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
 		ir_random(r, seed, &o);
+		r->quick = seed & 2;
 		r->fp = fp_arm;
 		if (!compile(rig, r))
 			continue;

@@ -433,5 +433,6 @@ void prepass(struct jit *j)
 		val[i] = blank;
 	u32 end = count_uses(j, clobbers);
 	plan_later(j, clobbers, end);
-	plan_hints(j);
+	if (!j->r->quick)
+		plan_hints(j);
 }

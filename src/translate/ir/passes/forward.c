@@ -209,6 +209,7 @@ static void forward_block(struct forward *f, u32 b)
 		memset(known, 0, f->n_slot * sizeof(*known));
 	f->first = r->block[b].first;
 	ir_ref *replaced = f->same;
+	const u8 look = r->quick ? 0 : PURE;
 	bool late = false;
 	struct ir_insn *in = r->insn + f->first;
 	for (u32 v = f->first; v < end; v++, in++) {
@@ -226,7 +227,7 @@ static void forward_block(struct forward *f, u32 b)
 				narrow(f, v);
 			kind = traits[in->op];
 		}
-		if (kind & SLOTS ? slots(f, in, v, known, &same) : kind & PURE && (same = seen(f, v))) {
+		if (kind & SLOTS ? slots(f, in, v, known, &same) : kind & look && (same = seen(f, v))) {
 			replaced[v] = same;
 			remove_insn(in);
 		}
@@ -298,7 +299,8 @@ void ir_pass_forward(struct ir_region *r)
 	u32 *order = f.table + table_size;
 	f.done = (bool *)(order + r->n_block);
 	memset(f.slot_of, 0, r->n_insn * sizeof(u32));
-	memset(f.table, 0, table_size * sizeof(u32));
+	if (!r->quick)
+		memset(f.table, 0, table_size * sizeof(u32));
 	memset(f.done, 0, r->n_block);
 	for (u32 v = 0; v < r->n_insn; v++)
 		f.same[v] = v;
