@@ -11,6 +11,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import Daemon, Tap
@@ -21,22 +22,23 @@ VERSION = b'{"execute":"query-version"}'
 CAPS = b'{"execute":"qmp_capabilities"}'
 
 
-def ready(daemon):
-    """Its monitors are served when all options are done."""
-    daemon.client().sock.close()
-    return daemon
-
-
 def monitor(name, options):
     """A daemon of its own with a monitor on such a socket."""
-    return ready(Daemon('--chardev', f'socket,id=x,path={d.dir}/{name}.sock,server=on,wait=off,{options}', '--monitor', 'x'))
+    return Daemon('--chardev', f'socket,id=x,path={d.dir}/{name}.sock,server=on,wait=off,{options}', '--monitor', 'x')
 
 
 def connect(name):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(20)
-    s.connect(f'{d.dir}/{name}.sock')
-    return s
+    until = time.time() + 20
+    while True:  # the daemon listens there a moment after its first socket
+        try:
+            s.connect(f'{d.dir}/{name}.sock')
+            return s
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.time() > until:
+                raise
+            time.sleep(0.05)
 
 
 def lines(read, n):
@@ -217,9 +219,10 @@ def tls():
     os.mkdir(where)
     certificates(where)
     path = f'{d.dir}/s.sock'
-    m = ready(Daemon('--object', f'tls-creds-x509,id=c,endpoint=server,dir={where},verify-peer=on', '--object', 'authz-simple,id=a,identity=CN=good',
+    m = Daemon('--object', f'tls-creds-x509,id=c,endpoint=server,dir={where},verify-peer=on', '--object', 'authz-simple,id=a,identity=CN=good',
                '--chardev', f'socket,id=x,path={path},server=on,wait=off,tls-creds=c,tls-authz=a', '--monitor', 'x',
-               '--chardev', f'socket,id=y,path={d.dir}/ws.sock,server=on,wait=off,tls-creds=c,websocket=on', '--monitor', 'y'))
+               '--chardev', f'socket,id=y,path={d.dir}/ws.sock,server=on,wait=off,tls-creds=c,websocket=on', '--monitor', 'y')
+    m.client().sock.close()  # it answers when all options have had their effect: the sockets below are there
     for client in ('evil', None):
         try:
             with secure('s', client) as s:

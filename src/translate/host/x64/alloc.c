@@ -40,7 +40,7 @@ void put_at(struct jit *j, u32 v, enum place at)
 	j->val[v].at = at;
 }
 
-static void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
+void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
 {
 	u32 *owner = xmm ? j->xmm : j->gpr;
 	enliven(j, v);
@@ -100,16 +100,6 @@ static void to_frame(struct jit *j, u32 v)
 		x->frame = frame_new(j);
 		put_aside(j, x->at != AT_GPR, x->reg, x->frame);
 	}
-}
-
-void own_gpr(struct jit *j, u32 v, unsigned reg)
-{
-	put_reg(j, v, false, reg);
-}
-
-void own_xmm(struct jit *j, u32 v, unsigned reg)
-{
-	put_reg(j, v, true, reg);
 }
 
 void alloc_start(struct jit *j)

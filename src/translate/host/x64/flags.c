@@ -754,7 +754,7 @@ bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
 	switch (in->op) {
 	case IR_FLBITS: {
 		unsigned t = flags_bits(j, in->a);
-		own_gpr(j, v, t);
+		put_reg(j, v, false, t);
 		x->flags |= VF_ZERO_UPPER;
 		return true;
 	}

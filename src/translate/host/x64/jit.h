@@ -264,8 +264,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
 void slot_changed(struct jit *j,
 		  unsigned slot); /* somebody writes it behind our back: save values that are there */
-void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
-void own_xmm(struct jit *j, u32 v, unsigned reg);
+void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg); /* v lies in this register, which was a temp or free */
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v,
 		   unsigned slot); /* a flags value in the host's flags lies in its slot as well */
