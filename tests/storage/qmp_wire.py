@@ -222,6 +222,7 @@ def tls():
     m = Daemon('--object', f'tls-creds-x509,id=c,endpoint=server,dir={where},verify-peer=on', '--object', 'authz-simple,id=a,identity=CN=good',
                '--chardev', f'socket,id=x,path={path},server=on,wait=off,tls-creds=c,tls-authz=a', '--monitor', 'x',
                '--chardev', f'socket,id=y,path={d.dir}/ws.sock,server=on,wait=off,tls-creds=c,websocket=on', '--monitor', 'y')
+    m.client().sock.close()  # it answers when all options have had their effect: the sockets below are there
     for client in ('evil', None):
         try:
             with secure('s', client) as s:

@@ -21,8 +21,8 @@ asks() {
 # What no request asked for is flushed when the image is closed.
 truncate -s 1M a.raw
 asks "sync " "a write is flushed when the image is closed" qemu-io -f raw -t writeback -c 'write -q 0 4k' a.raw
-asks "fua " "raw: a write with FUA waits for its own bytes alone" qemu-io -f raw -c 'write -q -f 0 4k' a.raw
-asks "sync " "raw: zeros with FUA are followed by a flush" qemu-io -f raw -c 'write -q -z -f 0 4k' a.raw
+asks "fua " "raw: a write with FUA waits for its own bytes alone" qemu-io -f raw -t writeback -c 'write -q -f 0 4k' a.raw
+asks "sync " "raw: zeros with FUA are followed by a flush" qemu-io -f raw -t writeback -c 'write -q -z -f 0 4k' a.raw
 asks "fua fua " "cache=writethrough: so does every write" qemu-io -f raw -t writethrough -c 'write -q 0 4k' -c 'write -q 4k 64k' a.raw
 asks "" "cache=unsafe asks for nothing, not even for FUA" qemu-io -f raw -t unsafe -c 'write -q -f 0 4k' -c flush a.raw
 if qemu-io -f raw -t none -c quit a.raw >/dev/null 2>&1; then
@@ -33,10 +33,10 @@ else
 	skip "cache=none" "no O_DIRECT here"
 fi
 limited=driver=throttle,throttle-group=t,file.driver=raw,file.file.driver=file,file.file.filename=a.raw
-asks "fua " "filters hand FUA on" qemu-io --object throttle-group,id=t --image-opts -c 'write -q -f 0 4k' $limited
+asks "fua " "filters hand FUA on" qemu-io --object throttle-group,id=t --image-opts -t writeback -c 'write -q -f 0 4k' $limited
 # In a format the reference to new room must be stable as well: a flush.
 qemu-img create -q -f qcow2 a.qcow2 1M
-qemu-io -c 'write -q -f 0 4k' a.qcow2 >/dev/null; SYNCS_FD=9 LD_PRELOAD=$dir/syncs.so qemu-io -c 'write -q -f 0 4k' a.qcow2 9>notes
+qemu-io -t writeback -c 'write -q -f 0 4k' a.qcow2 >/dev/null; SYNCS_FD=9 LD_PRELOAD=$dir/syncs.so qemu-io -t writeback -c 'write -q -f 0 4k' a.qcow2 9>notes
 grep -q sync notes && ! grep -q fua notes; ok $? "qcow2: FUA flushes references too"
 
 # By NBD it is the server's.
