@@ -55,7 +55,8 @@ void tr_end(struct tr *t, u64 next)
 ir_ref v_call(struct tr *t, const struct ir_helper *helper, enum ir_type type, const ir_ref *args, unsigned n)
 {
 	ir_ref arg[6] = { 0 };
-	memcpy(arg, args, n * sizeof(*args));
+	for (unsigned i = 0; i < n; i++) /* no memcpy: args may be NULL when there are none */
+		arg[i] = args[i];
 	if (n > 3)
 		v_op(t, IR_ARGS, TY_VOID, arg[3], arg[4], arg[5], 0);
 	return v_op(t, IR_CALL, type, arg[0], arg[1], arg[2], (u64)(uintptr_t)helper);
