@@ -49,7 +49,7 @@ bench: all
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja
-	@for t in formats nbd qmp loader decode keep; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
+	@for t in formats nbd qmp wire loader decode keep; do tests/fuzz/run.sh $$t $(FUZZ) || exit 1; done
 format:
 	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
 tidy: all

@@ -42,6 +42,8 @@ typedef __int128 i128;
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define UNUSED __attribute__((unused))
 #define NORETURN __attribute__((noreturn))
+/* What runs inside handlers of signals that the thread sanitizer does not know of: they may come while it holds a lock of its own. */
+#define NO_TSAN __attribute__((no_sanitize("thread")))
 #define LIKELY(cond) __builtin_expect(!!(cond), 1)
 #define UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 

@@ -32,14 +32,27 @@ static ssize_t get(struct chan *c, void *buf, size_t len)
 	if (c->tls)
 		return tls_recv(c->tls, buf, len);
 	for (;;) {
+		loop_let();
 		ssize_t n = recv(c->fd, buf, len, 0);
+		int error = n < 0 ? errno : 0;
+		loop_retake();
 		if (n >= 0)
 			return n;
-		if (errno == EAGAIN)
+		if (error == EAGAIN)
 			co_wait_fd(c->fd, EPOLLIN);
-		else if (errno != EINTR)
-			return -errno;
+		else if (error != EINTR)
+			return -error;
 	}
+}
+
+ssize_t chan_some(struct chan *c, void *buf, size_t len)
+{
+	size_t n = MIN((size_t)(c->have - c->at), len);
+	if (!n)
+		return get(c, buf, len);
+	memcpy(buf, c->buf + c->at, n);
+	c->at += n;
+	return n;
 }
 
 int chan_read(struct chan *c, void *buf, size_t len)

@@ -22,6 +22,8 @@ void chan_close(struct chan *c);
 /* All len bytes: 0 or -errno; -ECONNRESET at the other side's end, -ENODATA when it ended before the first byte. */
 int chan_read(struct chan *c, void *buf, size_t len);
 int chan_readv(struct chan *c, struct iovs iov);
+/* Some bytes, at most len: their number, 0 at the end, -errno. */
+ssize_t chan_some(struct chan *c, void *buf, size_t len);
 /* Reads and throws away. */
 int chan_skip(struct chan *c, u64 len);
 /* A header and a payload in one go. */

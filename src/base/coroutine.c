@@ -17,6 +17,8 @@ struct co {
 struct co_waiter {
 	struct co_waiter *next;
 	struct co *co; /* NULL: waits outside coroutines */
+	struct loop *home; /* of the thread that waits */
+	struct loop_job job; /* woken by another */
 	bool woken;
 };
 
@@ -79,7 +81,19 @@ void co_enter(struct co *co)
 		co_wake_all(&later);
 }
 
-void co_yield (void)
+void co_drop_pool(void)
+{
+	while (pool) {
+		struct co *co = pool;
+		pool = co->next_free;
+		context_free(&co->ctx);
+		free(co);
+	}
+	pooled = 0;
+}
+
+/* Not part of its callers: a coroutine may go on in another thread, and must not look for `running` in the old one. */
+__attribute__((noinline)) void co_yield (void)
 {
 	struct co *co = running;
 	running = co->outer;
@@ -101,13 +115,21 @@ static __attribute__((noinline)) void enqueue(struct co_wait *w, struct co_waite
 
 void co_wait(struct co_wait *w)
 {
-	struct co_waiter me = { .co = running };
+	struct co_waiter me = { .co = running, .home = loop_here() };
 	enqueue(w, &me);
 	if (running)
 		co_yield ();
 	else
 		while (!me.woken)
 			loop_run_once(loop_here(), true);
+}
+
+static void go_on(void *arg)
+{
+	struct co_waiter *w = arg;
+	w->woken = true;
+	if (w->co)
+		co_enter(w->co);
 }
 
 bool co_wake(struct co_wait *w)
@@ -118,9 +140,12 @@ bool co_wake(struct co_wait *w)
 	w->first = first->next;
 	if (!w->first)
 		w->last = &w->first;
-	first->woken = true;
-	if (first->co)
-		co_enter(first->co);
+	if (LIKELY(first->home == loop_here())) {
+		go_on(first);
+	} else {
+		first->job = (struct loop_job){ .fn = go_on, .arg = first };
+		loop_post(first->home, &first->job);
+	}
 	return true;
 }
 

@@ -2,8 +2,8 @@
  * Stackful coroutines: straight-line code that waits without holding up its thread.
  *
  * A coroutine runs on a stack of its own (256 KiB, from a pool), within the thread that enters it. It leaves by
- * co_yield() and goes on when somebody calls co_enter() again. Whoever wakes one from another thread posts to the
- * loop of its home thread (loop.h).
+ * co_yield() and goes on when somebody calls co_enter() again. Queues of threads that take turns (a gate, loop.h) may be the same:
+ * whoever is woken by another thread goes on in its own, soon. Anybody else posts to the loop of its home thread.
  */
 #pragma once
 #include "base/base.h"
@@ -16,6 +16,8 @@ struct co *co_new(void (*fn)(void *arg), void *arg);
 void co_enter(struct co *co);
 /* Back to whoever entered. Only in a coroutine. */
 void co_yield (void);
+/* Frees the stacks that the calling thread keeps; before it ends. */
+void co_drop_pool(void);
 /* The running one, NULL outside. */
 struct co *co_self(void);
 

@@ -197,13 +197,16 @@ static int send_all(int fd, struct iovs iov)
 		struct iovec v[MAX_IOV];
 		size_t got;
 		struct msghdr m = { .msg_iov = v, .msg_iovlen = iovs_list(iov, v, MAX_IOV, &got) };
+		loop_let();
 		ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+		int error = n < 0 ? errno : 0;
+		loop_retake();
 		if (n >= 0)
 			iov = iovs_cut(iov, n, iov.len - n);
-		else if (errno == EAGAIN)
+		else if (error == EAGAIN)
 			co_wait_fd(fd, EPOLLOUT);
-		else if (errno != EINTR)
-			return -errno;
+		else if (error != EINTR)
+			return -error;
 	}
 	return 0;
 }

@@ -2,11 +2,10 @@
 #include "base/tls.h"
 
 #ifdef HAVE_GNUTLS
+#include "base/gnutls.h"
 #include "base/loop/loop.h"
 #include "base/tls_check.h"
 #include <errno.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -50,13 +49,13 @@ static struct err *missing(const char *path)
 static struct err *load_x509(struct tls_creds *c, const struct tls_describe *d)
 {
 	AUTO(free_ptr) char *ca = NULL, *crl = NULL, *cert = NULL, *key = NULL;
-	int r = gnutls_certificate_allocate_credentials(&c->x509);
+	int r = gnutls.certificate_allocate_credentials(&c->x509);
 	if (r < 0)
-		return err_new(ERR_BUSY, "Cannot allocate credentials: %s", gnutls_strerror(r));
+		return err_new(ERR_BUSY, "Cannot allocate credentials: %s", gnutls.strerror(r));
 	if (!d->dir) {
-		r = gnutls_certificate_set_x509_system_trust(c->x509);
+		r = gnutls.certificate_set_x509_system_trust(c->x509);
 		return r < 0 ? err_new(ERR_NOT_FOUND, "No certificate authorities on this host: %s",
-				       gnutls_strerror(r))
+				       gnutls.strerror(r))
 			     : NULL;
 	}
 	if (!readable(d->dir, "ca-cert.pem", &ca))
@@ -70,23 +69,23 @@ static struct err *load_x509(struct tls_creds *c, const struct tls_describe *d)
 	struct err *e = d->check ? tls_check_files(ca, has_cert ? cert : NULL, c->server) : NULL;
 	if (e)
 		return e;
-	r = gnutls_certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
+	r = gnutls.certificate_set_x509_trust_file(c->x509, ca, GNUTLS_X509_FMT_PEM);
 	if (r < 0)
-		return err_new(ERR_INVALID, "Cannot load CA certificate '%s': %s", ca, gnutls_strerror(r));
+		return err_new(ERR_INVALID, "Cannot load CA certificate '%s': %s", ca, gnutls.strerror(r));
 	if (has_cert) {
-		r = gnutls_certificate_set_x509_key_file2(c->x509, cert, key, GNUTLS_X509_FMT_PEM,
+		r = gnutls.certificate_set_x509_key_file2(c->x509, cert, key, GNUTLS_X509_FMT_PEM,
 							  d->password, 0);
 		if (r < 0)
 			return err_new(ERR_INVALID, "Cannot load certificate '%s' & key '%s': %s", cert, key,
-				       gnutls_strerror(r));
+				       gnutls.strerror(r));
 	}
 	if (readable(d->dir, "ca-crl.pem", &crl)) {
-		r = gnutls_certificate_set_x509_crl_file(c->x509, crl, GNUTLS_X509_FMT_PEM);
+		r = gnutls.certificate_set_x509_crl_file(c->x509, crl, GNUTLS_X509_FMT_PEM);
 		if (r < 0)
-			return err_new(ERR_INVALID, "Cannot load CRL '%s': %s", crl, gnutls_strerror(r));
+			return err_new(ERR_INVALID, "Cannot load CRL '%s': %s", crl, gnutls.strerror(r));
 	}
 	if (c->server)
-		gnutls_certificate_set_known_dh_params(c->x509, GNUTLS_SEC_PARAM_MEDIUM);
+		gnutls.certificate_set_known_dh_params(c->x509, GNUTLS_SEC_PARAM_MEDIUM);
 	return NULL;
 }
 
@@ -124,36 +123,39 @@ static struct err *load_psk(struct tls_creds *c, const struct tls_describe *d)
 	if (c->server) {
 		if (d->username)
 			return err_new(ERR_INVALID, "username should not be set when endpoint=server");
-		r = gnutls_psk_allocate_server_credentials(&c->psk_server);
+		r = gnutls.psk_allocate_server_credentials(&c->psk_server);
 		if (r >= 0)
-			r = gnutls_psk_set_server_credentials_file(c->psk_server, path);
+			r = gnutls.psk_set_server_credentials_file(c->psk_server, path);
 		if (r >= 0)
-			r = gnutls_psk_set_server_known_dh_params(c->psk_server, GNUTLS_SEC_PARAM_MEDIUM);
+			r = gnutls.psk_set_server_known_dh_params(c->psk_server, GNUTLS_SEC_PARAM_MEDIUM);
 	} else {
 		AUTO(free_ptr) char *key = NULL;
 		struct err *e = find_key(path, user, &key);
 		if (e)
 			return e;
 		gnutls_datum_t k = { (u8 *)key, strlen(key) };
-		r = gnutls_psk_allocate_client_credentials(&c->psk_client);
+		r = gnutls.psk_allocate_client_credentials(&c->psk_client);
 		if (r >= 0)
-			r = gnutls_psk_set_client_credentials(c->psk_client, user, &k, GNUTLS_PSK_KEY_HEX);
+			r = gnutls.psk_set_client_credentials(c->psk_client, user, &k, GNUTLS_PSK_KEY_HEX);
 		explicit_bzero(key, k.size);
 	}
-	return r < 0 ? err_new(ERR_INVALID, "Cannot set PSK credentials: %s", gnutls_strerror(r)) : NULL;
+	return r < 0 ? err_new(ERR_INVALID, "Cannot set PSK credentials: %s", gnutls.strerror(r)) : NULL;
 }
 
 static struct err *load_anon(struct tls_creds *c)
 {
-	int r = c->server ? gnutls_anon_allocate_server_credentials(&c->anon_server)
-			  : gnutls_anon_allocate_client_credentials(&c->anon_client);
+	int r = c->server ? gnutls.anon_allocate_server_credentials(&c->anon_server)
+			  : gnutls.anon_allocate_client_credentials(&c->anon_client);
 	if (r >= 0 && c->server)
-		r = gnutls_anon_set_server_known_dh_params(c->anon_server, GNUTLS_SEC_PARAM_MEDIUM);
-	return r < 0 ? err_new(ERR_BUSY, "Cannot allocate credentials: %s", gnutls_strerror(r)) : NULL;
+		r = gnutls.anon_set_server_known_dh_params(c->anon_server, GNUTLS_SEC_PARAM_MEDIUM);
+	return r < 0 ? err_new(ERR_BUSY, "Cannot allocate credentials: %s", gnutls.strerror(r)) : NULL;
 }
 
 struct err *tls_creds_new(const struct tls_describe *d, struct tls_creds **ret)
 {
+	struct err *e = gnutls_open();
+	if (e)
+		return e;
 	struct tls_creds *c = alloc(sizeof(*c));
 	c->refs = 1;
 	c->kind = d->kind;
@@ -161,9 +163,7 @@ struct err *tls_creds_new(const struct tls_describe *d, struct tls_creds **ret)
 	c->verify = d->verify_peer;
 	if (d->priority)
 		c->priority = str_dup(d->priority);
-	struct err *e = d->kind == TLS_X509  ? load_x509(c, d)
-			: d->kind == TLS_PSK ? load_psk(c, d)
-					     : load_anon(c);
+	e = d->kind == TLS_X509 ? load_x509(c, d) : d->kind == TLS_PSK ? load_psk(c, d) : load_anon(c);
 	if (e) {
 		tls_creds_unref(c);
 		return e;
@@ -183,15 +183,15 @@ void tls_creds_unref(struct tls_creds *c)
 	if (!c || --c->refs)
 		return;
 	if (c->kind == TLS_X509 && c->x509)
-		gnutls_certificate_free_credentials(c->x509);
+		gnutls.certificate_free_credentials(c->x509);
 	else if (c->kind == TLS_PSK && c->server && c->psk_server)
-		gnutls_psk_free_server_credentials(c->psk_server);
+		gnutls.psk_free_server_credentials(c->psk_server);
 	else if (c->kind == TLS_PSK && !c->server && c->psk_client)
-		gnutls_psk_free_client_credentials(c->psk_client);
+		gnutls.psk_free_client_credentials(c->psk_client);
 	else if (c->kind == TLS_ANON && c->server && c->anon_server)
-		gnutls_anon_free_server_credentials(c->anon_server);
+		gnutls.anon_free_server_credentials(c->anon_server);
 	else if (c->kind == TLS_ANON && !c->server && c->anon_client)
-		gnutls_anon_free_client_credentials(c->anon_client);
+		gnutls.anon_free_client_credentials(c->anon_client);
 	free(c->priority);
 	free(c);
 }
@@ -212,22 +212,22 @@ static int set_up(struct tls *t, const char *hostname)
 		[TLS_ANON] = GNUTLS_CRD_ANON, [TLS_PSK] = GNUTLS_CRD_PSK, [TLS_X509] = GNUTLS_CRD_CERTIFICATE
 	};
 	struct tls_creds *c = t->creds;
-	int r = gnutls_init(&t->session,
+	int r = gnutls.init(&t->session,
 			    (c->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (r < 0) {
 		t->session = NULL;
 		return r;
 	}
-	r = gnutls_priority_set_direct(t->session, c->priority ? c->priority : extra[c->kind], NULL);
+	r = gnutls.priority_set_direct(t->session, c->priority ? c->priority : extra[c->kind], NULL);
 	if (r >= 0)
-		r = gnutls_credentials_set(t->session, types[c->kind], (void *)c->x509);
+		r = gnutls.credentials_set(t->session, types[c->kind], (void *)c->x509);
 	/* A client may always show a certificate; without one it fails the check when the server makes it. */
 	if (r >= 0 && c->kind == TLS_X509 && c->server)
-		gnutls_certificate_server_set_request(t->session,
+		gnutls.certificate_server_set_request(t->session,
 						      c->verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
 	if (r >= 0 && c->kind == TLS_X509 && !c->server && hostname)
-		gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, hostname, strlen(hostname));
-	gnutls_transport_set_int(t->session, t->fd);
+		gnutls.server_name_set(t->session, GNUTLS_NAME_DNS, hostname, strlen(hostname));
+	gnutls.transport_set_int2(t->session, t->fd, t->fd);
 	return r;
 }
 
@@ -254,14 +254,14 @@ static struct err *check_status(unsigned status)
 static struct err *first_cert(struct tls *t, gnutls_x509_crt_t *ret)
 {
 	unsigned n;
-	const gnutls_datum_t *list = gnutls_certificate_get_peers(t->session, &n);
-	if (!list || !n || gnutls_x509_crt_init(ret) < 0)
+	const gnutls_datum_t *list = gnutls.certificate_get_peers(t->session, &n);
+	if (!list || !n || gnutls.x509_crt_init(ret) < 0)
 		return err_new(ERR_DENIED, "No certificate peers");
-	int r = gnutls_x509_crt_import(*ret, &list[0], GNUTLS_X509_FMT_DER);
+	int r = gnutls.x509_crt_import(*ret, &list[0], GNUTLS_X509_FMT_DER);
 	if (r >= 0)
 		return NULL;
-	gnutls_x509_crt_deinit(*ret);
-	return err_new(ERR_DENIED, "Cannot import certificate: %s", gnutls_strerror(r));
+	gnutls.x509_crt_deinit(*ret);
+	return err_new(ERR_DENIED, "Cannot import certificate: %s", gnutls.strerror(r));
 }
 
 static struct err *check_peer(struct tls *t, const char *hostname)
@@ -271,9 +271,9 @@ static struct err *check_peer(struct tls *t, const char *hostname)
 	gnutls_x509_crt_t cert;
 	if (c->kind != TLS_X509 || !c->verify)
 		return NULL;
-	int r = gnutls_certificate_verify_peers2(t->session, &status);
+	int r = gnutls.certificate_verify_peers2(t->session, &status);
 	if (r < 0)
-		return err_new(ERR_DENIED, "Verify failed: %s", gnutls_strerror(r));
+		return err_new(ERR_DENIED, "Verify failed: %s", gnutls.strerror(r));
 	struct err *e = check_status(status);
 	if (e || c->server)
 		return e;
@@ -281,15 +281,15 @@ static struct err *check_peer(struct tls *t, const char *hostname)
 		return err_new(ERR_DENIED, "No hostname for certificate validation");
 	if ((e = first_cert(t, &cert)))
 		return e;
-	if (!gnutls_x509_crt_check_hostname(cert, hostname))
+	if (!gnutls.x509_crt_check_hostname(cert, hostname))
 		e = err_new(ERR_DENIED, "Certificate does not match the hostname %s", hostname);
-	gnutls_x509_crt_deinit(cert);
+	gnutls.x509_crt_deinit(cert);
 	return e;
 }
 
 static void wait_for(struct tls *t)
 {
-	co_wait_fd(t->fd, gnutls_record_get_direction(t->session) ? EPOLLOUT : EPOLLIN);
+	co_wait_fd(t->fd, gnutls.record_get_direction(t->session) ? EPOLLOUT : EPOLLIN);
 }
 
 struct err *tls_start(struct tls_creds *creds, int fd, const char *hostname, struct tls **ret)
@@ -301,18 +301,18 @@ struct err *tls_start(struct tls_creds *creds, int fd, const char *hostname, str
 	t->out = alloc(RECORD);
 	int r = set_up(t, hostname);
 	if (r < 0)
-		e = err_new(ERR_INVALID, "TLS session cannot be set up: %s", gnutls_strerror(r));
-	while (!e && (r = gnutls_handshake(t->session)) < 0) {
+		e = err_new(ERR_INVALID, "TLS session cannot be set up: %s", gnutls.strerror(r));
+	while (!e && (r = gnutls.handshake(t->session)) < 0) {
 		if (r == GNUTLS_E_AGAIN)
 			wait_for(t);
-		else if (r != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal(r))
-			e = err_new(ERR_DENIED, "TLS handshake failed: %s", gnutls_strerror(r));
+		else if (r != GNUTLS_E_INTERRUPTED && gnutls.error_is_fatal(r))
+			e = err_new(ERR_DENIED, "TLS handshake failed: %s", gnutls.strerror(r));
 	}
 	if (!e)
 		e = check_peer(t, hostname);
 	if (e) {
 		if (t->session)
-			gnutls_deinit(t->session);
+			gnutls.deinit(t->session);
 		t->session = NULL;
 		tls_end(t);
 		return e;
@@ -331,11 +331,11 @@ char *tls_peer_name(struct tls *t)
 		return NULL;
 	}
 	char *name = NULL;
-	if (gnutls_x509_crt_get_dn2(cert, &dn) >= 0) {
+	if (gnutls.x509_crt_get_dn2(cert, &dn) >= 0) {
 		name = strf("%.*s", (int)dn.size, (char *)dn.data);
-		gnutls_free(dn.data);
+		free(dn.data);
 	}
-	gnutls_x509_crt_deinit(cert);
+	gnutls.x509_crt_deinit(cert);
 	return name;
 }
 
@@ -349,12 +349,12 @@ static int to_errno(int r)
 ssize_t tls_recv(struct tls *t, void *buf, size_t len)
 {
 	for (;;) {
-		ssize_t n = gnutls_record_recv(t->session, buf, len);
+		ssize_t n = gnutls.record_recv(t->session, buf, len);
 		if (n >= 0)
 			return n;
 		if (n == GNUTLS_E_AGAIN)
 			co_wait_fd(t->fd, EPOLLIN);
-		else if (n != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal(n))
+		else if (n != GNUTLS_E_INTERRUPTED && gnutls.error_is_fatal(n))
 			return to_errno(n);
 	}
 }
@@ -362,12 +362,12 @@ ssize_t tls_recv(struct tls *t, void *buf, size_t len)
 static int send_record(struct tls *t, size_t len)
 {
 	for (size_t done = 0; done < len;) {
-		ssize_t n = gnutls_record_send(t->session, t->out + done, len - done);
+		ssize_t n = gnutls.record_send(t->session, t->out + done, len - done);
 		if (n >= 0)
 			done += n;
 		else if (n == GNUTLS_E_AGAIN)
 			co_wait_fd(t->fd, EPOLLOUT);
-		else if (n != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal(n))
+		else if (n != GNUTLS_E_INTERRUPTED && gnutls.error_is_fatal(n))
 			return to_errno(n);
 	}
 	return 0;
@@ -395,8 +395,8 @@ void tls_end(struct tls *t)
 	if (!t)
 		return;
 	if (t->session) {
-		gnutls_bye(t->session, GNUTLS_SHUT_WR);
-		gnutls_deinit(t->session);
+		gnutls.bye(t->session, GNUTLS_SHUT_WR);
+		gnutls.deinit(t->session);
 	}
 	tls_creds_unref(t->creds);
 	explicit_bzero(t->out, RECORD);

@@ -1,8 +1,7 @@
 //needs: gnutls
 /* Checks of certificate files: RFC 5280, 4.1.2.5 (validity), 4.2.1.3 (usage), 4.2.1.9 (constraints), 4.2.1.12 (purpose). */
 #include "base/tls_check.h"
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
+#include "base/gnutls.h"
 #include <time.h>
 
 enum { MAX_PURPOSES = 32 };
@@ -15,37 +14,37 @@ struct list {
 static struct err *load(const char *file, struct list *ret)
 {
 	gnutls_datum_t text;
-	int r = gnutls_load_file(file, &text);
+	int r = gnutls.load_file(file, &text);
 	if (r < 0)
-		return err_new(ERR_INVALID, "Cannot load certificate file %s: %s", file, gnutls_strerror(r));
-	r = gnutls_x509_crt_list_import2(&ret->certs, &ret->n, &text, GNUTLS_X509_FMT_PEM, 0);
-	gnutls_free(text.data);
+		return err_new(ERR_INVALID, "Cannot load certificate file %s: %s", file, gnutls.strerror(r));
+	r = gnutls.x509_crt_list_import2(&ret->certs, &ret->n, &text, GNUTLS_X509_FMT_PEM, 0);
+	free(text.data);
 	if (r >= 0 && ret->n)
 		return NULL;
 	return err_new(ERR_INVALID, "Unable to import certificate %s: %s", file,
-		       r < 0 ? gnutls_strerror(r) : "there is none in it");
+		       r < 0 ? gnutls.strerror(r) : "there is none in it");
 }
 
 static void unload(struct list *l)
 {
 	for (unsigned i = 0; i < l->n; i++)
-		gnutls_x509_crt_deinit(l->certs[i]);
-	gnutls_free(l->certs);
+		gnutls.x509_crt_deinit(l->certs[i]);
+	free(l->certs);
 }
 
 static struct err *check_times(gnutls_x509_crt_t cert, const char *file, const char *what)
 {
 	time_t now = time(NULL);
-	if (gnutls_x509_crt_get_expiration_time(cert) < now)
+	if (gnutls.x509_crt_get_expiration_time(cert) < now)
 		return err_new(ERR_INVALID, "The %s certificate %s has expired", what, file);
-	if (gnutls_x509_crt_get_activation_time(cert) > now)
+	if (gnutls.x509_crt_get_activation_time(cert) > now)
 		return err_new(ERR_INVALID, "The %s certificate %s is not yet active", what, file);
 	return NULL;
 }
 
 static struct err *check_constraints(gnutls_x509_crt_t cert, const char *file, const char *what, bool ca)
 {
-	int r = gnutls_x509_crt_get_basic_constraints(cert, NULL, NULL, NULL);
+	int r = gnutls.x509_crt_get_basic_constraints(cert, NULL, NULL, NULL);
 	if (r > 0 && !ca)
 		return err_new(ERR_INVALID,
 			       "The certificate %s basic constraints show a CA, but we need one for a %s",
@@ -57,7 +56,7 @@ static struct err *check_constraints(gnutls_x509_crt_t cert, const char *file, c
 				    file)
 			  : NULL;
 	return r < 0 ? err_new(ERR_INVALID, "Unable to query certificate %s basic constraints: %s", file,
-			       gnutls_strerror(r))
+			       gnutls.strerror(r))
 		     : NULL;
 }
 
@@ -65,12 +64,12 @@ static struct err *check_constraints(gnutls_x509_crt_t cert, const char *file, c
 static struct err *check_usage(gnutls_x509_crt_t cert, const char *file, bool ca)
 {
 	unsigned usage, critical;
-	int r = gnutls_x509_crt_get_key_usage(cert, &usage, &critical);
+	int r = gnutls.x509_crt_get_key_usage(cert, &usage, &critical);
 	if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE || (r >= 0 && !critical))
 		return NULL;
 	if (r < 0)
 		return err_new(ERR_INVALID, "Unable to query certificate %s key usage: %s", file,
-			       gnutls_strerror(r));
+			       gnutls.strerror(r));
 	const char *lacks = ca && !(usage & GNUTLS_KEY_KEY_CERT_SIGN)	     ? "certificate signing"
 			    : !ca && !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE) ? "digital signature"
 			    : !ca && !(usage & GNUTLS_KEY_KEY_ENCIPHERMENT)  ? "key encipherment"
@@ -85,7 +84,7 @@ static struct err *check_purpose(gnutls_x509_crt_t cert, const char *file, const
 	for (unsigned i = 0; i < MAX_PURPOSES; i++) {
 		char oid[128];
 		size_t len = sizeof(oid);
-		int r = gnutls_x509_crt_get_key_purpose_oid(cert, i, oid, &len, &critical);
+		int r = gnutls.x509_crt_get_key_purpose_oid(cert, i, oid, &len, &critical);
 		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
 			if (!any_critical)
 				return NULL;
@@ -93,7 +92,7 @@ static struct err *check_purpose(gnutls_x509_crt_t cert, const char *file, const
 		}
 		if (r < 0)
 			return err_new(ERR_INVALID, "Unable to query certificate %s key purpose: %s", file,
-				       gnutls_strerror(r));
+				       gnutls.strerror(r));
 		any_critical |= critical;
 		if (strcmp(oid, want) == 0 || strcmp(oid, GNUTLS_KP_ANY) == 0)
 			return NULL;
@@ -125,10 +124,10 @@ static struct err *check_chain(const struct list *cas, const char *ca, const str
 			       const char *cert)
 {
 	unsigned status;
-	int r = gnutls_x509_crt_list_verify(own->certs, own->n, cas->certs, cas->n, NULL, 0, 0, &status);
+	int r = gnutls.x509_crt_list_verify(own->certs, own->n, cas->certs, cas->n, NULL, 0, 0, &status);
 	if (r < 0)
 		return err_new(ERR_INVALID, "Unable to verify the certificate %s against %s: %s", cert, ca,
-			       gnutls_strerror(r));
+			       gnutls.strerror(r));
 	return status ? err_new(ERR_INVALID, "Our own certificate %s failed validation against %s: %s", cert,
 				ca, reason(status))
 		      : NULL;

@@ -10,7 +10,8 @@
  *  - Data-path hooks return 0 or a negative errno. Hooks that open, create, check or change options return struct err *.
  *  - Hooks run in a coroutine, or outside one when the caller can wait; either way blk_pread() and the like on a child
  *    simply return when the work is done. Between two such calls other requests of the same node may run: protect
- *    state that spans one with a struct co_lock. One thread (the node's loop) at a time enters a node.
+ *    state that spans one with a struct co_lock. One thread at a time runs any of this: the graph's own, or one of its
+ *    I/O threads (iothread.h), which take turns.
  *  - An image is untrusted: every offset, size and count is checked before use (blk_check_table, blk_load_table),
  *    tables come from try_alloc, and a refusal names offset and field.
  *  - Metadata writes are ordered so that an end at any moment leaves a valid image with at most leaks: new room is
@@ -28,6 +29,8 @@
 struct blk_node;
 struct blk_driver;
 struct blk_graph;
+struct loop;
+struct iothread;
 
 /* ---- opening ---- */
 
@@ -43,7 +46,8 @@ struct blk_watch {
 	/* A write went so far beyond what was set in its node's stats. */
 	void (*past_threshold)(void *user, const struct blk_node *node, u64 by, u64 threshold);
 	/* Damage was found at [offset, offset+len) of the image (len 0: no place is known); fatal: nothing more is done. */
-	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len, bool fatal);
+	void (*corrupted)(void *user, const struct blk_node *node, const char *what, u64 offset, u64 len,
+			  bool fatal);
 	void *user;
 };
 void blk_graph_watch(struct blk_graph *graph, const struct blk_watch *watch); /* copied */
@@ -87,8 +91,8 @@ enum blk_open_flags {
 struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
 		     u32 flags, struct blk_node **ret) MUST_CHECK;
 /* The same with an overlay in a temporary file above it, which takes the writes; nothing of them stays. */
-struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
-			     u32 flags, struct blk_node **ret) MUST_CHECK;
+struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt,
+			     struct json *options, u32 flags, struct blk_node **ret) MUST_CHECK;
 struct blk_node *blk_ref(struct blk_node *node);
 /* Changes the flags of a node and what lies below it (not its backing file): BLK_RDWR, cache modes. */
 struct err *blk_reopen(struct blk_node *node, u32 flags) MUST_CHECK;
@@ -143,6 +147,9 @@ int blk_flush(struct blk_node *node) MUST_CHECK;
 int blk_barrier(struct blk_node *node) MUST_CHECK;
 
 enum blk_prealloc { BLK_PREALLOC_OFF, BLK_PREALLOC_METADATA, BLK_PREALLOC_FALLOC, BLK_PREALLOC_FULL };
+extern const char *const blk_prealloc_names[]; /* by enum blk_prealloc */
+/* NULL is off. False: no such mode. */
+bool blk_prealloc_find(const char *name, enum blk_prealloc *ret);
 /* exact: the driver must have this very size, else a larger one will do. zero: the new part must read as zeros. */
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			 bool zero) MUST_CHECK;
@@ -226,6 +233,8 @@ const char *blk_opt_str(const struct json *opts, const char *name); /* NULL when
 bool blk_opt_bool(const struct json *opts, const char *name, bool otherwise);
 u64 blk_opt_num(const struct json *opts, const char *name, u64 otherwise);
 
+/* NULL when the table, which may be NULL, has none of this name. */
+const struct blk_opt *blk_opt_find(const struct blk_opt *table, const char *name);
 /* Refuses names that neither table has, and values of another type. opts: strings. */
 struct err *blk_opts_check(const struct json *opts, const struct blk_opt *table,
 			   const struct blk_opt *more) MUST_CHECK;
@@ -307,6 +316,8 @@ struct blk_driver {
 	struct err *(*open)(struct blk_node *node, struct json *opts, u32 flags);
 	/* Flushes what is dirty (errors are lost here; blk_flush reports them) and frees what the state holds. */
 	void (*close)(struct blk_node *node);
+	/* A thread (iothread.h) ends: what was kept for requests that its loop made goes. NULL: nothing is. */
+	void (*left)(struct blk_node *node, struct loop *loop);
 	/* Another node took a child's place: for drivers that keep pointers beside file and backing. */
 	void (*moved)(struct blk_node *node, struct blk_node *from, struct blk_node *to);
 	/* Children that come and go while the node is open; NULL: none do. The core attaches and detaches. *ret_name is the core's to free. */
@@ -341,6 +352,8 @@ struct blk_driver {
 	/* Transports and filters: the bytes themselves. */
 	int (*preadv)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
 	int (*pwritev)(struct blk_node *node, u64 offset, struct iovs iov, u32 flags);
+	/* pwritev and zero hand BLK_REQ_FUA on to `file` with all the bytes, and keep nothing else that needs a flush. */
+	bool passes_fua;
 
 	/* Transports: between two nodes of the same driver; -ENOTSUP when the host cannot. */
 	int (*copy_range)(struct blk_node *src, u64 src_offset, struct blk_node *dst, u64 dst_offset,
@@ -417,6 +430,8 @@ struct blk_node {
 	u32 align; /* transports: unit of offsets, lengths and buffers (O_DIRECT); else 1 */
 	u64 vm_state; /* formats that keep a machine's state: where it begins, in bytes of the guest's disk; else 0 */
 	bool encoded; /* data passes the driver's decode and encode */
+	bool fua,
+	    fua_zero; /* transports: pwritev, zero carry out BLK_REQ_FUA themselves; else the core flushes behind them */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;
@@ -431,10 +446,13 @@ struct blk_node {
 	struct json *options; /* as opened, nested */
 	u32 perm, shared; /* enum blk_perm (root.h): what all users do, and bear, as of blk_settle_perms */
 	bool settled;
+	struct iothread *
+	    thread; /* where exports of this node run that name no other; NULL: in the graph's own. Not counted as its user */
 	struct blk_request *requests; /* in flight */
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;
-	bool written, probed;
+	bool written; /* since the last flush */
+	bool probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */
 	struct blk_stats stats;

@@ -1,5 +1,6 @@
 /* Nodes and their children: life, names, references. Opening is open.c's. */
 #include "block/graph.h"
+#include "base/loop/loop.h"
 #include "block/dirty.h"
 #include "block/object.h"
 #include <stdarg.h>
@@ -13,6 +14,10 @@ struct blk_graph *blk_graph_new(void)
 void blk_graph_free(struct blk_graph *graph)
 {
 	blk_objects_free(graph);
+	if (graph->gate) {
+		loop_share(NULL);
+		gate_free(graph->gate);
+	}
 	free(graph);
 }
 
@@ -165,6 +170,12 @@ void blk_unref(struct blk_node *node)
 {
 	if (!node || --node->refs)
 		return;
+	/* Formats leave the flush to what they stand on: it has their last metadata then. */
+	if (node->driver->kind == BLK_TRANSPORT && node->written && blk_flush(node))
+		blk_say(
+		    node,
+		    "%s: the last flush before closing failed: what was written may not be on stable storage",
+		    node->node_name);
 	if (node->driver->close)
 		node->driver->close(node);
 	blk_node_drop(node);

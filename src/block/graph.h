@@ -16,6 +16,7 @@ struct blk_graph {
 	unsigned quiet; /* requests of roots wait: the graph is being changed */
 	unsigned hurry; /* nobody rests */
 	struct co_wait resumed, idle;
+	struct gate *gate; /* of its threads; NULL: there is one alone */
 	struct blk_nap *naps; /* who rests in blk_rest */
 };
 

@@ -139,7 +139,7 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 		case BLK_DATA:
 			blk_event(x.file, "read_aio");
 			r = node->encoded ? read_decoded(node, at, &x, part)
-						 : blk_preadv(x.file, x.offset, part, 0);
+					  : blk_preadv(x.file, x.offset, part, 0);
 			break;
 		case BLK_ZERO:
 			iovs_fill(part, 0);
@@ -159,7 +159,8 @@ int blk_format_read(struct blk_node *node, u64 offset, struct iovs iov, u32 flag
 }
 
 /* The part of a run that comes from above base. */
-static int comes_from(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, u64 *ret_len, bool *ret)
+static int comes_from(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, u64 *ret_len,
+		      bool *ret)
 {
 	struct blk_status st = { .len = len, .present = true };
 	int r = base ? blk_status(node, base, offset, len, &st) : 0;
@@ -235,6 +236,23 @@ int blk_pread(struct blk_node *node, u64 offset, void *buf, size_t len)
 
 static int zero_request(struct blk_node *node, u64 offset, u64 len, u32 flags);
 
+/*
+ * A write that must be on stable storage when it ends: BLK_REQ_FUA stays in flags where what stands below sees to that, so that
+ * nothing but these bytes is waited for. Gives whether a flush must follow instead.
+ */
+static bool needs_flush(const struct blk_node *node, bool zero, u32 *flags)
+{
+	const struct blk_node *n = node;
+	if (!(*flags & BLK_REQ_FUA) && !(node->flags & BLK_WRITETHROUGH))
+		return false;
+	while (n->driver->passes_fua && n->file)
+		n = n->file;
+	bool never = n->driver->kind == BLK_TRANSPORT && (n->flags & BLK_NO_FLUSH);
+	bool below = !never && (zero ? n->fua_zero : n->fua);
+	*flags = below ? *flags | BLK_REQ_FUA : *flags & ~(u32)BLK_REQ_FUA;
+	return !below && !never;
+}
+
 static int write_request(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	if (!(node->flags & BLK_RDWR))
@@ -255,6 +273,7 @@ static int write_request(struct blk_node *node, u64 offset, struct iovs iov, u32
 					(node->flags & BLK_DETECT_UNMAP ? BLK_REQ_MAY_UNMAP : 0) |
 					BLK_REQ_DETECTED);
 	blk_stats_write(node, offset, iov.len);
+	bool flush = needs_flush(node, false, &flags);
 	bool hooks = UNLIKELY(node->hooks) && !(flags & (BLK_REQ_UNCHANGED | BLK_REQ_HOOKED));
 	int r = hooks ? blk_hooks_before(node, offset, iov.len) : 0;
 	flags &= ~(u32)BLK_REQ_HOOKED;
@@ -268,12 +287,10 @@ static int write_request(struct blk_node *node, u64 offset, struct iovs iov, u32
 		r = blk_format_write(node, offset, iov, flags);
 	if (hooks)
 		r = blk_hooks_after(node, offset, iov.len, r);
-	node->written = true;
+	node->written |= !(flags & BLK_REQ_FUA);
 	if (node->dirty)
 		blk_dirty_mark(node, offset, iov.len);
-	if (!r && ((flags & BLK_REQ_FUA) || (node->flags & BLK_WRITETHROUGH)))
-		r = blk_flush(node);
-	return r;
+	return !r && flush ? blk_flush(node) : r;
 }
 
 int blk_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
@@ -301,10 +318,14 @@ int blk_pwrite_flush(struct blk_node *node, u64 offset, const void *buf, size_t 
 static int flush_request(struct blk_node *node)
 {
 	int r = 0;
+	if (node->driver->kind == BLK_TRANSPORT && (node->flags & BLK_NO_FLUSH))
+		return 0;
 	for (struct blk_child *c = node->children; c; c = c->next)
 		blk_event(c->node, "flush_to_os");
+	node->written = false;
 	if (node->driver->flush)
 		r = node->driver->flush(node);
+	node->written |= r < 0;
 	for (struct blk_child *c = node->children; c; c = c->next)
 		blk_event(c->node, "flush_to_disk");
 	if (node->driver->kind == BLK_TRANSPORT || node->driver->flushes_children)
@@ -421,6 +442,7 @@ static int zero_request(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	if (!(node->flags & BLK_UNMAP))
 		flags &= ~(u32)BLK_REQ_MAY_UNMAP;
 	blk_stats_write(node, offset, len);
+	bool flush = needs_flush(node, true, &flags);
 	bool hooks = UNLIKELY(node->hooks) && !(flags & BLK_REQ_UNCHANGED);
 	int r = hooks ? blk_hooks_before(node, offset, len) : 0;
 	if (!r)
@@ -430,9 +452,7 @@ static int zero_request(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	node->written = true;
 	if (node->dirty)
 		blk_dirty_mark(node, offset, len);
-	if (!r && ((flags & BLK_REQ_FUA) || (node->flags & BLK_WRITETHROUGH)))
-		r = blk_flush(node);
-	return r;
+	return !r && flush ? blk_flush(node) : r;
 }
 
 int blk_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)

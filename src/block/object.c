@@ -1,5 +1,7 @@
 #include "block/object.h"
+#include "base/base64.h"
 #include "block/graph.h"
+#include "block/iothread.h"
 #include "block/throttle.h"
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ static void drop(struct blk_object *o)
 	json_free(o->props);
 	tls_creds_unref(o->tls);
 	throttle_unref(o->throttle);
+	iothread_free(o->thread);
 	free(o->data);
 	free(o->id);
 	free(o->type);
@@ -43,6 +46,8 @@ struct err *blk_object_del(struct blk_graph *graph, const char *id)
 		at = &(*at)->next;
 	if (!(o = *at))
 		return err_new(ERR_NOT_FOUND, "object '%s' not found", id);
+	if (o->thread && iothread_is_used(o->thread))
+		return err_new(ERR_BUSY, "object '%s' is in use, can not be deleted", id);
 	*at = o->next;
 	drop(o);
 	return NULL;
@@ -66,36 +71,11 @@ static struct err *read_secret(const char *path, u8 **ret, size_t *ret_len)
 	return NULL;
 }
 
-static int base64_digit(u8 c)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(set, c) : NULL;
-	return at ? at - set : -1;
-}
-
 static struct err *decode_base64(struct blk_object *o)
 {
-	u8 *out = alloc(o->len);
-	size_t n = 0;
-	u32 acc = 0;
-	unsigned bits = 0;
-	for (size_t i = 0; i < o->len && o->data[i] != '='; i++) {
-		int d = base64_digit(o->data[i]);
-		if (d < 0 && strchr("\r\n", o->data[i]))
-			continue;
-		if (d < 0) {
-			free(out);
-			return err_new(ERR_INVALID, "Base64 data '%.*s' is not valid", (int)o->len,
-				       (char *)o->data);
-		}
-		acc = acc << 6 | d;
-		if ((bits += 6) >= 8)
-			out[n++] = acc >> (bits -= 8);
-	}
-	free(o->data);
-	o->data = out;
-	o->len = n;
-	return NULL;
+	AUTO(free_ptr) u8 *text = o->data;
+	o->data = NULL;
+	return base64_decode((char *)text, o->len, &o->data, &o->len);
 }
 
 static struct err *make_secret(struct blk_graph *graph, struct blk_object *o)
@@ -220,14 +200,23 @@ static struct err *make_throttle(struct blk_graph *graph, struct blk_object *o)
 static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
 {
 	static const char *const known[] = { "qom-type", "id", NULL };
-	return check_members(o->props, known);
+	struct err *e = check_members(o->props, known);
+	if (!e)
+		o->thread = iothread_new(graph, o->id);
+	return e;
+}
+
+struct iothread *blk_iothread(struct blk_graph *graph, const char *id)
+{
+	const struct blk_object *o = blk_object_find(graph, id);
+	return o ? o->thread : NULL;
 }
 
 static const struct kind {
 	const char *type;
 	struct err *(*make)(struct blk_graph *graph, struct blk_object *o);
 } kinds[] = {
-	{ "secret", make_secret },     { "tls-creds-x509", make_tls },	    { "tls-creds-psk", make_tls },
+	{ "secret", make_secret },	{ "tls-creds-x509", make_tls },	     { "tls-creds-psk", make_tls },
 	{ "tls-creds-anon", make_tls }, { "throttle-group", make_throttle }, { "authz-simple", make_authz },
 	{ "iothread", make_iothread },
 };
@@ -244,8 +233,8 @@ static struct err *make(struct blk_graph *graph, struct blk_object *o, const cha
 	if (k == kinds + LEN(kinds))
 		return err_new(ERR_INVALID, "Parameter 'qom-type' does not accept value '%s'", type);
 	if (blk_object_find(graph, id))
-		return err_new(ERR_INVALID, "attempt to add duplicate property '%s' to object (type 'container')",
-			       id);
+		return err_new(ERR_INVALID,
+			       "attempt to add duplicate property '%s' to object (type 'container')", id);
 	return k->make(graph, o);
 }
 
@@ -276,4 +265,26 @@ struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, 
 	*ret = o->data;
 	*ret_len = o->len;
 	return NULL;
+}
+
+/* ---- properties ---- */
+
+struct json *blk_object_get(const struct blk_object *o, const char *name)
+{
+	const struct json *given = json_get(o->props, name);
+	if (!o->throttle)
+		return given ? json_copy(given) : NULL;
+	struct json *limits = throttle_limits(o->throttle);
+	if (strcmp(name, "limits") == 0)
+		return limits;
+	struct json *one = strncmp(name, "x-", 2) == 0 ? json_take(limits, name + 2) : NULL;
+	json_free(limits);
+	return one;
+}
+
+struct err *blk_object_set(struct blk_object *o, const char *name, const struct json *val)
+{
+	if (o->throttle && strcmp(name, "limits") == 0)
+		return throttle_change(o->throttle, val);
+	return err_new(ERR_UNSUPPORTED, "Property cannot be set after initialization");
 }

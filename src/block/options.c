@@ -81,6 +81,17 @@ u64 blk_opt_num(const struct json *opts, const char *name, u64 otherwise)
 	return s && size_parse(s, &v) == 0 ? v : otherwise;
 }
 
+const char *const blk_prealloc_names[] = { "off", "metadata", "falloc", "full" };
+
+bool blk_prealloc_find(const char *name, enum blk_prealloc *ret)
+{
+	unsigned i = 0;
+	while (name && i < LEN(blk_prealloc_names) && strcmp(blk_prealloc_names[i], name) != 0)
+		i++;
+	*ret = i;
+	return i < LEN(blk_prealloc_names);
+}
+
 static struct err *check_value(const struct blk_opt *o, const char *text)
 {
 	bool b;
@@ -113,7 +124,7 @@ static struct err *check_value(const struct blk_opt *o, const char *text)
 	return NULL;
 }
 
-static const struct blk_opt *find(const struct blk_opt *table, const char *name)
+const struct blk_opt *blk_opt_find(const struct blk_opt *table, const char *name)
 {
 	for (; table && table->name; table++)
 		if (strcmp(table->name, name) == 0)
@@ -124,9 +135,9 @@ static const struct blk_opt *find(const struct blk_opt *table, const char *name)
 struct err *blk_opts_check(const struct json *opts, const struct blk_opt *table, const struct blk_opt *more)
 {
 	for (size_t i = 0; i < opts->n; i++) {
-		const struct blk_opt *o = find(table, opts->keys[i]);
+		const struct blk_opt *o = blk_opt_find(table, opts->keys[i]);
 		if (!o)
-			o = find(more, opts->keys[i]);
+			o = blk_opt_find(more, opts->keys[i]);
 		if (!o)
 			return err_new(ERR_INVALID, "Invalid parameter '%s'", opts->keys[i]);
 		struct err *e = check_value(o, opts->items[i]->s);

@@ -36,7 +36,6 @@ static struct err *take_bucket(struct json *limits, const char *name, struct buc
 {
 	AUTO(free_ptr) char *max = strf("%s-max", name);
 	AUTO(free_ptr) char *length = strf("%s-max-length", name);
-	b->length = 1;
 	struct err *e = take_limit(limits, name, &b->avg);
 	if (!e)
 		e = take_limit(limits, max, &b->max);
@@ -88,19 +87,28 @@ static struct err *limits_of(const struct json *props, struct json **ret)
 	return flat->n ? err_new(ERR_INVALID, "Parameter '%s' is unexpected", flat->keys[0]) : NULL;
 }
 
-struct err *throttle_new(const struct json *props, struct throttle **ret)
+/* Takes the members it knows out of limits, and refuses others. */
+static struct err *take_limits(struct json *limits, struct throttle *t)
 {
-	AUTO(json_freep) struct json *limits = NULL;
-	struct throttle *t = alloc(sizeof(*t));
-	struct err *e = limits_of(props, &limits);
+	struct err *e = NULL;
 	for (unsigned i = 0; i < BUCKETS && !e; i++)
 		e = take_bucket(limits, names[i], &t->buckets[i]);
 	if (!e)
 		e = take_limit(limits, "iops-size", &t->iops_size);
 	if (!e && limits->n)
 		e = err_new(ERR_INVALID, "Parameter '%s' is unexpected", limits->keys[0]);
+	return e ? e : check(t);
+}
+
+struct err *throttle_new(const struct json *props, struct throttle **ret)
+{
+	AUTO(json_freep) struct json *limits = NULL;
+	struct throttle *t = alloc(sizeof(*t));
+	for (unsigned i = 0; i < BUCKETS; i++)
+		t->buckets[i].length = 1;
+	struct err *e = limits_of(props, &limits);
 	if (!e)
-		e = check(t);
+		e = take_limits(limits, t);
 	if (e) {
 		free(t);
 		return e;
@@ -109,6 +117,22 @@ struct err *throttle_new(const struct json *props, struct throttle **ret)
 	t->refs = 1;
 	*ret = t;
 	return NULL;
+}
+
+struct json *throttle_limits(const struct throttle *t)
+{
+	struct json *j = json_dict();
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		const struct bucket *b = &t->buckets[i];
+		AUTO(free_ptr)
+		char *max = strf("%s-max", names[i]),
+		     *length = strf("%s-max-length", names[i]);
+		json_set(j, names[i], json_int(b->avg));
+		json_set(j, max, json_int(b->max));
+		json_set(j, length, json_int(b->length));
+	}
+	json_set(j, "iops-size", json_int(t->iops_size));
+	return j;
 }
 
 struct throttle *throttle_ref(struct throttle *t)
@@ -147,6 +171,19 @@ static double delay(const struct bucket *b)
 	if (b->length > 1)
 		wait = MAX(wait, (b->burst - b->max / 10.0) / b->max);
 	return MAX(wait, 0.0);
+}
+
+struct err *throttle_change(struct throttle *t, const struct json *limits)
+{
+	AUTO(json_freep) struct json *rest = json_copy(limits);
+	leak(t); /* at the rates so far */
+	struct throttle next = *t;
+	struct err *e = take_limits(rest, &next);
+	if (e)
+		return e;
+	memcpy(t->buckets, next.buckets, sizeof(t->buckets));
+	t->iops_size = next.iops_size;
+	return NULL;
 }
 
 static double units(const struct throttle *t, unsigned bucket, u64 bytes)

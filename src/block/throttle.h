@@ -17,6 +17,10 @@ struct throttle;
  * same names as x-iops-total and so on.
  */
 struct err *throttle_new(const struct json *props, struct throttle **ret) MUST_CHECK;
+/* limits: those that change, by their names; the others stay. On failure all stay. */
+struct err *throttle_change(struct throttle *t, const struct json *limits) MUST_CHECK;
+/* All of them: {"bps-total": 0, ...}; the caller owns it. */
+struct json *throttle_limits(const struct throttle *t);
 struct throttle *throttle_ref(struct throttle *t);
 void throttle_unref(struct throttle *t); /* NULL is ignored */
 struct blk_graph;

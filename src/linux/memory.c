@@ -815,11 +815,10 @@ void vm_lock_fork(struct vm *vm)
 
 void vm_unlock_fork(struct vm *vm, bool child)
 {
-	if (child) {
-		pthread_mutex_init(&vm->threads_lock, NULL);
-		pthread_rwlock_init(&vm->lock, NULL);
-		return;
-	}
 	pthread_mutex_unlock(&vm->threads_lock);
 	pthread_rwlock_unlock(&vm->lock);
+	if (child) { /* whoever waited for them is not here */
+		pthread_mutex_init(&vm->threads_lock, NULL);
+		pthread_rwlock_init(&vm->lock, NULL);
+	}
 }

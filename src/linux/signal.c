@@ -80,7 +80,7 @@ static void give_up(int sig)
 	host_sigaction(sig, HOST_DEFAULT, 0, 0);
 }
 
-static void host_handler(int sig, void *vinfo, void *uc)
+static NO_TSAN void host_handler(int sig, void *vinfo, void *uc)
 {
 	struct thread *t = self;
 	siginfo_t *info = vinfo;

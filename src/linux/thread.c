@@ -499,7 +499,8 @@ static i64 clone_fork(struct clone_request *q)
 			put_u32(vm, q->parent_tid, (u32)r);
 		return r;
 	}
-	pthread_mutex_init(&t->sighand->lock, NULL);
+	pthread_mutex_unlock(&t->sighand->lock);
+	pthread_mutex_init(&t->sighand->lock, NULL); /* whoever waited for it is not here */
 	vm_unlock_fork(vm, true);
 	vm->threads = t->next = t->prev = t;
 	vm->n_threads = 1;

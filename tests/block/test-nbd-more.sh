@@ -41,6 +41,14 @@ else
 	skip "certificates" "no openssl"
 fi
 
+# A bitmap, asked for extent by extent: neither more nor less than what was written.
+qemu-img create -q -f qcow2 bits 16M && qemu-img bitmap --add -g 64k bits b
+qemu-io -c 'write -q 1000k 100k' -c 'write -q 3M 512' -c 'write -q 5M 1M' bits
+serve bits -r -B b -k "$dir/bits" -f qcow2 bits
+dirty() { qemu-img map --output=json --image-opts "driver=nbd,server.type=unix,server.path=$dir/bits,x-dirty-bitmap=qemu:dirty-bitmap:b" | grep '"data": false' | sed 's/.*start": \([0-9]*\), "length": \([0-9]*\).*/\1+\2/' | paste -sd ' '; }
+ok "a dirty bitmap is what was written" '[ "$(dirty)" = "983040+196608 3145728+65536 5242880+1048576" ]'
+stop bits
+
 # A socket that the caller listens on already, as systemd hands it over.
 cat >activate.py <<'END'
 import os, socket, sys

@@ -11,7 +11,7 @@ for p in /usr/bin /usr/local/bin; do
 	[ -x $p/qemu-nbd ] && [ -x $p/qemu-img ] && ! $p/qemu-nbd --version | grep -q Rhea && peer=$p
 done
 serve() { qemu-nbd --fork --persistent --pid-file="$dir/$1.pid" -k "$dir/$1" "${@:2}" && pids="$pids $(cat "$dir/$1.pid")"; }
-stop() { local p; p=$(cat "$dir/$1.pid"); kill "$p"; for _ in $(seq 100); do [ -e "$dir/$1" ] || break; sleep 0.05; done; }
+stop() { local p; p=$(cat "$dir/$1.pid"); kill "$p"; for _ in $(seq 100); do [ -e "$dir/$1.pid" ] || break; sleep 0.05; done; }
 uri() { echo "nbd+unix:///$2?socket=$dir/$1"; }
 
 head -c 8M /dev/urandom >rnd

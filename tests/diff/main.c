@@ -117,7 +117,8 @@ struct ours {
 		u64 pc;
 	} exit[8];
 	unsigned n_exits;
-	u64 pattern[DIFF_DATA_SIZE / 8];
+	u64 pattern[DIFF_DATA_SIZE / 8],
+	    untouched; /* the scratch memory at the start of a test, and its hash */
 };
 static struct cpu *running; /* for the signal handler */
 
@@ -176,7 +177,6 @@ static void run_ours(struct ours *o, const struct diff_test *test, unsigned slot
 {
 	u64 start = DIFF_CODE + (u64)slot * DIFF_SLOT + DIFF_MIDDLE;
 	memset(res, 0, sizeof(*res));
-	memcpy((void *)DIFF_DATA, o->pattern, DIFF_DATA_SIZE);
 	o->g->load(o->cpu, &test->in);
 	o->cpu->pc = start;
 	o->cpu->excl_addr = ~0ull;
@@ -200,7 +200,7 @@ static void run_ours(struct ours *o, const struct diff_test *test, unsigned slot
 	}
 	res->pc = o->cpu->pc;
 	o->g->save(o->cpu, &res->out);
-	res->memory = diff_hash((const uint64_t *)DIFF_DATA);
+	res->memory = diff_take((u64 *)DIFF_DATA, o->pattern, o->untouched);
 }
 
 /* ---- the other side ---- */
@@ -314,6 +314,8 @@ static void flush(struct ours *o, struct peer *peer, struct diff_batch *b, const
 		return;
 	whole(peer->to, b, sizeof(*b), true);
 	diff_fill(o->pattern, b->seed);
+	o->untouched = diff_hash(o->pattern);
+	memcpy((void *)DIFF_DATA, o->pattern, DIFF_DATA_SIZE);
 	static struct diff_result got[DIFF_SLOTS];
 	u8 *code = (u8 *)DIFF_CODE;
 	for (unsigned i = 0; i < b->count; i++)
@@ -377,7 +379,8 @@ static int run(const struct diff_guest *g, unsigned count, u64 seed, const char 
 			if (only && strcmp(only, p->name) != 0 && strcmp(only, (*gp)->name) != 0)
 				continue;
 			n_patterns++;
-			for (unsigned j = 0; j < count; j++) {
+			/* hundreds of words were tried for one that was not found: there are none when that happens twice */
+			for (unsigned j = 0; j < count && (c[i].no_test < 2 || j > c[i].no_test); j++) {
 				struct diff_test *test = &batch.test[batch.count];
 				memset(test, 0, sizeof(*test));
 				if (!g->make(*gp, p, o.model, &r, test)) {
@@ -453,9 +456,11 @@ static int words(const struct diff_guest *g, int argc, char **argv)
 	const struct {
 		const char *name;
 		u64 *value;
-	} option[] = {
-		{ "--first", &first }, { "--end", &end }, { "--step", &step }, { "--verify", &verify }, { "--compile", &compile }
-	};
+	} option[] = { { "--first", &first },
+		       { "--end", &end },
+		       { "--step", &step },
+		       { "--verify", &verify },
+		       { "--compile", &compile } };
 	for (int i = 0; i < argc; i += 2) {
 		u64 *value = NULL;
 		for (unsigned n = 0; n < LEN(option); n++)

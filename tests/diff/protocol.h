@@ -4,6 +4,7 @@
  */
 #pragma once
 #include <stdint.h>
+#include <string.h>
 
 #define DIFF_CODE \
 	0x10000000ul /* where slots of DIFF_SLOT bytes lie, one test each; the instructions in the middle, traps around them */
@@ -52,5 +53,18 @@ static inline uint64_t diff_hash(const uint64_t *data)
 	uint64_t h = 0;
 	for (unsigned i = 0; i < DIFF_DATA_SIZE / 8; i++)
 		h = (h ^ data[i]) * 0x9e3779b97f4a7c15u + (h >> 32);
+	return h;
+}
+
+/* The hash of the scratch memory, which is made the pattern again; untouched: the pattern's own hash. Most tests do not write. */
+static inline uint64_t diff_take(uint64_t *data, const uint64_t *pattern, uint64_t untouched)
+{
+	uint64_t changed = 0;
+	for (unsigned i = 0; i < DIFF_DATA_SIZE / 8; i++)
+		changed |= data[i] ^ pattern[i];
+	if (!changed)
+		return untouched;
+	uint64_t h = diff_hash(data);
+	memcpy(data, pattern, DIFF_DATA_SIZE);
 	return h;
 }

@@ -13,7 +13,7 @@ compare() { # number, what, options, program that runs RISC-V programs...
 		echo "ok $number - $what # SKIP no riscv64-linux-gnu-gcc"
 	elif [ -z "$1" ]; then
 		echo "ok $number - $what # SKIP no other qemu-riscv64"
-	elif timeout 120 "$BUILD/guest-diff" run riscv64 --count 60 $options -- "$@" "$work/other" >"$work/log" 2>&1; then
+	elif timeout 120 "$BUILD/guest-diff" run riscv64 --count 500 $options -- "$@" "$work/other" >"$work/log" 2>&1; then
 		echo "ok $number - $what"
 	else
 		echo "not ok $number - $what"

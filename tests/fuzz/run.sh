@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds a fuzz target with clang (libFuzzer, address and undefined-behaviour sanitizers) and runs it.
-# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats nbd qmp loader decode keep
+# usage: run.sh TARGET [SECONDS [libFuzzer options]]         targets: formats nbd qmp wire loader decode keep
 # The corpus grows in build-fuzz/corpus.TARGET; tests/fuzz/seeds.TARGET holds the seeds of the tree, and what once failed.
 # FUZZ_ONLY=qcow2 (formats) tries that format alone, with a corpus of its own. BUILD_ONLY=1 builds.
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,6 +18,7 @@ qmp)
 	dirs="src/base src/block src/backend src/control/schema src/control/qmp src/control/block tests/fuzz"
 	generated='schema\.gen\.[hc]' extra=build/schema.gen.c
 	;;
+wire) dirs="src/base src/backend" ;;
 keep) dirs="src/base" ;; # and what the target includes
 *) dirs="src/base src/block tests/fuzz" ;;
 esac

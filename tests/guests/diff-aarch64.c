@@ -28,7 +28,6 @@ static void take(ucontext_t *uc, siginfo_t *info, int signal, struct diff_result
 	to->pc = uc->uc_mcontext.pc;
 	to->signal = (uint64_t)signal;
 	to->fault_addr = (uint64_t)info->si_addr;
-	to->memory = diff_hash((uint64_t *)DIFF_DATA);
 }
 
 static void give(ucontext_t *uc, const struct diff_regs *in, uint64_t pc)

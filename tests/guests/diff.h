@@ -21,7 +21,7 @@ static void stop(void); /* traps */
 
 static struct diff_batch batch;
 static struct diff_result result[DIFF_SLOTS];
-static uint64_t pattern[DIFF_DATA_SIZE / 8];
+static uint64_t pattern[DIFF_DATA_SIZE / 8], untouched; /* the scratch memory at the start of a test, and its hash */
 static unsigned current; /* the test that runs */
 static int running;
 
@@ -49,6 +49,8 @@ static void next_batch(void)
 		_exit(0);
 	whole(0, (char *)&batch + sizeof(batch.count), sizeof(batch) - sizeof(batch.count), 0);
 	diff_fill(pattern, batch.seed);
+	untouched = diff_hash(pattern);
+	memcpy((void *)DIFF_DATA, pattern, sizeof(pattern));
 	uint32_t *code = (uint32_t *)DIFF_CODE;
 	for (unsigned i = 0; i < batch.count; i++)
 		for (unsigned j = 0; j < DIFF_WORDS; j++)
@@ -63,13 +65,13 @@ static __attribute__((noinline)) void handle(int signal, siginfo_t *info, void *
 	ucontext_t *uc = context;
 	if (running) {
 		take(uc, info, signal, &result[current]);
+		result[current].memory = diff_take((uint64_t *)DIFF_DATA, pattern, untouched);
 		if (++current == batch.count) {
 			whole(1, result, sizeof(result[0]) * batch.count, 1);
 			next_batch();
 		}
 	}
 	running = 1;
-	memcpy((void *)DIFF_DATA, pattern, sizeof(pattern));
 	give(uc, &batch.test[current].in, slot_addr(current) + DIFF_MIDDLE);
 }
 

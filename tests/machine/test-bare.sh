@@ -37,7 +37,7 @@ for how in "" "-windows on" "-windows off" -one -interpret; do
 	run harts 4 $how
 done
 # mappings of the host: at most half of what it lets us have
-$cc -DPAGES=40960 -DPLACES=0x90000000ull -T "$here/programs/bare.ld" "$here/bench/bare-libc.c" "$here/programs/touch.c" -lc -o "$tmp/touch" 2>"$tmp/err" || cat "$tmp/err"
+$cc -DPAGES=40960 -DPLACES=0x90000000ull -T "$here/programs/bare.ld" "$here/bench/bare-libc.c" "$here/programs/touch.c" -lc -lgcc -o "$tmp/touch" 2>"$tmp/err" || cat "$tmp/err"
 timeout -k 1 60 "$BUILD/rv-bare" -m 512 -windows on "$tmp/touch" >"$tmp/out" &
 pid=$! most=0
 while kill -0 $pid 2>/dev/null; do

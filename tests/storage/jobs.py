@@ -185,7 +185,7 @@ def mirror_cancel():
     q.event('BLOCK_JOB_READY')
     c.guest('write -P 5 5M 64k')
     q.cmd('block-job-cancel', device='j')
-    assert q.event('BLOCK_JOB_CANCELLED')['device'] == 'j'
+    assert q.event('BLOCK_JOB_COMPLETED')['device'] == 'j'
     c.guest('write -P 6 6M 64k')
     c.end()
     reads(f'{c.dir}/copy.qcow2', (1, 0, '1M'), (2, '1M', '2M'), (5, '5M', '64k'), (0, '6M', '64k'))
@@ -300,7 +300,7 @@ def create_and_errors():
     q.cmd('block-job-resume', device='m')
     q.event('BLOCK_JOB_READY')
     q.cmd('block-job-cancel', device='m')
-    q.event('BLOCK_JOB_CANCELLED')
+    q.event('BLOCK_JOB_COMPLETED')
     c.end()
     reads(f'{c.dir}/n.qcow2', (1, 0, '1M'), (2, '1M', '2M'))
 

@@ -142,7 +142,7 @@ def snapshot_while_used():
 
 
 def end_of_the_daemon():
-    add('one', writable=True)
+    q.cmd('block-export-add', type='fuse', id='e', node_name='top', mountpoint='one', writable=True)  # d is below it, and read-only now
     held = os.open('one', os.O_RDONLY)
     d.proc.send_signal(signal.SIGTERM)
     assert d.proc.wait(20) == 0

@@ -134,7 +134,7 @@ def options():
                        (['--blockdev', 'driver=null-co,size=1M'], "'node-name' must be specified"),
                        (['--monitor', 'chardev=x'], 'chardev "x" not found'),
                        (['--export', 'nbd,id=a,node-name=b'], "nor node-name='b'"),
-                       (['--chardev', 'socket,id=a,path=/x,telnet=on'], "'telnet=on' is not built")):
+                       (['--chardev', 'socket,id=a,path=/x,tn3270=on'], "'tn3270=on' is not built")):
         code, out, err = run(*args)
         assert code == 1 and not out and want in err, (args, code, out, err)
 

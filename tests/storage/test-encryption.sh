@@ -77,4 +77,24 @@ refuses "does not accept value 'foo'" qemu-img create -f qcow2 -o encrypt.format
 ok $? "what cannot be made is refused"
 { printf 'LUKS\272\276\0\2'; head -c 100000 /dev/zero; } >v2.luks
 refuses "LUKS version 2 is not supported" qemu-img info $s1 --image-opts driver=luks,key-secret=s,file.filename=v2.luks; ok $? "version 2 of LUKS is refused by its number"
+# A header in a file of its own.
+away() { echo "driver=luks,key-secret=s,file.driver=file,file.filename=$1,header.driver=file,header.filename=$2"; }
+alone() { echo "driver=luks,key-secret=s,file.driver=file,file.filename=$1"; }
+truncate -s 4M disk
+qemu-img create -q -f luks $s1 -o key-secret=s,iter-time=1,detached-header=on head 4M && qemu-img convert -n -f raw $s1 --target-image-opts src.raw "$(away disk head)" &&
+	qemu-img compare -q $s1 --image-opts "$(away disk head)" driver=raw,file.driver=file,file.filename=src.raw && [ "$(stat -c %s disk)" = 4194304 ]
+ok $? "a detached header: written and read"
+refuses "header of a disk that lies elsewhere" qemu-img info $s1 --image-opts "$(alone head)"; ok $? "such a header is no disk"
+refuses "not in LUKS format" qemu-img info $s1 --image-opts "$(away head disk)"; ok $? "nor is the disk a header"
+qemu-img amend $s1 $s2 -o state=active,new-secret=t,iter-time=1 --image-opts "$(away disk head)" && qemu-io --object secret,id=s,data=second --image-opts -c 'read -q 0 4M' "$(away disk head)" | grep -q rror
+[ $? = 1 ]; ok $? "a second passphrase goes into the detached header"
+# Both in a row are an ordinary volume, once the header says where the disk begins.
+python3 -c "
+h = bytearray(open('head', 'rb').read())
+h[104:108] = (len(h) // 512).to_bytes(4, 'big')
+open('joined', 'wb').write(bytes(h) + open('disk', 'rb').read())"
+same() { "$1" compare -q $s1 --image-opts "$(alone joined)" driver=raw,file.driver=file,file.filename=src.raw; }
+same qemu-img && { [ -z "$peer" ] || same "$peer"; }; ok $? "joined they are read as one"
+head -c "$(stat -c %s head)" joined >kept; dd if=/dev/zero of=joined bs=4k count=1 conv=notrunc status=none
+qemu-img compare -q $s1 --image-opts "$(away joined kept)" driver=raw,file.driver=file,file.filename=src.raw; ok $? "a volume whose header is lost is read by a copy of it"
 exit $bad

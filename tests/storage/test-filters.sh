@@ -56,6 +56,12 @@ qemu-io -c 'write -q -P 3 1000 5000' -c 'write -q -z 4k 4k' -c 'read -q 0 1M' bl
 qemu-io -f raw -c 'write -q -P 4 3000 1' v.raw
 fails "contents mismatch at offset 3000" -c 'read 0 64k' driver=blkverify,raw.filename=v.raw,test.driver=qcow2,test.file.filename=v.qcow2; ok $? "blkverify: a difference is found"
 
+# The filter named by an option, its image by the file name.
+qemu-io -c "open -o file.driver=blkdebug,file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.sector=2,driver=raw $dir/v.raw" -c 'read 0 512' -c 'read 1k 512' >out 2>&1
+grep -q 'read 512/512 bytes at offset 0' out && grep -q 'read failed: Input/output error' out; ok $? "blkdebug above a file that is named"
+qemu-img create -q -f raw v2.raw 1M && cp v2.raw v3.raw && qemu-io -c "open -o driver=blkverify,raw.filename=$dir/v2.raw $dir/v3.raw" -c 'write -q -P 3 0 4k' -c 'read -q -P 3 0 4k' >out 2>&1 && cmp -s v2.raw v3.raw && ! grep -q 'rror\|failed' out
+ok $? "blkverify of a file that is named"
+
 # blklogwrites: three writes, a flush; the log as Linux's replay-log reads it.
 qemu-img create -q -f raw l.raw 1M
 log=driver=blklogwrites,file.driver=raw,file.file.filename=l.raw,log.filename=log
@@ -66,6 +72,9 @@ data = open('log', 'rb').read()
 magic, version, n, size = struct.unpack_from('<QQQI', data)
 assert (magic, version) == (0x6a736677736872, 1), (magic, version)
 disk, at, flushes = bytearray(1 << 20), size, 0
+if len(sys.argv) > 1:
+    before = open(sys.argv[1], 'rb').read()
+    disk[:len(before)] = before
 for _ in range(n):
     sector, count, flags, length = struct.unpack_from('<QQQQ', data, at)
     at += size
@@ -81,6 +90,13 @@ io -c 'write -q -P 7 32k 4k' "$log,log-append=on" && python3 replay.py >/dev/nul
 qemu-img create -q -f raw l.raw 1M; : >log; io -c 'write -q -P 5 0 4k' "$log,log-sector-size=4096" && head=$(python3 replay.py) && cmp -s replayed l.raw && [ "${head#* }" = "4096 True" ]
 refuses "Invalid log sector size 1000" qemu-io --image-opts -c quit "$log,log-sector-size=1000" && refuses "interval 0" qemu-io --image-opts -c quit "$log,log-super-update-interval=0"
 ok $? "blklogwrites: log-sector-size"
+
+# Metadata of a format are no whole sectors.
+qemu-img create -q -f qcow2 -o cluster_size=4k l.qcow2 1M && qemu-io -f qcow2 -c 'write -q -P 1 0 100k' l.qcow2 && cp l.qcow2 before; : >log
+log=driver=qcow2,file.driver=blklogwrites,file.file.driver=file,file.file.filename=l.qcow2,file.log.driver=file,file.log.filename=log
+qemu-img snapshot --image-opts -c s "$log" && qemu-img bitmap --image-opts --add "$log,file.log-append=on" b &&
+	io -c 'write -q -P 2 10k 33k' "$log,file.log-append=on" && python3 replay.py before >/dev/null && truncate -s 1M replayed l.qcow2 && cmp -s replayed l.qcow2
+ok $? "blklogwrites below qcow2: the log replays"
 
 # preallocate
 qemu-img create -q -f qcow2 p.qcow2 64M

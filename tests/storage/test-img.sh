@@ -56,4 +56,14 @@ ok $r "a refused lock names its holder"
 qemu-nbd -k "$dir/s" -r -f raw -t src.raw --fork --pid-file "$dir/nbd.pid" && timeout 60 qemu-img compare -q -f raw -F raw src.raw "nbd+unix:///?socket=$dir/s"
 ok $? "an image served by NBD reads the same"
 kill "$(cat nbd.pid)" 2>/dev/null
+# An L2 entry that points where nothing is counted: a snapshot of it makes no counts there.
+qemu-img create -q -f qcow2 wild.qcow2 64M && qemu-io -c 'write -q 0 512' wild.qcow2
+printf '\200\0\0\377\377\377\0\0' | dd of=wild.qcow2 bs=1 seek=$((0x40000)) conv=notrunc status=none
+! qemu-img snapshot -c s wild.qcow2 2>err && grep -q 'Data cluster 0xffffff0000 has no reference count' err && [ "$(stat -c %s wild.qcow2)" -lt 1000000 ]
+ok $? "a snapshot of an entry that points far behind the file is refused, and writes nothing there"
+# A snapshot's table at an impossible place: with inactive tables watched nothing is written.
+qemu-img create -q -f qcow2 lost.qcow2 64M && qemu-io -c 'write -q 0 512' lost.qcow2 && qemu-img snapshot -c s lost.qcow2
+printf '\0\0\0\0\0\100\2\0' | dd of=lost.qcow2 bs=1 seek=$((0x70000)) conv=notrunc status=none
+qemu-io --image-opts -c 'write 0 4k' driver=qcow2,overlap-check.inactive-l2=on,file.filename=lost.qcow2 2>&1 | grep -q 'write failed: Invalid argument'
+ok $? "overlap-check.inactive-l2 refuses writes where a snapshot's table cannot be read"
 exit $bad

@@ -21,7 +21,7 @@ static void *work(void *rounds)
 {
 	static __thread unsigned sum;
 	for (unsigned i = 0; i < 20; i++)
-		sum += mix(i, (unsigned long)rounds) + (unsigned)fib(15);
+		sum += mix(i, (unsigned long)rounds) + (unsigned)fib(17);
 	return (void *)(unsigned long)sum;
 }
 int main(int argc, char **argv)

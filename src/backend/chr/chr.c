@@ -48,43 +48,76 @@ static struct err *check_options(const struct chr_kind *kind, const struct json 
 	return NULL;
 }
 
-struct err *chr_add(struct chr_set *s, struct json *options)
+static struct err *open_new(const struct chr_set *s, const char *id, const struct json *opts,
+			    struct chr **ret)
 {
-	AUTO(json_freep) struct json *opts = options;
-	const char *name = json_get_str(opts, "backend"), *id = json_get_str(opts, "id");
+	const char *name = json_get_str(opts, "backend");
 	if (!name)
-		return err_new(ERR_INVALID, "chardev: \"%s\" missing backend", id ? id : "");
-	if (!id)
-		return err_new(ERR_INVALID, "chardev: no id specified");
+		return err_new(ERR_INVALID, "chardev: \"%s\" missing backend", id);
 	const struct chr_kind *kind = find_kind(name);
 	if (!kind)
 		return err_new(ERR_INVALID, "'%s' is not a valid char driver name", name);
-	if (chr_find(s, id))
-		return err_new(ERR_INVALID, "Chardev with id '%s' already exists", id);
 	struct err *e = check_options(kind, opts);
 	if (e)
 		return e;
 	struct chr *c = alloc(sizeof(*c));
 	*c = (struct chr){
-		.kind = kind, .id = str_dup(id), .state = alloc(kind->state_size + 1), .in = -1, .out = -1
+		.kind = kind,
+		.id = str_dup(id),
+		.state = alloc(kind->state_size + 1),
+		.in = -1,
+		.out = -1,
+		.objects = &s->objects,
 	};
-	if ((e = kind->open(c, opts))) {
+	if ((e = kind->open(c, opts)))
 		drop(c);
-		return e;
-	}
+	else
+		*ret = c;
+	return e;
+}
+
+/* Where the pointer to it lies; that at the end of the list when there is none. */
+static struct chr **place_of(struct chr_set *s, const char *id)
+{
 	struct chr **at = &s->list;
-	while (*at)
+	while (*at && strcmp((*at)->id, id) != 0)
 		at = &(*at)->next;
+	return at;
+}
+
+struct err *chr_add(struct chr_set *s, struct json *options)
+{
+	AUTO(json_freep) struct json *opts = options;
+	const char *id = json_get_str(opts, "id");
+	if (!id)
+		return err_new(ERR_INVALID, "chardev: no id specified");
+	struct chr **at = place_of(s, id);
+	return *at ? err_new(ERR_INVALID, "Chardev with id '%s' already exists", id)
+		   : open_new(s, id, opts, at);
+}
+
+struct err *chr_change(struct chr_set *s, struct json *options)
+{
+	AUTO(json_freep) struct json *opts = options;
+	const char *id = json_get_str(opts, "id");
+	struct chr **at = place_of(s, id), *old = *at, *c;
+	if (!old)
+		return err_new(ERR_NOT_FOUND, "Chardev '%s' does not exist", id);
+	if (old->used)
+		return err_new(ERR_BUSY, "Chardev user does not support chardev hotswap");
+	struct err *e = open_new(s, id, opts, &c);
+	if (e)
+		return e;
+	c->next = old->next;
 	*at = c;
+	drop(old);
 	return NULL;
 }
 
 struct err *chr_remove(struct chr_set *s, const char *id)
 {
-	struct chr **at = &s->list, *c;
-	while (*at && strcmp((*at)->id, id) != 0)
-		at = &(*at)->next;
-	if (!(c = *at))
+	struct chr **at = place_of(s, id), *c = *at;
+	if (!c)
 		return err_new(ERR_NOT_FOUND, "Chardev '%s' not found", id);
 	if (c->used)
 		return err_new(ERR_BUSY, "Chardev '%s' is busy", id);
@@ -137,6 +170,8 @@ static void wait_ready(int fd, short events)
 
 ssize_t chr_read(struct chr *c, void *buf, size_t len)
 {
+	if (c->kind->read)
+		return c->kind->read(c, buf, len);
 	for (;;) {
 		wait_ready(c->in, POLLIN);
 		ssize_t n = read(c->in, buf, len);
@@ -150,6 +185,8 @@ ssize_t chr_read(struct chr *c, void *buf, size_t len)
 int chr_write(struct chr *c, const void *buf, size_t len)
 {
 	const char *at = buf;
+	if (c->kind->write)
+		return c->kind->write(c, buf, len);
 	while (len) {
 		wait_ready(c->out, POLLOUT);
 		/* A pipe that is ready takes this much at once. */

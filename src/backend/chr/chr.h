@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/sock.h"
+#include "base/tls.h"
 
 struct chr;
 
@@ -19,6 +20,9 @@ struct chr_kind {
 	struct err *(*open)(struct chr *c, const struct json *opts);
 	/* Waits for the next end to be connected and sets in and out; -errno when there will be none. */
 	int (*wait)(struct chr *c);
+	/* Instead of in and out, as chr_read and chr_write; NULL: the descriptors are read and written. */
+	ssize_t (*read)(struct chr *c, void *buf, size_t len);
+	int (*write)(struct chr *c, const void *buf, size_t len);
 	/* The end left. NULL: in and out are closed. */
 	void (*hang_up)(struct chr *c);
 	void (*close)(struct chr *c);
@@ -39,15 +43,27 @@ struct chr {
 	void *state;
 	int in, out; /* of the connected end; -1: none */
 	bool used; /* somebody has taken it */
+	const struct chr_objects *objects; /* for open */
+};
+
+/* Where devices find the objects that they name by id; what is given belongs to the object. */
+struct chr_objects {
+	void *user;
+	struct err *(*creds)(void *user, const char *id, bool server, struct tls_creds **ret);
+	struct err *(*identity)(void *user, const char *id,
+				const char **ret); /* whom an authorization lets in */
 };
 
 struct chr_set { /* zeroed: empty */
 	struct chr *list;
+	struct chr_objects objects; /* zeroed: there are none */
 };
 
 /* opts: strings by name, as keyval_parse gives them with "backend" implied; taken over. */
 struct err *chr_add(struct chr_set *s, struct json *opts) MUST_CHECK;
 struct chr *chr_find(const struct chr_set *s, const char *id);
+/* Another device takes the place of the one with its id, which stays when the other cannot be opened. Refused while somebody uses it. */
+struct err *chr_change(struct chr_set *s, struct json *opts) MUST_CHECK;
 /* Refused while somebody uses it. */
 struct err *chr_remove(struct chr_set *s, const char *id) MUST_CHECK;
 void chr_set_free(struct chr_set *s);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -40,7 +41,13 @@ struct work {
 	struct loop *loop;
 };
 
+struct gate {
+	sem_t
+	    free; /* no mutex: whichever coroutine runs takes and gives it, and checkers of threads see those as threads */
+};
+
 struct loop {
+	struct gate *gate; /* NULL: shares none */
 	int epoll, event;
 	struct fd_wait **waits; /* by descriptor */
 	size_t n_waits;
@@ -86,6 +93,41 @@ struct loop *loop_here(void)
 	return l;
 }
 
+/* ---- threads that take turns ---- */
+
+struct gate *gate_new(void)
+{
+	struct gate *g = alloc(sizeof(*g));
+	sem_init(&g->free, 0, 1);
+	return g;
+}
+
+void gate_free(struct gate *g)
+{
+	sem_destroy(&g->free);
+	free(g);
+}
+
+void loop_let(void)
+{
+	if (here && here->gate)
+		sem_post(&here->gate->free);
+}
+
+void loop_retake(void)
+{
+	if (here && here->gate)
+		while (sem_wait(&here->gate->free) && errno == EINTR)
+			;
+}
+
+void loop_share(struct gate *g)
+{
+	loop_let();
+	loop_here()->gate = g;
+	loop_retake();
+}
+
 void loop_done(void)
 {
 	struct loop *l = here;
@@ -112,6 +154,7 @@ void loop_done(void)
 	pthread_cond_destroy(&l->more);
 	free(l);
 	here = NULL;
+	co_drop_pool();
 }
 
 void loop_post(struct loop *l, struct loop_job *job)
@@ -171,7 +214,10 @@ static int wait_ms(struct loop *l, bool wait)
 bool loop_run_once(struct loop *l, bool wait)
 {
 	struct epoll_event ev[EVENTS];
-	int n = epoll_wait(l->epoll, ev, EVENTS, wait_ms(l, wait));
+	int ms = wait_ms(l, wait);
+	loop_let();
+	int n = epoll_wait(l->epoll, ev, EVENTS, ms);
+	loop_retake();
 	bool any = false;
 	for (int i = 0; i < n; i++) {
 		struct loop_fd *w = ev[i].data.ptr;
@@ -301,8 +347,8 @@ int work_run(int (*fn)(void *), void *arg)
 	}
 	*l->queue_end = &w;
 	l->queue_end = &w.next;
-	pthread_cond_signal(&l->more);
 	pthread_mutex_unlock(&l->lock);
+	pthread_cond_signal(&l->more); /* not before: whoever wakes takes the lock */
 	co_yield ();
 	return w.result;
 }
@@ -382,6 +428,26 @@ void co_sleep(i64 ns)
 		return;
 	}
 	loop_timer(loop_here(), loop_now() + ns, enter, co_self());
+	co_yield ();
+}
+
+struct move {
+	struct loop_job job;
+	struct co *co;
+};
+
+static void arrive(void *arg)
+{
+	co_enter(((struct move *)arg)->co);
+}
+
+void co_move(struct loop *to)
+{
+	if (to == loop_here())
+		return;
+	struct move m = { .co = co_self() };
+	m.job = (struct loop_job){ .fn = arrive, .arg = &m };
+	loop_post(to, &m.job); /* this thread holds the gate until the coroutine has left it */
 	co_yield ();
 }
 

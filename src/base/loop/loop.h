@@ -1,7 +1,12 @@
 /*
  * The event loop of a thread: descriptors, timers, work posted by other threads, and worker threads for what blocks.
  *
- * Each thread has at most one loop, made when first asked for. Everything but loop_post() belongs to its thread.
+ * Each thread has at most one loop, made when first asked for. Everything but loop_post() belongs to its thread, or to threads
+ * that share a gate with it.
+ *
+ * Threads that work on the same things take turns by a gate: handlers, and whatever runs outside loop_run_once(), run while their
+ * thread holds it; sleeping in loop_run_once() lets others in. So what one thread could rely on between two points where it waits,
+ * each of several can. co_wake() and its like work across them: who waited goes on in its own thread.
  */
 #pragma once
 #include "base/base.h"
@@ -14,6 +19,16 @@ struct loop *loop_here(void);
 void loop_done(void);
 /* Handles what is ready; wait: sleeps until there is something. Returns false when nothing was handled. */
 bool loop_run_once(struct loop *l, bool wait);
+
+struct gate;
+struct gate *gate_new(void);
+/* No thread shares it any more. */
+void gate_free(struct gate *g);
+/* The calling thread's loop shares the gate from now on, and the thread holds it when the call returns. NULL: shares none, after letting go. */
+void loop_share(struct gate *g);
+/* Around a system call that takes time and touches nothing others may change: lets them in meanwhile. Nothing happens in threads that share no gate. */
+void loop_let(void);
+void loop_retake(void);
 
 struct loop_job {
 	struct loop_job *next;
@@ -44,5 +59,7 @@ int work_run(int (*fn)(void *arg), void *arg);
 /* Waits for the descriptor, as a coroutine (one for EPOLLIN and one for EPOLLOUT at a time) or with poll(). */
 void co_wait_fd(int fd, u32 events);
 void co_sleep(i64 nanoseconds);
+/* The running coroutine goes on in another thread, whose loop shares a gate with this one. */
+void co_move(struct loop *to);
 /* Runs fn(arg) as a coroutine and the loop until it ended. */
 void co_run(void (*fn)(void *arg), void *arg);

@@ -1,5 +1,7 @@
 #include "block/export/export.h"
 #include "block/dirty.h"
+#include "block/iothread.h"
+#include "block/object.h"
 #include "block/root.h"
 
 const struct blk_export_kind *blk_export_kind_find(const char *name)
@@ -20,6 +22,7 @@ struct blk_export *blk_export_find(const struct blk_exports *all, const char *id
 
 static void drop(struct blk_export *x)
 {
+	iothread_unuse(x->thread);
 	free(x->state);
 	free(x->node_name);
 	free(x->id);
@@ -34,9 +37,6 @@ static struct err *check(const struct blk_exports *all, struct blk_node *node, c
 		return err_new(ERR_INVALID, "Invalid block export id");
 	if (blk_export_find(all, id))
 		return err_new(ERR_INVALID, "Block export id '%s' is already in use", id);
-	if (json_get(opts, "iothread") || json_get_bool(opts, "fixed-iothread", false))
-		return err_new(ERR_UNSUPPORTED,
-			       "'iothread' is not built: exports run in the main loop; leave it out");
 	if (!node)
 		return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", name);
 	bool was;
@@ -50,6 +50,14 @@ static struct err *check(const struct blk_exports *all, struct blk_node *node, c
 	return NULL;
 }
 
+/* The thread that is asked for, or the node's. It is the export's alone: a node may be used by any. */
+static struct err *find_thread(struct blk_node *node, const struct json *opts, struct iothread **ret)
+{
+	const char *id = json_get_str(opts, "iothread");
+	*ret = id ? blk_iothread(node->graph, id) : node->thread;
+	return id && !*ret ? err_new(ERR_NOT_FOUND, "iothread \"%s\" not found", id) : NULL;
+}
+
 struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, const struct json *opts)
 {
 	const char *name = json_get_str(opts, "node-name"), *type = json_get_str(opts, "type");
@@ -61,8 +69,13 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 	bool writable = json_get_bool(opts, "writable", false);
 	struct blk_use use = { BLK_PERM_READ | (writable ? kind->write_perms : 0), kind->shares, "root" };
 	AUTO(free_ptr) char *what = strf("block export '%s'", json_get_str(opts, "id"));
+	struct iothread *thread = NULL;
+	if (!e)
+		e = find_thread(node, opts, &thread);
 	if (!e)
 		e = blk_check_use(node, use, what);
+	if (!e)
+		e = iothread_use(thread);
 	if (e)
 		return e;
 	struct blk_export *x = alloc(sizeof(*x));
@@ -74,6 +87,7 @@ struct err *blk_export_add(struct blk_exports *all, struct blk_graph *graph, con
 				  .state = alloc(kind->state_size),
 				  .writable = writable,
 				  .use = use,
+				  .thread = thread,
 				  .writethrough = json_get_bool(opts, "writethrough", false) };
 	if ((e = kind->open(x, node, opts))) {
 		drop(x);

@@ -16,6 +16,7 @@ struct blk_export {
 	void *state;
 	bool writable, writethrough;
 	struct blk_use use;
+	struct iothread *thread; /* where its requests run; NULL: in the graph's own */
 	bool ending; /* to be gone as soon as nobody is connected */
 };
 

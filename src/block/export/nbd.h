@@ -5,7 +5,7 @@
  * Clients are not trusted: what one of them can make the server keep is bounded (requests and bytes in flight, option
  * data, seconds until an export is chosen), and nothing it sends ends more than its own connection.
  *
- * Belongs to its loop's thread.
+ * Belongs to its loop's thread, but for exports that have another.
  */
 #pragma once
 #include "base/coroutine.h"
@@ -24,6 +24,8 @@ struct nbd_export {
 	u64 offset, size; /* the part of the node that is served */
 	bool read_only, shared, allocation_depth;
 	bool writethrough; /* every write is followed by a flush */
+	struct loop
+	    *loop; /* where connections go on once they have chosen the export; NULL: where they began */
 	u32 min_block; /* what clients are told, and held to */
 	struct blk_dirty **bitmaps; /* the array is the export's, the bitmaps are their node's */
 	unsigned n_bitmaps;

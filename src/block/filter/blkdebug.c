@@ -51,8 +51,12 @@ static const char *const prefixes[] = { "blkdebug", NULL };
 
 static struct err *parse_name(const char *name, struct json *opts)
 {
-	const char *p = name + strlen("blkdebug:"), *colon = strchr(p, ':');
-	if (strncmp(name, "blkdebug:", 9) != 0 || !colon)
+	const char *p = name + strlen("blkdebug:"), *colon;
+	if (strncmp(name, "blkdebug:", 9) != 0) { /* the driver is named by an option, and this is the image */
+		json_set(opts, "x-image", json_str(name));
+		return NULL;
+	}
+	if (!(colon = strchr(p, ':')))
 		return err_new(ERR_INVALID, "blkdebug requires both config file and image path");
 	if (colon != p) {
 		AUTO(free_ptr) char *config = strf("%.*s", (int)(colon - p), p);

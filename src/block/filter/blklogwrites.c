@@ -74,13 +74,28 @@ static bool aligned(const struct logger *s, u64 offset, u64 len)
 
 /* ---- requests ---- */
 
+/* Entries are of whole sectors: what else lies in the first and last one is logged as it stands now. */
+static int log_whole(struct blk_node *node, u64 offset, u64 len, u32 flags)
+{
+	struct logger *s = node->state;
+	u64 from = ROUND_DOWN(offset, s->sector), to = ROUND_UP(offset + len, s->sector);
+	AUTO(free_ptr) u8 *buf = try_alloc(to - from);
+	struct iovec v;
+	if (!buf)
+		return -ENOMEM;
+	int r = blk_pread(node->file, from, buf, MIN(to, node->file->size) - from);
+	return r ? r : write_entry(s, from, to - from, flags, iovs_one(&v, buf, to - from));
+}
+
 static int pwritev_log(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct logger *s = node->state;
-	if (!aligned(s, offset, iov.len))
-		return -EINVAL;
+	u32 log_flags = flags & BLK_REQ_FUA ? LOG_FUA : 0;
 	int r = pass_pwritev(node, offset, iov, flags);
-	return r ? r : write_entry(s, offset, iov.len, flags & BLK_REQ_FUA ? LOG_FUA : 0, iov);
+	if (r)
+		return r;
+	return aligned(s, offset, iov.len) ? write_entry(s, offset, iov.len, log_flags, iov)
+					   : log_whole(node, offset, iov.len, log_flags);
 }
 
 /* The log knows no zeros: they are data. */
@@ -93,10 +108,10 @@ static int discard(struct blk_node *node, u64 offset, u64 len)
 {
 	static const struct iovs none;
 	struct logger *s = node->state;
-	if (!aligned(s, offset, len))
-		return -EINVAL;
+	/* Whole sectors of it are logged: of the others nothing need be lost. */
+	u64 from = ROUND_UP(offset, s->sector), to = ROUND_DOWN(offset + len, s->sector);
 	int r = pass_discard(node, offset, len);
-	return r ? r : write_entry(s, offset, len, LOG_DISCARD, none);
+	return r || from >= to ? r : write_entry(s, from, to - from, LOG_DISCARD, none);
 }
 
 static int flush(struct blk_node *node)
@@ -214,6 +229,7 @@ BLK_DRIVER(blklogwrites) = {
 	.moved = moved,
 	.preadv = pass_preadv,
 	.pwritev = pwritev_log,
+	.passes_fua = true,
 	.zero = zero,
 	.discard = discard,
 	.flush = flush,

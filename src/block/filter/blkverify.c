@@ -15,8 +15,12 @@ static const char *const prefixes[] = { "blkverify", NULL };
 
 static struct err *parse_name(const char *name, struct json *opts)
 {
-	const char *p = strchr(name, ':') + 1, *colon = strchr(p, ':');
-	if (!colon)
+	const char *p = name + strlen("blkverify:"), *colon;
+	if (strncmp(name, "blkverify:", 10) != 0) { /* the driver is named by an option, and this is the image */
+		json_set(opts, "x-image", json_str(name));
+		return NULL;
+	}
+	if (!(colon = strchr(p, ':')))
 		return err_new(ERR_INVALID, "blkverify requires raw copy and original image path");
 	AUTO(free_ptr) char *raw = strf("%.*s", (int)(colon - p), p);
 	json_set(opts, "x-raw", json_str(raw));

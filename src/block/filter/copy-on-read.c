@@ -47,6 +47,7 @@ BLK_DRIVER(copy_on_read) = {
 	.open = open_cor,
 	.preadv = preadv_cor,
 	.pwritev = pass_pwritev,
+	.passes_fua = true,
 	.zero = pass_zero,
 	.discard = pass_discard,
 	.map = pass_map,

@@ -71,6 +71,7 @@ BLK_DRIVER(throttle) = {
 	.close = close_throttle,
 	.preadv = preadv_throttle,
 	.pwritev = pwritev_throttle,
+	.passes_fua = true,
 	.zero = zero,
 	.discard = discard,
 	.map = pass_map,

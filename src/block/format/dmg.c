@@ -6,9 +6,9 @@
  * Modelled   chunks that are raw, zero, packed by zlib, by bzip2 (where the library was found).
  * Absent     ADC, lzfse and lzma chunks, tables in a resource fork, images in several segments: refused.
  */
+#include "base/base64.h"
 #include "block/format/compress.h"
 #include "block/format/table.h"
-#include <ctype.h>
 #include <errno.h>
 #ifdef HAVE_BZIP2
 #include <bzlib.h>
@@ -131,28 +131,6 @@ static struct err *add_table(struct blk_node *node, const u8 *t, size_t len)
 	return NULL;
 }
 
-static size_t base64(const char *text, const char *end, u8 *out)
-{
-	u32 bits = 0, n = 0;
-	size_t len = 0;
-	for (; text < end && *text != '='; text++) {
-		int c = (u8)*text, v = isupper(c)   ? c - 'A'
-				       : islower(c) ? c - 'a' + 26
-				       : isdigit(c) ? c - '0' + 52
-				       : c == '+'   ? 62
-				       : c == '/'   ? 63
-						    : -1;
-		if (v < 0)
-			continue;
-		bits = bits << 6 | v;
-		if ((n += 6) >= 8) {
-			n -= 8;
-			out[len++] = bits >> n;
-		}
-	}
-	return len;
-}
-
 /* Every <data> behind <key>blkx</key>, up to the end of its list. */
 static struct err *read_list(struct blk_node *node, const char *xml)
 {
@@ -166,10 +144,13 @@ static struct err *read_list(struct blk_node *node, const char *xml)
 		const char *end = strstr(p += 6, "</data>");
 		if (!end)
 			return err_new(ERR_CORRUPT, "dmg property list is cut off");
-		AUTO(free_ptr) u8 *t = try_alloc((end - p) / 4 * 3 + 4);
-		if (!t)
-			return err_new(ERR_BUSY, "Could not allocate memory for a table of chunks");
-		e = add_table(node, t, base64(p, end, t));
+		u8 *table;
+		size_t len;
+		e = base64_decode(p, end - p, &table, &len);
+		if (e)
+			return err_in(e, "dmg table of chunks cannot be read");
+		e = add_table(node, table, len);
+		free(table);
 		p = end;
 	}
 	return e;

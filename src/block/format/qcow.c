@@ -8,10 +8,9 @@
  * Options    encrypt.key-secret (of encrypted images), encrypt.format (aes).
  */
 #include "block/format/room.h"
-#include "block/cache.h"
 #include "block/format/aes.h"
 #include "block/format/compress.h"
-#include "block/format/table.h"
+#include "block/format/tree.h"
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -32,11 +31,8 @@ enum { SLICE = 512 };
 #define COMPRESSED BIT(63)
 
 struct qcow {
-	u32 cluster_bits, l2_bits;
-	u32 cluster, l2_bytes;
-	struct blk_table l1;
-	struct cache *l2;
-	u64 next; /* the end of what is used in the file */
+	u32 cluster_bits, cluster;
+	struct tree tree;
 	struct co_lock unpack_lock;
 	u64 unpacked_at; /* entry of the cluster unpacked last; 0: none */
 	u8 *unpacked, *packed;
@@ -51,6 +47,11 @@ static unsigned probe_qcow(const u8 *head, size_t len, const char *filename)
 
 /* ---- opening ---- */
 
+static int check_table(const struct tree *t, u64 table)
+{
+	return table % SLICE || table > (u64)INT64_MAX - t->entries * 8 ? -EIO : 0;
+}
+
 static struct err *check_header(struct blk_node *node, const u8 *h)
 {
 	struct qcow *s = node->state;
@@ -60,22 +61,28 @@ static struct err *check_header(struct blk_node *node, const u8 *h)
 		return err_hint(err_new(ERR_UNSUPPORTED, "qcow (v%u) does not support qcow version %u", 1,
 					ld_be32(h + VERSION)),
 				"Try the 'qcow2' driver instead.");
+	u32 l2_bits = h[L2_BITS];
 	s->cluster_bits = h[CLUSTER_BITS];
-	s->l2_bits = h[L2_BITS];
 	node->size = ld_be64(h + SIZE);
 	if (node->size <= 1)
 		return err_new(ERR_CORRUPT, "Image size is too small (must be at least 2 bytes)");
 	if (s->cluster_bits < 9 || s->cluster_bits > 16)
 		return err_new(ERR_CORRUPT, "Cluster size must be between 512 and 64k");
 	/* 8 bytes an entry */
-	if (s->l2_bits < 9 - 3 || s->l2_bits > 16 - 3)
+	if (l2_bits < 9 - 3 || l2_bits > 16 - 3)
 		return err_new(ERR_CORRUPT, "L2 table size must be between 512 and 64k");
 	if (ld_be32(h + CRYPT) > 1)
 		return err_new(ERR_CORRUPT, "invalid encryption method in qcow header");
 	s->encrypted = ld_be32(h + CRYPT);
 	s->cluster = 1 << s->cluster_bits;
-	s->l2_bytes = 8 << s->l2_bits;
-	u32 shift = s->cluster_bits + s->l2_bits;
+	s->tree = (struct tree){ .node = node,
+				 .big = true,
+				 .unit = s->cluster,
+				 .slice = SLICE,
+				 .align = s->cluster,
+				 .entries = BIT(l2_bits),
+				 .check = check_table };
+	u32 shift = s->cluster_bits + l2_bits;
 	if (node->size > (u64)INT64_MAX - BIT(shift) ||
 	    (node->size + BIT(shift) - 1) >> shift > INT32_MAX / 8)
 		return err_new(ERR_CORRUPT, "Image too large");
@@ -101,27 +108,22 @@ static struct err *read_backing_name(struct blk_node *node, const u8 *h)
 static struct err *load_l1(struct blk_node *node, u64 at)
 {
 	struct qcow *s = node->state;
-	u32 shift = s->cluster_bits + s->l2_bits;
-	u64 n = (node->size + BIT(shift) - 1) >> shift;
+	struct tree *t = &s->tree;
+	u64 reach = tree_reach(t), n = (node->size + reach - 1) / reach;
 	struct err *e = blk_check_table(at, n, 8, INT32_MAX, 1, "L1 table");
 	if (!e && (at < HEADER || at + n * 8 > node->file->size + 512))
 		e = err_new(ERR_CORRUPT, "L1 table at offset %llu with %llu entries lies outside the file",
 			    (unsigned long long)at, (unsigned long long)n);
 	if (!e)
-		e = blk_table_load(&s->l1, &node->file, at, n * 8, 512, "L1 table");
-	if (e)
-		return e;
+		e = tree_load(t, at, n);
 	/* Tables and clusters may lie behind the file's end when the last ones hold nothing but zeros. */
-	s->next = MAX(node->file->size, at + n * 8);
-	s->l2 = cache_new(&node->file, SLICE, 32 * MiB, "L2 tables");
-	return NULL;
+	t->next = MAX(node->file->size, at + n * 8);
+	return e;
 }
 
 static void free_state(struct qcow *s)
 {
-	cache_free(s->l2);
-	s->l2 = NULL;
-	blk_table_free(&s->l1);
+	tree_free(&s->tree);
 	aes_close(s->aes);
 	s->aes = NULL;
 	free(s->unpacked);
@@ -169,9 +171,7 @@ static struct err *open_qcow(struct blk_node *node, struct json *opts, u32 flags
 
 static int flush_qcow(struct blk_node *node)
 {
-	struct qcow *s = node->state;
-	int r = cache_flush(s->l2);
-	return r ? r : blk_table_flush(&s->l1);
+	return tree_flush(&((struct qcow *)node->state)->tree);
 }
 
 static void close_qcow(struct blk_node *node)
@@ -180,85 +180,26 @@ static void close_qcow(struct blk_node *node)
 	free_state(node->state);
 }
 
-/* ---- tables ---- */
-
-/* The slice with the entry of a guest offset; *ret NULL: there is no L2 table. */
-static int l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slice)
-{
-	struct qcow *s = node->state;
-	u64 n = offset >> s->cluster_bits, in = (n & BITS(s->l2_bits)) * 8;
-	u64 table = ld_be64(s->l1.data + (n >> s->l2_bits) * 8);
-	*ret = NULL;
-	if (!table)
-		return 0;
-	if (table % SLICE || table > (u64)INT64_MAX - s->l2_bytes)
-		return -EIO;
-	int r = cache_get(s->l2, table + ROUND_DOWN(in, (u64)SLICE), ret_slice);
-	if (!r)
-		*ret = (u8 *)*ret_slice + in % SLICE;
-	return r;
-}
-
-/* An empty table is on disk before L1 names it. */
-static int new_table(struct blk_node *node, u64 i)
-{
-	struct qcow *s = node->state;
-	u64 at = ROUND_UP(s->next, (u64)MAX(s->cluster, 512u));
-	bool fresh = node->file->zero_init && at >= node->file->size;
-	s->next = at + s->l2_bytes;
-	int r = fresh ? room_extend(node->file, at + s->l2_bytes) : blk_zero(node->file, at, s->l2_bytes, 0);
-	if (!r && !ld_be64(s->l1.data + i * 8)) {
-		st_be64(s->l1.data + i * 8, at);
-		blk_table_dirty(&s->l1, i * 8, 8);
-	}
-	return r;
-}
-
-static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
-{
-	struct qcow *s = node->state;
-	cache_after_data(s->l2, &node->file);
-	while (count) {
-		void *slice;
-		u8 *p;
-		int r = l2_slice(node, offset, &p, &slice);
-		if (!r && !p) {
-			r = new_table(node, offset >> (s->cluster_bits + s->l2_bits));
-			if (!r)
-				continue;
-		}
-		if (r)
-			return r;
-		u32 from = p - (u8 *)slice, to = from;
-		for (; count && to < SLICE; to += 8, count--, val += step, offset += s->cluster)
-			st_be64((u8 *)slice + to, val);
-		cache_dirty(s->l2, slice, from, to);
-		cache_put(s->l2, slice);
-	}
-	return 0;
-}
-
 /* ---- where and room ---- */
 
 static int map_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
 {
 	struct qcow *s = node->state;
-	u64 in = offset & (s->cluster - 1), first = 0, n = 1;
-	void *slice;
+	struct tree *t = &s->tree;
+	u64 in = offset & (s->cluster - 1), first = 0;
+	void *slice = NULL;
 	u8 *p;
-	int r = l2_slice(node, offset, &p, &slice);
+	int r = tree_find(t, offset, &p, &slice);
 	if (r)
 		return r;
+	u64 n = tree_left(t, offset, p, slice);
 	if (p) {
-		first = ld_be64(p);
-		u64 want = (in + len + s->cluster - 1) >> s->cluster_bits;
-		const u8 *end = (u8 *)slice + SLICE;
-		while (n < want && p + n * 8 < end && !(first & COMPRESSED) &&
-		       ld_be64(p + n * 8) == (first ? first + n * s->cluster : 0))
-			n++;
-		cache_put(s->l2, slice);
-	} else {
-		n = BIT(s->l2_bits) - ((offset >> s->cluster_bits) & BITS(s->l2_bits));
+		first = tree_entry(t, p);
+		u64 want = MIN(n, (in + len + s->cluster - 1) >> s->cluster_bits);
+		for (n = 1; n < want && !(first & COMPRESSED); n++)
+			if (tree_entry(t, p + n * 8) != (first ? first + n * s->cluster : 0))
+				break;
+		cache_put(t->l2, slice);
 	}
 	*ret = (struct blk_extent){ .where = !first		  ? BLK_HOLE
 					     : first & COMPRESSED ? BLK_ENCODED
@@ -310,8 +251,8 @@ static int place_qcow(struct blk_node *node, u64 offset, u64 len, struct blk_pla
 	if (r)
 		return r;
 	if (x.where != BLK_DATA)
-		s->next = ROUND_UP(s->next, (u64)s->cluster);
-	room_place(node, &x, offset, s->cluster, &s->next, ret);
+		s->tree.next = ROUND_UP(s->tree.next, (u64)s->cluster);
+	room_place(node, &x, offset, s->cluster, &s->tree.next, ret);
 	ret->reads_zero &= !s->encrypted;
 	return 0;
 }
@@ -332,12 +273,12 @@ static int commit_qcow(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow *s = node->state;
 	int r = room_extend(node->file, p->file_offset + p->len);
-	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+	return r ? r : tree_set(&s->tree, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
 }
 
 static void abandon_qcow(struct blk_node *node, const struct blk_place *p)
 {
-	room_abandon(&((struct qcow *)node->state)->next, p);
+	room_abandon(&((struct qcow *)node->state)->tree.next, p);
 }
 
 /* The format has no zero clusters: what a backing file shows through, is packed or encrypted, the core writes over. */
@@ -375,33 +316,34 @@ static int write_compressed_qcow(struct blk_node *node, u64 offset, const void *
 {
 	struct qcow *s = node->state;
 	u32 shift = 63 - s->cluster_bits;
-	u64 at = s->next;
+	u64 at = s->tree.next;
 	if (at > BITS(shift))
 		return -ENOSPC;
-	s->next += size;
+	s->tree.next += size;
 	int r = blk_pwrite(node->file, at, packed, size);
-	return r ? r : set_entries(node, offset, 1, at | COMPRESSED | (u64)size << shift, 0);
+	return r ? r : tree_set(&s->tree, offset, 1, at | COMPRESSED | (u64)size << shift, 0);
 }
 
 /* The directory is empty on disk before the room is given back. */
 static int make_empty_qcow(struct blk_node *node)
 {
 	struct qcow *s = node->state;
-	int r = cache_flush(s->l2);
+	struct tree *t = &s->tree;
+	int r = cache_flush(t->l2);
 	if (r)
 		return r;
-	cache_drop(s->l2);
-	memset(s->l1.data, 0, s->l1.bytes);
-	if (s->l1.bytes)
-		blk_table_dirty(&s->l1, 0, s->l1.bytes);
+	cache_drop(t->l2);
+	memset(t->l1.data, 0, t->l1.bytes);
+	if (t->l1.bytes)
+		blk_table_dirty(&t->l1, 0, t->l1.bytes);
 	s->unpacked_at = 0;
-	r = blk_table_flush(&s->l1);
+	r = blk_table_flush(&t->l1);
 	if (!r)
 		r = blk_barrier(node->file);
 	if (r)
 		return r;
-	s->next = s->l1.at + s->l1.bytes;
-	struct err *e = blk_truncate(node->file, s->next, false, BLK_PREALLOC_OFF, false);
+	t->next = t->l1.at + t->l1.bytes;
+	struct err *e = blk_truncate(node->file, t->next, false, BLK_PREALLOC_OFF, false);
 	r = e ? -(err_errnum(e) ?: EIO) : 0;
 	err_free(e);
 	return r;

@@ -116,6 +116,7 @@ BLK_DRIVER(raw) = {
 	.open = open_raw,
 	.preadv = preadv_raw,
 	.pwritev = pwritev_raw,
+	.passes_fua = true,
 	.zero = zero_raw,
 	.discard = discard_raw,
 	.map = map_raw,

@@ -154,7 +154,7 @@ static bool finalize(struct job *job)
 		return false;
 	}
 	job->driver->clean(job, false);
-	tell(job, job->cancelled ? JOB_EVENT_CANCELLED : JOB_EVENT_COMPLETED);
+	tell(job, JOB_EVENT_COMPLETED); /* a mirror that was cancelled when it was ready, too */
 	leave_group(job);
 	conclude(job);
 	return true;

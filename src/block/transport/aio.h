@@ -9,8 +9,9 @@
 #include <sys/uio.h>
 
 struct aio {
-	/* Bytes moved, or a negative errno. The list must stay until the call returns. */
-	ssize_t (*rw)(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset);
+	/* Bytes moved, or a negative errno. The list must stay until the call returns. how: RWF_DSYNC or 0. */
+	ssize_t (*rw)(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset,
+		      int how);
 	/* fdatasync: 0 or a negative errno. NULL: the kernel has none in this form. */
 	int (*sync)(struct aio *aio, int fd);
 	/* Nothing is in flight any more. */

@@ -50,7 +50,7 @@ static void ready(void *arg, u32 events UNUSED)
 	}
 }
 
-static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset)
+static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset, int how)
 {
 	struct context *s = (struct context *)aio;
 	struct op op = { 0 };
@@ -62,6 +62,7 @@ static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, un
 	else
 		io_prep_preadv(&op.cb, fd, v, n, offset);
 	io_set_eventfd(&op.cb, s->event);
+	op.cb.aio_rw_flags = how;
 	op.cb.data = &op;
 	s->in_flight++;
 	int r;

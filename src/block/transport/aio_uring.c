@@ -52,12 +52,21 @@ static struct io_uring_sqe *entry(struct ring *s)
 	return sqe;
 }
 
+/* The ring is this thread's alone: others may go on while the kernel copies. */
+static int let_submit(struct ring *s)
+{
+	loop_let();
+	int r = io_uring_submit(&s->uring);
+	loop_retake();
+	return r;
+}
+
 static int submit(struct ring *s, struct io_uring_sqe *sqe)
 {
 	struct op op = { 0 };
 	io_uring_sqe_set_data(sqe, &op);
 	/* The kernel is short of something for the moment: what is in flight must end first. */
-	while (io_uring_submit(&s->uring) < 0) {
+	while (let_submit(s) < 0) {
 		reap(s);
 		if (!op.done)
 			co_sleep(100000);
@@ -68,7 +77,7 @@ static int submit(struct ring *s, struct io_uring_sqe *sqe)
 	return op.result;
 }
 
-static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset)
+static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, unsigned n, u64 offset, int how)
 {
 	struct ring *s = (struct ring *)aio;
 	struct io_uring_sqe *sqe = entry(s);
@@ -76,6 +85,7 @@ static ssize_t rw(struct aio *aio, int fd, bool write, const struct iovec *v, un
 		io_uring_prep_writev(sqe, fd, v, n, offset);
 	else
 		io_uring_prep_readv(sqe, fd, v, n, offset);
+	sqe->rw_flags = how;
 	return submit(s, sqe);
 }
 

@@ -25,11 +25,19 @@
 /* From BIG bytes on copying takes longer than handing over to a worker, and other requests can go on meanwhile. */
 enum { MAX_IOV = 1024, CHUNK = 1 << 20, BIG = 128 << 10 };
 
+/* Each thread that serves requests has a context of its own. */
+struct file_aio {
+	struct file_aio *next;
+	struct loop *loop;
+	struct aio *aio;
+};
+
 struct file {
 	int fd;
 	char *name;
-	struct aio *aio; /* NULL: worker threads */
-	bool native; /* aio is Linux AIO: only with O_DIRECT */
+	int (*new_aio)(struct aio **ret); /* NULL: worker threads */
+	struct file_aio *aios;
+	bool native; /* Linux AIO: only with O_DIRECT */
 	u64 bytes; /* exact size */
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
 	u32 perm, alone; /* locks held */
@@ -49,6 +57,7 @@ struct op {
 	bool write;
 	u64 offset;
 	struct iovs iov;
+	int how; /* RWF_DSYNC: a write is on stable storage when it ends */
 };
 
 /* All of it, blocking. Reads beyond the end give zeros. */
@@ -59,8 +68,9 @@ static int move_all(void *arg)
 	while (op->iov.len) {
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, MAX_IOV, &want);
-		ssize_t got =
-		    op->write ? pwritev(op->fd, v, n, op->offset) : preadv(op->fd, v, n, op->offset);
+		ssize_t got = !op->write ? preadv(op->fd, v, n, op->offset)
+			      : op->how	 ? pwritev2(op->fd, v, n, op->offset, op->how)
+					 : pwritev(op->fd, v, n, op->offset);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -77,14 +87,51 @@ static int move_all(void *arg)
 	return 0;
 }
 
+/* On the spot: what the page cache holds, or takes. */
+static int move_here(struct op *op)
+{
+	loop_let();
+	int r = move_all(op);
+	loop_retake();
+	return r;
+}
+
+static struct aio *add_aio(struct file *s, struct aio *aio)
+{
+	struct file_aio *a = alloc(sizeof(*a));
+	*a = (struct file_aio){ s->aios, loop_here(), aio };
+	s->aios = a;
+	return aio;
+}
+
+static void drop_aio(struct file_aio **at)
+{
+	struct file_aio *a = *at;
+	*at = a->next;
+	a->aio->close(a->aio);
+	free(a);
+}
+
+/* The calling thread's context; NULL: there is none to be had. */
+static struct aio *aio_here(struct file *s)
+{
+	struct file_aio *a = s->aios;
+	struct aio *new;
+	while (a && a->loop != loop_here())
+		a = a->next;
+	if (a)
+		return a->aio;
+	return s->new_aio(&new) ? NULL : add_aio(s, new);
+}
+
 /* The same by io_uring or native AIO. */
-static int move_by_kernel(struct file *s, struct op *op)
+static int move_by_kernel(struct aio *aio, struct op *op)
 {
 	while (op->iov.len) {
 		struct iovec v[64];
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, LEN(v), &want);
-		ssize_t got = s->aio->rw(s->aio, op->fd, op->write, v, n, op->offset);
+		ssize_t got = aio->rw(aio, op->fd, op->write, v, n, op->offset, op->how);
 		if (got == -EINTR || got == -EAGAIN)
 			continue;
 		if (got < 0)
@@ -103,7 +150,8 @@ static int move_by_kernel(struct file *s, struct op *op)
 
 static int move(struct file *s, struct op *op)
 {
-	return s->aio ? move_by_kernel(s, op) : work_run(move_all, op);
+	struct aio *aio = s->new_aio ? aio_here(s) : NULL;
+	return aio ? move_by_kernel(aio, op) : work_run(move_all, op);
 }
 
 static bool aligned(struct iovs iov, u64 offset, u32 align)
@@ -120,7 +168,7 @@ static bool aligned(struct iovs iov, u64 offset, u32 align)
 }
 
 /* O_DIRECT with buffers or offsets that the device does not take: through an aligned copy. */
-static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write)
+static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write, int how)
 {
 	struct file *s = node->state;
 	u32 align = MAX(node->align, 512u);
@@ -129,12 +177,12 @@ static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write
 	if (posix_memalign(&buf, MAX(align, 4096u), to - from))
 		return -ENOMEM;
 	struct iovec v;
-	struct op op = { s->fd, false, from, iovs_one(&v, buf, to - from) };
+	struct op op = { s->fd, false, from, iovs_one(&v, buf, to - from), 0 };
 	bool cut = from != offset || to != offset + iov.len;
 	int r = !write || cut ? move(s, &op) : 0;
 	if (!r && write) {
 		iovs_to_buf(iov, (char *)buf + (offset - from));
-		op = (struct op){ s->fd, true, from, iovs_one(&v, buf, to - from) };
+		op = (struct op){ s->fd, true, from, iovs_one(&v, buf, to - from), how };
 		r = move(s, &op);
 	} else if (!r) {
 		iovs_from_buf(iov, (char *)buf + (offset - from));
@@ -146,27 +194,28 @@ static int bounce(struct blk_node *node, u64 offset, struct iovs iov, bool write
 static int preadv_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
 {
 	struct file *s = node->state;
-	struct op op = { s->fd, false, offset, iov };
+	struct op op = { s->fd, false, offset, iov, 0 };
 	if (UNLIKELY(s->direct))
-		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false);
-	if (s->aio)
-		return move_by_kernel(s, &op);
-	if (!co_self())
-		return move_all(&op);
-	if (iov.len >= BIG)
+		return aligned(iov, offset, node->align) ? move(s, &op) : bounce(node, offset, iov, false, 0);
+	if (s->new_aio)
+		return move(s, &op);
+	if (iov.len >= BIG && co_self())
 		return work_run(move_all, &op);
-	if (s->no_nowait)
-		return move_all(&op);
+	if (s->no_nowait || !co_self())
+		return move_here(&op);
 	while (op.iov.len) {
 		struct iovec v[64];
 		size_t want;
 		unsigned n = iovs_list(op.iov, v, LEN(v), &want);
+		loop_let();
 		ssize_t got = preadv2(s->fd, v, n, op.offset, RWF_NOWAIT);
+		bool never = got < 0 && errno == EOPNOTSUPP;
+		loop_retake();
 		if (got == (ssize_t)op.iov.len)
 			return 0;
-		if (got < 0 && errno == EOPNOTSUPP) {
+		if (never) {
 			s->no_nowait = true;
-			return move_all(&op);
+			return move_here(&op);
 		}
 		if (got <= 0)
 			return work_run(move_all, &op);
@@ -185,18 +234,18 @@ static void grown(struct blk_node *node, u64 end)
 	}
 }
 
-static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
+static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct file *s = node->state;
-	struct op op = { s->fd, true, offset, iov };
+	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
 	s->seek_to = 0;
-	if (LIKELY(!s->direct && !s->aio))
-		r = iov.len >= BIG ? work_run(move_all, &op) : move_all(&op);
+	if (LIKELY(!s->direct && !s->new_aio))
+		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_here(&op);
 	else if (!s->direct || aligned(iov, offset, node->align))
 		r = move(s, &op);
 	else
-		r = bounce(node, offset, iov, true);
+		r = bounce(node, offset, iov, true, op.how);
 	if (!r)
 		grown(node, offset + iov.len);
 	return r;
@@ -214,10 +263,9 @@ static int sync_fd(void *arg)
 
 static int flush(struct blk_node *node)
 {
-	if (node->flags & BLK_NO_FLUSH)
-		return 0;
 	struct file *s = node->state;
-	return s->aio && s->aio->sync ? s->aio->sync(s->aio, s->fd) : work_run(sync_fd, s);
+	struct aio *aio = s->new_aio ? aio_here(s) : NULL;
+	return aio && aio->sync ? aio->sync(aio, s->fd) : work_run(sync_fd, s);
 }
 
 struct copy {
@@ -465,6 +513,7 @@ static struct err *measure_size(struct blk_node *node)
 	s->bytes = end;
 	node->size = ROUND_UP(s->bytes, 512ull);
 	node->zero_init = !s->device;
+	node->fua = true; /* pwritev2(2), since Linux 4.7 */
 	return NULL;
 }
 
@@ -515,27 +564,30 @@ static struct err *start_aio(struct blk_node *node, const char *mode)
 	struct file *s = node->state;
 	bool uring = mode ? strcmp(mode, "io_uring") == 0 : !!(node->flags & BLK_IO_URING);
 	bool native = mode ? strcmp(mode, "native") == 0 : !!(node->flags & BLK_IO_NATIVE);
-	int r = 0;
 	if (mode && !uring && !native && strcmp(mode, "threads") != 0)
 		return err_new(ERR_INVALID, "invalid parameter value: %s", mode);
 	if (native && !(node->flags & BLK_DIRECT))
 		return native_needs_direct();
 	if (uring) {
 #ifdef HAVE_URING
-		r = aio_uring_new(&s->aio);
+		s->new_aio = aio_uring_new;
 #else
 		return err_new(ERR_UNSUPPORTED,
 			       "aio=io_uring was specified, but is not supported in this build.");
 #endif
 	} else if (native) {
 #ifdef HAVE_AIO
-		r = aio_native_new(&s->aio);
+		s->new_aio = aio_native_new;
 #else
 		return err_new(ERR_UNSUPPORTED,
 			       "aio=native was specified, but is not supported in this build.");
 #endif
 		s->native = true;
 	}
+	struct aio *aio;
+	int r = s->new_aio ? s->new_aio(&aio) : 0;
+	if (s->new_aio && !r)
+		add_aio(s, aio);
 	return r ? err_errno(-r, "Unable to use %s; aio=threads works everywhere",
 			     uring ? "io_uring" : "Linux native AIO (see /proc/sys/fs/aio-max-nr)")
 		 : NULL;
@@ -562,11 +614,20 @@ static struct err *take_options(struct blk_node *node, struct json *opts)
 static void close_file(struct blk_node *node)
 {
 	struct file *s = node->state;
-	if (s->aio)
-		s->aio->close(s->aio);
+	while (s->aios)
+		drop_aio(&s->aios);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->name);
+}
+
+static void left(struct blk_node *node, struct loop *loop)
+{
+	struct file_aio **at = &((struct file *)node->state)->aios;
+	while (*at && (*at)->loop != loop)
+		at = &(*at)->next;
+	if (*at)
+		drop_aio(at);
 }
 
 static struct err *open_it(struct blk_node *node)
@@ -653,19 +714,12 @@ static struct err *reopen(struct blk_node *node, u32 flags)
 
 static struct err *prealloc_mode(const struct json *opts, enum blk_prealloc *ret)
 {
-	static const char *const names[] = { "off", "metadata", "falloc", "full" };
 	const char *s = blk_opt_str(opts, "preallocation");
-	*ret = BLK_PREALLOC_OFF;
-	if (!s)
-		return NULL;
-	for (unsigned i = 0; i < LEN(names); i++)
-		if (strcmp(s, names[i]) == 0) {
-			*ret = i;
-			return i == BLK_PREALLOC_METADATA
-				   ? err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode 'metadata'")
-				   : NULL;
-		}
-	return err_new(ERR_INVALID, "Invalid parameter '%s'", s);
+	if (!blk_prealloc_find(s, ret))
+		return err_new(ERR_INVALID, "Invalid parameter '%s'", s);
+	return *ret == BLK_PREALLOC_METADATA
+		   ? err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode 'metadata'")
+		   : NULL;
 }
 
 static struct err *create(struct blk_create *c)
@@ -723,7 +777,7 @@ static const struct blk_opt create_opts[] = {
 #define HOST_FILE \
 	.kind = BLK_TRANSPORT, .state_size = sizeof(struct file), .open = open_file, .close = close_file, \
 	.reopen = reopen, .preadv = preadv_file, .pwritev = pwritev_file, .zero = zero, .discard = discard, .map = map, \
-	.flush = flush, .truncate = truncate_file, .copy_range = copy_range, .disk_size = disk_size
+	.flush = flush, .truncate = truncate_file, .left = left, .copy_range = copy_range, .disk_size = disk_size
 /* clang-format on */
 
 BLK_DRIVER(file) = {

@@ -1,5 +1,7 @@
 /* Dirty bitmaps: each change is an action of a transaction, and a command of one action. */
 #include "control/block/transaction.h"
+#include "block/format/luks/crypto.h"
+#include <stdio.h>
 
 enum { MIN_GRANULARITY = 512, MAX_NAME = 1023, PLAIN = 65536, SMALL = 4096 };
 
@@ -238,3 +240,29 @@ QMP_COMMAND(block_dirty_bitmap_clear) = { &schema_command_block_dirty_bitmap_cle
 QMP_COMMAND(block_dirty_bitmap_enable) = { &schema_command_block_dirty_bitmap_enable, run_enable };
 QMP_COMMAND(block_dirty_bitmap_disable) = { &schema_command_block_dirty_bitmap_disable, run_disable };
 QMP_COMMAND(block_dirty_bitmap_merge) = { &schema_command_block_dirty_bitmap_merge, run_merge };
+
+/* ---- debugging ---- */
+
+/* The hash that the peer takes: of the words, of which there is one at least. */
+static struct err *sha256(struct qmp_call *call)
+{
+	const struct block_dirty_bitmap *a = call->arg;
+	struct blk_node *node;
+	struct blk_dirty *d;
+	u8 hash[64];
+	struct err *e = storage_find_bitmap(call->control->storage, a->node, a->name, &node, &d);
+	if (e)
+		return e;
+	static const u64 none;
+	u64 n = words(d);
+	if (crypto_hash("sha256", n ? d->bits : &none, MAX(n, 1ull) * 8, hash))
+		return err_new(ERR_UNSUPPORTED, "This build has no SHA-256");
+	char text[2 * 32 + 1];
+	for (unsigned i = 0; i < 32; i++)
+		snprintf(text + 2 * i, 3, "%02x", hash[i]);
+	call->ret = json_dict();
+	json_set(call->ret, "sha256", json_str(text));
+	return NULL;
+}
+QMP_COMMAND(x_debug_block_dirty_bitmap_sha256) = { &schema_command_x_debug_block_dirty_bitmap_sha256,
+						   sha256 };

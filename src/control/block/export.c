@@ -23,6 +23,8 @@ void storage_stop_nbd(struct storage *s)
 	s->nbd_path = NULL;
 	tls_creds_unref(s->nbd_creds);
 	s->nbd_creds = NULL;
+	free(s->nbd_identity);
+	s->nbd_identity = NULL;
 }
 
 static struct err *passed_fd(const char *text, int *ret)
@@ -76,8 +78,9 @@ struct err *storage_start_nbd(struct storage *s, const struct json *addr, const 
 		e = listen_at(addr, &s->nbd_path, &fd);
 	if (e)
 		return e;
+	s->nbd_identity = identity ? str_dup(identity) : NULL;
 	s->nbd = (struct nbd_server){ .creds = tls,
-				      .identity = identity,
+				      .identity = s->nbd_identity,
 				      .max_clients = json_get_int(opts, "max-connections", ALL_CLIENTS) };
 	s->nbd_creds = tls ? tls_creds_ref(tls) : NULL;
 	s->exports.nbd = &s->nbd;

@@ -1,5 +1,7 @@
 /* Nodes: making, closing, resizing, asking. */
 #include "control/block/storage.h"
+#include "block/iothread.h"
+#include "block/object.h"
 #include "block/root.h"
 
 static struct err *blockdev_add(struct qmp_call *call)
@@ -115,6 +117,40 @@ static struct err *change_children(struct qmp_call *call)
 	return e;
 }
 QMP_COMMAND(x_blockdev_change) = { &schema_command_x_blockdev_change, change_children };
+
+static bool has_user(const struct blk_node *node)
+{
+	const struct blk_root *r = blk_roots(node->graph);
+	while (r && r->node != node)
+		r = r->next;
+	return r;
+}
+
+static struct err *set_iothread(struct qmp_call *call)
+{
+	struct storage *s = call->control->storage;
+	const struct x_blockdev_set_iothread_arg *a = call->arg;
+	const char *id = json_get_str(call->json, "iothread");
+	struct iothread *thread = id ? blk_iothread(s->graph, id) : NULL;
+	struct blk_node *node = blk_find(s->graph, a->node_name);
+	if (!node)
+		return err_new(ERR_NOT_FOUND, "Failed to find node with node-name='%s'", a->node_name);
+	if (has_user(node) && !a->force)
+		return err_new(
+		    ERR_BUSY,
+		    "Node %s is associated with a BlockBackend and could be in use (use force=true "
+		    "to override this check)",
+		    a->node_name);
+	if (has_user(node))
+		return err_new(ERR_BUSY,
+			       "Node %s is in use, and its users stay in their threads: end them first",
+			       a->node_name);
+	if (id && !thread)
+		return err_new(ERR_NOT_FOUND, "Cannot find iothread %s", id);
+	blk_set_iothread(node, thread);
+	return NULL;
+}
+QMP_COMMAND(x_blockdev_set_iothread) = { &schema_command_x_blockdev_set_iothread, set_iothread };
 
 /* ---- asking ---- */
 

@@ -35,6 +35,14 @@ static struct err *put_above(struct overlay *o)
 	return e;
 }
 
+/* Nobody writes to the node below any more: others may read its file. */
+static void seal(struct action *a)
+{
+	struct overlay *o = a->state;
+	struct err *e = blk_reopen(o->node, o->node->flags & ~(u32)BLK_RDWR);
+	err_free(e); /* it stays open for writing: nothing is lost */
+}
+
 static void undo_overlay(struct action *a)
 {
 	take_off(a->state);
@@ -72,7 +80,7 @@ static struct err *snapshot(struct action *a)
 	blk_ref(o->overlay);
 	return NULL;
 }
-ACTION(blockdev_snapshot) = { "blockdev-snapshot", sizeof(struct overlay), snapshot, NULL, undo_overlay,
+ACTION(blockdev_snapshot) = { "blockdev-snapshot", sizeof(struct overlay), snapshot, seal, undo_overlay,
 			      drop_overlay };
 
 static struct err *snapshot_file(struct action *a)
@@ -111,6 +119,7 @@ static struct err *snapshot_file(struct action *a)
 static void keep_overlay(struct action *a)
 {
 	struct overlay *o = a->state;
+	seal(a);
 	storage_keep_node(a->storage, blk_ref(o->overlay));
 }
 ACTION(blockdev_snapshot_sync) = { "blockdev-snapshot-sync",

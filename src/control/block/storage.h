@@ -26,12 +26,16 @@ struct storage {
 	struct nbd_server nbd;
 	char *nbd_path; /* socket file of the server, removed at its end */
 	struct tls_creds *nbd_creds;
+	char *nbd_identity;
 };
 
 /* Sets control->storage. Objects, nodes, exports are added by commands. */
 struct storage *storage_new(struct control *control);
 /* Ends jobs, exports and nodes, in this order. */
 void storage_free(struct storage *s);
+
+/* Character devices find credentials and authorizations among the storage's objects from now on, as long as it lives. */
+void storage_lend_objects(struct storage *s, struct chr_set *chrs);
 
 /* What of the schema this program has: see schema_offers. */
 bool storage_offers(const struct schema_type *enumeration, const char *value);

@@ -46,9 +46,10 @@ static void as_options(const struct json *from, struct json *to)
 	}
 }
 
-static struct err *chardev_add(struct qmp_call *call)
+/* {"id": ..., "backend": {"type": ..., "data": {...}}} as chr_add takes it. */
+static struct json *device_options(const struct json *args)
 {
-	const struct json *backend = json_get(call->json, "backend");
+	const struct json *backend = json_get(args, "backend");
 	const char *type = json_get_str(backend, "type");
 	bool is_socket = strcmp(type, "socket") == 0;
 	struct json *opts = json_dict();
@@ -61,10 +62,42 @@ static struct err *chardev_add(struct qmp_call *call)
 	if (is_socket && !json_get(opts, "wait") && strcmp(json_get_str(opts, "server"), "on") == 0)
 		json_set(opts, "wait", json_str("off"));
 	json_set(opts, "backend", json_str(type));
-	json_set(opts, "id", json_copy(json_get(call->json, "id")));
-	return chr_add(call->control->chrs, opts);
+	json_set(opts, "id", json_copy(json_get(args, "id")));
+	return opts;
+}
+
+static struct err *not_added(struct err *e, const char *id)
+{
+	return e ? err_in(e, "Failed to add chardev '%s'", id) : NULL;
+}
+
+static struct err *chardev_add(struct qmp_call *call)
+{
+	const char *id = json_get_str(call->json, "id");
+	bool taken = chr_find(call->control->chrs, id);
+	struct err *e = chr_add(call->control->chrs, device_options(call->json));
+	return taken ? e : not_added(e, id);
 }
 QMP_COMMAND(chardev_add) = { &schema_command_chardev_add, chardev_add };
+
+static struct err *chardev_change(struct qmp_call *call)
+{
+	const char *id = json_get_str(call->json, "id");
+	const struct chr *old = chr_find(call->control->chrs, id);
+	bool may = old && !old->used;
+	struct err *e = chr_change(call->control->chrs, device_options(call->json));
+	return may ? not_added(e, id) : e;
+}
+QMP_COMMAND(chardev_change) = { &schema_command_chardev_change, chardev_change };
+
+static struct err *chardev_send_break(struct qmp_call *call)
+{
+	const struct chardev_send_break_arg *a = call->arg;
+	/* Monitors, so far the only users of devices, take no notice. */
+	return chr_find(call->control->chrs, a->id) ? NULL
+						    : err_new(ERR_NOT_FOUND, "Chardev '%s' not found", a->id);
+}
+QMP_COMMAND(chardev_send_break) = { &schema_command_chardev_send_break, chardev_send_break };
 
 static struct err *chardev_remove(struct qmp_call *call)
 {

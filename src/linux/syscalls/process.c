@@ -104,7 +104,7 @@ i64 sys_prctl(CALL_ARGS)
 	return HOST5(SYS_prctl, b[0], b[1], b[2], b[3], b[4]);
 }
 
-/* Registers and memory of another process would be the host's: not there. TRACEME without a tracer does no harm, and fails all the same. */
+/* Registers and memory of another process would be the host's: refused, as where Yama's ptrace_scope is 3. */
 i64 sys_ptrace(CALL_ARGS)
 {
 	return a[0] == PTRACE_TRACEME || a[0] == PTRACE_ATTACH || a[0] == PTRACE_SEIZE ? -EPERM : -ESRCH;

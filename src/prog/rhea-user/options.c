@@ -379,7 +379,7 @@ static const struct option options[] = {
 	{ "perfmap", NULL, false, opt_perf_map, NULL, "write /tmp/perf-PID.map, so that perf names the guest's functions" },
 	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
-	{ "hot", "RHEA_HOT", true, opt_hot, "count", "how often code runs before it is translated for speed (10000); 0: at once" },
+	{ "hot", "RHEA_HOT", true, opt_hot, "count", "how often code runs before it is translated for speed (20000); 0: at once" },
 	{ "codecache", "RHEA_CODECACHE", true, opt_code_cache, "size", "memory for translations (256M); emptied when it is full" },
 	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },
 	{ "trace", "QEMU_TRACE", true, opt_trace, "[enable=]pattern", "log these events; 'help' lists them; also events=FILE, file=FILE" },
@@ -429,7 +429,7 @@ static int from_arguments(struct settings *s, int argc, char **argv)
 
 int user_run(const char *name, const struct linux_abi *abi, int argc, char **argv)
 {
-	struct settings s = { .name = name, .o = { .abi = abi, .prog_name = name, .fd = -1, .self_fd = -1, .hot_after = 10000 } };
+	struct settings s = { .name = name, .o = { .abi = abi, .prog_name = name, .fd = -1, .self_fd = -1, .hot_after = 20000 } };
 	struct stat st;
 	for (char **e = environ; *e; e++)
 		env_add(&s, *e);

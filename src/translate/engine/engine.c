@@ -37,6 +37,19 @@ static struct err *map_code(struct engine *e)
 	return NULL;
 }
 
+#define JUMPS_SIZE (sizeof(struct host_jump) << HOST_JUMP_BITS)
+
+/* An empty table of jumps. Memory that was never touched is empty, but for the place that address 0 would be found at. */
+static struct host_jump *jumps_new(void)
+{
+	struct host_jump *t = mmap(NULL, JUMPS_SIZE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (t == MAP_FAILED)
+		abort();
+	t[host_jump_slot(0, 0)].pc = ~0ull;
+	return t;
+}
+
 struct err *engine_new(const struct engine_config *config, struct engine **ret_engine)
 {
 	const char *why;
@@ -66,9 +79,7 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	e->arena = alloc(e->size / ARENA * sizeof(*e->arena));
 	e->entry = alloc((1u << ENTRY_BITS) / 8);
 	e->hot = alloc((1u << HOT_BITS) / 8);
-	e->empty_table = alloc(sizeof(struct host_jump) << HOST_JUMP_BITS);
-	for (u32 i = 0; i < 1 << HOST_JUMP_BITS; i++)
-		e->empty_table[i].pc = ~0ull;
+	e->empty_table = jumps_new();
 	if (config->phys)
 		e->windows = windows_new(e);
 	err = perf_begin(e);
@@ -94,7 +105,7 @@ void engine_free(struct engine *e)
 	free(e->page_has_code);
 	free(e->entry);
 	free(e->hot);
-	free(e->empty_table);
+	munmap(e->empty_table, JUMPS_SIZE);
 	for (size_t i = 0; i < e->size / ARENA; i++)
 		free(e->arena[i].tb);
 	free(e->arena);
@@ -153,7 +164,7 @@ static void priv_free(struct priv *p)
 {
 	mmu_free(p->e, p->mmu);
 	for (u32 i = 0; i < p->n_table; i++)
-		munmap(p->table[i].table, sizeof(struct host_jump) << HOST_JUMP_BITS);
+		munmap(p->table[i].table, JUMPS_SIZE);
 	ir_free(p->region);
 	ir_free(p->peek);
 	former_free(p->former);
@@ -223,7 +234,8 @@ void engine_fork_parent(struct engine *e, struct engine_fork *f)
 void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self)
 {
 	struct priv *mine = self->engine_priv;
-	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_init(&e->lock, NULL); /* whoever waited for it is not here */
 	pthread_mutex_init(&e->world, NULL);
 	e->evicting = false;
 	for (struct priv *c = e->cpus, *next; c; c = next) {
@@ -241,18 +253,22 @@ void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self
 	perf_after_fork(e);
 }
 
-enum { CHUNK_BITS = HOST_JUMP_BITS - 6 };
+static void chunk_clear(struct jumps *j, u32 chunk)
+{
+	for (u32 i = 0, at = chunk << JUMP_CHUNK_BITS; i < 1 << JUMP_CHUNK_BITS; i++)
+		j->table[at + i] = (struct host_jump){ ~0ull, NULL };
+}
 
 void jumps_clear(struct jumps *j)
 {
-	for (; j->used; j->used &= j->used - 1)
-		for (u32 i = 0, at = (u32)__builtin_ctzll(j->used) << CHUNK_BITS; i < 1 << CHUNK_BITS; i++)
-			j->table[at + i] = (struct host_jump){ ~0ull, NULL };
+	for (u32 i = 0; i < LEN(j->used); i++)
+		for (; j->used[i]; j->used[i] &= j->used[i] - 1)
+			chunk_clear(j, i * 64 + __builtin_ctzll(j->used[i]));
 }
 
 static void jumps_set(struct jumps *j, u32 slot, u64 pc, const struct tb *tb)
 {
-	j->used |= BIT(slot >> CHUNK_BITS);
+	j->used[slot >> JUMP_CHUNK_BITS >> 6] |= BIT(slot >> JUMP_CHUNK_BITS & 63);
 	j->table[slot].code = tb->code;
 	__atomic_store_n(&j->table[slot].pc, pc, __ATOMIC_SEQ_CST); /* before tb->dead is read: see tb_kill */
 }
@@ -269,16 +285,11 @@ static struct jumps *jump_table(struct priv *p, u64 key)
 		if (p->table[i].key == key)
 			return &p->table[i];
 	u32 i = p->n_table < KEYS ? p->n_table : (key ^ key >> 20) % KEYS;
-	struct host_jump *t = i < p->n_table
-				  ? p->table[i].table
-				  : mmap(NULL, sizeof(*t) << HOST_JUMP_BITS, PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (u32 k = 0; k < 1 << HOST_JUMP_BITS; k++)
-		t[k] = (struct host_jump){ ~0ull, NULL };
+	struct host_jump *t = i < p->n_table ? p->table[i].table : jumps_new();
 	pthread_mutex_lock(&p->e->lock);
+	jumps_clear(&p->table[i]);
 	p->table[i].key = key;
 	p->table[i].table = t;
-	p->table[i].used = 0;
 	p->n_table = MAX(p->n_table, i + 1);
 	pthread_mutex_unlock(&p->e->lock);
 	return &p->table[i];

@@ -282,6 +282,7 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 	ir_reset(r);
 	r->pc = pc;
 	r->key = p->cpu->key;
+	r->quick = p->cold;
 	memset(f->by_pc, 0, sizeof(f->by_pc));
 	if (f->mark_n)
 		memset(f->mark, 0, sizeof(f->mark));

@@ -22,7 +22,7 @@ enum { SPANS = 6 };
 
 struct page_ref { /* a translation in the list of a page */
 	struct tb *tb;
-	struct page_ref *next;
+	struct page_ref *next, **before; /* .before: what points here */
 	struct span span;
 };
 
@@ -53,12 +53,12 @@ struct peeked { /* what a look at the code at pc said */
 	bool valid, dead;
 };
 
-enum { KEYS = 32 };
+enum { KEYS = 32, JUMP_CHUNK_BITS = 7 };
 /* Entries that generated code's indirect jumps find, of one mode (in system mode: of one mode in one context). */
 struct jumps {
 	u64 key;
 	struct host_jump *table;
-	u64 used; /* which 64ths of it were written to */
+	u64 used[(1 << HOST_JUMP_BITS >> JUMP_CHUNK_BITS) / 64]; /* which chunks of it were written to */
 };
 struct mmu;
 

@@ -97,6 +97,9 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 	for (struct page_ref *r = tb->ref; r < tb->ref + tb->n_ref; r++) {
 		u32 p = page_bucket(r->span.page);
 		r->next = e->page[p];
+		r->before = &e->page[p];
+		if (r->next)
+			r->next->before = &r->next;
 		e->page[p] = r;
 		__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
 	}
@@ -166,10 +169,9 @@ void tb_kill(struct engine *e, struct tb *tb)
 	}
 	tb->incoming = NULL;
 	for (struct page_ref *r = tb->ref; r < tb->ref + tb->n_ref; r++) {
-		struct page_ref **at = &e->page[page_bucket(r->span.page)];
-		while (*at != r)
-			at = &(*at)->next;
-		*at = r->next;
+		*r->before = r->next;
+		if (r->next)
+			r->next->before = r->before;
 	}
 	tb->ref[0].next = e->dead;
 	e->dead = &tb->ref[0];

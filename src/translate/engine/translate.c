@@ -108,18 +108,18 @@ static bool flags_dead_at(void *user, u64 pc)
 	return known->dead && span_add(p, pc, pc + known->bytes); /* what we count on must not change */
 }
 
-static bool has_flags(const struct guest *g)
+static bool has_flags(const struct ir_region *r)
 {
-	for (const struct ir_slot *s = g->slots; s->name; s++)
-		if (s->type == TY_FLAGS)
-			return true;
-	return false;
+	u64 any = 0;
+	for (u32 i = 0; i * 64 < r->n_slot; i++)
+		any |= r->flag_slots[i];
+	return any;
 }
 
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
-	bool look = has_flags(p->e->guest) && !p->e->config.exact;
+	bool look = has_flags(p->region) && !p->e->config.exact;
 	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }
 

@@ -63,10 +63,11 @@ static u32 recip_estimate_12(u32 a)
 /* a in 128..511 stands for 0.25..1; the result in 256..511 for 1..2. */
 static u32 rsqrt_estimate(u32 a)
 {
-	u32 b = 512;
+	u32 b = 512; /* the largest with a * b * b below 2^28 */
 	a = a < 256 ? a * 2 + 1 : ((a & ~1u) + 1) * 2;
-	while (a * (b + 1) * (b + 1) < 1u << 28)
-		b++;
+	for (u32 step = 256; step; step /= 2)
+		if (a * (b + step) * (b + step) < 1u << 28)
+			b += step;
 	return (b + 1) / 2;
 }
 

@@ -111,7 +111,7 @@ struct host_jump {
 	u64 pc;
 	const void *code;
 };
-enum { HOST_JUMP_BITS = 13 };
+enum { HOST_JUMP_BITS = 15 };
 static inline u32 host_jump_slot(u64 pc, unsigned insn_shift)
 {
 	return (pc >> insn_shift) & ((1u << HOST_JUMP_BITS) - 1);

@@ -47,11 +47,11 @@ void tr_end(struct tr *t, u64 next);
 /* ---- values; v_ for "value" ---- */
 static inline ir_ref v_op(struct tr *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b, ir_ref c, u64 imm)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = op, .type = type, .a = a, .b = b, .c = c, .imm = imm });
+	return ir_emit_parts(t->ir, op, type, TY_VOID, a, b, c, imm);
 }
 static inline ir_ref v_lanes(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref a, ir_ref b, ir_ref c, u64 imm)
 {
-	return ir_emit(t->ir, &(struct ir_insn){ .op = op, .type = TY_V128, .lane = lane, .a = a, .b = b, .c = c, .imm = imm });
+	return ir_emit_parts(t->ir, op, TY_V128, lane, a, b, c, imm);
 }
 static inline ir_ref v_const(struct tr *t, enum ir_type type, u64 value)
 {

@@ -104,7 +104,7 @@ void cpu_host_store(void *host, const void *buf, unsigned size);
  */
 bool cpu_is_access(uintptr_t host_pc);
 /* Asks a running CPU to come out; from any thread or signal handler. */
-static inline void cpu_stop(struct cpu *cpu)
+static inline NO_TSAN void cpu_stop(struct cpu *cpu)
 {
 	__atomic_store_n(&cpu->stop, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);

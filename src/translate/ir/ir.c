@@ -13,28 +13,23 @@ const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
 #undef _
 };
 
-static const struct {
-	const char *name;
-	u16 size;
-} types[TY_COUNT] = {
-	[TY_VOID] = { "void", 0 }, [TY_I1] = { "i1", 1 }, [TY_I8] = { "i8", 1 }, [TY_I16] = { "i16", 2 },
-	[TY_I32] = { "i32", 4 }, [TY_I64] = { "i64", 8 }, [TY_I128] = { "i128", 16 },
-	[TY_F16] = { "f16", 2 }, [TY_F32] = { "f32", 4 }, [TY_F64] = { "f64", 8 }, [TY_F80] = { "f80", 10 },
-	[TY_F128] = { "f128", 16 }, [TY_BF16] = { "bf16", 2 },
-	[TY_V128] = { "v128", 16 }, [TY_V256] = { "v256", 32 }, [TY_V512] = { "v512", 64 },
-	[TY_V1024] = { "v1024", 128 }, [TY_V2048] = { "v2048", 256 }, [TY_FLAGS] = { "flags", 4 },
+const u16 ir_type_sizes[TY_COUNT] = {
+	[TY_I1] = 1, [TY_I8] = 1, [TY_I16] = 2, [TY_I32] = 4, [TY_I64] = 8, [TY_I128] = 16,
+	[TY_F16] = 2, [TY_F32] = 4, [TY_F64] = 8, [TY_F80] = 10, [TY_F128] = 16, [TY_BF16] = 2,
+	[TY_V128] = 16, [TY_V256] = 32, [TY_V512] = 64, [TY_V1024] = 128, [TY_V2048] = 256, [TY_FLAGS] = 4,
+};
+
+static const char *const type_names[TY_COUNT] = {
+	[TY_VOID] = "void", [TY_I1] = "i1", [TY_I8] = "i8", [TY_I16] = "i16", [TY_I32] = "i32", [TY_I64] = "i64", [TY_I128] = "i128",
+	[TY_F16] = "f16", [TY_F32] = "f32", [TY_F64] = "f64", [TY_F80] = "f80", [TY_F128] = "f128", [TY_BF16] = "bf16",
+	[TY_V128] = "v128", [TY_V256] = "v256", [TY_V512] = "v512", [TY_V1024] = "v1024", [TY_V2048] = "v2048", [TY_FLAGS] = "flags",
 };
 
 /* clang-format on */
 
-unsigned ir_type_size(enum ir_type type)
-{
-	return type < TY_COUNT ? types[type].size : 0;
-}
-
 const char *ir_type_name(enum ir_type type)
 {
-	return type < TY_COUNT ? types[type].name : "?";
+	return type < TY_COUNT ? type_names[type] : "?";
 }
 
 enum ir_cc ir_cc_not(enum ir_cc cc)
@@ -49,6 +44,10 @@ struct ir_region *ir_new(const struct ir_slot *slot, enum ir_type addr_type)
 	r->addr_type = addr_type;
 	while (slot && slot[r->n_slot].name)
 		r->n_slot++;
+	r->flag_slots = alloc((r->n_slot / 64u + 1) * sizeof(u64));
+	for (u32 s = 0; s < r->n_slot; s++)
+		if (slot[s].type == TY_FLAGS)
+			r->flag_slots[s / 64] |= BIT(s % 64);
 	ir_reset(r);
 	return r;
 }
@@ -63,7 +62,7 @@ void ir_reset(struct ir_region *r)
 	r->n_consts = r->n_args = 0;
 	r->n_local = 0;
 	r->cur = 0;
-	r->ended = false;
+	r->ended = r->quick = false;
 	r->fp = (struct fp_ctl){ 0 };
 	r->pc = r->key = r->end_pc = 0;
 }
@@ -77,6 +76,7 @@ void ir_free(struct ir_region *r)
 	free(r->consts);
 	free(r->args);
 	free(r->local);
+	free(r->flag_slots);
 	free(r->scratch);
 	free(r);
 }

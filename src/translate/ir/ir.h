@@ -34,7 +34,11 @@ enum ir_type {
 };
 
 /* Bytes of a type: TY_I1 1, TY_F80 10, TY_FLAGS 4. */
-unsigned ir_type_size(enum ir_type type);
+extern const u16 ir_type_sizes[TY_COUNT];
+static inline unsigned ir_type_size(enum ir_type type)
+{
+	return type < TY_COUNT ? ir_type_sizes[type] : 0;
+}
 const char *ir_type_name(enum ir_type type);
 static inline bool ir_is_vector(enum ir_type type)
 {
@@ -203,6 +207,7 @@ struct ir_region {
 	size_t local_cap;
 	const struct ir_slot *slot; /* the guest's table */
 	u16 n_slot;
+	u64 *flag_slots; /* the set of those whose type is flags */
 	u8 addr_type; /* TY_I32 or TY_I64: what guest addresses are */
 	struct fp_ctl fp; /* rules of floating point in this region */
 	u64 pc, key; /* what it was made from: address and mode */
@@ -210,6 +215,7 @@ struct ir_region {
 	u32 cur; /* block under construction */
 	void *scratch; /* of passes: nothing in it outlives one */
 	size_t scratch_cap;
+	bool quick; /* it is expected to run seldom: what makes its code but a little better is left out */
 	bool ended; /* it has its end: what is emitted now belongs to no block */
 };
 
@@ -270,19 +276,31 @@ static inline bool ir_is_value(enum ir_op op, unsigned k)
 /* Makes room for an instruction more. */
 void ir_more_room(struct ir_region *r);
 
-static inline ir_ref ir_emit(struct ir_region *r, const struct ir_insn *insn)
+/* The same with the instruction's parts, which are written where they shall lie. */
+static inline ir_ref ir_emit_parts(struct ir_region *r, enum ir_op op, enum ir_type type, enum ir_type lane, ir_ref a, ir_ref b,
+				   ir_ref c, u64 imm)
 {
-	struct ir_insn copy = *insn; /* it may lie in the array */
 	u32 n = r->n_insn;
 	if (UNLIKELY(n >= r->insn_cap))
 		ir_more_room(r);
-	r->insn[n] = copy;
+	struct ir_insn *in = &r->insn[n];
+	in->op = op;
+	in->type = type;
+	in->lane = lane;
+	in->a = a;
+	in->b = b;
+	in->c = c;
+	in->imm = imm;
 	r->n_insn = n + 1;
 	if (LIKELY(!r->ended)) {
 		r->block[r->cur].count++;
-		r->ended = ir_has(copy.op, IR_F_END);
+		r->ended = ir_has(op, IR_F_END);
 	}
 	return n;
+}
+static inline ir_ref ir_emit(struct ir_region *r, const struct ir_insn *in)
+{
+	return ir_emit_parts(r, in->op, in->type, in->lane, in->a, in->b, in->c, in->imm);
 }
 
 /* ---- the reference: slow, obvious, and what every back end is tested against ---- */

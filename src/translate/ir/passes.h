@@ -8,7 +8,7 @@
 /*
  * Values instead of slots: a GET takes what the SET or GET before it, in its block or in the only block that leads there, had; SETs of what
  * the slot holds already go. Then constants, algebra, chains of width changes, conditions of comparisons, and in each block
- * operations that were done before.
+ * operations that were done before (not in quick regions).
  */
 void ir_pass_forward(struct ir_region *r);
 

@@ -33,6 +33,7 @@ static bool compare(struct ir_region *r, u64 seed, const struct ir_random_option
 	random_cpu_init(&after, seed, false);
 	before.cpu.stop = after.cpu.stop = stop;
 	ir_random(r, seed, o);
+	r->quick = seed & 1;
 	enum ir_event e1 = ir_run(r, &before.cpu);
 	sum[0] += length(r);
 	if (passes & 1)

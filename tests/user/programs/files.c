@@ -14,6 +14,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/msg.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
@@ -218,6 +219,9 @@ static void others(void)
 			    clock_gettime(9999, &a) < 0 && errno == EINVAL);
 	CHECK("calls that are not there", syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == ENOSYS && syscall(999) < 0 && errno == ENOSYS &&
 					      syscall(293, 0, 0, 0, 0) < 0 && errno == ENOSYS);
+	CHECK("nobody is traced, as where Yama forbids it",
+	      ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 && errno == EPERM && ptrace(PTRACE_ATTACH, getppid(), 0, 0) < 0 && errno == EPERM &&
+		  ptrace(PTRACE_SEIZE, getppid(), 0, 0) < 0 && errno == EPERM && ptrace(PTRACE_CONT, getppid(), 0, 0) < 0 && errno == ESRCH);
 }
 
 static void strangers(void)

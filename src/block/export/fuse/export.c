@@ -3,6 +3,7 @@
 #include "block/export/export.h"
 #include "base/loop/loop.h"
 #include "block/export/fuse/fuse.h"
+#include "block/iothread.h"
 #include <errno.h>
 
 struct state {
@@ -50,6 +51,7 @@ static struct err *open_fuse(struct blk_export *x, struct blk_node *node, const 
 				   .writable = x->writable,
 				   .use = x->use,
 				   .writethrough = x->writethrough,
+				   .loop = x->thread ? iothread_loop(x->thread) : NULL,
 				   .growable = json_get_bool(opts, "growable", false),
 				   .allow_other = others(json_get_str(opts, "allow-other")),
 				   .ended = unmounted,

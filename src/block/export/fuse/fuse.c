@@ -32,6 +32,7 @@ struct fuse_export {
 	uid_t uid;
 	gid_t gid;
 	struct timespec since;
+	struct loop *home, *loop; /* who made it; where requests run */
 	struct loop_fd *watch; /* NULL: too many requests under way, or over */
 	unsigned in_flight;
 	struct request *unused;
@@ -322,7 +323,7 @@ static void ready(void *arg, u32 events);
 static void listen_again(struct fuse_export *x)
 {
 	if (!x->watch && !x->over)
-		x->watch = loop_watch(loop_here(), fuse_session_fd(x->session), EPOLLIN, ready, x);
+		x->watch = loop_watch(x->loop, fuse_session_fd(x->session), EPOLLIN, ready, x);
 }
 
 static void stop_listening(struct fuse_export *x)
@@ -330,6 +331,12 @@ static void stop_listening(struct fuse_export *x)
 	if (x->watch)
 		loop_unwatch(x->watch);
 	x->watch = NULL;
+}
+
+static void done(struct fuse_export *x)
+{
+	if (!--x->in_flight)
+		co_wake_all(&x->idle);
 }
 
 static void work(void *arg)
@@ -341,10 +348,8 @@ static void work(void *arg)
 	blk_root_leave(&x->root);
 	q->next = x->unused;
 	x->unused = q;
-	x->in_flight--;
 	listen_again(x);
-	if (!x->in_flight)
-		co_wake_all(&x->idle);
+	done(x);
 }
 
 static struct request *request_new(struct fuse_export *x)
@@ -375,6 +380,14 @@ static bool receive(struct fuse_export *x)
 	return false;
 }
 
+static void tell(void *arg)
+{
+	struct fuse_export *x = arg;
+	co_move(x->home);
+	x->ended(x->user);
+	done(x);
+}
+
 static void ready(void *arg, u32 events)
 {
 	struct fuse_export *x = arg;
@@ -382,8 +395,10 @@ static void ready(void *arg, u32 events)
 		;
 	if (x->over || x->in_flight >= IN_FLIGHT)
 		stop_listening(x);
-	if (x->over && x->ended)
-		x->ended(x->user);
+	if (x->over && x->ended) {
+		x->in_flight++;
+		co_enter(co_new(tell, x));
+	}
 }
 
 /* ---- mounting ---- */
@@ -448,6 +463,8 @@ struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d
 	*x = (struct fuse_export){ .writable = d->writable,
 				   .writethrough = d->writethrough,
 				   .growable = d->growable,
+				   .home = loop_here(),
+				   .loop = d->loop ? d->loop : loop_here(),
 				   .mode = S_IFREG | (d->writable ? 0600 : 0400),
 				   .uid = getuid(),
 				   .gid = getgid(),

@@ -2,7 +2,7 @@
  * FUSE export: a node shown as a regular file. The mount point is an existing file, which the disk covers while the export
  * lasts; programs read and write it, make it longer or shorter, punch holes and ask where data lies.
  *
- * Belongs to the thread (and its loop) that made it; requests run as coroutines of that loop.
+ * Belongs to the thread (and its loop) that made it; requests run as coroutines of that loop, or of another that shares its gate.
  */
 #pragma once
 #include "block/root.h"
@@ -19,6 +19,7 @@ struct fuse_describe {
 	bool growable; /* writes behind the end make the disk longer */
 	struct blk_use use; /* of the node */
 	enum fuse_others allow_other; /* users other than the one who mounts; auto: where the host lets us */
+	struct loop *loop; /* where requests run; NULL: in the calling thread's */
 	/* Somebody unmounted the file: the export is over and only waits to be freed. May be NULL. */
 	void (*ended)(void *user);
 	void *user;

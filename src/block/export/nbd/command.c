@@ -137,7 +137,8 @@ static int do_cache(struct nbd_request *q)
 	if (!nbd_request_room(q, CACHE_PIECE))
 		return -ENOMEM;
 	for (u64 at = 0; at < len && !r; at += CACHE_PIECE)
-		r = blk_pread(x->root.node, x->offset + q->from + at, q->data, MIN(len - at, (u64)CACHE_PIECE));
+		r = blk_pread(x->root.node, x->offset + q->from + at, q->data,
+			      MIN(len - at, (u64)CACHE_PIECE));
 	return r;
 }
 
@@ -151,6 +152,8 @@ struct extents {
 
 static void add_extent(struct extents *e, u64 len, u32 flags)
 {
+	if (e->full)
+		return; /* what is left out may not grow the last one */
 	if (e->n && ld_be32(e->buf + 4 + (e->n - 1) * 8 + 4) == flags) {
 		u64 sum = ld_be32(e->buf + 4 + (e->n - 1) * 8) + len;
 		if (sum <= UINT32_MAX) {

@@ -1,6 +1,7 @@
 /* Exports of the NBD server that nbd-server-start made. */
 #include "block/export/export.h"
 #include "block/export/nbd.h"
+#include "block/iothread.h"
 
 struct state {
 	struct nbd_export *export;
@@ -56,6 +57,7 @@ static struct err *open_nbd(struct blk_export *x, struct blk_node *node, const s
 	struct nbd_export *nbd = s->export = nbd_export_new(x->all->nbd, name, node);
 	nbd->description = description ? str_dup(description) : NULL;
 	nbd->read_only = !x->writable;
+	nbd->loop = x->thread ? iothread_loop(x->thread) : NULL;
 	nbd->writethrough = x->writethrough;
 	nbd->root.use = x->use;
 	nbd->shared = true;

@@ -130,6 +130,16 @@ static void transmit(struct nbd_client *c)
 	}
 }
 
+/* In the export's thread. Everything else of a client is its server's. */
+static void transmit_there(struct nbd_client *c)
+{
+	struct loop *home = loop_here(), *there = c->export->loop;
+	if (there)
+		co_move(there);
+	transmit(c);
+	co_move(home);
+}
+
 /* ---- clients ---- */
 
 static void unlink_client(struct nbd_client *c)
@@ -192,7 +202,7 @@ static void serve(void *arg)
 			loop_timer_cancel(d.timer);
 	}
 	if (!e)
-		transmit(c);
+		transmit_there(c);
 	else if (quiet || c->gone)
 		err_free(e);
 	else

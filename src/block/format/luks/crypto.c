@@ -1,9 +1,8 @@
 //needs: gnutls
 /* Ciphers by sector, hashes and key derivation, by GnuTLS. */
 #include "block/format/luks/crypto.h"
+#include "base/gnutls.h"
 #include <errno.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <time.h>
 
 enum ivgen { IV_NONE, IV_PLAIN, IV_PLAIN64, IV_ESSIV };
@@ -29,9 +28,16 @@ static const struct hash {
 	{ "md5", GNUTLS_DIG_MD5, GNUTLS_MAC_MD5 },
 };
 
+static bool there(void)
+{
+	struct err *e = gnutls_open();
+	err_free(e);
+	return !e;
+}
+
 static const struct hash *find_hash(const char *name)
 {
-	for (unsigned i = 0; i < LEN(hashes); i++)
+	for (unsigned i = 0; i < LEN(hashes) && there(); i++)
 		if (strcmp(hashes[i].name, name) == 0)
 			return &hashes[i];
 	return NULL;
@@ -61,7 +67,7 @@ static int make(gnutls_cipher_algorithm_t a, const u8 *key, size_t len, gnutls_c
 {
 	static const u8 zero[BLOCK];
 	gnutls_datum_t k = { (u8 *)key, len }, iv = { (u8 *)zero, BLOCK };
-	return a == GNUTLS_CIPHER_UNKNOWN ? -1 : gnutls_cipher_init(ret, a, &k, &iv);
+	return a == GNUTLS_CIPHER_UNKNOWN ? -1 : gnutls.cipher_init(ret, a, &k, &iv);
 }
 
 /* ESSIV: the sector number, encrypted by a hash of the key. */
@@ -80,11 +86,13 @@ struct err *crypto_cipher_new(const char *cipher, const char *mode, const char *
 			      const u8 *key, size_t len, struct crypto_cipher **ret)
 {
 	static const char *const gens[] = { "none", "plain", "plain64", "essiv" };
+	struct err *e = gnutls_open();
+	if (e)
+		return e;
 	struct crypto_cipher *c = alloc(sizeof(*c));
 	unsigned g = 0;
 	while (ivgen && g < LEN(gens) && strcmp(gens[g], ivgen) != 0)
 		g++;
-	struct err *e = NULL;
 	c->ivgen = g;
 	c->by_block = strcmp(mode, "ecb") == 0;
 	if (g == LEN(gens))
@@ -109,9 +117,9 @@ void crypto_cipher_free(struct crypto_cipher *c)
 	if (!c)
 		return;
 	if (c->handle)
-		gnutls_cipher_deinit(c->handle);
+		gnutls.cipher_deinit(c->handle);
 	if (c->essiv)
-		gnutls_cipher_deinit(c->essiv);
+		gnutls.cipher_deinit(c->essiv);
 	free(c);
 }
 
@@ -125,8 +133,8 @@ static int make_iv(struct crypto_cipher *c, u64 sector, u8 *iv)
 		st_le64(iv, sector);
 	if (c->ivgen != IV_ESSIV)
 		return 0;
-	gnutls_cipher_set_iv(c->essiv, (void *)zero, BLOCK);
-	return gnutls_cipher_encrypt2(c->essiv, iv, BLOCK, iv, BLOCK);
+	gnutls.cipher_set_iv(c->essiv, (void *)zero, BLOCK);
+	return gnutls.cipher_encrypt2(c->essiv, iv, BLOCK, iv, BLOCK);
 }
 
 int crypto_sectors(struct crypto_cipher *c, bool encrypt, u64 sector, void *buf, size_t len)
@@ -136,9 +144,9 @@ int crypto_sectors(struct crypto_cipher *c, bool encrypt, u64 sector, void *buf,
 	for (u8 *p = buf, *end = p + len; p < end; p += unit) {
 		if (!((size_t)(p - (u8 *)buf) % SECTOR) && make_iv(c, sector++, iv) < 0)
 			return -EIO;
-		gnutls_cipher_set_iv(c->handle, iv, BLOCK);
-		int r = encrypt ? gnutls_cipher_encrypt2(c->handle, p, unit, p, unit)
-				: gnutls_cipher_decrypt2(c->handle, p, unit, p, unit);
+		gnutls.cipher_set_iv(c->handle, iv, BLOCK);
+		int r = encrypt ? gnutls.cipher_encrypt2(c->handle, p, unit, p, unit)
+				: gnutls.cipher_decrypt2(c->handle, p, unit, p, unit);
 		if (r < 0)
 			return -EIO;
 	}
@@ -150,13 +158,13 @@ int crypto_sectors(struct crypto_cipher *c, bool encrypt, u64 sector, void *buf,
 size_t crypto_hash_size(const char *hash)
 {
 	const struct hash *h = find_hash(hash);
-	return h ? gnutls_hash_get_len(h->digest) : 0;
+	return h ? gnutls.hash_get_len(h->digest) : 0;
 }
 
 int crypto_hash(const char *hash, const void *data, size_t len, u8 *ret)
 {
 	const struct hash *h = find_hash(hash);
-	return h && gnutls_hash_fast(h->digest, data, len, ret) >= 0 ? 0 : -EIO;
+	return h && gnutls.hash_fast(h->digest, data, len, ret) >= 0 ? 0 : -EIO;
 }
 
 int crypto_pbkdf2(const char *hash, const void *pass, size_t pass_len, const u8 *salt, size_t salt_len,
@@ -164,7 +172,7 @@ int crypto_pbkdf2(const char *hash, const void *pass, size_t pass_len, const u8 
 {
 	const struct hash *h = find_hash(hash);
 	gnutls_datum_t key = { (void *)pass, pass_len }, s = { (void *)salt, salt_len };
-	return h && gnutls_pbkdf2(h->mac, &key, &s, iterations, ret, len) >= 0 ? 0 : -EIO;
+	return h && gnutls.pbkdf2(h->mac, &key, &s, iterations, ret, len) >= 0 ? 0 : -EIO;
 }
 
 static u64 cpu_ns(void)
@@ -193,7 +201,7 @@ u32 crypto_pbkdf2_iterations(const char *hash, size_t len, u32 ms)
 
 int crypto_random(void *ret, size_t len)
 {
-	return gnutls_rnd(GNUTLS_RND_KEY, ret, len) < 0 ? -EIO : 0;
+	return !there() || gnutls.rnd(GNUTLS_RND_KEY, ret, len) < 0 ? -EIO : 0;
 }
 
 void crypto_wipe(void *p, size_t len)

@@ -119,9 +119,9 @@ static struct err *check_header(const struct luks *l, u64 room)
 	if (memcmp(l->h, magic, 6) != 0)
 		return err_new(ERR_INVALID, "Volume is not in LUKS format");
 	if (ld_be16(l->h + VERSION) != 1)
-		return err_hint(err_new(ERR_UNSUPPORTED, "LUKS version %u is not supported",
-					ld_be16(l->h + VERSION)),
-				"Version 1 is: make such a volume with 'cryptsetup luksFormat --type luks1'.");
+		return err_hint(
+		    err_new(ERR_UNSUPPORTED, "LUKS version %u is not supported", ld_be16(l->h + VERSION)),
+		    "Version 1 is: make such a volume with 'cryptsetup luksFormat --type luks1'.");
 	static const struct {
 		u32 at;
 		const char *what;
@@ -356,9 +356,13 @@ static const char *opt(const struct json *opts, const char *prefix, const char *
 struct luks_params luks_params_of(const struct json *opts, const char *prefix)
 {
 	AUTO(free_ptr) char *time = strf("%siter-time", prefix);
-	return (struct luks_params){ opt(opts, prefix, "cipher-alg"), opt(opts, prefix, "cipher-mode"),
-				     opt(opts, prefix, "ivgen-alg"),  opt(opts, prefix, "ivgen-hash-alg"),
-				     opt(opts, prefix, "hash-alg"),   blk_opt_num(opts, time, 0) };
+	return (struct luks_params){ opt(opts, prefix, "cipher-alg"),
+				     opt(opts, prefix, "cipher-mode"),
+				     opt(opts, prefix, "ivgen-alg"),
+				     opt(opts, prefix, "ivgen-hash-alg"),
+				     opt(opts, prefix, "hash-alg"),
+				     blk_opt_num(opts, time, 0),
+				     blk_opt_bool(opts, "detached-header", false) };
 }
 
 /* Fills the header's names and sizes. */
@@ -437,6 +441,8 @@ struct err *luks_format(struct luks *l, struct blk_node *file, u64 at, const str
 		e = make_cipher(l, l->key, &l->cipher);
 	if (e)
 		return e;
+	if (p->detached)
+		st_be32(l->h + PAYLOAD, 0);
 	st_be32(l->h + DIGEST_ITER, MAX(crypto_pbkdf2_iterations(hash_of(l), DIGEST_LEN, ms) / 8, 1000u));
 	r = crypto_random(l->h + DIGEST_SALT, SALT);
 	if (!r)

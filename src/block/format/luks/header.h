@@ -20,6 +20,7 @@ struct luks {
 struct luks_params {
 	const char *cipher_alg, *cipher_mode, *ivgen_alg, *ivgen_hash_alg, *hash_alg;
 	u32 iter_time; /* milliseconds */
+	bool detached; /* the payload lies in another file, from its start */
 };
 
 /* Takes creation options, their names with `prefix` in front ("" or "encrypt."). */

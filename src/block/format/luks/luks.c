@@ -4,9 +4,10 @@
  *
  * Spec       "LUKS On-Disk Format Specification", version 1.2.3; see header.c.
  * Layout     header, key slots, payload: the disk, encrypted sector by sector.
- * Modelled   opening by a passphrase, reading, writing, making, resizing, adding and erasing key slots.
+ * Modelled   opening by a passphrase, reading, writing, making, resizing, adding and erasing key slots; headers in a file of their own.
  * Absent     LUKS2, ciphers other than AES: refused.
- * Options    key-secret: the object that holds the passphrase.
+ * Options    key-secret: the object that holds the passphrase. header: the node with the header, where the file holds the payload alone
+ *            (or still has an old header in front: the header says where the payload begins).
  */
 #include "block/format/luks/header.h"
 #include "block/object.h"
@@ -38,7 +39,15 @@ static struct err *unlock(struct blk_node *node, struct json *opts, u32 flags)
 static struct err *open_luks(struct blk_node *node, struct json *opts, u32 flags)
 {
 	struct state *s = node->state;
-	struct err *e = luks_load(&s->luks, node->file, 0, node->file->size);
+	struct blk_node *header = NULL;
+	struct err *e = blk_open_child(node, opts, "header", NULL, flags, true, &header);
+	if (e)
+		return e;
+	struct blk_node *from = header ? header : node->file;
+	e = luks_load(&s->luks, from, 0, from->size);
+	if (!e && !header && !luks_payload(&s->luks))
+		e = err_hint(err_new(ERR_INVALID, "This is the header of a disk that lies elsewhere"),
+			     "Give the disk as 'file', and this as 'header'.");
 	if (!e && luks_payload(&s->luks) > node->file->size)
 		e = err_new(ERR_CORRUPT, "LUKS payload at offset %llu lies beyond the end of the file",
 			    (unsigned long long)luks_payload(&s->luks));
@@ -51,6 +60,14 @@ static struct err *open_luks(struct blk_node *node, struct json *opts, u32 flags
 	node->encoded = true;
 	node->size = ROUND_DOWN(node->file->size - luks_payload(&s->luks), 512ull);
 	return NULL;
+}
+
+/* The node with the header is another one. */
+static void moved(struct blk_node *node, struct blk_node *from, struct blk_node *to)
+{
+	struct state *s = node->state;
+	if (s->luks.file == from)
+		s->luks.file = to;
 }
 
 static void close_luks(struct blk_node *node)
@@ -128,7 +145,7 @@ static struct err *measure_luks(const struct json *opts, struct blk_node *src, u
 	struct luks_params p = luks_params_of(opts, "");
 	u64 header;
 	struct err *e = luks_header_bytes(&p, &header);
-	ret->required = ret->fully_allocated = header + (src ? src->size : size);
+	ret->required = ret->fully_allocated = header + (p.detached ? 0 : src ? src->size : size);
 	return e;
 }
 
@@ -147,8 +164,9 @@ static struct err *create_luks(struct blk_create *c)
 		e = luks_header_bytes(&p, &header);
 	if (!e && c->size > INT64_MAX - header)
 		e = err_new(ERR_INVALID, "The requested file size is too large");
+	u64 disk = p.detached ? 0 : ROUND_UP(c->size, 512ull);
 	if (!e)
-		e = blk_truncate(c->file, header + ROUND_UP(c->size, 512ull), false, BLK_PREALLOC_OFF, true);
+		e = blk_truncate(c->file, header + disk, false, BLK_PREALLOC_OFF, true);
 	if (!e)
 		e = luks_format(&l, c->file, 0, &p, pass, len);
 	luks_close(&l);
@@ -163,6 +181,7 @@ static const struct blk_opt luks_opts[] = {
 	{ "ivgen-alg", BLK_OPT_STR, "Name of IV generator algorithm" },
 	{ "ivgen-hash-alg", BLK_OPT_STR, "Name of IV generator hash algorithm" },
 	{ "hash-alg", BLK_OPT_STR, "Name of encryption hash algorithm" },
+	{ "detached-header", BLK_OPT_BOOL, "Make the header alone, for a disk in another file" },
 	{ "iter-time", BLK_OPT_NUM, "Time to spend in PBKDF in milliseconds", .amend = true },
 	{ "state", BLK_OPT_STR, "Select new state of affected keyslots (active/inactive)", .amend = true,
 	  .amend_only = true },
@@ -184,6 +203,7 @@ BLK_DRIVER(luks) = {
 	.probe = probe_luks,
 	.open = open_luks,
 	.close = close_luks,
+	.moved = moved,
 	.map = map_luks,
 	.place = place_luks,
 	.decode = decode,

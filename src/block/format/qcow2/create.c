@@ -70,14 +70,12 @@ static struct err *read_version(const struct json *o, struct params *p)
 
 static struct err *read_params(const struct json *o, u64 size, struct params *p)
 {
-	static const char *const prealloc[] = { "off", "metadata", "falloc", "full" }, *const types[] = {
-		"zlib", "zstd"
-	};
+	static const char *const types[] = { "zlib", "zstd" };
 	struct err *e = read_version(o, p);
 	unsigned i = 0;
 	const char *mode = blk_opt_str(o, "preallocation"), *type = blk_opt_str(o, "compression_type");
 	if (!e && mode)
-		e = choose(mode, "preallocation", prealloc, LEN(prealloc), &i);
+		e = choose(mode, "preallocation", blk_prealloc_names, BLK_PREALLOC_FULL + 1, &i);
 	p->prealloc = i;
 	i = 0;
 	if (!e && type)

@@ -668,11 +668,12 @@ struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 		e = take_options(node, opts, flags);
 	if (!e)
 		e = open_data_file(node, opts, flags);
-	node->granularity = s->sub_size ? s->sub_size : 1;
-	node->cluster = s->cluster_size;
-	node->vm_state = s->vm_state_l1 * s->l2_entries << s->cluster_bits;
-	if (!e)
+	if (!e) {
+		node->granularity = s->sub_size;
+		node->cluster = s->cluster_size;
+		node->vm_state = s->vm_state_l1 * s->l2_entries << s->cluster_bits;
 		e = qcow2_load_snapshots(node);
+	}
 	if (!e && s->has_bitmap_ext)
 		e = qcow2_load_bitmaps(node);
 	if (!e)

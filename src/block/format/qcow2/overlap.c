@@ -84,7 +84,12 @@ static int make_map(struct blk_node *node)
 		qcow2_meta_set(s, s->snapshots_offset, s->snapshots_size);
 	for (u32 i = 0; i < s->n_snapshots; i++) {
 		struct qcow2_snapshot *sn = &s->snapshots[i];
-		if (sn->l1_offset >= end || sn->l1_size > MAX_L1_BYTES / 8)
+		/* Who asks for inactive L2 tables to be watched wants no write where they cannot be known. */
+		bool must = s->overlap & BIT(PART_INACTIVE_L2);
+		int bad = qcow2_check_l1(s, sn);
+		if (bad && must)
+			return bad;
+		if (bad || sn->l1_offset >= end)
 			continue;
 		qcow2_meta_set(s, sn->l1_offset, (u64)sn->l1_size * 8);
 		void *l1;
@@ -92,6 +97,8 @@ static int make_map(struct blk_node *node)
 		    blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &l1);
 		if (e) {
 			err_free(e);
+			if (must)
+				return -EINVAL;
 			continue;
 		}
 		for (u32 k = 0; k < sn->l1_size; k++) {
@@ -186,8 +193,9 @@ int qcow2_check_overlap(struct blk_node *node, u64 offset, u64 len, u32 ignore)
 		}
 		if ((ignore & BIT(part)) || !(s->overlap & BIT(part)))
 			continue;
-		return qcow2_corrupt_at(node, true, offset, len, "Preventing invalid write on metadata (overlaps with %s)",
-				     names[part]);
+		return qcow2_corrupt_at(node, true, offset, len,
+					"Preventing invalid write on metadata (overlaps with %s)",
+					names[part]);
 	}
 	return 0;
 }

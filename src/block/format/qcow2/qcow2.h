@@ -269,6 +269,8 @@ struct err *qcow2_snapshot_list(struct blk_node *node, struct blk_snapshot **ret
 struct err *qcow2_snapshot_create(struct blk_node *node, const char *name, const struct blk_snapshot *meta);
 struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name);
 struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name);
+/* Can its L1 table be? -EFBIG: too large, -EINVAL: at no place for one. */
+int qcow2_check_l1(const struct qcow2 *s, const struct qcow2_snapshot *snapshot) MUST_CHECK;
 /* The L1 table of a snapshot, in host byte order; the caller frees it. Refuses tables that cannot be. */
 struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *snapshot,
 			      void **ret) MUST_CHECK;

@@ -190,7 +190,15 @@ static int count_entry(struct blk_node *node, void *slice, u32 i, int addend)
 	if (in_cluster(s, offset))
 		return qcow2_corrupt(node, true, "Cluster allocation offset %#llx unaligned (L2 index: %#x)",
 				     (unsigned long long)offset, i);
-	if (addend)
+	if (addend >
+	    0) { /* counting it up would give an entry that points anywhere a block of counts at that place */
+		r = qcow2_refcount(node, offset >> s->cluster_bits, &count);
+		if (!r && !count)
+			r = qcow2_corrupt(node, true,
+					  "Data cluster %#llx has no reference count (L2 index: %#x)",
+					  (unsigned long long)offset, i);
+	}
+	if (!r && addend)
 		r = qcow2_refcount_add(node, offset, s->cluster_size, addend, DISCARD_SNAPSHOT);
 	if (!r)
 		r = qcow2_refcount(node, offset >> s->cluster_bits, &count);
@@ -301,29 +309,31 @@ struct err *qcow2_snapshot_list(struct blk_node *node, struct blk_snapshot **ret
 	return NULL;
 }
 
-static struct err *check_l1(struct qcow2 *s, const struct qcow2_snapshot *sn)
+int qcow2_check_l1(const struct qcow2 *s, const struct qcow2_snapshot *sn)
 {
 	if (sn->l1_size > MAX_L1_BYTES / 8)
-		return err_errno(EFBIG, "Snapshot L1 table too large");
-	if (in_cluster(s, sn->l1_offset) || sn->l1_offset > INT64_MAX - MAX_L1_BYTES)
-		return err_errno(EINVAL, "Snapshot L1 table offset invalid");
-	return NULL;
+		return -EFBIG;
+	return in_cluster(s, sn->l1_offset) || sn->l1_offset > INT64_MAX - MAX_L1_BYTES ? -EINVAL : 0;
+}
+
+/* What qcow2_check_l1 found. */
+static const char *wrong_l1(int r)
+{
+	return r == -EFBIG ? "Snapshot L1 table too large" : "Snapshot L1 table offset invalid";
 }
 
 /* The text alone, without the errno: users know it so. */
-static struct err *plainly(struct err *e, const struct qcow2_snapshot *sn)
+static struct err *check_l1(const struct qcow2 *s, const struct qcow2_snapshot *sn)
 {
-	err_free(e);
-	return err_new(ERR_CORRUPT, "%s",
-		       sn->l1_size > MAX_L1_BYTES / 8 ? "Snapshot L1 table too large"
-						      : "Snapshot L1 table offset invalid");
+	int r = qcow2_check_l1(s, sn);
+	return r ? err_new(ERR_CORRUPT, "%s", wrong_l1(r)) : NULL;
 }
 
 struct err *qcow2_snapshot_l1(struct blk_node *node, const struct qcow2_snapshot *sn, void **ret)
 {
 	struct err *e = check_l1(node->state, sn);
 	if (e)
-		return plainly(e, sn);
+		return e;
 	e = blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", ret);
 	u64 *l1 = *ret;
 	for (u32 i = 0; i < sn->l1_size && !e; i++)
@@ -422,7 +432,7 @@ struct err *qcow2_snapshot_delete(struct blk_node *node, const char *id_or_name)
 	struct qcow2_snapshot sn = s->snapshots[i];
 	struct err *e = check_l1(s, &sn);
 	if (e)
-		return plainly(e, &sn);
+		return e;
 	memmove(s->snapshots + i, s->snapshots + i + 1, (s->n_snapshots - i - 1) * sizeof(sn));
 	s->n_snapshots--;
 	int r = qcow2_write_snapshots(node);
@@ -458,14 +468,15 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		return err_hint(err_new(ERR_BUSY, "Device has active dirty bitmaps"),
 				"Remove them first: they cannot follow a disk that goes back in time.");
 	struct qcow2_snapshot *sn = &s->snapshots[i];
-	struct err *e = check_l1(s, sn);
-	if (e)
-		return err_in(e, "Failed to load snapshot");
+	struct err *e = NULL;
+	int r = qcow2_check_l1(s, sn);
+	if (r)
+		return err_in(err_errno(-r, "%s", wrong_l1(r)), "Failed to load snapshot");
 	if (sn->disk_size != node->size) {
 		if ((e = blk_truncate(node, sn->disk_size, true, BLK_PREALLOC_OFF, false)))
 			return e;
 	}
-	int r = qcow2_grow_l1(node, sn->l1_size, true);
+	r = qcow2_grow_l1(node, sn->l1_size, true);
 	AUTO(free_ptr) u64 *l1 = try_alloc((size_t)s->l1_size * 8);
 	AUTO(free_ptr) u8 *old = try_alloc((size_t)s->l1_size * 8);
 	if (!r && (!l1 || !old))

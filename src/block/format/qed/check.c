@@ -37,7 +37,7 @@ static struct err *check_l2(struct state *c, u64 table, u64 guest)
 	AUTO(free_ptr) void *t = NULL;
 	struct err *e = blk_load_table(c->node->file, table, bytes, "L2 table", &t);
 	bool changed = false;
-	for (u64 i = 0; i < s->table_entries && !e; i++) {
+	for (u64 i = 0; i < s->tree.entries && !e; i++) {
 		u64 at = ld_le64((u8 *)t + i * 8);
 		if (at <= QED_ZERO) {
 			last = 0;
@@ -68,15 +68,15 @@ static struct err *check_tables(struct state *c)
 {
 	struct qed *s = c->node->state;
 	struct err *e = NULL;
-	u64 reach = s->table_entries * s->cluster;
-	for (u64 i = 0; i < s->l1.bytes / 8 && !e; i++) {
-		u64 table = blk_table_le64(&s->l1, i);
+	u64 reach = tree_reach(&s->tree);
+	for (u64 i = 0; i < s->tree.l1.bytes / 8 && !e; i++) {
+		u64 table = blk_table_le64(&s->tree.l1, i);
 		if (!table)
 			continue;
 		if (!qed_offset_valid(s, c->file, table, s->table_size)) {
 			say(c, "invalid L2 table", table);
 			if (c->fix & BLK_FIX_ERRORS) {
-				blk_table_set_le64(&s->l1, i, 0);
+				blk_table_set_le64(&s->tree.l1, i, 0);
 				c->changed = true;
 				c->res->corruptions_fixed++;
 			}
@@ -92,8 +92,8 @@ static struct err *check_tables(struct state *c)
 static struct err *clear_mark(struct state *c)
 {
 	struct qed *s = c->node->state;
-	int r = blk_table_flush(&s->l1);
-	cache_drop(s->l2);
+	int r = blk_table_flush(&s->tree.l1);
+	cache_drop(s->tree.l2);
 	bool clean = !c->res->check_errors && c->res->corruptions == c->res->corruptions_fixed;
 	if (!r && clean && (s->features & QED_NEED_CHECK)) {
 		r = blk_flush(c->node->file);
@@ -108,7 +108,7 @@ struct err *qed_check(struct blk_node *node, struct blk_check *res, u32 fix)
 {
 	struct qed *s = node->state;
 	struct state c = { .node = node, .res = res, .fix = fix, .file = node->file->size };
-	int r = node->flags & BLK_RDWR ? cache_flush(s->l2) : 0;
+	int r = node->flags & BLK_RDWR ? cache_flush(s->tree.l2) : 0;
 	if (r)
 		return err_errno(-r, "Could not write L2 tables");
 	c.clusters = (c.file + s->cluster - 1) / s->cluster;

@@ -26,6 +26,12 @@ bool qed_offset_valid(const struct qed *s, u64 file_size, u64 at, u64 clusters)
 	       clusters * s->cluster <= end - at;
 }
 
+static int check_table(const struct tree *t, u64 table)
+{
+	const struct qed *s = t->node->state;
+	return qed_offset_valid(s, t->node->file->size, table, s->table_size) ? 0 : -EINVAL;
+}
+
 static struct err *check_header(struct blk_node *node)
 {
 	struct qed *s = node->state;
@@ -47,10 +53,15 @@ static struct err *check_header(struct blk_node *node)
 	u64 file = ROUND_DOWN(node->file->size, (u64)s->cluster);
 	if (!s->table_size || s->table_size > 16 || s->table_size & (s->table_size - 1))
 		return err_new(ERR_CORRUPT, "QED table size is invalid");
-	s->table_entries = (u64)s->table_size * s->cluster / 8;
+	s->tree = (struct tree){ .node = node,
+				 .unit = s->cluster,
+				 .slice = QED_SLICE,
+				 .align = s->cluster,
+				 .entries = (u64)s->table_size * s->cluster / 8,
+				 .check = check_table };
 	u64 reach;
 	if (node->size % 512 || node->size > INT64_MAX ||
-	    (!__builtin_mul_overflow(s->table_entries * s->table_entries, (u64)s->cluster, &reach) &&
+	    (!__builtin_mul_overflow(s->tree.entries * s->tree.entries, (u64)s->cluster, &reach) &&
 	     node->size > reach))
 		return err_new(ERR_CORRUPT, "QED image size is invalid");
 	if (!s->header_size || !qed_offset_valid(s, file, s->l1_at, s->table_size))
@@ -109,19 +120,9 @@ static struct err *make_writable(struct blk_node *node)
 static struct err *load_l1(struct blk_node *node)
 {
 	struct qed *s = node->state;
-	u64 reach = s->table_entries * s->cluster, n = (node->size + reach - 1) / reach;
-	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at, MAX(n, (u64)1) * 8, 512, "L1 table");
-	if (!e)
-		s->l2 = cache_new(&node->file, QED_SLICE, 32 * MiB, "L2 tables");
-	s->next = ROUND_UP(node->file->size, (u64)s->cluster);
-	return e;
-}
-
-static void free_state(struct qed *s)
-{
-	cache_free(s->l2);
-	s->l2 = NULL;
-	blk_table_free(&s->l1);
+	u64 reach = tree_reach(&s->tree), n = (node->size + reach - 1) / reach;
+	s->tree.next = ROUND_UP(node->file->size, (u64)s->cluster);
+	return tree_load(&s->tree, s->l1_at, MAX(n, (u64)1));
 }
 
 static struct err *open_qed(struct blk_node *node, struct json *opts, u32 flags)
@@ -139,22 +140,19 @@ static struct err *open_qed(struct blk_node *node, struct json *opts, u32 flags)
 	if (!e && (flags & BLK_RDWR))
 		e = make_writable(node);
 	if (e)
-		free_state(s);
+		tree_free(&s->tree);
 	return e;
 }
 
-/* New L2 tables are on disk, empty, before L1 entries name them: the order of these two does not matter. */
 static int flush_qed(struct blk_node *node)
 {
-	struct qed *s = node->state;
-	int r = s->l2 ? cache_flush(s->l2) : 0;
-	return r ? r : blk_table_flush(&s->l1);
+	return tree_flush(&((struct qed *)node->state)->tree);
 }
 
 static void close_qed(struct blk_node *node)
 {
 	room_close(node, flush_qed);
-	free_state(node->state);
+	tree_free(&((struct qed *)node->state)->tree);
 }
 
 static struct err *reopen_qed(struct blk_node *node, u32 flags)
@@ -169,22 +167,6 @@ static struct err *reopen_qed(struct blk_node *node, u32 flags)
 
 /* ---- where and room ---- */
 
-int qed_l2_slice(struct blk_node *node, u64 offset, u8 **ret, void **ret_slice)
-{
-	struct qed *s = node->state;
-	u64 n = offset / s->cluster, table = blk_table_le64(&s->l1, n / s->table_entries);
-	u64 in = n % s->table_entries * 8;
-	*ret = NULL;
-	if (!table)
-		return 0;
-	if (!qed_offset_valid(s, node->file->size, table, s->table_size))
-		return -EINVAL;
-	int r = cache_get(s->l2, table + ROUND_DOWN(in, (u64)QED_SLICE), ret_slice);
-	if (!r)
-		*ret = (u8 *)*ret_slice + in % QED_SLICE;
-	return r;
-}
-
 static bool follows(const struct qed *s, u64 first, u64 next, u64 n)
 {
 	return first <= QED_ZERO ? next == first : next == first + n * s->cluster;
@@ -193,21 +175,20 @@ static bool follows(const struct qed *s, u64 first, u64 next, u64 n)
 static int map_qed(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
 {
 	struct qed *s = node->state;
-	u64 in = offset & (s->cluster - 1), first = 0, n = 1;
-	void *slice;
+	struct tree *t = &s->tree;
+	u64 in = offset & (s->cluster - 1), first = 0;
+	void *slice = NULL;
 	u8 *p;
-	int r = qed_l2_slice(node, offset, &p, &slice);
+	int r = tree_find(t, offset, &p, &slice);
 	if (r)
 		return r;
+	u64 n = tree_left(t, offset, p, slice);
 	if (p) {
-		first = ld_le64(p);
-		const u8 *end = (u8 *)slice + QED_SLICE;
-		u64 want = (in + len + s->cluster - 1) / s->cluster;
-		while (n < want && p + n * 8 < end && follows(s, first, ld_le64(p + n * 8), n))
+		first = tree_entry(t, p);
+		u64 want = MIN(n, (in + len + s->cluster - 1) / s->cluster);
+		for (n = 1; n < want && follows(s, first, tree_entry(t, p + n * 8), n);)
 			n++;
-		cache_put(s->l2, slice);
-	} else { /* the rest of the table */
-		n = s->table_entries - offset / s->cluster % s->table_entries;
+		cache_put(t->l2, slice);
 	}
 	*ret = (struct blk_extent){ .where = first == 0		 ? BLK_HOLE
 					     : first == QED_ZERO ? BLK_ZERO
@@ -222,19 +203,6 @@ static int map_qed(struct blk_node *node, u64 offset, u64 len, struct blk_extent
 	return 0;
 }
 
-static int new_table(struct blk_node *node, u64 i)
-{
-	struct qed *s = node->state;
-	u64 at = s->next, bytes = (u64)s->table_size * s->cluster;
-	bool fresh = node->file->zero_init && at >= node->file->size;
-	s->next += bytes;
-	int r = fresh ? room_extend(node->file, at + bytes) : blk_zero(node->file, at, bytes, 0);
-	/* Somebody else may have made one meanwhile. */
-	if (!r && !blk_table_le64(&s->l1, i))
-		blk_table_set_le64(&s->l1, i, at);
-	return r;
-}
-
 static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_place *ret)
 {
 	struct qed *s = node->state;
@@ -242,32 +210,7 @@ static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 	int r = map_qed(node, offset, len, &x);
 	if (r)
 		return r;
-	room_place(node, &x, offset, s->cluster, &s->next, ret);
-	return 0;
-}
-
-/* count entries from guest offset on: val, val + step, ... */
-static int set_entries(struct blk_node *node, u64 offset, u64 count, u64 val, u64 step)
-{
-	struct qed *s = node->state;
-	cache_after_data(s->l2, &node->file);
-	while (count) {
-		void *slice;
-		u8 *p;
-		int r = qed_l2_slice(node, offset, &p, &slice);
-		if (!r && !p) {
-			r = new_table(node, offset / s->cluster / s->table_entries);
-			if (!r)
-				continue;
-		}
-		if (r)
-			return r;
-		u32 from = p - (u8 *)slice, to = from;
-		for (; count && to < QED_SLICE; to += 8, count--, val += step, offset += s->cluster)
-			st_le64((u8 *)slice + to, val);
-		cache_dirty(s->l2, slice, from, to);
-		cache_put(s->l2, slice);
-	}
+	room_place(node, &x, offset, s->cluster, &s->tree.next, ret);
 	return 0;
 }
 
@@ -275,12 +218,12 @@ static int commit_qed(struct blk_node *node, const struct blk_place *p)
 {
 	struct qed *s = node->state;
 	int r = room_extend(node->file, p->file_offset + p->len);
-	return r ? r : set_entries(node, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+	return r ? r : tree_set(&s->tree, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
 }
 
 static void abandon_qed(struct blk_node *node, const struct blk_place *p)
 {
-	room_abandon(&((struct qed *)node->state)->next, p);
+	room_abandon(&((struct qed *)node->state)->tree.next, p);
 }
 
 /* Clusters in use keep their room: there are no counts that could give it back. */
@@ -293,7 +236,7 @@ static int zero_qed(struct blk_node *node, u64 offset, u64 len, u32 flags)
 		if (!r && x.where == BLK_DATA)
 			r = blk_zero(x.file, x.offset, x.len, flags);
 		else if (!r && x.where == BLK_HOLE)
-			r = set_entries(node, offset, (x.len + s->cluster - 1) / s->cluster, QED_ZERO, 0);
+			r = tree_set(&s->tree, offset, (x.len + s->cluster - 1) / s->cluster, QED_ZERO, 0);
 		if (r)
 			return r;
 		offset += x.len;
@@ -307,13 +250,13 @@ static int zero_qed(struct blk_node *node, u64 offset, u64 len, u32 flags)
 static struct err *truncate_qed(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 				bool zero)
 {
-	static const char *const modes[] = { "off", "metadata", "falloc", "full" };
 	struct qed *s = node->state;
 	u64 old = node->size, reach;
 	if (prealloc != BLK_PREALLOC_OFF)
-		return err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode '%s'", modes[prealloc]);
+		return err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode '%s'",
+			       blk_prealloc_names[prealloc]);
 	if (size % 512 ||
-	    (!__builtin_mul_overflow(s->table_entries * s->table_entries, (u64)s->cluster, &reach) &&
+	    (!__builtin_mul_overflow(s->tree.entries * s->tree.entries, (u64)s->cluster, &reach) &&
 	     size > reach))
 		return err_new(ERR_INVALID, "Invalid image size specified");
 	if (size < old)
@@ -321,16 +264,16 @@ static struct err *truncate_qed(struct blk_node *node, u64 size, bool exact, enu
 	int r = flush_qed(node);
 	if (r)
 		return err_errno(-r, "Failed to update the image size");
-	struct blk_table l1 = s->l1;
+	struct blk_table l1 = s->tree.l1;
 	node->size = size;
-	reach = s->table_entries * s->cluster;
-	struct err *e = blk_table_load(&s->l1, &node->file, s->l1_at,
+	reach = tree_reach(&s->tree);
+	struct err *e = blk_table_load(&s->tree.l1, &node->file, s->l1_at,
 				       MAX((size + reach - 1) / reach, (u64)1) * 8, 512, "L1 table");
 	r = e ? 0 : qed_write_header(node);
 	if (e || r) {
 		if (!e)
-			blk_table_free(&s->l1);
-		s->l1 = l1;
+			blk_table_free(&s->tree.l1);
+		s->tree.l1 = l1;
 		node->size = old;
 		return e ? e : err_errno(-r, "Failed to update the image size");
 	}

@@ -213,7 +213,7 @@ static void start(struct nbd *s, struct nbd_link *l)
 static struct err *same_export(const struct nbd *s, const struct nbd_link *l)
 {
 	if (l->info.size != s->info.size ||
-	    (l->info.flags & NBD_READ_ONLY) != (s->info.flags & NBD_READ_ONLY) ||
+	    (l->info.flags ^ s->info.flags) & (NBD_READ_ONLY | NBD_SEND_FUA) ||
 	    l->info.min_block > MAX(s->info.min_block, 1u) || l->has_context != s->has_context)
 		return err_new(ERR_INVALID, "the export is not the same any more");
 	return NULL;
@@ -330,12 +330,13 @@ static u32 max_data(const struct nbd *s)
 }
 
 /* Reads or writes what is aligned as the server wants it. */
-static int transfer(struct blk_node *node, u16 type, u64 offset, struct iovs iov)
+static int transfer(struct blk_node *node, u16 type, u16 flags, u64 offset, struct iovs iov)
 {
 	u32 max = ROUND_DOWN(max_data(node->state), node->align);
 	for (size_t done = 0; done < iov.len;) {
 		u32 len = MIN(iov.len - done, (size_t)max);
 		struct slot q = { .type = type,
+				  .flags = flags,
 				  .offset = offset + done,
 				  .len = len,
 				  .data = len == iov.len ? iov : iovs_cut(iov, done, len) };
@@ -348,7 +349,7 @@ static int transfer(struct blk_node *node, u16 type, u64 offset, struct iovs iov
 }
 
 /* Requests at odd places, for servers that want whole blocks: the blocks around are read, and written back. */
-static int unaligned(struct blk_node *node, u16 type, u64 offset, struct iovs iov)
+static int unaligned(struct blk_node *node, u16 type, u16 flags, u64 offset, struct iovs iov)
 {
 	struct nbd *s = node->state;
 	u64 from = ROUND_DOWN(offset, (u64)node->align),
@@ -360,10 +361,10 @@ static int unaligned(struct blk_node *node, u16 type, u64 offset, struct iovs io
 	bool write = type == NBD_CMD_WRITE;
 	if (write)
 		co_lock(&s->unaligned);
-	int r = transfer(node, NBD_CMD_READ, from, iovs_one(&v, buf, to - from));
+	int r = transfer(node, NBD_CMD_READ, 0, from, iovs_one(&v, buf, to - from));
 	if (!r && write) {
 		iovs_to_buf(iov, buf + (offset - from));
-		r = transfer(node, NBD_CMD_WRITE, from, iovs_one(&v, buf, to - from));
+		r = transfer(node, NBD_CMD_WRITE, flags, from, iovs_one(&v, buf, to - from));
 	}
 	if (write)
 		co_unlock(&s->unaligned);
@@ -372,23 +373,28 @@ static int unaligned(struct blk_node *node, u16 type, u64 offset, struct iovs io
 	return r;
 }
 
-static int move(struct blk_node *node, u16 type, u64 offset, struct iovs iov)
+static int move(struct blk_node *node, u16 type, u16 flags, u64 offset, struct iovs iov)
 {
 	u32 mask = node->align - 1;
-	return (offset | iov.len) & mask ? unaligned(node, type, offset, iov)
-					 : transfer(node, type, offset, iov);
+	return (offset | iov.len) & mask ? unaligned(node, type, flags, offset, iov)
+					 : transfer(node, type, flags, offset, iov);
 }
 
 static int preadv_nbd(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
 {
-	return move(node, NBD_CMD_READ, offset, iov);
+	return move(node, NBD_CMD_READ, 0, offset, iov);
 }
 
-static int pwritev_nbd(struct blk_node *node, u64 offset, struct iovs iov, u32 flags UNUSED)
+static u16 fua(u32 flags)
+{
+	return flags & BLK_REQ_FUA ? NBD_FLAG_FUA : 0;
+}
+
+static int pwritev_nbd(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	if (offset > node->size || iov.len > node->size - offset)
 		return -ENOSPC; /* exports do not grow */
-	return move(node, NBD_CMD_WRITE, offset, iov);
+	return move(node, NBD_CMD_WRITE, fua(flags), offset, iov);
 }
 
 static int span(struct blk_node *node, u16 type, u16 flags, u64 offset, u64 len)
@@ -415,7 +421,8 @@ static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	if (fast && !(s->info.flags & NBD_SEND_FAST_ZERO))
 		return -ENOTSUP;
 	return span(node, NBD_CMD_WRITE_ZEROES,
-		    (flags & BLK_REQ_MAY_UNMAP ? 0 : NBD_FLAG_NO_HOLE) | (fast ? NBD_FLAG_FAST_ZERO : 0),
+		    (flags & BLK_REQ_MAY_UNMAP ? 0 : NBD_FLAG_NO_HOLE) | (fast ? NBD_FLAG_FAST_ZERO : 0) |
+			fua(flags),
 		    offset, len);
 }
 
@@ -532,7 +539,7 @@ static struct err *take_tls(struct blk_node *node, struct json *opts)
 	}
 	if (e || !tls)
 		return e ? e
-		       : t->tls_hostname
+		       : t->tls_hostname && *t->tls_hostname
 			   ? err_new(ERR_INVALID, "tls-hostname cannot be used without tls-creds")
 			   : NULL;
 	struct tls_describe d = { .kind = psk ? TLS_PSK : TLS_X509,
@@ -601,6 +608,7 @@ static struct err *set_up(struct blk_node *node, const struct nbd_link *l)
 	s->structured = l->structured;
 	s->has_context = l->has_context;
 	node->size = l->info.size;
+	node->fua = node->fua_zero = l->info.flags & NBD_SEND_FUA;
 	node->align = MAX(l->info.min_block, 1u);
 	node->granularity = node->align;
 	if (s->dirty_context && !l->has_context)

@@ -1,6 +1,6 @@
-/* img compare: do two images show the same bytes? */
+/* img compare: do two images show the same bytes? Lanes read both sides, the main thread compares. */
 #include "prog/rhea/img/img.h"
-#include "base/coroutine.h"
+#include "prog/rhea/img/ahead.h"
 #include "base/loop/loop.h"
 #include <getopt.h>
 
@@ -12,10 +12,7 @@ struct pair {
 	u64 total;
 	bool strict, quiet;
 	struct progress progress;
-	u8 *buf_a;
-	u64 pos, found_at;
-	const char *what;
-	unsigned active;
+	u64 pos;
 	int status;
 };
 
@@ -31,6 +28,16 @@ static bool differ(const u8 *a, const u8 *b, u64 len, u64 *ret_at)
 	return true;
 }
 
+/* The first 512-byte unit that is not zero. */
+static bool not_zero(const u8 *buf, u64 len, u64 *ret_at)
+{
+	if (is_zero(buf, len))
+		return false;
+	for (*ret_at = 0; is_zero(buf + *ret_at, MIN((u64)512, len - *ret_at));)
+		*ret_at += 512;
+	return true;
+}
+
 __attribute__((format(printf, 3, 0))) static int say(struct pair *p, int status, const char *fmt, u64 at)
 {
 	if (!p->quiet) {
@@ -40,130 +47,109 @@ __attribute__((format(printf, 3, 0))) static int say(struct pair *p, int status,
 	return status;
 }
 
-static int read_into(struct blk_node *n, const char *name, u64 at, u8 *buf, u64 len)
+static bool read_into(struct blk_node *n, const char *name, u64 at, u8 *buf, u64 len)
 {
 	int r = blk_pread(n, at, buf, len);
 	if (r)
 		img_error("Error while reading offset %llu of %s: %s", (unsigned long long)at, name,
 			  strerror(-r));
-	return r;
+	return !r;
 }
 
-/* One side reads as zeros: the other must. */
-static int check_zero(struct pair *p, struct blk_node *n, const char *name, u64 at, u64 len)
+/* One side reads as zeros: the other must. buf: BUF bytes. */
+static int check_zero(struct pair *p, struct blk_node *n, const char *name, u8 *buf, u64 at, u64 len)
 {
 	while (len) {
-		u64 part = MIN(len, (u64)BUF);
-		if (read_into(n, name, at, p->buf_a, part))
+		u64 part = MIN(len, (u64)BUF), where;
+		if (!read_into(n, name, at, buf, part))
 			return 4;
-		for (u64 i = 0; i < part; i += 512)
-			if (!is_zero(p->buf_a + i, MIN((u64)512, part - i)))
-				return say(p, 1, "Content mismatch at offset %lld!", at + i);
+		if (not_zero(buf, part, &where))
+			return say(p, 1, "Content mismatch at offset %lld!", at + where);
 		at += part;
 		len -= part;
 	}
 	return 0;
 }
 
-/* A range that the workers compare; the lowest finding counts. */
+/* A range that both show, to be read of one or both. */
 struct lane {
-	struct pair *p;
+	struct ahead_lane ahead;
+	u64 at, len;
+	enum { BOTH, ONLY_A, ONLY_B, UNMAPPED, UNREAD, UNLIKE } what;
 	u8 *buf_a, *buf_b;
 };
 
-static void found(struct pair *p, int status, u64 at, const char *what)
+/* The next range, what is known of it. 0, or -errno of the side named *ret_name. */
+static int both_status(struct pair *p, u64 at, struct blk_status *x, struct blk_status *y,
+		       const char **ret_name)
 {
-	if (p->status && p->found_at <= at)
-		return;
-	p->status = status;
-	p->found_at = at;
-	p->what = what;
+	*ret_name = p->name_a;
+	int r = blk_status(p->a, NULL, at, p->total - at, x);
+	if (r)
+		return r;
+	*ret_name = p->name_b;
+	return blk_status(p->b, NULL, at, MIN(p->total - at, x->len), y);
 }
-
-struct cmp {
-	const u8 *a, *b;
-	u64 len, at;
-	bool differs;
-};
-
-static int compare_bytes(void *arg)
-{
-	struct cmp *c = arg;
-	c->differs = differ(c->a, c->b, c->len, &c->at);
-	return 0;
-}
-
-static int first_nonzero(void *arg)
-{
-	struct cmp *c = arg;
-	c->differs = !is_zero(c->a, c->len);
-	for (c->at = 0; c->differs && is_zero(c->a + c->at, MIN((u64)512, c->len - c->at));)
-		c->at += 512;
-	return 0;
-}
-
-enum { SAME, BOTH, ONLY_A, ONLY_B };
 
 /* What has to be read of the next range; false: nothing is left. */
-static bool next_range(struct pair *p, u64 *ret_at, u64 *ret_len, int *ret_what)
+static bool next_range(void *user, struct ahead_lane *lane)
 {
+	struct pair *p = user;
+	struct lane *l = (struct lane *)lane;
 	struct blk_status x, y;
-	while (!p->status && p->pos < p->total) {
-		u64 at = p->pos, left = p->total - at;
-		int r = blk_status(p->a, NULL, at, left, &x);
-		const char *name = p->name_a;
-		if (!r) {
-			name = p->name_b;
-			r = blk_status(p->b, NULL, at, MIN(left, x.len), &y);
-		}
-		if (p->pos != at || p->status)
+	const char *name;
+	while (p->pos < p->total) {
+		u64 at = p->pos;
+		int r = both_status(p, at, &x, &y, &name);
+		if (p->pos != at)
 			continue; /* another lane came first */
-		if (r) {
+		u64 len = r ? p->total - at : MIN(x.len, y.len);
+		bool strict =
+		    p->strict && !r &&
+		    (x.data != y.data || x.zero != y.zero || x.present != y.present || x.depth != y.depth);
+		if (r)
 			img_error("Sector allocation test failed for %s", name);
-			found(p, 3, at, NULL);
-			return false;
-		}
-		u64 len = MIN(x.len, y.len);
-		if (p->strict &&
-		    (x.data != y.data || x.zero != y.zero || x.present != y.present || x.depth != y.depth)) {
-			found(p, 1, at, "Strict mode: Offset %lld block status mismatch!");
-			return false;
-		}
-		*ret_what = x.zero && y.zero ? SAME : x.zero ? ONLY_B : y.zero ? ONLY_A : BOTH;
-		if (*ret_what != SAME)
+		l->what = r ? UNMAPPED : strict ? UNLIKE : x.zero ? ONLY_B : y.zero ? ONLY_A : BOTH;
+		bool same = !r && !strict && x.zero && y.zero;
+		if (!same)
 			len = MIN(len, (u64)BUF);
-		p->pos = at + len;
 		progress_add(&p->progress, len);
-		*ret_at = at;
-		*ret_len = len;
-		if (*ret_what != SAME)
+		l->at = at;
+		l->len = len;
+		p->pos = at + len;
+		if (!same)
 			return true;
 	}
 	return false;
 }
 
-static void lane(void *arg)
+static void fetch(void *user, struct ahead_lane *lane)
 {
-	struct lane *l = arg;
-	struct pair *p = l->p;
-	u64 at, len;
-	int what;
-	while (next_range(p, &at, &len, &what)) {
-		struct cmp c = { what == ONLY_B ? l->buf_b : l->buf_a, l->buf_b, len, 0, false };
-		if ((what != ONLY_B && read_into(p->a, p->name_a, at, l->buf_a, len)) ||
-		    (what != ONLY_A && read_into(p->b, p->name_b, at, l->buf_b, len))) {
-			found(p, 4, at, NULL);
-			break;
-		}
-		work_run(what == BOTH ? compare_bytes : first_nonzero, &c);
-		if (c.differs)
-			found(p, 1, at + c.at, "Content mismatch at offset %lld!");
-	}
-	p->active--;
+	struct pair *p = user;
+	struct lane *l = (struct lane *)lane;
+	bool a = l->what == BOTH || l->what == ONLY_A, b = l->what == BOTH || l->what == ONLY_B;
+	if ((a && !read_into(p->a, p->name_a, l->at, l->buf_a, l->len)) ||
+	    (b && !read_into(p->b, p->name_b, l->at, l->buf_b, l->len)))
+		l->what = UNREAD;
+}
+
+static bool compare_range(void *user, struct ahead_lane *lane)
+{
+	struct pair *p = user;
+	struct lane *l = (struct lane *)lane;
+	u64 where = 0;
+	if (l->what == UNMAPPED || l->what == UNREAD)
+		p->status = l->what == UNMAPPED ? 3 : 4;
+	else if (l->what == UNLIKE)
+		p->status = say(p, 1, "Strict mode: Offset %lld block status mismatch!", l->at);
+	else if (l->what == BOTH ? differ(l->buf_a, l->buf_b, l->len, &where)
+				 : not_zero(l->what == ONLY_A ? l->buf_a : l->buf_b, l->len, &where))
+		p->status = say(p, 1, "Content mismatch at offset %lld!", l->at + where);
+	return !p->status;
 }
 
 /* The larger image's rest must be zeros. */
-static int compare_tail(struct pair *p)
+static int compare_tail(struct pair *p, u8 *buf)
 {
 	u64 a = blk_size(p->a), b = blk_size(p->b);
 	struct blk_node *n = a > b ? p->a : p->b;
@@ -181,7 +167,7 @@ static int compare_tail(struct pair *p)
 			img_error("Sector allocation test failed for %s", name);
 			return 3;
 		}
-		int r = s.zero ? 0 : check_zero(p, n, name, at, s.len);
+		int r = s.zero ? 0 : check_zero(p, n, name, buf, at, s.len);
 		if (r)
 			return r;
 		at += s.len;
@@ -190,39 +176,33 @@ static int compare_tail(struct pair *p)
 	return 0;
 }
 
-static void tail(void *arg)
-{
-	struct pair *p = arg;
-	p->status = compare_tail(p);
-}
-
 static void run(struct pair *p)
 {
-	struct lane lanes[LANES];
+	struct lane lanes[LANES] = { 0 };
 	if (p->strict && blk_size(p->a) != blk_size(p->b)) {
 		if (!p->quiet)
 			puts("Strict mode: Image size mismatch!");
 		p->status = 1;
 		return;
 	}
-	p->active = LANES;
+	u8 *bufs;
+	if (posix_memalign((void **)&bufs, 4096, (size_t)LANES * 2 * BUF))
+		abort();
 	for (unsigned i = 0; i < LANES; i++) {
-		lanes[i].p = p;
-		if (posix_memalign((void **)&lanes[i].buf_a, 4096, 2 * BUF))
-			abort();
+		lanes[i].buf_a = bufs + (size_t)2 * i * BUF;
 		lanes[i].buf_b = lanes[i].buf_a + BUF;
 	}
-	for (unsigned i = 0; i < LANES; i++)
-		co_enter(co_new(lane, &lanes[i]));
-	while (p->active)
-		loop_run_once(loop_here(), true);
-	if (p->status && p->what)
-		say(p, p->status, p->what, p->found_at);
-	p->buf_a = lanes[0].buf_a;
+	struct ahead ahead = { .next = next_range,
+			       .fetch = fetch,
+			       .use = compare_range,
+			       .user = p,
+			       .lanes = lanes,
+			       .n = LANES,
+			       .size = sizeof(*lanes) };
+	ahead_run(&ahead);
 	if (!p->status)
-		co_run(tail, p);
-	for (unsigned i = 0; i < LANES; i++)
-		free(lanes[i].buf_a);
+		p->status = compare_tail(p, bufs);
+	free(bufs);
 }
 
 static int compare(struct img *m, int argc, char **argv)

@@ -1,16 +1,18 @@
 /*
  * img convert: copies images, of any formats, into a new one.
  *
- * Several coroutines each take the next piece of the source, read it, and write it in turn (or as they come, -W).
+ * Several lanes each take the next piece of the source and read it; what was read is written in order by the main thread, or
+ * by the lanes as it comes (-W).
  */
 #include "prog/rhea/img/img.h"
-#include "base/coroutine.h"
+#include "prog/rhea/img/ahead.h"
 #include "base/loop/loop.h"
 #include "base/size.h"
 #include <errno.h>
 #include <getopt.h>
 
-enum { BUF = 2 << 20, MAX_COROUTINES = 16, UNIT = 512 };
+/* Between host files pieces are small, so that the caches still hold what was read when it is written. */
+enum { BUF = 2 << 20, LOCAL = 1 << 20, MAX_COROUTINES = 16, UNIT = 512 };
 
 struct convert {
 	struct blk_node *const *src;
@@ -23,12 +25,12 @@ struct convert {
 	u64 rate; /* bytes a second, 0: no limit */
 	i64 rate_start;
 	u64 rate_done;
-	unsigned coroutines, active;
+	unsigned coroutines;
+	u64 piece; /* bytes that are read at once */
+	bool local; /* from and to files of this host */
 	u64 done; /* for the progress: bytes written or skipped */
 	struct progress progress;
 	int error;
-	u64 write_pos; /* in order: what is behind it waits */
-	struct co_wait turn;
 	u64 data_total; /* of what is data at all */
 	bool quiet;
 };
@@ -101,7 +103,7 @@ static bool next_piece(struct convert *c, struct piece *p)
 	if (c->pos != at)
 		return next_piece(c, p);
 	if (p->kind == K_DATA)
-		len = MIN(len, (u64)BUF);
+		len = MIN(len, c->piece);
 	if (c->compressed && (p->kind == K_DATA || len < c->compress_unit || at % c->compress_unit)) {
 		/* Whole units, whatever they are made of. */
 		len = MIN(ROUND_UP(MAX(len, 1ull), c->compress_unit), c->total - at);
@@ -178,9 +180,8 @@ struct runs {
 	} run[BUF / UNIT + 1];
 };
 
-static int find_runs(void *arg)
+static void find_runs(struct runs *s)
 {
-	struct runs *s = arg;
 	s->n = 0;
 	for (u64 n = 0; n < s->len;) {
 		struct run *r = &s->run[s->n++];
@@ -188,7 +189,6 @@ static int find_runs(void *arg)
 		r->packed = NULL;
 		n += r->len;
 	}
-	return 0;
 }
 
 static int write_zeros(struct convert *c, u64 at, u64 len)
@@ -288,46 +288,62 @@ static void hold_back(struct convert *c, u64 len)
 		co_sleep(due - now);
 }
 
-static void worker(void *arg)
-{
-	struct convert *c = arg;
-	u8 *buf = NULL;
-	AUTO(free_ptr) struct runs *runs = alloc(sizeof(*runs));
-	if (posix_memalign((void **)&buf, 4096, BUF))
-		c->error = -ENOMEM;
+struct lane {
+	struct ahead_lane ahead;
 	struct piece p;
-	while (!c->error && next_piece(c, &p)) {
-		bool copied = false;
-		int r = c->copy_range && p.kind == K_DATA ? copy_piece(c, &p, &copied) : 0;
-		if (!r && p.kind == K_DATA && !copied)
-			r = read_piece(c, p.at, buf, p.len);
-		if (!r && p.kind == K_DATA && !copied) {
-			runs->step = c->compressed ? c->compress_unit : c->min_sparse;
-			runs->at = p.at;
-			runs->len = p.len;
-			runs->buf = buf;
-			work_run(find_runs, runs);
-			if (c->compressed)
-				r = pack_runs(c, runs);
-		}
-		if (p.kind == K_DATA)
-			hold_back(c, p.len);
-		while (c->in_order && !r && !c->error && c->write_pos != p.at)
-			co_wait(&c->turn);
-		if (!r && !c->error && !copied)
-			r = write_piece(c, &p, buf, runs);
-		if (r && !c->error)
-			c->error = r;
-		c->write_pos = p.at + p.len;
-		if (p.kind == K_DATA) {
-			c->done += p.len;
-			progress_set(&c->progress, MIN(c->done, c->data_total), c->data_total);
-		}
-		co_wake_all(&c->turn);
+	u8 *buf;
+	struct runs runs;
+	int error;
+	bool copied; /* by the host: nothing is left to be written */
+};
+
+static bool next(void *user, struct ahead_lane *lane)
+{
+	return next_piece(user, &((struct lane *)lane)->p);
+}
+
+static int fetch_data(struct convert *c, struct lane *l)
+{
+	const struct piece *p = &l->p;
+	int r = c->copy_range ? copy_piece(c, p, &l->copied) : 0;
+	if (r || l->copied)
+		return r;
+	if ((r = read_piece(c, p->at, l->buf, p->len)))
+		return r;
+	l->runs.step = c->compressed ? c->compress_unit : c->min_sparse;
+	l->runs.at = p->at;
+	l->runs.len = p->len;
+	l->runs.buf = l->buf;
+	find_runs(&l->runs);
+	return c->compressed ? pack_runs(c, &l->runs) : 0;
+}
+
+static bool finish(void *user, struct ahead_lane *lane)
+{
+	struct convert *c = user;
+	struct lane *l = (struct lane *)lane;
+	int r = l->error;
+	if (!r && !c->error && !l->copied)
+		r = write_piece(c, &l->p, l->buf, &l->runs);
+	if (r && !c->error)
+		c->error = r;
+	if (l->p.kind == K_DATA) {
+		c->done += l->p.len;
+		progress_set(&c->progress, MIN(c->done, c->data_total), c->data_total);
 	}
-	drop_packed(runs);
-	free(buf);
-	c->active--;
+	return !c->error;
+}
+
+static void fetch(void *user, struct ahead_lane *lane)
+{
+	struct convert *c = user;
+	struct lane *l = (struct lane *)lane;
+	l->copied = false;
+	l->error = l->p.kind == K_DATA ? fetch_data(c, l) : 0;
+	if (l->p.kind == K_DATA)
+		hold_back(c, l->p.len);
+	if (!c->in_order)
+		finish(c, lane);
 }
 
 /* How much is to be copied, for the progress. */
@@ -359,11 +375,24 @@ static int run(struct convert *c)
 	if (r)
 		return r;
 	c->rate_start = loop_now();
-	c->active = c->coroutines;
+	AUTO(free_ptr) struct lane *lanes = alloc(c->coroutines * sizeof(*lanes));
+	u8 *bufs;
+	if (posix_memalign((void **)&bufs, 4096, c->coroutines * (size_t)BUF))
+		return -ENOMEM;
 	for (unsigned i = 0; i < c->coroutines; i++)
-		co_enter(co_new(worker, c));
-	while (c->active)
-		loop_run_once(loop_here(), true);
+		lanes[i].buf = bufs + i * (size_t)BUF;
+	struct ahead ahead = { .next = next,
+			       .fetch = fetch,
+			       .use = c->in_order ? finish : NULL,
+			       .in_lane = !c->local,
+			       .user = c,
+			       .lanes = lanes,
+			       .n = c->coroutines,
+			       .size = sizeof(*lanes) };
+	ahead_run(&ahead);
+	for (unsigned i = 0; i < c->coroutines; i++)
+		drop_packed(&lanes[i].runs);
+	free(bufs);
 	return c->error;
 }
 
@@ -572,14 +601,6 @@ static int create_target(struct img *m, struct args *a, struct convert *c)
 	return 0;
 }
 
-static bool has_option(const struct blk_driver *d, const char *name)
-{
-	for (const struct blk_opt *o = d->create_opts; o && o->name; o++)
-		if (strcmp(o->name, name) == 0)
-			return true;
-	return false;
-}
-
 static int check_target(struct img *m, struct args *a, struct convert *c)
 {
 	const struct blk_driver *d = a->out_fmt ? blk_driver_find(a->out_fmt) : NULL;
@@ -588,7 +609,7 @@ static int check_target(struct img *m, struct args *a, struct convert *c)
 		return 1;
 	}
 	const char *base = a->out_base ? a->out_base : blk_opt_str(a->opts, "backing_file");
-	if (base && d && !has_option(d, "backing_file")) {
+	if (base && d && !blk_opt_find(d->create_opts, "backing_file")) {
 		img_error("Backing file not supported for file format '%s'", d->name);
 		return 1;
 	}
@@ -690,6 +711,15 @@ static struct blk_node *open_target(struct img *m, const struct args *a, u32 fla
 	return img_open_with(m, a->out, a->out, a->out_fmt, target_options(a), flags);
 }
 
+/* Only files of this host? */
+static bool all_local(const struct convert *c)
+{
+	bool local = img_is_local(c->dst);
+	for (unsigned i = 0; i < c->n_src; i++)
+		local &= img_is_local(c->src[i]);
+	return local;
+}
+
 static int convert_all(struct img *m, struct args *a, struct convert *c)
 {
 	int status = check_target(m, a, c);
@@ -748,6 +778,8 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		c->compress_unit = 65536;
 	if (prealloc && strcmp(prealloc, "off") != 0 && !a->sparse_given)
 		c->min_sparse = c->target_zero ? a->sparse : 0;
+	c->local = all_local(c);
+	c->piece = c->compressed || !c->local ? BUF : LOCAL;
 	if (a->rate)
 		c->rate = a->rate;
 	progress_begin(&c->progress, a->progress && !m->quiet, c->total);

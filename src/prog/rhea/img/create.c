@@ -2,14 +2,6 @@
 #include "prog/rhea/img/img.h"
 #include <getopt.h>
 
-static const struct blk_opt *find(const struct blk_opt *table, const char *name)
-{
-	for (; table && table->name; table++)
-		if (strcmp(table->name, name) == 0)
-			return table;
-	return NULL;
-}
-
 static void print_value(const char *text)
 {
 	for (; *text; text++) { /* as it would be written in an option list */
@@ -42,7 +34,7 @@ static void print_formatting(const char *filename, const struct blk_driver *d, c
 	for (const struct blk_opt *o = d->create_opts; o && o->name; o++)
 		print_option(o, opts);
 	for (const struct blk_opt *o = t ? t->create_opts : NULL; o && o->name; o++)
-		if (!find(d->create_opts, o->name))
+		if (!blk_opt_find(d->create_opts, o->name))
 			print_option(o, opts);
 	putchar('\n');
 }
@@ -135,11 +127,11 @@ int img_create_image(struct img *m, const char *filename, const char *fmt, const
 		json_set(opts, "size", json_str(text));
 	}
 	has_size = json_get(opts, "size");
-	if (base && !find(d->create_opts, "backing_file")) {
+	if (base && !blk_opt_find(d->create_opts, "backing_file")) {
 		img_error("%s: Backing file not supported for file format '%s'", filename, fmt);
 		return 1;
 	}
-	if (base_fmt && !find(d->create_opts, "backing_fmt")) {
+	if (base_fmt && !blk_opt_find(d->create_opts, "backing_fmt")) {
 		img_error("%s: Backing format not supported for file format '%s'", filename, fmt);
 		return 1;
 	}
@@ -177,7 +169,8 @@ int img_create_image(struct img *m, const char *filename, const char *fmt, const
 	if (e && err_errnum(e) == 27) {
 		err_free(e);
 		img_error("%s: The image size is too large for file format '%s'%s", filename, fmt,
-			  find(d->create_opts, "cluster_size") ? " (try using a larger cluster size)" : "");
+			  blk_opt_find(d->create_opts, "cluster_size") ? " (try using a larger cluster size)"
+								       : "");
 		return 1;
 	}
 	if (e) {
@@ -212,7 +205,7 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 		if (amend ? o->amend : !o->amend_only)
 			all[n++] = o;
 	for (const struct blk_opt *o = filename && !amend ? t->create_opts : NULL; o && o->name; o++)
-		if (!find(d->create_opts, o->name))
+		if (!blk_opt_find(d->create_opts, o->name))
 			all[n++] = o;
 	qsort(all, n, sizeof(*all), by_name);
 	printf(amend ? "Amend options for '%s':\n" : "Supported options:\n", fmt);

@@ -107,6 +107,13 @@ bool img_make_objects(struct img *m)
 	return true;
 }
 
+bool img_is_local(const struct blk_node *node)
+{
+	while (node->file)
+		node = node->file;
+	return node->driver->copy_range; /* what files of the host have in common */
+}
+
 bool img_cache_mode(const char *mode, u32 *flags)
 {
 	static const struct {

@@ -69,6 +69,8 @@ struct blk_node *img_open_as(struct img *m, bool image_opts, const char *name, c
 /* The same by file name (NULL: the options say it all) and options, which are taken over. name: for messages. */
 struct blk_node *img_open_with(struct img *m, const char *name, const char *filename, const char *fmt,
 			       struct json *opts, u32 flags);
+/* Are its bytes in a file or device of this host, nothing remote? Of the image itself, not of its backing files. */
+bool img_is_local(const struct blk_node *node);
 /* "none", "writeback", ... into flags; false: unknown. */
 bool img_cache_mode(const char *mode, u32 *flags);
 /* aio=threads, native, io_uring as flags. False: no such mode. */

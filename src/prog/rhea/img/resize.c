@@ -3,18 +3,6 @@
 #include "base/size.h"
 #include <getopt.h>
 
-static bool prealloc_mode(const char *text, enum blk_prealloc *ret)
-{
-	static const char *const names[] = { "off", "metadata", "falloc", "full" };
-	for (unsigned i = 0; i < LEN(names); i++)
-		if (strcmp(names[i], text) == 0) {
-			*ret = i;
-			return true;
-		}
-	img_error("Invalid preallocation mode '%s'", text);
-	return false;
-}
-
 static int resize_image(struct blk_node *node, const char *fmt UNUSED, i64 relative, u64 n,
 			enum blk_prealloc mode, bool shrink, bool quiet)
 {
@@ -63,8 +51,10 @@ static int resize(struct img *m, int argc, char **argv)
 		if (c == 'f')
 			fmt = optarg;
 		else if (c == OPT_PREALLOCATION) {
-			if (!prealloc_mode(optarg, &mode))
+			if (!blk_prealloc_find(optarg, &mode)) {
+				img_error("Invalid preallocation mode '%s'", optarg);
 				return 1;
+			}
 		} else if (c == OPT_SHRINK)
 			shrink = true;
 		else
@@ -109,15 +99,10 @@ static int amend_image(struct blk_node *node, struct json *opts, bool force, boo
 		return 1;
 	}
 	for (size_t i = 0; i < opts->n; i++) {
-		const struct blk_opt *o = d->create_opts;
-		while (o->name && !(o->amend && strcmp(o->name, opts->keys[i]) == 0))
-			o++;
-		if (!o->name) {
-			const struct blk_opt *known = d->create_opts;
-			while (known->name && strcmp(known->name, opts->keys[i]) != 0)
-				known++;
+		const struct blk_opt *o = blk_opt_find(d->create_opts, opts->keys[i]);
+		if (!o || !o->amend) {
 			img_error("Invalid parameter '%s'", opts->keys[i]);
-			if (known->name)
+			if (o)
 				printf("This option is only supported for image creation\n");
 			return 1;
 		}

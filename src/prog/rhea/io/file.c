@@ -43,16 +43,13 @@ static int length(struct io *io, int argc UNUSED, char **argv UNUSED)
 
 static int truncate_file(struct io *io, int argc, char **argv)
 {
-	static const char *const modes[] = { "off", "metadata", "falloc", "full" };
-	unsigned mode = 0;
+	enum blk_prealloc mode = BLK_PREALLOC_OFF;
 	u64 size;
 	int c;
 	while ((c = getopt(argc, argv, "m:")) != -1) {
 		if (c != 'm')
 			return 1;
-		while (mode < LEN(modes) && strcmp(modes[mode], optarg) != 0)
-			mode++;
-		if (mode == LEN(modes)) {
+		if (!blk_prealloc_find(optarg, &mode)) {
 			fprintf(stderr, "qemu-io: Invalid parameter '%s'\n", optarg);
 			return 1;
 		}
@@ -255,7 +252,7 @@ int io_mode_option(struct io_mode *m, int option, const char *arg)
 		m->snapshot = true;
 		return 0;
 	case 'n':
-		m->flags |= BLK_DIRECT;
+		m->flags = (m->flags | BLK_DIRECT) & ~(u32)BLK_WRITETHROUGH;
 		return 0;
 	case 'C':
 		m->flags |= BLK_COPY_ON_READ;
@@ -287,7 +284,7 @@ int io_mode_option(struct io_mode *m, int option, const char *arg)
 
 static int open_cmd(struct io *io, int argc, char **argv)
 {
-	struct io_mode mode = { .flags = BLK_UNMAP | BLK_RESIZE };
+	struct io_mode mode = { .flags = IO_USUAL_FLAGS };
 	AUTO(free_ptr) char *options = NULL;
 	int c;
 	while ((c = getopt(argc, argv, IO_MODE_OPTIONS "o:")) != -1) {

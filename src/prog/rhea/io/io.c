@@ -274,7 +274,7 @@ static int run(int argc, char **argv)
 	struct io io = { .graph = blk_graph_new() };
 	const char *fmt = NULL, *cmds[256];
 	unsigned n_cmds = 0;
-	struct io_mode mode = { .flags = BLK_UNMAP | BLK_RESIZE };
+	struct io_mode mode = { .flags = IO_USUAL_FLAGS };
 	int c, status = 0;
 	signal(SIGPIPE, SIG_IGN);
 	blk_graph_listen(io.graph, said, NULL);

@@ -34,6 +34,8 @@ const char *io_size(double bytes, char *buf);
 void io_report(const char *did, u64 offset, u64 len, i64 start, bool machine);
 int io_usage(const struct io_cmd *cmd);
 /* How an image is opened: options that the program and its command "open" have in common. */
+/* As the peer: writethrough unless another cache mode is asked for. */
+enum { IO_USUAL_FLAGS = BLK_UNMAP | BLK_RESIZE | BLK_WRITETHROUGH };
 struct io_mode {
 	u32 flags;
 	bool rdonly, snapshot;

@@ -1,6 +1,7 @@
 /* rhea nbd (qemu-nbd): exports an image to NBD clients. */
 #include "prog/rhea/nbd/nbd.h"
 #include "prog/rhea/img/img.h"
+#include "prog/rhea/process.h"
 #include "prog/rhea/verb.h"
 #include "base/keyval.h"
 #include "base/loop/loop.h"
@@ -10,15 +11,10 @@
 #include "block/object.h"
 #include "block/transport/nbd/client.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { FIRST_PASSED_FD = 3, MAX_PASSED = 64 };
@@ -37,9 +33,8 @@ struct nbd {
 	struct blk_node *node;
 	struct nbd_export *export;
 	struct nbd_device *kernel;
-	struct loop_fd *signals;
-	int signal_fd, ready_fd; /* ready_fd: tells the parent that the server runs; -1: nobody waits */
-	bool end, own_socket, own_pid_file;
+	struct process process;
+	bool end, own_socket;
 };
 
 void nbd_error(const char *fmt, ...)
@@ -545,14 +540,6 @@ static void client_left(void *user, bool served)
 		n->end = true;
 }
 
-static void signalled(void *user, u32 events UNUSED)
-{
-	struct nbd *n = user;
-	struct signalfd_siginfo info;
-	if (read(n->signal_fd, &info, sizeof(info)) == sizeof(info))
-		n->end = true;
-}
-
 static bool listen_all(struct nbd *n)
 {
 	if (n->passed) {
@@ -592,59 +579,18 @@ static bool connect_device(struct nbd *n)
 	return true;
 }
 
-/* The number of a server that may still run is not overwritten while it does: the file stays locked. */
 static bool write_pid(struct nbd *n)
 {
-	if (!n->pid_file)
-		return true;
-	int fd = open(n->pid_file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	if (fd < 0) {
-		nbd_error("Could not create '%s': %s", n->pid_file, strerror(errno));
-		return false;
-	}
-	if (fcntl(fd, F_SETLK, &lock)) {
-		nbd_error("cannot create PID file: Cannot lock pid file");
-		close(fd);
-		return false;
-	}
-	if (ftruncate(fd, 0) || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
-		nbd_error("Failed to write pid file '%s': %s", n->pid_file, strerror(errno));
-		close(fd);
-		return false;
-	}
-	return n->own_pid_file = true; /* open and locked until the process ends */
-}
-
-/* The parent goes; the server no longer needs a terminal. */
-static void tell_ready(struct nbd *n)
-{
-	if (n->ready_fd < 0)
-		return;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, 0);
-		dup2(null, 1);
-		if (!n->verbose)
-			dup2(null, 2);
-		close(null);
-	}
-	if (write(n->ready_fd, "", 1) < 0)
-		n->end = true; /* the parent was killed */
-	close(n->ready_fd);
+	struct err *e = process_write_pid(&n->process, n->pid_file);
+	if (e)
+		nbd_report(e, "");
+	return !e;
 }
 
 static int serve(struct nbd *n, const char *file)
 {
-	sigset_t set;
 	struct tls_creds *creds;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	n->signals = loop_watch(loop_here(), n->signal_fd, EPOLLIN, signalled, n);
+	process_begin(&n->process, &n->end);
 	n->server.say = client_said;
 	n->server.left = client_left;
 	n->server.user = n;
@@ -654,7 +600,7 @@ static int serve(struct nbd *n, const char *file)
 	ok = ok && open_image(n, file) && make_export(n) && (n->device ? connect_device(n) : listen_all(n)) &&
 	     write_pid(n);
 	if (ok)
-		tell_ready(n);
+		process_ready(&n->process, n->verbose);
 	while (ok && !n->end)
 		loop_run_once(loop_here(), true);
 	if (n->kernel)
@@ -662,50 +608,17 @@ static int serve(struct nbd *n, const char *file)
 	nbd_server_stop(&n->server);
 	if (n->own_socket)
 		unlink(n->socket);
-	if (n->own_pid_file)
-		unlink(n->pid_file);
 	int r = n->node && ok ? blk_flush(n->node) : 0;
 	if (r)
 		nbd_error("Error flushing drive: %s", strerror(-r));
 	if (n->export)
 		nbd_export_free(&n->server, n->export);
 	blk_unref(n->node);
+	process_end(&n->process); /* who waits for the file to go finds the image closed */
 	return ok && !r ? 0 : 1;
 }
 
 /* ---- processes ---- */
-
-/* In the child: true. The parent waits until the server runs, and gives its status by *ret. */
-static bool go_behind(struct nbd *n, int *ret)
-{
-	int fds[2], status;
-	char c;
-	*ret = 1;
-	if (pipe2(fds, O_CLOEXEC)) {
-		nbd_error("Failed to make a pipe: %s", strerror(errno));
-		return false;
-	}
-	pid_t pid = fork();
-	if (pid < 0) {
-		nbd_error("Failed to fork: %s", strerror(errno));
-		return false;
-	}
-	if (pid == 0) {
-		close(fds[0]);
-		n->ready_fd = fds[1];
-		setsid();
-		return true;
-	}
-	close(fds[1]);
-	ssize_t got;
-	while ((got = read(fds[0], &c, 1)) < 0 && errno == EINTR)
-		;
-	if (got == 1)
-		*ret = 0;
-	else if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status))
-		*ret = WEXITSTATUS(status);
-	return false;
-}
 
 /* sd_listen_fds(3): sockets that listen already. False: what is passed cannot be used. */
 static bool take_passed(struct nbd *n)
@@ -773,9 +686,13 @@ static int start(struct nbd *n, const char *file)
 	if (n->list)
 		return list(n);
 	/* The server of a device is left running, as mount is done by others. */
-	if ((n->fork || n->device) && !go_behind(n, &status))
-		return status;
-	return serve(n, file);
+	bool child = true;
+	struct err *e = n->fork || n->device ? process_split(&n->process, &child, &status) : NULL;
+	if (e) {
+		nbd_report(e, "");
+		return 1;
+	}
+	return child ? serve(n, file) : status;
 }
 
 static int run(int argc, char **argv)
@@ -783,7 +700,7 @@ static int run(int argc, char **argv)
 	struct nbd n = { .graph = blk_graph_new(),
 			 .name = "",
 			 .shared = 1,
-			 .ready_fd = -1,
+			 .process.ready_fd = -1,
 			 .bitmaps = alloc(argc * sizeof(char *)) };
 	int c;
 	signal(SIGPIPE, SIG_IGN);

@@ -1,26 +1,20 @@
 /* rhea storage-daemon (qemu-storage-daemon): nodes, exports and jobs without a machine, told what to do by QMP. */
+#include "prog/rhea/process.h"
 #include "prog/rhea/verb.h"
 #include "base/keyval.h"
 #include "base/loop/loop.h"
 #include "control/block/storage.h"
 #include "control/qmp/qmp.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 struct daemon {
 	struct control control;
 	struct chr_set chrs;
+	struct process process;
 	const char *pid_file;
-	bool own_pid_file, daemonize;
-	int ready_fd, signal_fd, pid_fd;
+	bool daemonize;
 };
 
 enum { O_BLOCKDEV = 256, O_CHARDEV, O_DAEMONIZE, O_EXPORT, O_MONITOR, O_NBD_SERVER, O_OBJECT, O_PIDFILE };
@@ -218,113 +212,49 @@ static bool take_options(struct daemon *d, int argc, char **argv)
 
 static bool write_pid(struct daemon *d)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	if (!d->pid_file)
-		return true;
-	int fd = d->pid_fd = open(d->pid_file, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	const char *what = fd < 0		       ? "Cannot open pid file"
-			   : fcntl(fd, F_SETLK, &lock) ? "Cannot lock pid file"
-						       : NULL;
-	AUTO(free_ptr) char *text = strf("%d\n", (int)getpid());
-	if (!what && (ftruncate(fd, 0) || write(fd, text, strlen(text)) < 0))
-		what = "Failed to write pid file";
-	if (what)
-		fprintf(stderr, "qemu-storage-daemon: cannot create PID file: %s: %s\n", what,
-			strerror(errno));
-	d->own_pid_file = !what;
-	return !what;
-}
-
-/* The parent waits until everything is ready: true in the child, which goes on. */
-static bool go_behind(struct daemon *d, int *ret)
-{
-	int fds[2], status;
-	char c;
-	*ret = 1;
-	if (pipe2(fds, O_CLOEXEC))
-		return false;
-	pid_t pid = fork();
-	if (pid == 0) {
-		close(fds[0]);
-		d->ready_fd = fds[1];
-		setsid();
-		return true;
-	}
-	close(fds[1]);
-	if (pid > 0 && read(fds[0], &c, 1) == 1)
-		*ret = 0;
-	else if (pid > 0)
-		waitpid(pid, &status, 0);
-	return false;
-}
-
-static void tell_ready(struct daemon *d)
-{
-	if (d->ready_fd < 0)
-		return;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd < 3 && null >= 0; fd++)
-		dup2(null, fd);
-	if (write(d->ready_fd, "", 1) < 0)
-		d->control.quit = true; /* the parent was killed */
-	close(d->ready_fd);
-}
-
-static void signalled(void *arg, u32 events UNUSED)
-{
-	struct daemon *d = arg;
-	struct signalfd_siginfo info;
-	if (read(d->signal_fd, &info, sizeof(info)) == sizeof(info))
-		d->control.quit = true;
-}
-
-static struct loop_fd *watch_signals(struct daemon *d)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return loop_watch(loop_here(), d->signal_fd, EPOLLIN, signalled, d);
+	struct err *e = process_write_pid(&d->process, d->pid_file);
+	if (e)
+		complain("cannot create PID file: ", e);
+	return !e;
 }
 
 static int serve(struct daemon *d, int argc, char **argv)
 {
-	struct loop_fd *signals = watch_signals(d);
+	process_begin(&d->process, &d->control.quit);
 	d->control.chrs = &d->chrs;
 	struct storage *s = storage_new(&d->control);
+	storage_lend_objects(s, &d->chrs);
 	struct qmp *q = qmp_new(&d->control, storage_offers);
 	bool ok = take_options(d, argc, argv) && write_pid(d);
 	if (ok) {
 		qmp_start(q);
-		tell_ready(d);
+		process_ready(&d->process, false);
 	}
 	while (ok && !d->control.quit)
 		loop_run_once(loop_here(), true);
 	storage_free(s);
 	qmp_free(q);
 	chr_set_free(&d->chrs);
-	loop_unwatch(signals);
-	close(d->signal_fd);
-	if (d->own_pid_file)
-		unlink(d->pid_file);
+	process_end(&d->process);
 	return ok ? 0 : 1;
 }
 
 static int run(int argc, char **argv)
 {
-	struct daemon d = { .ready_fd = -1, .pid_fd = -1 };
+	struct daemon d = { .process.ready_fd = -1 };
+	bool child = true;
 	int status;
 	signal(SIGPIPE, SIG_IGN);
 	argv[0] = "qemu-storage-daemon"; /* as getopt's messages name it */
 	status = first_look(&d, argc, argv);
 	if (status >= 0)
 		return status;
-	if (d.daemonize && !go_behind(&d, &status))
-		return status;
-	return serve(&d, argc, argv);
+	struct err *e = d.daemonize ? process_split(&d.process, &child, &status) : NULL;
+	if (e) {
+		complain("", e);
+		return 1;
+	}
+	return child ? serve(&d, argc, argv) : status;
 }
 
 VERB(storage_daemon) = { .name = "storage-daemon",

@@ -1,5 +1,6 @@
 #include "store.c"
 #include "base/test.h"
+#include <pthread.h>
 #include <sys/wait.h>
 
 static const struct store_id id = { 1, 2, 3, 4, 5, 6, 7 };
@@ -78,6 +79,26 @@ TEST(store, holds_several_records_of_one_address_and_none_twice)
 		CHECK(k && k->spare[0] == n);
 	}
 	store_free(s);
+	remove_dir(dir);
+}
+
+TEST(store, appends_again_and_again_with_and_without_others_who_do)
+{
+	char *dir = temp_dir();
+	struct store *one = store_open(dir, &id), *other = store_open(dir, &id);
+	for (unsigned i = 0; i < 3 * MAX_SEGMENTS; i++) {
+		struct store *s = i % 7 < 5 ? one : other;
+		add(s, 0x1000 + 16 * i, 0, i);
+		store_flush(s);
+	}
+	store_free(one);
+	store_free(other);
+	one = store_open(dir, &id);
+	for (unsigned i = 0; i < 3 * MAX_SEGMENTS; i++) {
+		const struct kept *k = store_find(one, 0x1000 + 16 * i, 0, any, NULL);
+		CHECK(k && k->spare[0] == i);
+	}
+	store_free(one);
 	remove_dir(dir);
 }
 
@@ -197,6 +218,44 @@ TEST(store, survives_writers_at_the_same_time)
 		}
 	CHECK(found >= ROUNDS); /* who finds the file locked gives up */
 	store_free(s);
+	remove_dir(dir);
+}
+
+struct flusher {
+	struct store *s;
+	bool done;
+};
+
+static void *flush_often(void *arg)
+{
+	struct flusher *f = arg;
+	for (unsigned i = 0; i < 300; i++) {
+		add(f->s, 0x100000 + 4 * i, 0, i);
+		store_flush(f->s);
+	}
+	__atomic_store_n(&f->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST(store, is_looked_things_up_in_while_another_thread_writes_to_its_file)
+{
+	char *dir = temp_dir();
+	struct store *s = store_open(dir, &id);
+	for (unsigned i = 0; i < 2000; i++) /* so many that it takes a while to look at them */
+		add(s, 0x1000 + 4 * i, 0, 7);
+	store_flush(s);
+	store_free(s);
+	struct flusher f = { store_open(dir, &id), false };
+	pthread_t writer;
+	CHECK_EQ(pthread_create(&writer, NULL, flush_often, &f), 0);
+	unsigned missed = 0;
+	while (!__atomic_load_n(&f.done, __ATOMIC_ACQUIRE)) {
+		const struct kept *k = store_find(f.s, 0x1000, 0, any, NULL);
+		missed += !k || k->spare[0] != 7;
+	}
+	pthread_join(writer, NULL);
+	CHECK_EQ(missed, 0);
+	store_free(f.s);
 	remove_dir(dir);
 }
 

@@ -1,23 +1,6 @@
 /* Where values are: registers, homes of slots, frame. See jit.h. */
 #include "translate/host/x64/jit.h"
 
-bool is_gpr(enum ir_type type)
-{
-	return type >= TY_I1 && type <= TY_I64;
-}
-
-struct x64_mem slot_mem(const struct jit *j, unsigned slot)
-{
-	if (slot >= j->r->n_slot) /* a local slot: the last frame slots */
-		return frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
-	return state_mem(j->r->slot[slot].offset);
-}
-
-struct x64_mem frame_mem(int frame)
-{
-	return state_mem(offsetof(struct cpu, frame) + frame * 16);
-}
-
 /* The region cannot be compiled as it is: the engine tries a smaller one. */
 static void __attribute__((noinline)) give_up(struct jit *j)
 {
@@ -45,7 +28,6 @@ static void enliven(struct jit *j, u32 v)
 {
 	if (!j->val[v].listed) {
 		j->val[v].listed = true;
-		j->live = grow(j->live, &j->live_cap, j->n_live + 1, sizeof(*j->live));
 		j->live[j->n_live++] = v;
 		j->next_death = MIN(j->next_death, j->val[v].last);
 	}
@@ -58,7 +40,7 @@ void put_at(struct jit *j, u32 v, enum place at)
 	j->val[v].at = at;
 }
 
-static void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
+void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
 {
 	u32 *owner = xmm ? j->xmm : j->gpr;
 	enliven(j, v);
@@ -118,16 +100,6 @@ static void to_frame(struct jit *j, u32 v)
 		x->frame = frame_new(j);
 		put_aside(j, x->at != AT_GPR, x->reg, x->frame);
 	}
-}
-
-void own_gpr(struct jit *j, u32 v, unsigned reg)
-{
-	put_reg(j, v, false, reg);
-}
-
-void own_xmm(struct jit *j, u32 v, unsigned reg)
-{
-	put_reg(j, v, true, reg);
 }
 
 void alloc_start(struct jit *j)
@@ -373,12 +345,9 @@ unsigned use_gpr(struct jit *j, u32 v)
 		return r;
 	}
 	if (x->at == AT_CC || x->at == AT_USE) {
-		bool later = x->at == AT_USE;
 		struct cc cc = cc_of(j, v);
 		r = temp_gpr(j);
 		setcc(j, cc, r);
-		if (later && x->at == AT_USE)
-			j->n_live += 0;
 		put_reg(j, v, false, r);
 		x->flags |= VF_ZERO_UPPER;
 		return r;
@@ -830,7 +799,7 @@ void alloc_reset(struct jit *j)
 			j->live[n++] = j->live[i];
 	}
 	j->n_live = n;
-	j->n_ef = 0;
+	j->n_ef = j->compared = 0;
 	j->frame_used = j->frame_kept;
 	j->lock_gpr = j->lock_xmm = 0;
 	forget_copies(j);
@@ -838,54 +807,52 @@ void alloc_reset(struct jit *j)
 
 void snap_take(struct jit *j, struct blk *b)
 {
-	struct snapshot *s = &b->snap;
+	j->snap = grow(j->snap, &j->snap_cap, j->n_snap + j->n_live, sizeof(*j->snap));
 	b->has_snap = true;
-	s->val = alloc((j->n_live + 1) * sizeof(*s->val));
+	b->snap = j->n_snap;
 	for (u32 i = 0; i < j->n_live; i++) {
-		struct val *x = &j->val[j->live[i]];
-		if (x->at == AT_NONE)
-			continue;
-		__typeof__(*s->val) e = { j->live[i], x->slot,	x->frame, x->at,
-					  x->reg,     x->flags, x->fkind, x->cc };
-		s->val[s->n++] = e;
+		const struct val *x = &j->val[j->live[i]];
+		if (x->at != AT_NONE)
+			j->snap[j->n_snap++] = (struct snap_val){ j->live[i], x->slot,	x->frame, x->at,
+								  x->reg,     x->flags, x->fkind, x->cc };
 	}
+	b->n_snap = j->n_snap - b->snap;
 }
 
 void snap_give(struct jit *j, const struct blk *b)
 {
-	const struct snapshot *s = &b->snap;
 	for (u32 i = 0; i < j->n_live; i++) {
 		forget(j, j->live[i]);
 		j->val[j->live[i]].listed = false;
 	}
-	j->n_live = j->n_ef = 0;
+	j->n_live = j->n_ef = j->compared = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
 	forget_copies(j);
-	for (u32 i = 0; i < s->n; i++) {
-		struct val *x = &j->val[s->val[i].v];
-		u32 v = s->val[i].v;
-		if (x->last <= j->now && !(s->val[i].flags & VF_MERGE))
+	for (const struct snap_val *s = j->snap + b->snap, *end = s + b->n_snap; s < end; s++) {
+		u32 v = s->v;
+		struct val *x = &j->val[v];
+		if (x->last <= j->now && !(s->flags & VF_MERGE))
 			continue;
-		x->frame = s->val[i].frame;
-		x->flags = s->val[i].flags;
-		x->fkind = s->val[i].fkind;
-		x->cc = s->val[i].cc;
+		x->frame = s->frame;
+		x->flags = s->flags;
+		x->fkind = s->fkind;
+		x->cc = s->cc;
 		if (x->frame >= 0)
 			j->frame_used |= BIT(x->frame);
-		switch (s->val[i].at) {
+		switch (s->at) {
 		case AT_GPR:
-			put_reg(j, v, false, s->val[i].reg);
+			put_reg(j, v, false, s->reg);
 			break;
 		case AT_XMM:
-			put_reg(j, v, true, s->val[i].reg);
+			put_reg(j, v, true, s->reg);
 			break;
 		case AT_SLOT:
-			put_slot(j, v, s->val[i].slot);
+			put_slot(j, v, s->slot);
 			break;
 		default:
 			enliven(j, v);
-			x->at = s->val[i].at;
+			x->at = s->at;
 			if (x->at == AT_FLAGS || x->at == AT_CC)
 				j->ef[j->n_ef++] = v;
 		}

@@ -153,10 +153,23 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		lower_slow(j, in, v);
 }
 
-static bool emits_nothing(enum ir_op op)
+static void emit_insn(struct jit *j, u32 v, u32 pos)
 {
-	return op == IR_NOP || op == IR_INSN || op == IR_ARGS || op == IR_CONST ||
-	       op == IR_VCONST; /* constants: where they are used */
+	const struct ir_insn *in = &j->r->insn[v];
+	j->cur = v;
+	j->now = pos;
+	switch (in->op) {
+	case IR_INSN:
+		j->insn_pc = in->imm;
+		return;
+	case IR_ARGS:
+	case IR_VCONST: /* where they are used */
+		return;
+	}
+	lower(j, in, v);
+	if (j->val[v].flags & VF_MERGE && j->val[v].at != AT_NONE)
+		keep_in_frame(j, v);
+	kill_dead(j);
 }
 
 static void emit_block(struct jit *j, u32 number)
@@ -184,19 +197,8 @@ static void emit_block(struct jit *j, u32 number)
 		emit_poll(j, first->imm);
 	if (j->job->counts && (number == 0 || (x->loop_head && first->op == IR_INSN)))
 		emit_count(j, number == 0 ? r->pc : first->imm);
-	for (u32 i = b->first, end = i + b->count; i < end && !j->c.full && !j->job->unsupported; i++) {
-		const struct ir_insn *in = &r->insn[i];
-		j->cur = i;
-		if (in->op == IR_INSN)
-			j->insn_pc = in->imm;
-		if (emits_nothing(in->op))
-			continue;
-		j->now = j->pos[i];
-		lower(j, in, i);
-		if (j->val[i].flags & VF_MERGE && j->val[i].at != AT_NONE)
-			keep_in_frame(j, i);
-		kill_dead(j);
-	}
+	for (u32 pos = x->first_pos; pos < x->end_pos && !j->c.full && !j->job->unsupported; pos++)
+		emit_insn(j, j->at[pos], pos);
 }
 
 /*
@@ -227,6 +229,27 @@ static void set_float_modes(struct jit *j)
 	x_patch8(&j->c, same);
 }
 
+/* The homes of this guest's slots, as they are for every region: chosen for the first that a job compiles, all being of one guest. */
+static void set_homes(struct jit *j, struct host_job *job)
+{
+	if (j->n_slot > j->slot_home_cap) { /* more local slots than ever before: they have none */
+		free(j->slot_home);
+		j->slot_home = alloc(j->slot_home_cap = j->n_slot + 16u);
+		j->homes_of = NULL;
+	}
+	if (j->homes_of == job->slot)
+		return;
+	j->homes_of = job->slot;
+	memset(j->slot_home, 0, j->slot_home_cap);
+	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
+	for (unsigned reg = 0; reg < 16; reg++) {
+		if (j->home[0][reg] != NO_SLOT)
+			j->slot_home[j->home[0][reg]] = reg + 1;
+		if (j->home[1][reg] != NO_SLOT)
+			j->slot_home[j->home[1][reg]] = reg + 17;
+	}
+}
+
 static void set_up(struct jit *j, struct host_job *job)
 {
 	const struct ir_region *r = job->region;
@@ -235,45 +258,29 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 8 * sizeof(u32)),
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 4 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * (1 + 4 * sizeof(u32)), arrays = 21;
+	       of_slots = (j->n_slot + 1) * 4 * sizeof(u32), arrays = 21;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
-	j->val = jit_zeroes(j, (r->n_insn + 2) * sizeof(*j->val));
+	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
-	j->pos = jit_mem(j, (r->n_insn + 2) * sizeof(*j->pos));
-	j->slot_home = jit_zeroes(j, j->n_slot + 1);
+	j->at = jit_mem(j, (r->n_insn + 2) * sizeof(*j->at));
+	j->live = jit_mem(j, (r->n_insn + 2) * sizeof(*j->live));
 	j->slot_vals = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_vals));
 	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
-	choose_homes(job->slot, job->hot_int, job->hot_vec, j->home);
-	for (unsigned reg = 0; reg < 16; reg++) {
-		if (j->home[0][reg] != NO_SLOT)
-			j->slot_home[j->home[0][reg]] = reg + 1;
-		if (j->home[1][reg] != NO_SLOT)
-			j->slot_home[j->home[1][reg]] = reg + 17;
-	}
+	set_homes(j, job);
 	alloc_start(j);
 }
 
-/* The thread's struct jit, as new but for its memory. */
+/* The job's struct jit, as new but for its memory and what holds for all regions. */
 static struct jit *start(struct host_job *job)
 {
-	struct jit *j = job->own ? job->own : alloc(sizeof(*j)), was = *j;
-	job->own = j;
-	*j = (struct jit){ .mem = was.mem,
-			   .mem_cap = was.mem_cap,
-			   .pool = was.pool,
-			   .pool_cap = was.pool_cap,
-			   .pool_fix = was.pool_fix,
-			   .pool_fix_cap = was.pool_fix_cap,
-			   .live = was.live,
-			   .live_cap = was.live_cap,
-			   .cold = was.cold,
-			   .cold_cap = was.cold_cap,
-			   .aside = was.aside,
-			   .aside_cap = was.aside_cap,
-			   .fix = was.fix,
-			   .fix_cap = was.fix_cap };
+	if (!job->own)
+		job->own = alloc(sizeof(struct jit));
+	struct jit *j = job->own;
+	if (j->n_moved) /* the last region had others */
+		j->homes_of = NULL;
+	memset(&j->c, 0, sizeof(*j) - offsetof(struct jit, c));
 	return j;
 }
 
@@ -284,10 +291,11 @@ void host_job_free(struct host_job *job)
 		free(j->mem);
 		free(j->pool);
 		free(j->pool_fix);
-		free(j->live);
+		free(j->snap);
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
+		free(j->slot_home);
 		free(j);
 	}
 	free(job->site);
@@ -320,6 +328,4 @@ void host_compile(struct host_job *job)
 	if (!j->c.full && !job->unsupported)
 		job->size = j->c.p - j->c.start;
 	job->stopped = j->cur;
-	for (u32 i = 0; i < j->r->n_block; i++)
-		free(j->blk[i].snap.val);
 }

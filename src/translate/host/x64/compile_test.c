@@ -230,6 +230,7 @@ static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_opt
 		o.insns = 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
 		ir_random(r, seed, &o);
+		r->quick = seed & 2;
 		r->fp = fp_arm;
 		if (!compile(rig, r))
 			continue;
@@ -570,7 +571,7 @@ static bool one_insn(struct ir_region *r, enum ir_op op, u64 *state)
 /* Every operation in some forms, on some values each; mask: the sticky flags that must be the interpreter's. */
 static void each_op(const struct fp_ctl *ctl, unsigned forms, unsigned values, bool floats)
 {
-	u32 mask = ctl->loose_flags ? FP_INVALID | FP_DIVZERO | FP_OVERFLOW : FP_IEEE_FLAGS;
+	u32 mask = ctl->loose_flags ? FP_INVALID | FP_DIVZERO | FP_OVERFLOW : FP_IEEE_FLAGS | FP_INPUT_FLUSHED;
 	struct rig *rig = rig_of(hot_int, hot_vec);
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
@@ -635,6 +636,12 @@ TEST(x64, every_floating_point_operation_does_what_the_interpreter_does)
 		ctl.round = rounds[i];
 		each_op(&ctl, 16, 30, true);
 	}
+	ctl.round = FP_NEAREST_EVEN;
+	ctl.flush_in = ctl.flush_out = true; /* FPCR.FZ */
+	for (unsigned i = 0; i < LEN(rounds); i++) {
+		each_op(&ctl, 30, 60, true);
+		ctl.round = rounds[i];
+	}
 	ctl = fp_x86;
 	each_op(&ctl, 16, 30, true);
 	ctl = fp_riscv;
@@ -672,6 +679,15 @@ static const char *const cases[] = {
 	"v12:flags = fladd v11, v1\nv13:i32 = const #0x90000000\nv14:flags = flpack v13\nv15:flags = select "
 	"v10, v12, v14\nset fl0, v15\n"
 	"v17:i1 = cond.le v15\nv18:i32 = select v17, v1, v11\nset w3, v18\njump #0x2000\n",
+	/* comparisons of what was compared for the flags that are stored: turned round, unsigned */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = lts v2, v1\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nset fl0, v3\nv5:i1 = leu v1, v2\n"
+	"v6:i64 = select v5, v1, v2\nset x2, v6\njump #0x2000\n",
+	/* but not behind a conditional compare, which compares on one way only */
+	"v1:i32 = get w0\nv2:i32 = get w1\nv3:flags = flsub v1, v2\nv4:i1 = cond.ge v3\nv5:i32 = const #0x5\n"
+	"v6:flags = flsub v2, v5\nv7:i32 = const #0x40000000\nv8:flags = flpack v7\nv9:flags = select v4, v6, v8\n"
+	"set fl0, v9\nv11:i1 = lts v2, v5\nv12:i32 = select v11, v1, v2\nset w3, v12\njump #0x2000\n",
 	/* flags read again behind what destroys the host's */
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:flags = flsub v1, v2\nv4:i64 = mul v1, v2\nv5:i64 = divu v4, "
 	"v2\nv6:i1 = cond.lt v3\n"

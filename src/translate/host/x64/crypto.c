@@ -84,7 +84,7 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 		x_shift_ri(&j->c, 5, 0, t, bits);
 		x_rr(&j->c, X_ALU(X_XOR), d, t);
 	}
-	own_gpr(j, v, d);
+	put_reg(j, v, false, d);
 	j->val[v].flags |= VF_ZERO_UPPER;
 	return true;
 }
@@ -149,7 +149,7 @@ static void reads_now(struct jit *j, u32 other)
 	const struct ir_insn *in = &j->r->insn[other];
 	const u32 operand[3] = { in->a, in->b, in->c };
 	for (unsigned i = 0; i < 3; i++)
-		if (j->val[operand[i]].last == j->pos[other])
+		if (j->val[operand[i]].last == j->val[other].pos)
 			j->next_death = j->val[operand[i]].last = j->now;
 }
 
@@ -181,7 +181,7 @@ static bool sha256_rounds(struct jit *j, const struct ir_insn *in, u32 v)
 	x_vrri(&j->c, V_SHUFPS, 0, abef, cdgh, first ? HIGH_PAIRS : LOW_PAIRS);
 	if (other) {
 		x_vrri(&j->c, V_SHUFPS, abef, abef, cdgh, first ? LOW_PAIRS : HIGH_PAIRS);
-		own_xmm(j, other, abef);
+		put_reg(j, other, true, abef);
 	}
 	if (saved) {
 		x_vrr(&j->c, V_MOVAPS, d, 0, 0);

@@ -10,7 +10,22 @@
 enum x64_reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, NOREG = 255 };
 
 enum x64_cc {
-	XC_O, XC_NO, XC_B, XC_AE, XC_E, XC_NE, XC_BE, XC_A, XC_S, XC_NS, XC_P, XC_NP, XC_L, XC_GE, XC_LE, XC_G,
+	XC_O,
+	XC_NO,
+	XC_B,
+	XC_AE,
+	XC_E,
+	XC_NE,
+	XC_BE,
+	XC_A,
+	XC_S,
+	XC_NS,
+	XC_P,
+	XC_NP,
+	XC_L,
+	XC_GE,
+	XC_LE,
+	XC_G,
 };
 
 /* Code being written: p in the writable view, run = address of the same byte where it will execute. */
@@ -69,112 +84,48 @@ static inline void x_room(struct x64_code *c)
 	}
 }
 
-static inline void x_opcode(struct x64_code *c, u32 op)
-{
-	unsigned map = op >> 8 & 3;
-	if (map)
-		x_byte(c, 0x0f);
-	if (map >= 2)
-		x_byte(c, map == 2 ? 0x38 : 0x3a);
-	x_byte(c, op);
-}
+/* Prefixes and opcode alone. */
+void x_prefix(struct x64_code *c, u32 op, unsigned reg, unsigned index, unsigned base);
 
-/* What stands in front of everything else of an instruction with this operand. */
-static inline void x_window(struct x64_code *c, struct x64_mem m)
+/* A memory operand but for its displacement as one number: built in a register, where the struct would be built in memory and read back. */
+static inline u32 x_pack(struct x64_mem m)
 {
-	if (m.window) {
-		x_room(c);
-		x_byte(c, 0x65);
-		if (m.window == WINDOW_32)
-			x_byte(c, 0x67);
-	}
+	return m.base | (u32)m.index << 8 | (u32)m.scale << 16 | (u32)m.window << 24;
 }
-
-static inline void x_prefix(struct x64_code *c, u32 op, unsigned reg, unsigned index, unsigned base)
+static inline struct x64_mem x_unpack(u32 regs, i32 disp)
 {
-	static const u8 prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
-	unsigned pp = op >> 12 & 3;
-	x_room(c);
-	if (pp)
-		x_byte(c, prefix[pp]);
-	unsigned rex = (op & OPW ? 8 : 0) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
-	if (rex || (op & OPB))
-		x_byte(c, 0x40 | rex);
-	x_opcode(c, op);
-}
-
-static inline void x_modrm_mem(struct x64_code *c, unsigned reg, struct x64_mem m)
-{
-	reg = (reg & 7) << 3;
-	if (m.base == NOREG && m.index == NOREG) { /* absolute, 32 bits sign-extended */
-		x_byte(c, reg | 4);
-		x_byte(c, 0x25);
-		x_32(c, m.disp);
-		return;
-	}
-	if (m.base == NOREG) {
-		x_byte(c, reg | 4);
-		x_byte(c, m.scale << 6 | (m.index & 7) << 3 | 5);
-		x_32(c, m.disp);
-		return;
-	}
-	unsigned mod = m.disp == 0 && (m.base & 7) != 5 ? 0 : m.disp == (i8)m.disp ? 0x40 : 0x80;
-	if (m.index != NOREG || (m.base & 7) == 4) {
-		x_byte(c, mod | reg | 4);
-		x_byte(c, m.scale << 6 | (m.index == NOREG ? 4 : m.index & 7) << 3 | (m.base & 7));
-	} else {
-		x_byte(c, mod | reg | (m.base & 7));
-	}
-	if (mod == 0x40)
-		x_byte(c, m.disp);
-	else if (mod)
-		x_32(c, m.disp);
+	return (struct x64_mem){
+		.base = regs, .index = regs >> 8, .scale = regs >> 16, .window = regs >> 24, .disp = disp
+	};
 }
 
 /* reg and rm registers, rm or reg and memory. */
-static inline void x_rr(struct x64_code *c, u32 op, unsigned reg, unsigned rm)
-{
-	x_prefix(c, op, reg, 0, rm);
-	x_byte(c, 0xc0 | (reg & 7) << 3 | (rm & 7));
-}
+void x_rr(struct x64_code *c, u32 op, unsigned reg, unsigned rm);
+void x_rm_packed(struct x64_code *c, u32 op, unsigned reg, u32 regs, i32 disp);
 static inline void x_rm(struct x64_code *c, u32 op, unsigned reg, struct x64_mem m)
 {
-	x_window(c, m);
-	x_prefix(c, op, reg, m.index == NOREG ? 0 : m.index, m.base == NOREG ? 0 : m.base);
-	x_modrm_mem(c, reg, m);
+	x_rm_packed(c, op, reg, x_pack(m), m.disp);
 }
 
 /* VEX: dst (reg), first source (vvvv), second source (rm). Unused vvvv: 0. */
-static inline void x_vex(struct x64_code *c, u32 op, unsigned reg, unsigned v, unsigned index, unsigned base)
-{
-	unsigned map = op >> 8 & 3, pp = op >> 12 & 3, r = ~reg >> 3 & 1, x = ~index >> 3 & 1, b = ~base >> 3 & 1;
-	unsigned last = (~v & 15) << 3 | (op & OPL ? 4 : 0) | pp;
-	x_room(c);
-	if (x && b && map == 1 && !(op & OPW)) {
-		x_byte(c, 0xc5);
-		x_byte(c, r << 7 | last);
-	} else {
-		x_byte(c, 0xc4);
-		x_byte(c, r << 7 | x << 6 | b << 5 | map);
-		x_byte(c, (op & OPW ? 0x80 : 0) | last);
-	}
-	x_byte(c, op);
-}
-static inline void x_vrr(struct x64_code *c, u32 op, unsigned reg, unsigned v, unsigned rm)
-{
-	x_vex(c, op, reg, v, 0, rm);
-	x_byte(c, 0xc0 | (reg & 7) << 3 | (rm & 7));
-}
+void x_vex(struct x64_code *c, u32 op, unsigned reg, unsigned v, unsigned index, unsigned base);
+void x_vrr(struct x64_code *c, u32 op, unsigned reg, unsigned v, unsigned rm);
+void x_vrm_packed(struct x64_code *c, u32 op, unsigned reg, unsigned v, u32 regs, i32 disp);
 static inline void x_vrm(struct x64_code *c, u32 op, unsigned reg, unsigned v, struct x64_mem m)
 {
-	x_window(c, m);
-	x_vex(c, op, reg, v, m.index == NOREG ? 0 : m.index, m.base == NOREG ? 0 : m.base);
-	x_modrm_mem(c, reg, m);
+	x_vrm_packed(c, op, reg, v, x_pack(m), m.disp);
 }
 
 /* ---- general purpose ---- */
 enum { /* the eight classic operations, by their place */
-	X_ADD, X_OR, X_ADC, X_SBB, X_AND, X_SUB, X_XOR, X_CMP,
+       X_ADD,
+       X_OR,
+       X_ADC,
+       X_SBB,
+       X_AND,
+       X_SUB,
+       X_XOR,
+       X_CMP,
 };
 #define X_MOV_LOAD 0x8bu
 #define X_MOV_STORE 0x89u

@@ -464,6 +464,8 @@ void emit_cold(struct jit *j)
 			x_patch(x_jmp(&j->c), c->back);
 		} else if (c->kind == COLD_MISS) {
 			emit_miss(j, c);
+		} else if (c->kind == COLD_COMPARE) {
+			emit_compare(j, c);
 		} else if (c->kind == COLD_FAR) {
 			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {

@@ -237,6 +237,7 @@ void flags_clobber(struct jit *j)
 			x->at = AT_NONE;
 	}
 	j->n_ef = 0;
+	j->compared = 0;
 }
 
 static u32 width(const struct jit *j, u32 v)
@@ -356,6 +357,7 @@ static void make_flags(struct jit *j, u32 v)
 	switch (in->op) {
 	case IR_FLSUB:
 		compare(j, in->a, in->b);
+		j->compared = v;
 		flags_now(j, v, in->imm ? FK_ADD : FK_SUB);
 		return;
 	case IR_FLADD: {
@@ -388,8 +390,8 @@ static void make_flags(struct jit *j, u32 v)
 	}
 	case IR_FLFCMP: {
 		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
-		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
-		x_vrr(&j->c, op, a, 0, b);
+		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (type == TY_F64 ? P66 : 0);
+		fp_ucomis(j, op, type, a, b);
 		flags_now(j, v, in->imm & 2 ? FK_ADD : FK_FCMP); /* x86's own form is as it comes */
 		return;
 	}
@@ -478,8 +480,9 @@ static struct cc compare_cc(struct jit *j, u32 v)
 	if (in->op >= IR_FEQ) { /* b > a and b >= a read well after ucomis b, a */
 		bool quiet = in->op == IR_FEQ || in->op == IR_FUNORD;
 		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
-		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (j->r->insn[in->a].type == TY_F64 ? P66 : 0);
-		x_vrr(&j->c, op, b, 0, a);
+		enum ir_type type = j->r->insn[in->a].type;
+		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (type == TY_F64 ? P66 : 0);
+		fp_ucomis(j, op, type, b, a);
 		return in->op == IR_FEQ	  ? both(XC_E, XC_NP)
 		       : in->op == IR_FLT ? one(XC_A)
 		       : in->op == IR_FLE ? one(XC_AE)
@@ -493,30 +496,60 @@ static struct cc compare_cc(struct jit *j, u32 v)
 	return one(cc[in->op - IR_EQ]);
 }
 
+static bool is_condition(const struct jit *j, u32 v)
+{
+	return (j->val[v].at == AT_CC || j->val[v].at == AT_USE) && j->r->insn[v].type == TY_I1;
+}
+
 void conditions_to_gpr(struct jit *j, const struct ir_insn *in)
 {
-	u32 operand[3] = { in->a, in->b, in->c };
-	const char *kinds = ir_op_info[in->op].operands;
+	unsigned values = ir_op_info[in->op].values;
+	u32 operand[3] = { values & 1 ? in->a : 0, values & 2 ? in->b : 0, values & 4 ? in->c : 0 };
+	if (!is_condition(j, operand[0]) && !is_condition(j, operand[1]) && !is_condition(j, operand[2]))
+		return;
 	u32 locked = j->lock_gpr;
 	for (unsigned i = 0; i < 6; i++) { /* what is in the flags first: computing the others destroys it */
 		u32 v = operand[i % 3];
-		if (kinds[i % 3] == 'v' && v && j->r->insn[v].type == TY_I1 &&
-		    j->val[v].at == (i < 3 ? AT_CC : AT_USE))
+		if (is_condition(j, v) && j->val[v].at == (i < 3 ? AT_CC : AT_USE))
 			use_gpr(j, v);
 	}
 	j->lock_gpr = locked;
+}
+
+static bool same_number(struct jit *j, u32 a, u32 b)
+{
+	u64 ka, kb;
+	return a == b || (const_of(j, a, &ka) && const_of(j, b, &kb) && ka == kb);
+}
+
+/* Do the host's flags stand as a comparison of integers wants them, because its operands were compared for the guest's flags? */
+static bool compared_already(struct jit *j, const struct ir_insn *in, struct cc *ret)
+{
+	static const u8 straight[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE },
+			turned[] = { XC_E, XC_NE, XC_A, XC_G, XC_AE, XC_GE };
+	if (!j->compared || in->op < IR_EQ || in->op >= IR_FEQ)
+		return false;
+	const struct ir_insn *flags = &j->r->insn[j->compared];
+	bool as_is = same_number(j, in->a, flags->a) && same_number(j, in->b, flags->b);
+	if (!as_is && !(same_number(j, in->a, flags->b) && same_number(j, in->b, flags->a)))
+		return false;
+	*ret = one((as_is ? straight : turned)[in->op - IR_EQ]);
+	return true;
 }
 
 struct cc cc_of(struct jit *j, u32 v)
 {
 	struct val *x = &j->val[v];
 	const struct ir_insn *in = &j->r->insn[v];
+	struct cc cc;
 	if (x->at == AT_CC)
 		return x->cc;
 	if (x->at == AT_USE && in->op == IR_COND) {
 		flags_load(j, in->a);
 		return map_cc(j->val[in->a].fkind & 3, in->imm);
 	}
+	if (x->at == AT_USE && compared_already(j, in, &cc))
+		return cc;
 	if (x->at == AT_USE) {
 		conditions_to_gpr(j, in);
 		flags_clobber(j);
@@ -575,6 +608,7 @@ static bool select_compare(struct jit *j, const struct ir_insn *in, u32 v)
 	u8 *away[2];
 	jump_if(j, cc_not(cc), away);
 	make_flags(j, in->b);
+	j->compared = 0; /* on one of two ways only */
 	ef_drop(j, in->b);
 	j->val[in->b].at = AT_USE;
 	u8 *done = x_jmp8(&j->c);
@@ -703,10 +737,7 @@ void flags_in_frame(struct jit *j, u32 v, int frame)
 	j->val[v].frame = frame;
 }
 
-/*
- * Flags that are not made here: of integers that are in no general register, of comparisons that flush operands (the host would
- * not tell that it did).
- */
+/* Flags that are not made here: of integers that are in no general register, of numbers that the host cannot compare. */
 static bool wide_flags(const struct jit *j, const struct ir_insn *in)
 {
 	enum ir_type type = j->r->insn[in->a].type;
@@ -723,7 +754,7 @@ bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v)
 	switch (in->op) {
 	case IR_FLBITS: {
 		unsigned t = flags_bits(j, in->a);
-		own_gpr(j, v, t);
+		put_reg(j, v, false, t);
 		x->flags |= VF_ZERO_UPPER;
 		return true;
 	}

@@ -1,11 +1,7 @@
 /*
  * Floating point on the host's, with checks where its answer may not be the guest's: a result that is a NaN (a conversion that does not
  * fit, a minimum of NaNs) goes to cold code, which asks ir_eval with the operands still in their registers. What is not done here goes
- * to ir_eval altogether: roundings that MXCSR does not have, Arm's FPCR.AH.
- *
- * Flushing modes are MXCSR's DAZ and FTZ where nobody reads the flags (fp_ctl.loose_flags): the host raises none for an operand that it
- * flushes, and inexact for a result. It asks after rounding whether a result is tiny, so where the guest asks before, the least normal
- * number goes to cold code. Operations that do not flush as the guest does (minima, halves, estimates) go to ir_eval.
+ * to ir_eval altogether: roundings that MXCSR does not have, Arm's FPCR.AH. Flushing modes are fp_flush.c's.
  *
  * Sticky flags are the host's, collected when somebody reads them (stubs.c). Known difference: where the guest asks for tininess before
  * rounding (Arm, Power), an inexact result that was rounded up to the smallest normal number raises underflow there; the host, which
@@ -13,17 +9,10 @@
  */
 #include "translate/host/x64/fp.h"
 
-bool fp_flushes(const struct jit *j)
-{
-	const struct fp_ctl *f = &j->r->fp;
-	return f->flush_in && f->flush_out && f->loose_flags;
-}
-
 bool fp_host_rules(const struct jit *j)
 {
 	const struct fp_ctl *f = &j->r->fp;
-	bool flush = f->flush_in || f->flush_out;
-	return f->round != FP_NEAREST_AWAY && f->round != FP_TO_ODD && (!flush || fp_flushes(j)) &&
+	return f->round != FP_NEAREST_AWAY && f->round != FP_TO_ODD && f->flush_in == f->flush_out &&
 	       !f->snan_bit_set && !f->underflow_exact && !f->wrap_overflow && !f->wrap_underflow && !f->ah;
 }
 
@@ -60,27 +49,6 @@ void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in,
 		away = x_jcc(&j->c, XC_P);
 	}
 	cold_slow(j, away, in, v, d, operand[0], operand[1], operand[2]);
-}
-
-void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
-		    const unsigned operand[3])
-{
-	if (!fp_flushes(j) || !j->r->fp.flush_before_rounding)
-		return;
-	unsigned t = temp_xmm(j);
-	u64 magnitude = (1ull << (f->size * 8 - 1)) - 1, least = fp_power(f, f->wide ? -1022 : -126);
-	u8 *away;
-	v_splat(j, V_PAND, t, d, f->size, magnitude, 0);
-	if (f->packed) {
-		v_splat(j, f->wide ? V_OP38(0x29) : V_OP(0x76), t, t, f->size, least, 0); /* pcmpeq */
-		x_vrr(&j->c, V_PTEST, t, 0, t);
-		away = x_jcc(&j->c, XC_NE);
-	} else {
-		v_splat(j, f->compare | 0x2e, t, 0, f->size, least, 0); /* no NaN comes here */
-		away = x_jcc(&j->c, XC_E);
-	}
-	j->lock_xmm &= ~BIT(t);
-	cold_slow(j, away, in, v, 16 + d, operand[0], operand[1], operand[2]);
 }
 
 void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear)
@@ -345,48 +313,10 @@ static bool round_integral(struct jit *j, const struct ir_insn *in, u32 v, const
 	return true;
 }
 
-/* With flushing on: does the host flush here as the guest does? */
-static bool may_flush(const struct jit *j, const struct ir_insn *in)
-{
-	enum ir_type from = j->r->insn[in->a].type, lane = in->type == TY_V128 ? in->lane : in->type;
-	if (from == TY_F16 || from == TY_BF16 || lane == TY_F16 || lane == TY_BF16 || lane == TY_I16)
-		return false;
-	switch (in->op) {
-	case IR_FADD:
-	case IR_FSUB:
-	case IR_FMUL:
-	case IR_FDIV:
-	case IR_FSQRT:
-	case IR_VFPADD:
-	case IR_FMA:
-	case IR_VFEQ:
-	case IR_VFGT:
-	case IR_VFGE:
-	case IR_FTOI:
-	case IR_FTOU:
-	case IR_ITOF:
-	case IR_UTOF:
-	case IR_FCVT:
-		return true;
-	case IR_FRINT:
-		return !(in->imm >> 9);
-	default:
-		return false;
-	}
-}
-
-bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
+/* What raises exceptions, by the host's rules. */
+static bool computed(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	struct form f;
-	if (in->op == IR_FNEG || in->op == IR_FABS || in->op == IR_FCOPYSIGN)
-		return signs(j, in, v);
-	if (in->op == IR_FBOX)
-		return box(j, in, v);
-	if (in->op == IR_FUNBOX)
-		return unbox(j, in, v);
-	if (in->op < IR_FADD || in->op > IR_BFMLAL || !fp_host_rules(j) ||
-	    (fp_flushes(j) && !may_flush(j, in)))
-		return false;
 	if (in->op == IR_FCVT)
 		return lower_fp_format(j, in, v);
 	if (in->op == IR_FTOI || in->op == IR_FTOU)
@@ -426,4 +356,17 @@ bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
 		return round_integral(j, in, v, &f);
 	}
 	return lower_fp_step(j, in, v, &f);
+}
+
+bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	if (in->op == IR_FNEG || in->op == IR_FABS || in->op == IR_FCOPYSIGN)
+		return signs(j, in, v);
+	if (in->op == IR_FBOX)
+		return box(j, in, v);
+	if (in->op == IR_FUNBOX)
+		return unbox(j, in, v);
+	if (in->op < IR_FADD || in->op > IR_BFMLAL || !fp_host_rules(j))
+		return false;
+	return j->r->fp.flush_in ? lower_fp_flushing(j, in, v, computed) : computed(j, in, v);
 }

@@ -19,12 +19,6 @@ bool fp_form(struct form *f, enum ir_type type, enum ir_type lane);
  */
 void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
 		  unsigned x, unsigned y, const unsigned operand[3]);
-/*
- * Where tiny results are zero: to cold code if a result in XMM register d is the least normal number, which may have been tiny before it was
- * rounded. For products, quotients and narrower formats; sums that small are exact. NaNs have been looked for.
- */
-void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
-		    const unsigned operand[3]);
 /* A scalar result's upper bits are those of the operand that the host took them from: clear: known to be zero. */
 void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear);
 /* The immediate of the rounding instructions; -1: there is none. */
@@ -55,6 +49,19 @@ void fp_need_between(struct jit *j, const struct form *f, const struct ir_insn *
 
 /* ---- fp_step.c: FMULX, FRECPS, FRSQRTS, FCADD, FCMLA ---- */
 bool lower_fp_step(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f);
+
+/* ---- fp_flush.c: denormals as zero ---- */
+/* An operation of a region that flushes: by lower, by the host's own flushing or where the operands let none be needed. */
+bool lower_fp_flushing(struct jit *j, const struct ir_insn *in, u32 v,
+		       bool (*lower)(struct jit *j, const struct ir_insn *in, u32 v));
+/*
+ * Where tiny results are zero: to cold code if a result in XMM register d is the least normal number, which may have been tiny before it was
+ * rounded. For products, quotients and narrower formats; sums that small are exact. NaNs have been looked for.
+ */
+void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
+		    const unsigned operand[3]);
+/* ucomis or comis a, b (op) of numbers of this type (f16: as f32) in any region. Takes up to two scratch registers. */
+void fp_ucomis(struct jit *j, u32 op, enum ir_type type, unsigned a, unsigned b);
 
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);

@@ -332,7 +332,7 @@ static bool multiply_high(struct jit *j, const struct ir_insn *in, u32 v)
 		x_byte(&j->c, 1);
 		return true;
 	}
-	own_gpr(j, v, RDX);
+	put_reg(j, v, false, RDX);
 	zero_upper(j, v, TY_I64);
 	return true;
 }
@@ -375,7 +375,7 @@ static bool divide(struct jit *j, const struct ir_insn *in, u32 v)
 	x_patch8(&j->c, done[0]);
 	if (done[1])
 		x_patch8(&j->c, done[1]);
-	own_gpr(j, v, rem ? RDX : RAX);
+	put_reg(j, v, false, rem ? RDX : RAX);
 	zero_upper(j, v, in->type);
 	return true;
 }

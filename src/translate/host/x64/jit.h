@@ -36,43 +36,49 @@ struct cc {
 	u8 two; /* 0: a alone, 1: a and b, 2: a or b */
 };
 
-enum { VF_ZERO_UPPER = 1 /* bits above the type are zero in the register */, VF_PLACED = 2 /* already in its slot's home */,
-       VF_LATER = 4 /* compute where it is used */, VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
-       VF_RESULT = 16 /* flags: recompute from the result in .partner */, VF_SETFL = 32 /* must leave its flags: the FL* value .partner */ };
+enum {
+	VF_ZERO_UPPER = 1 /* bits above the type are zero in the register */,
+	VF_PLACED = 2 /* already in its slot's home */,
+	VF_LATER = 4 /* compute where it is used */,
+	VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
+	VF_RESULT = 16 /* flags: recompute from the result in .partner */,
+	VF_SETFL = 32 /* must leave its flags: the FL* value .partner */
+};
 
 struct val {
+	u32 pos; /* where it is computed */
 	u32 last; /* position of the last use */
 	u32 uses;
+	u32 plan; /* the prepass's: what it is used for */
+	u32 root; /* the block from which on places are known where it is computed */
 	u32 hint_pos;
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
 	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
-	u8 at, reg, type, flags, fkind;
+	u8 at, reg, flags, fkind;
 	bool listed; /* in jit->live */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
 
-struct snapshot { /* places at the start of a block with one predecessor */
-	u32 n;
-	struct {
-		u32 v;
-		u16 slot;
-		i16 frame;
-		u8 at, reg, flags, fkind;
-		struct cc cc;
-	} * val;
+struct snap_val { /* where a value is at the start of a block with one predecessor */
+	u32 v;
+	u16 slot;
+	i16 frame;
+	u8 at, reg, flags, fkind;
+	struct cc cc;
 };
 
 struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
-	u32 first_pos; /* of its instructions */
+	u32 root; /* the block from which on places are known here: the first of those with one predecessor that lead here */
+	u32 first_pos, end_pos; /* of its instructions */
 	u8 *start; /* where its code begins, NULL before */
 	bool loop_head; /* jumped to from behind */
-	struct snapshot snap;
+	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
@@ -125,24 +131,37 @@ struct moved { /* a register that has another slot in this region than between r
 };
 
 struct jit {
-	struct x64_code c;
+	/* what outlives a region: memory, and the homes */
 	u8 (*pool)[16]; /* constants, laid behind the region's code */
-	u32 n_pool, n_pool_fix;
 	size_t pool_cap, pool_fix_cap;
 	struct pool_fix *pool_fix;
+	u8 *mem; /* what arrays of a region are carved from */
+	size_t mem_cap;
+	struct snap_val *snap;
+	size_t snap_cap;
+	struct cold *cold;
+	size_t cold_cap;
+	struct aside *aside;
+	size_t aside_cap;
+	struct fix *fix;
+	size_t fix_cap;
+	const struct ir_slot *homes_of; /* the guest's slots whose homes these are: */
+	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
+	u8 *slot_home; /* by slot: register + 1, 0 memory */
+	size_t slot_home_cap;
+	/* the region's, all zero at its start */
+	struct x64_code c;
+	u32 n_pool, n_pool_fix;
 	const struct ir_region *r;
 	struct host_job *job;
-	u8 *mem; /* what arrays of a region are carved from */
-	size_t mem_cap, mem_used;
+	size_t mem_used;
 	struct val *val;
 	struct blk *blk;
 	u32 *order, n_order; /* blocks in layout order */
-	u32 *pos; /* position of each instruction in emission order */
+	u32 *at; /* by position, in emission order: the instruction */
 	u32 now; /* position being emitted */
 	u32 cur; /* instruction being emitted */
 	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
-	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
-	u8 *slot_home; /* by slot: register + 1, 0 memory */
 	struct moved moved[16];
 	unsigned n_moved;
 	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
@@ -153,21 +172,15 @@ struct jit {
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
 	u8 lent_frame[2][16]; /* where their contents are */
 	u64 frame_used, frame_kept;
-	u32 *live; /* values that have a place */
-	u32 n_live;
-	size_t live_cap;
+	u32 *live, n_live; /* values that have a place */
+	u32 n_snap;
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
-	struct cold *cold;
+	u32 compared; /* the FLSUB whose comparison the host's flags are still of; 0: none */
 	u32 n_cold;
-	size_t cold_cap;
-	struct aside *aside;
 	u32 n_aside;
-	size_t aside_cap;
-	struct fix *fix;
 	u32 n_fix;
-	size_t fix_cap;
 	u64 insn_pc;
 	u32 mem_base; /* the value that the current access's base register holds */
 	struct {
@@ -179,7 +192,6 @@ struct jit {
 	u32 n_near;
 	u32 last_block; /* emitted last */
 	u32 next_block; /* what the layout puts next, ~0 none */
-	bool avx512; /* reserved for what cpuid says */
 };
 #define HOME 0xffffffffu
 
@@ -201,8 +213,32 @@ static inline unsigned slot_of(const struct jit *j, u64 imm)
 	return imm >= IR_LOCAL ? imm - IR_LOCAL + j->r->n_slot : imm;
 }
 
+/* ---- fields of the CPU state as memory operands ---- */
+/*
+ * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
+ * are read and written by instructions of four bytes instead of seven.
+ */
+enum { STATE_BIAS = sizeof(struct cpu) + 128 };
+static inline struct x64_mem state_mem(size_t offset)
+{
+	return x_mem(RBP, (i32)offset - STATE_BIAS);
+}
+#define CPU(field) state_mem(offsetof(struct cpu, field))
+static inline struct x64_mem frame_mem(int frame)
+{
+	return state_mem(offsetof(struct cpu, frame) + (size_t)frame * 16);
+}
+/* Local slots are the last frame slots. */
+static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
+{
+	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset) : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
+}
+
 /* ---- alloc.c: places ---- */
-bool is_gpr(enum ir_type type); /* does a value of this type live in a general register? */
+static inline bool is_gpr(enum ir_type type) /* does a value of this type live in a general register? */
+{
+	return type >= TY_I1 && type <= TY_I64;
+}
 void alloc_start(struct jit *j);
 void alloc_reset(struct jit *j); /* nothing has a place but what was kept in the frame */
 void snap_take(struct jit *j, struct blk *b);
@@ -226,19 +262,18 @@ bool alias(struct jit *j, u32 v, u32 src);
 void set_slot(struct jit *j, unsigned slot, u32 v);
 void get_slot(struct jit *j, u32 v, unsigned slot);
 void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
-void slot_changed(struct jit *j, unsigned slot); /* somebody writes it behind our back: save values that are there */
-void own_gpr(struct jit *j, u32 v, unsigned reg); /* v lies in this register, which was a temp */
-void own_xmm(struct jit *j, u32 v, unsigned reg);
+void slot_changed(struct jit *j,
+		  unsigned slot); /* somebody writes it behind our back: save values that are there */
+void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg); /* v lies in this register, which was a temp or free */
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
-void flags_at_slot(struct jit *j, u32 v, unsigned slot); /* a flags value in the host's flags lies in its slot as well */
+void flags_at_slot(struct jit *j, u32 v,
+		   unsigned slot); /* a flags value in the host's flags lies in its slot as well */
 void keep_in_frame(struct jit *j, u32 v); /* a VF_MERGE value, just computed */
 void kill_dead(struct jit *j); /* after each instruction that may touch values: frees what was used last */
 void spill_all(struct jit *j); /* every value out of registers (not homes): before calls */
 bool dies(const struct jit *j, u32 v); /* is this its last use? */
 /* Memory operand of a value that is in memory (slot or frame); false if it is not. */
 bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
-struct x64_mem slot_mem(const struct jit *j, unsigned slot);
-struct x64_mem frame_mem(int frame);
 void move_aside(struct jit *j, bool xmm, unsigned reg, int frame); /* a register into a frame slot */
 bool const_of(const struct jit *j, u32 v, u64 *ret_value);
 
@@ -248,19 +283,22 @@ void flags_now(struct jit *j, u32 v, enum fkind kind); /* v (flags) is in the ho
 void cc_now(struct jit *j, u32 v, struct cc cc); /* v (i1) is in the host's flags now */
 /* Puts an i1 value into the host's flags and says how to test it. */
 struct cc cc_of(struct jit *j, u32 v);
-void flags_load(struct jit *j, u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
+void flags_load(struct jit *j,
+		u32 v); /* puts a flags value into the host's flags; val.fkind says how it stands there */
 void flags_store(struct jit *j, u32 v, struct x64_mem to); /* in the stored form */
 struct cc cc_not(struct cc cc);
 /* Brings operands that are conditions in the host's flags into registers: before those are clobbered for the instruction's own sake. */
 void conditions_to_gpr(struct jit *j, const struct ir_insn *in);
 void use_later(struct jit *j, u32 v); /* v is computed where it is used */
 /* Bit 0 of an i1 value into CF, inverted or not. Saves what was in the flags. */
-void flags_in_frame(struct jit *j, u32 v, int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
+void flags_in_frame(struct jit *j, u32 v,
+		    int frame); /* v (flags) lies in a frame slot, in the form of ir.h */
 int frame_new(struct jit *j); /* a frame slot; the region does not fit when there is none */
 void carry_in(struct jit *j, u32 c, bool inverted);
 bool lower_flags(struct jit *j, const struct ir_insn *in, u32 v);
 /* Moves a flags or condition value out of the host's flags. */
-void setcc(struct jit *j, struct cc cc, unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
+void setcc(struct jit *j, struct cc cc,
+	   unsigned reg); /* reg = 0 or 1; host flags stay (unless two conditions) */
 
 /* ---- lowering: one function a group; false: no inline form (slow path) ---- */
 bool lower_int(struct jit *j, const struct ir_insn *in, u32 v);
@@ -271,10 +309,12 @@ bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DA
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
-void lower_slow(struct jit *j, const struct ir_insn *in, u32 v); /* any pure operation, through the interpreter's ir_eval */
+void lower_slow(struct jit *j, const struct ir_insn *in,
+		u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
+void emit_compare(struct jit *j, const struct cold *c); /* a COLD_COMPARE; fp_flush.c */
 /* An out-of-line piece, entered from the jump at `from`. */
 struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
 enum {
@@ -282,14 +322,17 @@ enum {
 	COLD_LINK, /* an unlinked jump to .pc */
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
+	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
 };
-void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b, unsigned c);
+void cold_slow(struct jit *j, u8 *from, const struct ir_insn *in, u32 v, unsigned dst, unsigned a, unsigned b,
+	       unsigned c);
 void site(struct jit *j); /* the next host instruction may fault */
 /* ---- reloc.c ---- */
-void to_stub(struct jit *j, u8 *rel, const u8 *run); /* rel, just written, is the displacement of a jump or call there */
+void to_stub(struct jit *j, u8 *rel,
+	     const u8 *run); /* rel, just written, is the displacement of a jump or call there */
 void mov_image(struct jit *j, unsigned reg, u64 addr); /* an address in our program */
 /* reg = a run address in the stubs. */
 void lea_stub(struct jit *j, unsigned reg, const u8 *run);
@@ -305,7 +348,8 @@ void call_result(struct jit *j, const struct ir_insn *in, u32 v); /* v is what i
  * In system mode: looks the address *m up; *m becomes the host's. Gives a number for the other two; in user mode 0, and nothing is done.
  */
 u32 system_begin(struct jit *j, const struct ir_insn *in, struct x64_mem *m);
-void system_value(struct jit *j, u32 access, unsigned reg, u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
+void system_value(struct jit *j, u32 access, unsigned reg,
+		  u64 konst); /* what is stored: a register, 16 and up XMM; 0xff: konst */
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
 void emit_far(struct jit *j, const struct cold *c);
@@ -341,9 +385,12 @@ void emit_count(struct jit *j, u64 pc);
 static inline u32 xmm_move(enum ir_type type, bool store)
 {
 	switch (ir_type_size(type)) {
-	case 4: return store ? V_MOVD_STORE : V_MOVD_LOAD;
-	case 8: return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
-	default: return store ? V_MOVAPS_STORE : V_MOVAPS;
+	case 4:
+		return store ? V_MOVD_STORE : V_MOVD_LOAD;
+	case 8:
+		return store ? V_MOVQ_STORE : V_MOVQ_LOAD;
+	default:
+		return store ? V_MOVAPS_STORE : V_MOVAPS;
 	}
 }
 void choose_homes(const struct ir_slot *slot, const u16 *hot_int, const u16 *hot_vec, u16 home[2][16]);
@@ -361,17 +408,6 @@ void homes_way_out(struct jit *j); /* the code that all ways out of line share *
 
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 
-/* ---- fields of the CPU state as memory operands ---- */
-/*
- * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
- * are read and written by instructions of four bytes instead of seven.
- */
-enum { STATE_BIAS = sizeof(struct cpu) + 128 };
-static inline struct x64_mem state_mem(size_t offset)
-{
-	return x_mem(RBP, (i32)offset - STATE_BIAS);
-}
-#define CPU(field) state_mem(offsetof(struct cpu, field))
 /* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
 enum { SLOW_FRAME = 64 };
 struct slow_desc {

@@ -374,7 +374,7 @@ static bool cas(struct jit *j, const struct ir_insn *in, u32 v)
 	site_locked(j);
 	x_rm(&j->c, sized(type, MAP0F | 0xb0, MAP0F | 0xb1), c, m);
 	if (j->val[v].uses) {
-		own_gpr(j, v, RAX);
+		put_reg(j, v, false, RAX);
 		if (type == TY_I32)
 			x_mov_rr(&j->c, 0, RAX, RAX);
 		if (type < TY_I32)
@@ -423,7 +423,7 @@ static bool rmw_loop(struct jit *j, const struct ir_insn *in, u32 v)
 	x_rm(&j->c, sized(type, MAP0F | 0xb0, MAP0F | 0xb1), t, m);
 	x_patch(x_jcc(&j->c, XC_NE), again);
 	if (j->val[v].uses) {
-		own_gpr(j, v, RAX);
+		put_reg(j, v, false, RAX);
 		j->val[v].flags |= VF_ZERO_UPPER;
 	}
 	return true;
@@ -457,7 +457,7 @@ static bool rmw(struct jit *j, const struct ir_insn *in, u32 v)
 	else
 		x_rm(&j->c, sized(type, MAP0F | 0xc0, MAP0F | 0xc1), d, m);
 	if (j->val[v].uses) {
-		own_gpr(j, v, d);
+		put_reg(j, v, false, d);
 		if (type < TY_I32)
 			x_rr(&j->c, type == TY_I8 ? X_MOVZX8 | OPB : X_MOVZX16, d, d);
 		j->val[v].flags |= VF_ZERO_UPPER;

@@ -89,7 +89,7 @@ static const u8 flag_manners[IR_OP_COUNT] = {
 	[IR_SELECT] = ASKS,  [IR_BRC] = ASKS,
 };
 
-static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
+static inline bool clobbers_flags(const struct ir_insn *insn, const struct ir_insn *in)
 {
 	switch (flag_manners[in->op]) {
 	case LEAVES:
@@ -97,11 +97,11 @@ static bool clobbers_flags(const struct ir_region *r, const struct ir_insn *in)
 	case ADDS:
 		return !(in->type >= TY_I32);
 	case SUBTRACTS:
-		return !(ir_is_vector(in->type) || r->insn[in->b].op == IR_CONST);
+		return !(ir_is_vector(in->type) || insn[in->b].op == IR_CONST);
 	case LOGIC:
 		return !ir_is_vector(in->type);
 	case ASKS:
-		return r->insn[in->a].op != IR_COND;
+		return insn[in->a].op != IR_COND;
 	}
 	return !(ir_is_vector(in->type) && ir_has(in->op, IR_F_PURE));
 }
@@ -111,76 +111,94 @@ static bool is_flag_maker(enum ir_op op)
 	return op >= IR_FLADD && op <= IR_FLMERGE;
 }
 
-static u32 root_of(const struct jit *j, u32 b)
-{
-	while (j->blk[b].preds == 1 && j->blk[b].pred != ~0u)
-		b = j->blk[b].pred;
-	return b;
-}
-
 static bool is_compare(enum ir_op op)
 {
 	return op >= IR_EQ && op <= IR_LES; /* not of floats: they raise flags, read or not */
 }
 
-struct plan { /* scratch of this pass, by value */
-	u32 *at; /* by position: the instruction */
-	u32 *root, *addr_uses, *cc_uses, *select_uses;
-	u32 *clobbers; /* by position: how many may-clobber instructions before */
+/* What a value is used for (val.plan). Of flags, bit n: condition n. */
+enum {
+	FOR_MORE_THAN_ADDRESSES = 1 << 29,
+	FOR_SELECT = 1 << 30, /* flags: chosen by a SELECT */
+	FOR_ALL_FLAGS = 1u << 31,
 };
+_Static_assert(CC_COUNT < 29, "conditions have bits");
 
-static void note_use(struct jit *j, struct plan *p, const struct ir_insn *in, unsigned k, u32 v, u32 pos,
-		     u32 root)
+static void note_flags_use(struct val *x, const struct ir_insn *in, unsigned k)
 {
-	struct val *x = &j->val[v];
-	x->uses++;
-	x->last = pos; /* positions only grow */
-	if (p->root[v] != root)
-		x->flags |= VF_MERGE;
-	if (k == 0 && (in->op == IR_LD || in->op == IR_ST))
-		p->addr_uses[v]++;
-	if (in->op == IR_COND)
-		p->cc_uses[v] |= BIT(in->imm);
-	else if (j->r->insn[v].type == TY_FLAGS)
-		p->cc_uses[v] |= BIT(31);
-	if (k && in->op == IR_SELECT && in->type == TY_FLAGS)
-		p->select_uses[v]++;
+	x->plan |= in->op == IR_COND ? BIT(in->imm) : (u32)FOR_ALL_FLAGS;
+	if (k && in->op == IR_SELECT)
+		x->plan |= FOR_SELECT;
 }
 
-/* Gives instructions their positions, 1 and up; returns how many there are and one. */
-static u32 count_uses(struct jit *j, struct plan *p)
+/* The value x of type `type` is used as operand k. */
+static inline void note_use(struct val *x, enum ir_type type, const struct ir_insn *in, unsigned k, u32 pos,
+			    u32 root)
 {
-	const struct ir_region *r = j->r;
+	x->uses++;
+	x->last = pos; /* positions only grow */
+	if (k || (in->op != IR_LD && in->op != IR_ST))
+		x->plan |= FOR_MORE_THAN_ADDRESSES;
+	if (UNLIKELY(x->root != root))
+		x->flags |= VF_MERGE;
+	if (UNLIKELY(type == TY_FLAGS))
+		note_flags_use(x, in, k);
+}
+
+/* What an ARGS reads is read by the CALL behind it. */
+static void live_until_call(struct jit *j, const struct ir_insn *in, u32 pos)
+{
+	u32 operand[3] = { in->a, in->b, in->c };
+	for (unsigned k = 0; k < 3; k++)
+		if (operand[k])
+			j->val[operand[k]].last = pos + 1;
+}
+
+/* Gives one block's instructions their positions, from pos on; returns where they end. clobbers: see count_uses. */
+static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 pos, u32 *clobbers)
+{
+	const struct ir_insn *insn =
+	    j->r->insn; /* by themselves, here and below: for the compiler a store might change j */
+	struct val *val = j->val;
+	u32 *at = j->at, n_clobbers = clobbers[pos - 1];
+	for (u32 i = b->first, end = i + b->count; i < end; i++) {
+		const struct ir_insn *in = &insn[i];
+		if (in->op == IR_NOP)
+			continue;
+		val[i].root = root;
+		if (in->op == IR_CONST) /* where it is used */
+			continue;
+		val[i].pos = pos;
+		at[pos] = i;
+		clobbers[pos] = n_clobbers += clobbers_flags(insn, in);
+		unsigned values = ir_op_info[in->op].values;
+		if (values & 1 && in->a)
+			note_use(&val[in->a], insn[in->a].type, in, 0, pos, root);
+		if (values & 2 && in->b)
+			note_use(&val[in->b], insn[in->b].type, in, 1, pos, root);
+		if (values & 4 && in->c)
+			note_use(&val[in->c], insn[in->c].type, in, 2, pos, root);
+		if (UNLIKELY(in->op == IR_ARGS))
+			live_until_call(j, in, pos);
+		pos++;
+	}
+	return pos;
+}
+
+/*
+ * Gives instructions their positions, 1 and up; returns how many there are and one. clobbers: by position, how many instructions that may
+ * clobber the host's flags come before.
+ */
+static u32 count_uses(struct jit *j, u32 *clobbers)
+{
 	u32 pos = 1;
+	clobbers[0] = 0;
 	for (u32 o = 0; o < j->n_order; o++) {
-		const struct ir_block *b = &r->block[j->order[o]];
-		u32 root = root_of(j, j->order[o]);
-		j->blk[j->order[o]].first_pos = pos;
-		for (u32 i = b->first, end = i + b->count; i < end; i++) {
-			const struct ir_insn *in = &r->insn[i];
-			if (in->op == IR_NOP)
-				continue;
-			p->root[i] = root;
-			if (in->op == IR_INSN || in->op == IR_CONST) /* nothing happens there */
-				continue;
-			j->pos[i] = pos;
-			p->at[pos] = i;
-			p->clobbers[pos] = p->clobbers[pos - 1] + clobbers_flags(r, in);
-			unsigned values = ir_op_info[in->op].values;
-			if (values & 1 && in->a)
-				note_use(j, p, in, 0, in->a, pos, root);
-			if (values & 2 && in->b)
-				note_use(j, p, in, 1, in->b, pos, root);
-			if (values & 4 && in->c)
-				note_use(j, p, in, 2, in->c, pos, root);
-			if (in->op == IR_ARGS) { /* read by the CALL behind it */
-				u32 operand[3] = { in->a, in->b, in->c };
-				for (unsigned k = 0; k < 3; k++)
-					if (operand[k])
-						j->val[operand[k]].last = pos + 1;
-			}
-			pos++;
-		}
+		u32 b = j->order[o];
+		struct blk *x = &j->blk[b];
+		x->root = x->preds == 1 && x->pred != ~0u ? j->blk[x->pred].root : b;
+		x->first_pos = pos;
+		pos = x->end_pos = count_block(j, &j->r->block[b], x->root, pos, clobbers);
 	}
 	return pos;
 }
@@ -216,14 +234,14 @@ static void spare_operands(struct jit *j, u32 f)
 	const struct ir_insn *in = &j->r->insn[f];
 	u32 twin = j->val[f].partner, operand[2] = { in->a, in->b };
 	if (twin + 1 != f || !j->val[twin].uses || j->r->insn[twin].type < TY_I32 || in->op == IR_FLLOGIC ||
-	    j->pos[twin] + 1 != j->pos[f])
+	    j->val[twin].pos + 1 != j->val[f].pos)
 		return;
 	for (unsigned i = 0; i < 2; i++)
-		if (j->val[operand[i]].last == j->pos[f])
-			j->val[operand[i]].last = j->pos[twin];
+		if (j->val[operand[i]].last == j->val[f].pos)
+			j->val[operand[i]].last = j->val[twin].pos;
 }
 
-static void plan_flags(struct jit *j, const struct plan *p, u32 f)
+static void plan_flags(struct jit *j, const u32 *clobbers, u32 f)
 {
 	struct val *x = &j->val[f];
 	const struct ir_insn *in = &j->r->insn[f];
@@ -236,13 +254,14 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 		j->val[partner].flags |= VF_SETFL;
 		spare_operands(j, f);
 	}
-	if (x->last <= j->pos[f] || p->clobbers[x->last - 1] == p->clobbers[j->pos[f]])
+	if (x->last <= j->val[f].pos || clobbers[x->last - 1] == clobbers[j->val[f].pos])
 		return; /* they stay in the host's flags until they are read */
 	if (partner && in->op != IR_FLLOGIC &&
-	    !(p->cc_uses[f] & ~(BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
+	    !(x->plan &
+	      ~(u32)(FOR_MORE_THAN_ADDRESSES | BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
 		x->flags |= VF_RESULT;
 		j->val[partner].last = MAX(j->val[partner].last, x->last);
-		if (p->root[partner] != p->root[f])
+		if (j->val[partner].root != x->root)
 			x->flags &= ~VF_RESULT;
 	} else if (in->op == IR_FLADD || in->op == IR_FLSUB || in->op == IR_FLLOGIC) {
 		x->fkind = 0x80; /* recompute from the operands */
@@ -252,11 +271,11 @@ static void plan_flags(struct jit *j, const struct plan *p, u32 f)
 	}
 }
 
-static bool address_part(const struct jit *j, const struct plan *p, u32 v)
+static bool address_part(const struct jit *j, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
 	const struct val *x = &j->val[v];
-	return in->op == IR_ADD && in->type == TY_I64 && x->uses && p->addr_uses[v] == x->uses &&
+	return in->op == IR_ADD && in->type == TY_I64 && !(x->plan & FOR_MORE_THAN_ADDRESSES) &&
 	       !(x->flags & VF_MERGE) && in->b != in->a;
 }
 
@@ -272,17 +291,17 @@ static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
 }
 
 /* Conditions, bit tests and parts of addresses are computed where they are used; what they are computed from lives until then. */
-static void plan_one(struct jit *j, const struct plan *p, u32 i)
+static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 {
 	const struct ir_region *r = j->r;
 	const struct ir_insn *in = &r->insn[i];
 	struct val *x = &j->val[i];
 	if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
-		if (x->uses == 1 && p->select_uses[i] && !(x->flags & VF_MERGE) &&
+		if (x->uses == 1 && x->plan & FOR_SELECT && !(x->flags & VF_MERGE) &&
 		    (!in->a || j->r->insn[in->a].type <= TY_I64))
 			x->flags |= VF_LATER;
 		else
-			plan_flags(j, p, i);
+			plan_flags(j, clobbers, i);
 	} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
 		if (!(x->flags & VF_MERGE)) {
 			x->flags |= VF_LATER;
@@ -291,7 +310,7 @@ static void plan_one(struct jit *j, const struct plan *p, u32 i)
 	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
 		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
 		x->flags |= VF_LATER;
-	} else if (address_part(j, p, i)) {
+	} else if (address_part(j, i)) {
 		x->flags |= VF_LATER;
 		const struct ir_insn *shift = &r->insn[in->b];
 		struct val *s = &j->val[in->b];
@@ -307,11 +326,23 @@ static void plan_one(struct jit *j, const struct plan *p, u32 i)
 			j->val[operand[k]].last = MAX(j->val[operand[k]].last, x->last);
 }
 
-static void plan_later(struct jit *j, const struct plan *p, u32 end)
+/* clang-format off */
+/* Operations of which plan_one knows something by themselves. */
+static const bool has_plan[IR_OP_COUNT] = {
+	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
+};
+/* clang-format on */
+
+static void plan_later(struct jit *j, const u32 *clobbers, u32 end)
 {
-	for (u32 pos = end; pos-- > 1;) /* backwards, so that lengthened lives reach operands of operands */
-		if (j->val[p->at[pos]].uses)
-			plan_one(j, p, p->at[pos]);
+	const struct ir_insn *insn = j->r->insn;
+	const struct val *val = j->val;
+	const u32 *at = j->at;
+	for (u32 pos = end; pos-- > 1;) { /* backwards, so that lengthened lives reach operands of operands */
+		u32 v = at[pos];
+		if (val[v].uses && (has_plan[insn[v].op] || val[v].flags & VF_LATER))
+			plan_one(j, clobbers, v);
+	}
 }
 
 static void hint(struct jit *j, u32 v, unsigned slot, u32 pos)
@@ -320,73 +351,88 @@ static void hint(struct jit *j, u32 v, unsigned slot, u32 pos)
 	j->val[v].hint_pos = pos;
 }
 
-/* Which values of one block can be computed straight into a slot's home: nothing between may read the old one or need it for exactness. */
-static void plan_hints_of(struct jit *j, const struct plan *p, u32 first, u32 end, u32 *touched)
+/* Is the hint of the value made at pos one that cannot be followed? */
+static bool vain_hint(const struct val *x, u32 end, u32 barrier, const u32 *touched)
 {
+	return x->hint_pos >= end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos;
+}
+
+/* What a hinted value is widened from, or the same as, shall be computed there as well. */
+static void pass_hint(struct jit *j, const struct ir_insn *in, const struct val *x, u32 pos)
+{
+	/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
+	bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
+	if (in->a && j->val[in->a].hint == NO_SLOT &&
+	    (narrows ? j->val[in->a].last <= pos
+		     : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST))
+		hint(j, in->a, x->hint, x->hint_pos);
+}
+
+/* May slots be looked at, or left, there? */
+static inline bool is_barrier(enum ir_op op)
+{
+	return ir_has(op, IR_F_MEM | IR_F_END | IR_F_EXIT) || op == IR_CALL || op == IR_GETX || op == IR_SETX;
+}
+
+/*
+ * Which values of one block can be computed straight into a slot's home: nothing between may read the old one or need it for exactness.
+ * touched: by slot, the position of the next GET or SET.
+ */
+static void plan_hints_of(struct jit *j, u32 first, u32 end, u32 *touched)
+{
+	const struct ir_insn *insn = j->r->insn;
+	struct val *val = j->val;
+	const u32 *at = j->at;
 	u32 barrier = ~0u;
 	for (u32 pos = end;
 	     pos-- > first;) { /* backwards: a SET in another block than its value gives no hint */
-		u32 i = p->at[pos];
-		const struct ir_insn *in = &j->r->insn[i];
-		struct val *x = &j->val[i];
-		if (x->hint != NO_SLOT &&
-		    (x->hint_pos >= end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos))
-			x->hint = NO_SLOT;
-		/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
-		bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
-		if (x->hint != NO_SLOT && in->a && j->val[in->a].hint == NO_SLOT &&
-		    (narrows
-			 ? j->val[in->a].last <= pos
-			 : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST))
-			hint(j, in->a, x->hint, x->hint_pos);
+		const struct ir_insn *in = &insn[at[pos]];
+		struct val *x = &val[at[pos]];
+		if (x->hint != NO_SLOT) {
+			if (vain_hint(x, end, barrier, touched))
+				x->hint = NO_SLOT;
+			else
+				pass_hint(j, in, x, pos);
+		}
 		if (in->op == IR_SET) {
 			unsigned s = slot_of(j, in->imm);
 			touched[s] = pos;
-			if (j->slot_home[s] && j->val[in->a].hint == NO_SLOT &&
-			    !(j->val[in->a].flags & VF_LATER) && j->r->insn[in->a].op != IR_CONST)
+			if (j->slot_home[s] && val[in->a].hint == NO_SLOT && !(val[in->a].flags & VF_LATER) &&
+			    insn[in->a].op != IR_CONST)
 				hint(j, in->a, s, pos);
 		} else if (in->op == IR_GET) {
 			touched[slot_of(j, in->imm)] = pos;
-		} else if (ir_has(in->op, IR_F_MEM | IR_F_END | IR_F_EXIT) || in->op == IR_CALL ||
-			   in->op == IR_GETX || in->op == IR_SETX) {
+		} else if (is_barrier(in->op)) {
 			barrier = pos;
 		}
 	}
 }
 
-static void plan_hints(struct jit *j, const struct plan *p, u32 end)
+static void plan_hints(struct jit *j)
 {
-	u32 *touched =
-	    jit_mem(j, j->n_slot * sizeof(*touched)); /* position of the next GET or SET of the slot */
+	u32 *touched = jit_mem(j, j->n_slot * sizeof(*touched));
+	/* once: what is touched behind a block is behind all of its hints */
+	memset(touched, 0xff, j->n_slot * sizeof(*touched));
 	for (u32 o = j->n_order; o-- > 0;) {
-		u32 first = j->blk[j->order[o]].first_pos;
-		memset(touched, 0xff, j->n_slot * sizeof(*touched));
-		plan_hints_of(j, p, first, end, touched);
-		end = first;
+		const struct blk *x = &j->blk[j->order[o]];
+		plan_hints_of(j, x->first_pos, x->end_pos, touched);
 	}
 }
 
 void prepass(struct jit *j)
 {
-	const struct ir_region *r = j->r;
-	u32 n = r->n_insn + 1;
-	size_t size = (n + 1) * sizeof(u32);
+	static const struct val blank = { .hint = NO_SLOT, .frame = -1 };
+	struct val *val = j->val;
+	u32 n = j->r->n_insn + 2;
+	u32 *clobbers = jit_mem(j, n * sizeof(*clobbers));
 	lay_out(j);
 	mark_loops(j);
 	if (!j->job->counts) /* what does has not run often */
 		choose_moves(j);
-	struct plan p = { .at = jit_mem(j, size),
-			  .root = jit_mem(j, size),
-			  .addr_uses = jit_zeroes(j, size),
-			  .cc_uses = jit_zeroes(j, size),
-			  .select_uses = jit_zeroes(j, size),
-			  .clobbers = jit_mem(j, size) };
-	p.clobbers[0] = p.root[0] = 0;
-	for (u32 i = 0; i < n; i++) {
-		j->val[i].hint = NO_SLOT;
-		j->val[i].frame = -1;
-	}
-	u32 end = count_uses(j, &p);
-	plan_later(j, &p, end);
-	plan_hints(j, &p, end);
+	for (u32 i = 0; i < n; i++)
+		val[i] = blank;
+	u32 end = count_uses(j, clobbers);
+	plan_later(j, clobbers, end);
+	if (!j->r->quick)
+		plan_hints(j);
 }

@@ -27,7 +27,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 			}
 		if (cpu_is_access(pc)) {
 			cpu->fault_addr = (uintptr_t)info->si_addr;
-			cpu_raise(cpu, EV_MEMORY, 0);
+			host_divert(context, cpu);
+			return;
 		}
 	}
 	fprintf(stderr, "signal %d at %#llx, address %p, code at offset %#llx\n", sig, (unsigned long long)pc,

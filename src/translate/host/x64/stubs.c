@@ -68,14 +68,19 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 {
 	u64 *gpr = (u64 *)cpu->host_save;
 	u8(*xmm)[16] = (u8(*)[16])(cpu->host_save + 128);
-	struct ir_insn types[4] = { { 0 }, { .type = d->atype }, { .type = d->btype }, { .type = d->ctype } };
-	struct ir_region like = { .insn = types, .n_insn = 4, .fp = d->fp };
+	/* only what ir_eval looks at is set: to clear the rest took longer than to compute */
+	struct ir_insn types[4], in;
+	types[1].type = d->atype, types[2].type = d->btype, types[3].type = d->ctype;
+	struct ir_region like;
 	u8 konst[16];
+	like.insn = types;
+	like.n_insn = LEN(types);
+	like.fp = d->fp;
 	like.consts = &konst;
 	like.n_consts = 1;
-	struct ir_insn in = {
-		.op = d->op, .type = d->type, .lane = d->lane, .a = 1, .b = 2, .c = 3, .imm = d->imm
-	};
+	in.op = d->op, in.type = d->type, in.lane = d->lane;
+	in.a = 1, in.b = 2, in.c = 3;
+	in.imm = d->imm;
 	const char *kinds = ir_op_info[d->op].operands;
 	if (d->op == IR_SHUFFLE) {
 		memcpy(konst, d->konst, 16);
@@ -83,9 +88,10 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 	}
 	if (kinds[1] == 'l')
 		in.b = d->b, in.c = d->c;
-	union ir_val val[3] = { 0 }, ret = { 0 };
+	union ir_val val[3], ret; /* of 16 bytes at most */
 	u8 regs[3] = { d->a, d->b, d->c }, types3[3] = { d->atype, d->btype, d->ctype };
 	for (unsigned i = 0; i < 3; i++) {
+		val[i].q = 0;
 		if (kinds[i] != 'v' || regs[i] == 0xff)
 			continue;
 		if (regs[i] < 16)
@@ -97,6 +103,7 @@ static void slow(struct cpu *cpu, const struct slow_desc *d)
 		if (types3[i] == TY_I1)
 			val[i].u &= 1;
 	}
+	ret.q = 0;
 	ir_eval(&like, &in, &val[0], &val[1], &val[2], &ret, &cpu->fp_flags);
 	if (d->dst >= SLOW_FRAME) {
 		memcpy(cpu->frame[d->dst - SLOW_FRAME], &ret.w, 4);

@@ -95,7 +95,7 @@ static bool unused_call(const struct ir_insn *in)
 	return !(((const struct ir_helper *)(uintptr_t)in->imm)->effects & ~HELP_READS);
 }
 
-enum { REMOVABLE = 1, FAULTS = 2, IS_SLOT = 4, HAS_A = 8, HAS_B = 16, HAS_C = 32 };
+enum { HAS_A = 1, HAS_B = 2, HAS_C = 4, REMOVABLE = 8, FAULTS = 16, IS_SLOT = 32 };
 /* clang-format off */
 static const u8 traits[IR_OP_COUNT] = {
 #define _(name, ops, res, flag) \
@@ -107,24 +107,24 @@ static const u8 traits[IR_OP_COUNT] = {
 };
 /* clang-format on */
 
-/* Adds n uses to what an instruction uses. */
-static void count_uses(struct dead *d, const struct ir_insn *in, u32 n)
+/* Adds n uses to what an instruction uses; literals count for no value: by masks, since jumps would go wrong too often. */
+static inline void count_uses(const struct dead *d, u32 *uses, const struct ir_insn *in, u32 n)
 {
-	u8 has = traits[in->op];
-	if (has & HAS_A)
-		d->uses[in->a] += n;
-	if (has & HAS_B)
-		d->uses[in->b] += n;
-	if (has & HAS_C)
-		d->uses[in->c] += n;
-	if (in->op == IR_PHI)
+	u32 has = traits[in->op];
+	if (UNLIKELY(in->op == IR_PHI))
 		for (u32 k = 0; k < in->a; k++)
-			d->uses[d->r->args[in->imm + 2 * k + 1]] += n;
+			uses[d->r->args[in->imm + 2 * k + 1]] += n;
+	if (!(has & (HAS_A | HAS_B | HAS_C)))
+		return;
+	uses[in->a & -(has & HAS_A)] += n;
+	uses[in->b & -(has / HAS_B & 1)] += n;
+	if (has & HAS_C)
+		uses[in->c] += n;
 }
 
 static void remove_insn(struct dead *d, struct ir_insn *in)
 {
-	count_uses(d, in, -1u);
+	count_uses(d, d->uses, in, -1u);
 	*in = (struct ir_insn){ .op = IR_NOP };
 }
 
@@ -179,20 +179,30 @@ static bool reads_flags(const struct ir_region *r, const struct ir_insn *in)
 	       (in->op == IR_GET && in->imm < IR_LOCAL && r->slot[in->imm].type == TY_FLAGS);
 }
 
+/* A SET of a slot that is seen: true when it goes to the way that sees it. last: no flags were set or asked for behind it. */
+static bool live_set(struct dead *d, u32 b, const struct ir_insn *in, u32 slot, bool *last)
+{
+	d->live[slot / 64] &= ~BIT(slot % 64);
+	if (!*last || d->r->insn[in->a].type != TY_FLAGS)
+		return false;
+	*last = false;
+	return sink(d, b, in);
+}
+
 /* Removes what is dead in a block, backwards. */
 static void sweep(struct dead *d, u32 b)
 {
-	struct ir_region *r = d->r;
-	u32 first = r->block[b].first;
-	bool last_set = true; /* no flags were set or asked for behind here */
+	const struct ir_region *r = d->r;
+	struct ir_insn *first = r->insn + r->block[b].first;
+	const u32 *uses = d->uses + r->block[b].first;
+	bool last_set = true;
 	leave(d, b);
-	for (u32 v = first + r->block[b].count; v-- > first;) {
-		struct ir_insn *in = r->insn + v;
+	for (struct ir_insn *in = first + r->block[b].count; in-- > first;) {
 		u8 kind = traits[in->op];
 		if (in->op == IR_NOP)
 			continue;
-		if (!d->uses[v] && (kind & REMOVABLE || (in->op == IR_CALL && unused_call(in)))) {
-			if (in->op == IR_CALL && v > first && in[-1].op == IR_ARGS)
+		if (!uses[in - first] && (kind & REMOVABLE || (in->op == IR_CALL && unused_call(in)))) {
+			if (in->op == IR_CALL && in > first && in[-1].op == IR_ARGS)
 				remove_insn(d, in - 1);
 			remove_insn(d, in);
 			continue;
@@ -207,31 +217,30 @@ static void sweep(struct dead *d, u32 b)
 			continue;
 		}
 		u32 slot = slot_number(r, in->imm);
-		if (!is_live(d, slot)) {
+		if (!is_live(d, slot))
 			remove_insn(d, in);
-			continue;
-		}
-		d->live[slot / 64] &= ~BIT(slot % 64);
-		if (last_set && r->insn[in->a].type == TY_FLAGS) {
-			last_set = false;
-			if (sink(d, b, in))
-				*in = (struct ir_insn){ .op = IR_NOP };
-		}
+		else if (live_set(d, b, in, slot, &last_set))
+			*in = (struct ir_insn){ .op = IR_NOP };
 	}
 	memcpy(of_block(d, d->live_in, b), d->live, d->words * sizeof(u64));
 }
 
-/* Counts the uses of values in a block, and sums up what it does to slots. */
+static void count_block(const struct dead *d, u32 b)
+{
+	const struct ir_insn *in = d->r->insn + d->r->block[b].first, *end = in + d->r->block[b].count;
+	for (u32 *uses = d->uses; in < end; in++)
+		count_uses(d, uses, in, 1);
+}
+
+/* Sums up what a block does to slots. */
 static void sum_up(struct dead *d, u32 b)
 {
-	struct ir_region *r = d->r;
+	const struct ir_region *r = d->r;
 	u64 *live = d->live, *kill = of_block(d, d->kill, b);
 	d->live = of_block(d, d->gen, b);
 	for (u32 first = r->block[b].first, v = first + r->block[b].count; v-- > first;) {
 		const struct ir_insn *in = r->insn + v;
 		u8 kind = traits[in->op];
-		if (kind & (HAS_A | HAS_B | HAS_C) || in->op == IR_PHI)
-			count_uses(d, in, 1);
 		if (kind & FAULTS)
 			add(d, d->ordinary);
 		if (in->op == IR_SET) {
@@ -285,8 +294,10 @@ static void prepare(struct dead *d)
 	d->preds = (u8 *)(d->uses + r->n_insn);
 	d->order = (u32 *)((u8 *)mem + ROUND_UP(zeroes, (size_t)4));
 	d->n_order = ir_block_order(r, d->order);
-	for (u32 s = 0; s < r->n_slot; s++)
-		(r->slot[s].type == TY_FLAGS ? d->flags : d->ordinary)[s / 64] |= BIT(s % 64);
+	for (u32 i = 0; i * 64 < r->n_slot; i++) {
+		d->flags[i] = r->flag_slots[i];
+		d->ordinary[i] = (r->n_slot - i * 64 < 64 ? BITS(r->n_slot % 64) : ~0ull) & ~d->flags[i];
+	}
 }
 
 /* Counts who leads to each block. True: there are ways back. */
@@ -310,10 +321,13 @@ void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc)
 	bool back = find_preds(&d);
 	for (u32 o = 0; o < d.n_order; o++) {
 		find_left(&d, d.order[o]);
-		sum_up(&d, d.order[o]);
+		count_block(&d, d.order[o]);
 	}
-	if (back) /* else the blocks ahead are known when a block is swept */
+	if (back) { /* else the blocks ahead are known when a block is swept */
+		for (u32 o = 0; o < d.n_order; o++)
+			sum_up(&d, d.order[o]);
 		settle(&d);
+	}
 	for (u32 o = d.n_order; o-- > 0;)
 		sweep(&d, d.order[o]);
 }

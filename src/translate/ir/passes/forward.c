@@ -129,22 +129,24 @@ static const u8 traits[IR_OP_COUNT] = {
 };
 /* clang-format on */
 
-static void take_operand(struct forward *f, ir_ref *operand, ir_ref v)
+/* A value's replacement; literals (no mask) stay as they are, without a jump: of value 0 there is none. */
+static inline ir_ref take_operand(const ir_ref *same, ir_ref operand, u32 mask)
 {
-	f->late |= *operand > v;
-	*operand = f->same[*operand];
+	return (operand & ~mask) | same[operand & mask];
 }
 
-static void take_operands(struct forward *f, ir_ref v)
+/* True: an operand is made behind v in the text. */
+static inline bool take_operands(const ir_ref *same, struct ir_insn *in, u32 has, ir_ref v)
 {
-	struct ir_insn *in = f->r->insn + v;
-	u8 has = traits[in->op];
-	if (has & HAS_A)
-		take_operand(f, &in->a, v);
-	if (has & HAS_B)
-		take_operand(f, &in->b, v);
-	if (has & HAS_C)
-		take_operand(f, &in->c, v);
+	u32 mask_a = -(has & HAS_A), mask_b = -(has / HAS_B & 1);
+	bool late = (in->a & mask_a) > v || (in->b & mask_b) > v;
+	in->a = take_operand(same, in->a, mask_a);
+	in->b = take_operand(same, in->b, mask_b);
+	if (has & HAS_C) {
+		late |= in->c > v;
+		in->c = same[in->c];
+	}
+	return late;
 }
 
 static void remove_insn(struct ir_insn *in)
@@ -206,16 +208,18 @@ static void forward_block(struct forward *f, u32 b)
 	else
 		memset(known, 0, f->n_slot * sizeof(*known));
 	f->first = r->block[b].first;
-	for (u32 v = f->first; v < end; v++) {
-		struct ir_insn *in = r->insn + v;
+	ir_ref *replaced = f->same;
+	const u8 look = r->quick ? 0 : PURE;
+	bool late = false;
+	struct ir_insn *in = r->insn + f->first;
+	for (u32 v = f->first; v < end; v++, in++) {
 		ir_ref same = 0;
-		if (in->op == IR_NOP)
-			continue;
-		take_operands(f, v);
 		u8 kind = traits[in->op];
+		if (kind & (HAS_A | HAS_B | HAS_C))
+			late |= take_operands(replaced, in, kind, v);
 		if (!(kind & PLAIN) && !counted_on(f, known, in)) {
 			if ((same = ir_simplify(r, in))) {
-				f->same[v] = same;
+				replaced[v] = same;
 				remove_insn(in);
 				continue;
 			}
@@ -223,12 +227,12 @@ static void forward_block(struct forward *f, u32 b)
 				narrow(f, v);
 			kind = traits[in->op];
 		}
-		if (kind & SLOTS ? slots(f, in, v, known, &same)
-				 : kind & PURE && in->op && (same = seen(f, v))) {
-			f->same[v] = same;
+		if (kind & SLOTS ? slots(f, in, v, known, &same) : kind & look && (same = seen(f, v))) {
+			replaced[v] = same;
 			remove_insn(in);
 		}
 	}
+	f->late |= late;
 	f->done[b] = true;
 }
 
@@ -237,7 +241,7 @@ static void replace_rest(struct forward *f)
 {
 	struct ir_region *r = f->r;
 	for (u32 v = 1; v < r->n_insn; v++)
-		take_operands(f, v);
+		take_operands(f->same, r->insn + v, traits[r->insn[v].op], v);
 	for (u32 i = 1; i < r->n_args; i += 2)
 		r->args[i] = f->same[r->args[i]];
 }
@@ -295,7 +299,8 @@ void ir_pass_forward(struct ir_region *r)
 	u32 *order = f.table + table_size;
 	f.done = (bool *)(order + r->n_block);
 	memset(f.slot_of, 0, r->n_insn * sizeof(u32));
-	memset(f.table, 0, table_size * sizeof(u32));
+	if (!r->quick)
+		memset(f.table, 0, table_size * sizeof(u32));
 	memset(f.done, 0, r->n_block);
 	for (u32 v = 0; v < r->n_insn; v++)
 		f.same[v] = v;
