@@ -276,6 +276,8 @@ static void by_one_base(void)
 		int may = i % 3 != 2;
 		leaf[0][9] = pte(frame[20], may ? V | R | W : V | R);
 		FENCE();
+		several(at); /* so that both pages are known */
+		traps = was;
 		before[0] = i, behind[0] = 1000 * i, before[1] = behind[1] = 7;
 		bad += several(at) != 1001 * i || before[1] != i || behind[1] != (may ? 1000 * i : 7) || traps - was != !may;
 		traps = was;
