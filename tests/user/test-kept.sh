@@ -39,6 +39,39 @@ aarch64-linux-gnu-gcc -O1 -DWEIGHT=1 -static -o p p.c && aarch64-linux-gnu-gcc -
 want=$(gcc -O1 -DWEIGHT=1 -o native p.c && ./native)
 want2=$(gcc -O1 -DWEIGHT=2 -o native p.c && ./native)
 
+# a loop in registers that others have between regions: the fault that ends it must find them all
+cat >fault.c <<'C'
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+enum { N = 3000 };
+static void ended(int sig, siginfo_t *info, void *context)
+{
+	unsigned long *x = (unsigned long *)((ucontext_t *)context)->uc_mcontext.regs, sum = 0, mix = 0;
+	for (unsigned long i = 1; i <= N; i++)
+		sum += i, mix ^= sum;
+	puts(x[25] == N && x[26] == sum && x[27] == mix && x[24] == 8 ? "exact" : "wrong");
+	exit(0);
+}
+int main(void)
+{
+	struct sigaction act = { .sa_sigaction = ended, .sa_flags = SA_SIGINFO };
+	static long word;
+	sigaction(SIGSEGV, &act, NULL);
+	asm volatile("mov x24,%0\n mov x23,#8\n mov x25,#0\n mov x26,#0\n mov x27,#0\n"
+		     "1: add x25,x25,#1\n add x26,x26,x25\n eor x27,x27,x26\n cmp x25,%1\n csel x24,x23,x24,eq\n ldr x28,[x24]\n b 1b"
+		     : : "r"(&word), "r"((long)N) : "x23", "x24", "x25", "x26", "x27", "x28", "memory");
+	return 1;
+}
+C
+aarch64-linux-gnu-gcc -O1 -static -o fault fault.c || echo "not ok 1 - compiles"
+run -hot 20 ./fault
+check "a fault in a loop that was made for speed finds every register" right exact
+run -hot 20 ./fault
+check "so does one in a loop that was kept" eval 'right exact && [ "$(kept)" -gt 20 ]'
+
 run ./p
 check "the first run translates" eval 'right "$want" && [ "$(kept)" = 0 ] && [ "$(made)" -gt 500 ]'
 run ./p

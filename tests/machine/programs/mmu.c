@@ -255,6 +255,35 @@ static void sizes(void)
 	check(bad == 0, "addresses that are not canonical");
 }
 
+/* Four accesses by one base: two words before it, two behind; what is read goes to the other place of its side. */
+static ul several(ul at)
+{
+	ul v;
+	__asm__ volatile(".option push\n.option norvc\n csrc mstatus,%3\n csrs mstatus,%2\n ld t0,-16(%1)\n ld t1,0(%1)\n sd t0,-8(%1)\n sd t1,8(%1)\n add %0,t0,t1\n csrc mstatus,%4\n"
+			 ".option pop"
+			 : "=&r"(v)
+			 : "r"(at), "r"((ul)(MPRV | MPP_S)), "r"((ul)MPP), "r"((ul)MPRV)
+			 : "t0", "t1", "memory");
+	return v;
+}
+/* In one page, in two of different places, and where the second may not be written. */
+static void by_one_base(void)
+{
+	ul bad = 0, was = traps;
+	for (ul i = 0; i < 60; i++) {
+		ul at = i % 3 ? PAGE_AT(9) : PAGE_AT(9) - 64;
+		ul *before = (i % 3 ? &frame[8][512] : &frame[8][504]) - 2, *behind = i % 3 ? &frame[20][0] : &frame[8][504];
+		int may = i % 3 != 2;
+		leaf[0][9] = pte(frame[20], may ? V | R | W : V | R);
+		FENCE();
+		several(at); /* so that both pages are known */
+		traps = was;
+		before[0] = i, behind[0] = 1000 * i, before[1] = behind[1] = 7;
+		bad += several(at) != 1001 * i || before[1] != i || behind[1] != (may ? 1000 * i : 7) || traps - was != !may;
+		traps = was;
+	}
+	check(bad == 0, "accesses by one base, in one page and in two");
+}
 static void straddle(void)
 {
 	ul was = traps;
@@ -358,7 +387,7 @@ void rom_main(ul hart)
 	if (hart)
 		for (;;)
 			__asm__ volatile("wfi");
-	put("1..21\n");
+	put("1..22\n");
 	set_up();
 	use(0);
 	FENCE();
@@ -369,6 +398,7 @@ void rom_main(ul hart)
 	use(0);
 	sizes();
 	straddle();
+	by_one_base();
 	code();
 	own_code();
 	timers();
