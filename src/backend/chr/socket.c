@@ -84,7 +84,7 @@ static struct err *take_clothes(struct chr *c, struct socket_state *s, const str
 	if (!e && telnet && websocket)
 		e = err_new(ERR_INVALID, "'telnet' and 'websocket' are mutually exclusive");
 	if (!e && websocket && !s->server)
-		e = err_new(ERR_UNSUPPORTED, "Websocket client is not implemented");
+		e = err_new(ERR_UNSUPPORTED, "Websocket client is not implemented: 'websocket' is for sockets with server=on");
 	s->clothes.kind = telnet ? WIRE_TELNET : websocket ? WIRE_WEBSOCKET : WIRE_PLAIN;
 	s->clothes.server = s->server;
 	return e ? e : take_creds(c, s, opts);

@@ -59,9 +59,10 @@ static void store_pair(struct tr *t, unsigned size, unsigned rt, unsigned rt2, u
 	ir_ref base = xsp(t, rn), low = x(t, rt), high = x(t, rt2);
 	i32 at = index == POST ? 0 : (i32)disp;
 	if (at_once(t)) {
-		enum ir_type half = size_type(size), pair = size == SIZE_W ? TY_I64 : TY_I128;
-		ir_ref v = v_op(t, IR_PAIR, pair, v_trunc(t, half, low), v_trunc(t, half, high), 0, 0);
-		v_store(t, base, v, both(size, at));
+		enum ir_type half = size_type(size);
+		struct ir_mem mem = both(size, at);
+		ir_ref v = v_op(t, IR_PAIR, mem.type, v_trunc(t, half, low), v_trunc(t, half, high), 0, 0);
+		v_store(t, base, v, mem);
 	} else {
 		v_store(t, base, low, plain(size_type(size), at));
 		v_store(t, base, high, plain(size_type(size), at + (1 << size)));
@@ -81,8 +82,9 @@ static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, u
 	i32 at = index == POST ? 0 : (i32)disp;
 	ir_ref low, high;
 	if (at_once(t)) {
-		enum ir_type half = size_type(size), pair = size == SIZE_W ? TY_I64 : TY_I128;
-		ir_ref v = v_load(t, pair, base, both(size, at));
+		enum ir_type half = size_type(size);
+		struct ir_mem mem = both(size, at);
+		ir_ref v = v_load(t, mem.type, base, mem);
 		low = widen(t, v_op(t, IR_LO, half, v, 0, 0, 0), sign);
 		high = widen(t, v_op(t, IR_HI, half, v, 0, 0, 0), sign);
 	} else {
