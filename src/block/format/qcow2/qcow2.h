@@ -121,6 +121,7 @@ struct qcow2 {
 	struct blk_node *data; /* where guest data lies: the file, or the external data file */
 	char *data_file;
 	struct qcow2_set meta; /* clusters that hold metadata; empty: not made yet */
+	u64 meta_end; /* what lies behind it is not in there */
 	u32 overlap; /* bits of enum qcow2_part that are checked */
 
 	struct qcow2_snapshot *snapshots;
