@@ -550,8 +550,10 @@ int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret)
 		} else {
 			*ret = cluster;
 		}
-		if (r)
+		if (r) {
+			qcow2_free(node, cluster, s->cluster_size, DISCARD_NEVER);
 			return r;
+		}
 	}
 	s->packed_at = *ret + len;
 	return 0;
