@@ -139,6 +139,7 @@ struct qcow2 {
 	bool told; /* a corruption that does not end the image was reported */
 	bool lazy;
 	u32 discard_passes; /* bits of enum qcow2_discard */
+	u64 l2_bytes, refs_bytes; /* bounds of the caches */
 	u64 clean_ns; /* tables that were not used for so long leave the cache; 0: stay */
 	struct loop_timer *clean;
 	u64 vm_state_l1; /* first L1 index behind the disk */
@@ -169,6 +170,11 @@ int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
 int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;
 struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
 void qcow2_close(struct blk_node *node);
+
+/* ---- options.c ---- */
+/* At opening: takes them, makes the caches. */
+struct err *qcow2_take_options(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
+struct err *qcow2_change(struct blk_node *node, struct json *opts, u32 flags, enum blk_change how) MUST_CHECK;
 
 /* ---- l2.c ---- */
 enum qcow2_kind {
