@@ -96,7 +96,7 @@ static int write_packed(struct blk_node *node, const void *packed, size_t len, u
 	if (!r)
 		r = blk_pwrite(node->file, *ret, packed, len);
 	if (r)
-		qcow2_free(node, *ret, len, DISCARD_NEVER);
+		qcow2_free(node, *ret, len, DISCARD_OTHER);
 	return r;
 }
 
@@ -124,7 +124,7 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 			s->plain_entry = 0;
 	}
 	cache_put(s->l2, slice);
-	return r ? r : qcow2_free_entry(node, old, DISCARD_NEVER);
+	return r ? r : qcow2_free_entry(node, old, DISCARD_OTHER);
 }
 
 int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret)

@@ -577,6 +577,7 @@ void qcow2_close(struct blk_node *node)
 	qcow2_set_free(&s->meta);
 	qcow2_set_free(&s->held);
 	qcow2_set_free(&s->leaving);
+	qcow2_set_free(&s->unwanted);
 	free(s->header_rest);
 	free(s->data_file);
 	free(s->plain);

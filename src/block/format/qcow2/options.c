@@ -150,17 +150,19 @@ static struct err *take_caches(const struct qcow2 *s, struct json *opts, struct 
 
 static struct err *take_discards(struct json *opts, u32 *passes)
 {
-	bool request = *passes & BIT(DISCARD_REQUEST), snapshot = *passes & BIT(DISCARD_SNAPSHOT),
-	     other = false;
-	struct err *e;
-	if ((e = blk_take_bool(opts, "pass-discard-request", &request)) ||
-	    (e = blk_take_bool(opts, "pass-discard-snapshot", &snapshot)) ||
-	    (e = blk_take_bool(opts, "pass-discard-other", &other)))
-		return e;
-	/* Clusters freed by overwriting: giving them back at once could lose what a crash still needs. */
-	if (other)
-		return err_new(ERR_UNSUPPORTED, "pass-discard-other=on is not supported");
-	*passes = with_bit(with_bit(*passes, DISCARD_REQUEST, request), DISCARD_SNAPSHOT, snapshot);
+	static const struct {
+		const char *name;
+		enum qcow2_discard why;
+	} options[] = { { "pass-discard-request", DISCARD_REQUEST },
+			{ "pass-discard-snapshot", DISCARD_SNAPSHOT },
+			{ "pass-discard-other", DISCARD_OTHER } };
+	for (unsigned i = 0; i < LEN(options); i++) {
+		bool on = *passes & BIT(options[i].why);
+		struct err *e = blk_take_bool(opts, options[i].name, &on);
+		if (e)
+			return e;
+		*passes = with_bit(*passes, options[i].why, on);
+	}
 	return NULL;
 }
 

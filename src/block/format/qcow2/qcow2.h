@@ -41,8 +41,11 @@ enum {
 };
 enum { SUBS = 32 }; /* subclusters of a cluster, in extended images */
 
-/* Why clusters become free: whether the file is told, pass-discard-* say. */
-enum qcow2_discard { DISCARD_NEVER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
+/*
+ * Why clusters become free: whether the file is told, pass-discard-* say. Of OTHER (overwritten, given up) it is told when the tables are
+ * stable: a crash may still need them.
+ */
+enum qcow2_discard { DISCARD_OTHER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
 
 enum { QCOW2_AES = 1, QCOW2_LUKS }; /* crypt_method */
 enum qcow2_compression { QCOW2_ZLIB, QCOW2_ZSTD };
@@ -114,6 +117,7 @@ struct qcow2 {
 	u64 free_hint; /* no free cluster lies below this index, but for those held */
 	/* Clusters without a reference that one may still have on disk, until the tables are stable: not to be used. */
 	struct qcow2_set held, leaving; /* leaving: the tables are being made stable for them */
+	struct qcow2_set unwanted; /* of these two: the file is told of those that are free indeed */
 	u64 n_held, held_first; /* how many in held; no held or leaving one lies below held_first */
 	struct co_lock letting_go;
 	u64 packed_at; /* where the next compressed cluster may go on, 0: a new host cluster */
