@@ -192,6 +192,19 @@ def bad_websockets():
 
 # ---- TLS ----
 
+def silent():
+    """Who does not finish its handshake is sent away, and the next one is served."""
+    m = monitor('silent', 'websocket=on')
+    s = connect('silent')
+    s.sendall(b'GET / HTTP/1.1\r\n')
+    other = connect('silent')
+    other.settimeout(60)
+    f = upgrade(other)
+    talk(f.send, f.read)
+    assert not s.recv(1)
+    m.end()
+
+
 def certificates(where):
     """An authority, a server's certificate for localhost, clients good and evil."""
     def run(*args):
@@ -266,6 +279,7 @@ def main():
     t = Tap(sys.argv[1:])
     t.test('telnet: commands are taken out', telnet)
     t.test('WebSocket: frames, pings, the end', websocket)
+    t.test('WebSocket: a handshake that does not end keeps nobody out', silent)
     t.test('WebSocket: wrong requests and frames end one client, not the monitor', bad_websockets)
     if shutil.which('openssl') and 'GNUTLS' not in subprocess.run(
             ['qemu-storage-daemon', '--object', 'tls-creds-anon,id=a', '--frob'], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL).stderr:
