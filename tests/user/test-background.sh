@@ -17,23 +17,26 @@ static void hot(unsigned rounds)
 		for (unsigned k = 0; k < 50; k++)
 			sink = sink * 1664525u + k;
 }
-/* mov w0, #n; add w0, w0, w1; ret; in fresh memory each time, run often, and gone or written over at once */
+enum { FUNCTIONS = 16, LENGTH = 60 };
+/* A page of functions at a new place (what ran often once is known by its place): mov w0, #n; add w0, w0, w1 some 58 times; ret; each run until it is wanted for speed, and the page gone or written over at once. */
 static int churn(int unmap)
 {
 	unsigned *code = NULL;
-	for (unsigned n = 0; n < 3000; n++) {
+	for (unsigned n = 0; n < 600; n++) {
 		if (!code)
-			code = mmap((void *)0x70000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		code[0] = 0x52800000 | (n & 0xffff) << 5;
-		code[1] = 0x0b010000;
-		code[2] = 0xd65f03c0;
-		__builtin___clear_cache((char *)code, (char *)code + 12);
-		unsigned (*f)(unsigned, unsigned) = (void *)code;
-		for (unsigned i = 0; i < 24; i++)
-			if (f(0, i) != n + i)
-				return printf("%u + %u is not %u\n", n, i, f(0, i)), 1;
+			code = mmap((void *)(0x70000000ul + n * 4096), 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		for (unsigned i = 0; i < FUNCTIONS * LENGTH; i++)
+			code[i] = i % LENGTH == 0 ? 0x52800000 | (n + i) << 5 : i % LENGTH < LENGTH - 1 ? 0x0b010000 : 0xd65f03c0;
+		__builtin___clear_cache((char *)code, (char *)code + 4096);
+		for (unsigned i = 0; i < FUNCTIONS * 6; i++) {
+			unsigned at = i % FUNCTIONS * LENGTH, (*f)(unsigned, unsigned) = (void *)(code + at);
+			unsigned got = f(0, i), want = n + at + (LENGTH - 2) * i;
+			if (got != want)
+				return printf("%u, not %u\n", got, want), 1;
+		}
 		if (unmap) {
 			munmap(code, 4096);
+			usleep(200); /* in which the translator looks */
 			code = NULL;
 		}
 	}
