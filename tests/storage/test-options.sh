@@ -105,6 +105,12 @@ qemu-io -c "$lim,align=512,opt-discard=15M,max-discard=15M,discard=unmap" -c 'di
 qemu-io -r -c 'read -q -P 22 64M 13M' -c 'read -q -P 0 77M 29M' -c 'read -q -P 22 106M 22M' e.qcow2 >out && ! grep -q . out
 ok $? "blkdebug opt-discard splits at its multiples"
 
+# A compressed write that fails has taken room, and gives it back; the next one finds it.
+qemu-img create -q -f qcow2 w.qcow2 1M; qemu-io -c 'write -q -c 0 64k' w.qcow2
+refuses "Input/output error" qemu-io -c 'open -o driver=qcow2,file.driver=blkdebug,file.image.filename=w.qcow2,file.inject-error.0.event=write_compressed' -c 'write -c -P 9 64k 64k' -c 'write -c -P 9 512k 64k' &&
+	[ "$(qemu-img check w.qcow2 2>&1 | grep -c 'No errors')" = 1 ] && qemu-io -c 'write -q -c -P 7 64k 64k' -c 'read -q -P 7 64k 64k' w.qcow2 >out && ! grep -q . out && qemu-img check -q w.qcow2
+ok $? "a compressed write that fails leaks nothing"
+
 # Zeros that show through an image stay zeros when data comes to lie below it, whatever the version.
 for compat in 0.10 1.1; do
 	rm -f r?.qcow2; qemu-img create -q -f qcow2 -o compat=$compat r1.qcow2 4M; qemu-img create -q -f qcow2 r2.qcow2 4M

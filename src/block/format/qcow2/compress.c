@@ -93,8 +93,10 @@ static int write_packed(struct blk_node *node, const void *packed, size_t len, u
 		r = -EFBIG;
 	if (!r)
 		r = qcow2_check_overlap(node, *ret, len, 0);
-	if (!r)
+	if (!r) {
+		blk_event(node->file, "write_compressed");
 		r = blk_pwrite(node->file, *ret, packed, len);
+	}
 	if (r)
 		qcow2_free(node, *ret, len, DISCARD_OTHER);
 	return r;
