@@ -557,6 +557,8 @@ void qcow2_close(struct blk_node *node)
 		int r = qcow2_store_bitmaps(node);
 		if (!r)
 			r = qcow2_flush_meta(node);
+		if (!r && s->unwanted.bits)
+			r = qcow2_let_go(node);
 		if (r)
 			blk_say(node, "Failed to flush the metadata of '%s': %s",
 				node->filename ? node->filename : "", strerror(-r));

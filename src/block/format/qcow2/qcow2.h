@@ -42,8 +42,8 @@ enum {
 enum { SUBS = 32 }; /* subclusters of a cluster, in extended images */
 
 /*
- * Why clusters become free: whether the file is told, pass-discard-* say. Of OTHER (overwritten, given up) it is told when the tables are
- * stable: a crash may still need them.
+ * Why clusters become free: whether the file is told, pass-discard-* say. It is told when the tables are stable: a crash may need what is in
+ * them until then.
  */
 enum qcow2_discard { DISCARD_OTHER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
 

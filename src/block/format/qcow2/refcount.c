@@ -188,15 +188,8 @@ static void now_free(struct blk_node *node, u64 cluster, enum qcow2_discard disc
 		s->packed_at = 0;
 	cache_forget(s->l2, offset, s->cluster_size);
 	qcow2_meta_clear(s, offset, s->cluster_size);
-	if (!(s->discard_passes & BIT(discard)))
-		return;
-	if (discard == DISCARD_OTHER) {
-		bool noted = qcow2_set_add(&s->unwanted, cluster, cluster + 1);
-		(void)noted; /* a wish */
-	} else {
-		int r = blk_discard(node->file, offset, s->cluster_size);
-		(void)r; /* a wish */
-	}
+	bool noted = (s->discard_passes & BIT(discard)) && qcow2_set_add(&s->unwanted, cluster, cluster + 1);
+	(void)noted; /* a wish */
 }
 
 int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, enum qcow2_discard discard)
