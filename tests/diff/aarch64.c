@@ -6,11 +6,11 @@
  * manual leaves open. docs/dev/differences.md lists what is excused, and why.
  */
 #include "diff.h"
-#include "guest/arm64/simd.h"
+#include "guest/arm64/sve.h"
 
 extern const struct guest guest_aarch64;
 
-enum { R_SP = 31, R_NZCV, R_FPCR, R_FPSR, R_V = 40 };
+enum { R_SP = 31, R_NZCV, R_FPCR, R_FPSR, R_V = 40, R_P = 104 /* and FFR */, R_SVCR = 121, R_ZA };
 enum { FPSR_COMPARED = 0x0800009f };
 
 static const void *model(void)
@@ -18,6 +18,8 @@ static const void *model(void)
 	static struct arm64_model m;
 	m = *(const struct arm64_model *)arm64_models[0].data;
 	m.dczid = diff_option("zva") ? (u8)diff_option("zva") : m.dczid;
+	if (diff_option("no-sve"))
+		m.features &= BITS(ARM64_SVE) | BIT(ARM64_CPUID);
 	m.features &= ~(BIT(ARM64_WFXT) | BIT(ARM64_XS) | (diff_option("no-lse2") ? BIT(ARM64_LSE2) : 0));
 	return &m;
 }
@@ -93,6 +95,18 @@ static void registers(struct rng *r, struct diff_regs *in)
 	in->r[R_FPCR] = one_in(r, 2) ? 0 : rnd(r) & KEY_FPCR;
 	in->r[R_FPSR] = one_in(r, 2) ? 0 : rnd(r) & FPSR_COMPARED;
 	for (unsigned i = R_V; i < R_V + 64; i++)
+		in->r[i] = one_in(r, 10) ? common : one_in(r, 3) ? rnd_value(r) : rnd_float(r);
+	if (!arm64_model_has(model(), ARM64_SVE))
+		return;
+	for (unsigned i = R_P; i < R_P + 16; i++)
+		in->r[i] = one_in(r, 8) ? 0xffff : one_in(r, 8) ? 0 : rnd(r) & 0xffff;
+	in->r[R_P + 16] = one_in(r, 3)	 ? 0xffff
+			  : one_in(r, 3) ? rnd(r) & 0xffff
+					 : BITS(below(r, 17)); /* FFR */
+	if (!arm64_model_has(model(), ARM64_SME))
+		return;
+	in->r[R_SVCR] = one_in(r, 16) ? 0 : SVCR_ZA | (one_in(r, 2) ? SVCR_SM : 0);
+	for (unsigned i = R_ZA; in->r[R_SVCR] & SVCR_ZA && i < R_ZA + 32; i++)
 		in->r[i] = one_in(r, 10) ? common : one_in(r, 3) ? rnd_value(r) : rnd_float(r);
 }
 
@@ -291,8 +305,13 @@ static void load(struct cpu *cpu, const struct diff_regs *in)
 	a->sp = in->r[R_SP];
 	a->nzcv = (u32)in->r[R_NZCV];
 	arm64_set_fpcr(a, (u32)in->r[R_FPCR]);
+	arm64_set_svcr(a, 0);
+	arm64_set_svcr(a, (u32)in->r[R_SVCR]);
 	arm64_set_fpsr(a, (u32)in->r[R_FPSR]);
 	memcpy(a->v, &in->r[R_V], sizeof(a->v));
+	for (unsigned i = 0; i < 17; i++)
+		arm64_set_pred(&a->p[i], (u16)in->r[R_P + i]);
+	memcpy(a->za, &in->r[R_ZA], sizeof(a->za));
 }
 
 static void save(const struct cpu *cpu, struct diff_regs *out)
@@ -306,6 +325,10 @@ static void save(const struct cpu *cpu, struct diff_regs *out)
 	out->r[R_FPCR] = a->fpcr;
 	out->r[R_FPSR] = arm64_fpsr(a);
 	memcpy(&out->r[R_V], a->v, sizeof(a->v));
+	for (unsigned i = 0; i < 17; i++)
+		out->r[R_P + i] = arm64_pred(&a->p[i]);
+	out->r[R_SVCR] = a->svcr;
+	memcpy(&out->r[R_ZA], a->za, sizeof(a->za));
 }
 
 static void mask(struct diff_regs *regs)
@@ -381,6 +404,12 @@ static const char *reg_name(unsigned i, char buf[16])
 		text_put(&o, name[i - R_SP]);
 	else if (i >= R_V && i < R_V + 64)
 		text_fmt(&o, "v%u%c", (i - R_V) / 2, "lh"[i & 1]);
+	else if (i >= R_P && i < R_P + 16)
+		text_fmt(&o, "p%u", i - R_P);
+	else if (i == R_P + 16 || i == R_SVCR)
+		text_put(&o, i == R_SVCR ? "svcr" : "ffr");
+	else if (i >= R_ZA && i < R_ZA + 32)
+		text_fmt(&o, "za%u%c", (i - R_ZA) / 2, "lh"[i & 1]);
 	else
 		return NULL;
 	return buf;

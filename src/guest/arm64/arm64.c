@@ -1,11 +1,13 @@
 /*
  * Arm 64-bit guest: registers, reset, and where each instruction goes.
  */
-#include "guest/arm64/simd.h"
+#include "guest/arm64/sve.h"
 
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
 #define V(n) [A64_V0 + n] = { "v" #n, AT(v[n]), TY_V128, 0 }
+#define P(n) [A64_P0 + n] = { "p" #n, AT(p[n]), TY_V128, 0 }
+#define ZA(n, array) [A64_ZA + n] = { "za" #n, AT(za[n]), TY_V128, array }
 #define KEY(name) { #name "_lo", AT(name.lo), TY_I64, 0 }, { #name "_hi", AT(name.hi), TY_I64, 0 },
 /* clang-format off */
 const struct ir_slot arm64_slots[] = {
@@ -16,6 +18,12 @@ const struct ir_slot arm64_slots[] = {
 	V(0), V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8), V(9), V(10), V(11), V(12), V(13), V(14), V(15),
 	V(16), V(17), V(18), V(19), V(20), V(21), V(22), V(23), V(24), V(25), V(26), V(27), V(28), V(29), V(30), V(31),
 	[A64_QC] = { "qc", AT(qc), TY_V128, 0 },
+	P(0), P(1), P(2), P(3), P(4), P(5), P(6), P(7), P(8), P(9), P(10), P(11), P(12), P(13), P(14), P(15),
+	[A64_FFR] = { "ffr", AT(p[16]), TY_V128, 0 },
+	ZA(0, 16), ZA(1, 0), ZA(2, 0), ZA(3, 0), ZA(4, 0), ZA(5, 0), ZA(6, 0), ZA(7, 0),
+	ZA(8, 0), ZA(9, 0), ZA(10, 0), ZA(11, 0), ZA(12, 0), ZA(13, 0), ZA(14, 0), ZA(15, 0),
+	[A64_TPIDR2] = { "tpidr2_el0", AT(tpidr2), TY_I64, 0 },
+	[A64_SVCR] = { "svcr", AT(svcr), TY_I32, 0 },
 	[A64_FPCR] = { "fpcr", AT(fpcr), TY_I32, 0 },
 	[A64_TPIDR] = { "tpidr_el0", AT(tpidr_el0), TY_I64, 0 },
 	[A64_TPIDRRO] = { "tpidrro_el0", AT(tpidrro_el0), TY_I64, 0 },
@@ -126,19 +134,31 @@ static const struct insn_group *const branch[] = { &arm64_branch, &arm64_pauth, 
 static const struct insn_group *const ldst[] = { &arm64_ldst, &arm64_atomic, &arm64_pauth, NULL };
 static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
 static const struct insn_group *const none[] = { NULL };
+static const struct insn_group *const sme[] = {
+#define _(name) &arm64_##name,
+	ARM64_SME_GROUPS(_)
+#undef _
+	NULL,
+};
 static const struct insn_group *const *const top[16] = {
-	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
+	[0] = reserved, [1] = none, [3] = none,
 	[4] = ldst, [12] = ldst,
 	[8] = dp_imm, [9] = dp_imm,
 	[10] = branch, [11] = branch,
 	[5] = dp_reg, [13] = dp_reg,
+	[2] = NULL, /* SVE: sve.c */
 	[6] = NULL, [7] = NULL, [14] = NULL, [15] = NULL, /* floating point and SIMD: simd_groups.c */
 };
 /* clang-format on */
 
 static const struct insn_group *const *groups_of(u32 word)
 {
-	const struct insn_group *const *groups = top[word >> 25 & 15];
+	unsigned part = word >> 25 & 15;
+	if (part == 0 && word >> 31)
+		return sme;
+	if (part == 2)
+		return arm64_sve_candidates(word);
+	const struct insn_group *const *groups = top[part];
 	return groups ? groups : arm64_simd_candidates(word);
 }
 
@@ -146,7 +166,7 @@ static const struct insn_group *const *groups_of(u32 word)
 const struct insn_group *const arm64_groups[] = {
 	&arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system, &arm64_pauth, &arm64_ldst, &arm64_atomic,
 #define _(name) &arm64_##name,
-	ARM64_SIMD_GROUPS(_)
+	ARM64_SIMD_GROUPS(_) ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
 #undef _
 	NULL,
 };

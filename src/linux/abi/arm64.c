@@ -4,7 +4,7 @@
  * Facts: Linux 6.1 include/uapi/asm/{sigcontext,ucontext,ptrace,hwcap,fcntl}.h, asm/auxvec.h; the frame's order as arch/arm64/kernel/signal.c
  * documents it (siginfo, ucontext, records, frame record).
  */
-#include "guest/arm64/arm64.h"
+#include "guest/arm64/sve.h"
 #include "linux/abi/frame.h"
 #include "linux/internal.h"
 #include "syscalls.gen.h"
@@ -76,12 +76,36 @@ static u32 guard_prot(const void *model)
 struct record {
 	u32 magic, size;
 };
-enum { FPSIMD_MAGIC = 0x46508001, ESR_MAGIC = 0x45535201, EXTRA_MAGIC = 0x45585401 };
+enum {
+	FPSIMD_MAGIC = 0x46508001,
+	ESR_MAGIC = 0x45535201,
+	EXTRA_MAGIC = 0x45585401,
+	SVE_MAGIC = 0x53564501,
+	ZA_MAGIC = 0x54366345
+};
+enum { SVE_STREAMING = 1 };
 struct fpsimd_record {
 	struct record head;
 	u32 fpsr, fpcr;
 	u8 v[32][16];
 };
+struct vl_record { /* of SVE, of ZA: followed by the registers at 16, or not when they are unused */
+	struct record head;
+	u16 vl, flags;
+	u16 reserved[2];
+};
+struct sve_record {
+	struct vl_record head;
+	u8 z[32][SVE_BYTES];
+	u16 p[17]; /* and FFR */
+	u8 pad[14];
+};
+struct za_record {
+	struct vl_record head;
+	u8 za[SVE_BYTES][SVE_BYTES];
+};
+_Static_assert(sizeof(struct sve_record) % 16 == 0 && offsetof(struct sve_record, z) == 16,
+	       "as sigcontext.h says");
 struct esr_record {
 	struct record head;
 	u64 esr;
@@ -107,6 +131,52 @@ static u64 pstate(const struct arm64 *r)
 	       (u64)r->cpu.landing << PSTATE_BTYPE;
 }
 
+/* The records of SVE and ZA at p, where the CPU has them; behind them. */
+static u8 *sve_records_put(const struct arm64 *r, u8 *p)
+{
+	if (!arm64_model_has(r->model, ARM64_SVE))
+		return p;
+	struct sve_record sve = {
+		.head = { { SVE_MAGIC, sizeof(sve) }, SVE_BYTES, r->svcr & SVCR_SM ? SVE_STREAMING : 0 }
+	};
+	memcpy(sve.z, r->v, sizeof(sve.z));
+	for (unsigned i = 0; i < LEN(sve.p); i++)
+		sve.p[i] = arm64_pred(&r->p[i]);
+	memcpy(p, &sve, sizeof(sve));
+	p += sizeof(sve);
+	if (!arm64_model_has(r->model, ARM64_SME))
+		return p;
+	struct za_record za = { .head = { { ZA_MAGIC, r->svcr & SVCR_ZA ? sizeof(za) : sizeof(za.head) },
+					  SVE_BYTES } };
+	memcpy(za.za, r->za, sizeof(za.za));
+	memcpy(p, &za, za.head.head.size);
+	return p + za.head.head.size;
+}
+
+/* What the records say; one that is not there, or has no registers, leaves them zero. False: not what the kernel would take. */
+static bool sve_records_take(struct arm64 *r, const u8 *sve, const u8 *za)
+{
+	struct sve_record s = { 0 };
+	struct za_record z = { 0 };
+	if (sve)
+		memcpy(&s, sve, MIN((size_t)((const struct record *)sve)->size, sizeof(s)));
+	if (za)
+		memcpy(&z, za, MIN((size_t)((const struct record *)za)->size, sizeof(z)));
+	bool streaming = s.head.flags & SVE_STREAMING, on = z.head.head.size >= sizeof(z);
+	if ((sve && (!arm64_model_has(r->model, ARM64_SVE) || s.head.vl != SVE_BYTES ||
+		     s.head.head.size < sizeof(s.head))) ||
+	    (za && (z.head.vl != SVE_BYTES || z.head.head.size < sizeof(z.head))) ||
+	    ((streaming || za) && !arm64_model_has(r->model, ARM64_SME)))
+		return false;
+	arm64_set_svcr(r, 0);
+	arm64_set_svcr(r, (streaming ? SVCR_SM : 0) | (on ? SVCR_ZA : 0));
+	for (unsigned i = 0; i < LEN(s.p); i++)
+		arm64_set_pred(&r->p[i], s.head.head.size >= sizeof(s) ? s.p[i] : 0);
+	if (on)
+		memcpy(r->za, z.za, sizeof(z.za));
+	return true;
+}
+
 static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 {
 	struct arm64 *r = regs(t->cpu);
@@ -129,6 +199,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 		memcpy(p, &esr, sizeof(esr));
 		p += sizeof(esr);
 	}
+	p = sve_records_put(r, p);
 	memset(p, 0, sizeof(struct record));
 	p += sizeof(struct record);
 	u64 frame_record[2] = { r->x[29], r->x[30] };
@@ -140,6 +211,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 		r->x[1] = at;
 		r->x[2] = at + FRAME_INFO;
 	}
+	arm64_set_svcr(r, 0);
 	r->sp = at;
 	r->x[29] = link;
 	r->x[30] = f->action->flags & 0x04000000 ? f->action->restorer : f->trampoline;
@@ -155,7 +227,7 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 	struct frame fr;
 	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
 		return false;
-	const u8 *p = fr.reserved, *end = fr.reserved + sizeof(fr.reserved);
+	const u8 *p = fr.reserved, *end = fr.reserved + sizeof(fr.reserved), *sve = NULL, *za = NULL;
 	struct fpsimd_record fp = { { 0 } };
 	while (end - p >= (ptrdiff_t)sizeof(struct record)) {
 		struct record head;
@@ -166,12 +238,16 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 			return false;
 		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(fp))
 			memcpy(&fp, p, sizeof(fp));
+		else if (head.magic == SVE_MAGIC)
+			sve = p;
+		else if (head.magic == ZA_MAGIC)
+			za = p;
 		else if (head.magic != ESR_MAGIC && head.magic != EXTRA_MAGIC)
 			return false;
 		p += head.size;
 	}
 	/* The kernel refuses every mode but EL0t here; the peer's own tests set others and count on EL0. */
-	if (!fp.head.magic || fr.pstate & PSTATE_AARCH32)
+	if (!fp.head.magic || fr.pstate & PSTATE_AARCH32 || !sve_records_take(r, sve, za))
 		return false;
 	memcpy(r->x, fr.x, sizeof(fr.x));
 	r->sp = fr.sp;
