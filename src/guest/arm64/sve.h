@@ -19,15 +19,17 @@
 #define ARM64_SVE2_INT_GROUPS(_)
 #define ARM64_SVE_PRED_GROUPS(_)
 #define ARM64_SVE_FP_GROUPS(_)
-#define ARM64_SVE_MEM_GROUPS(_)
+#define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
-	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
+	ARM64_SVE_INT_GROUPS(_) \
+	ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SME_GROUPS(_)
 #define _(name) extern const struct insn_group arm64_##name;
-ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
+ARM64_SVE_GROUPS(_)
+ARM64_SME_GROUPS(_)
 #undef _
-/* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
-const struct insn_group *const *arm64_sve_candidates(u32 insn);
+    /* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
+    const struct insn_group *const *arm64_sve_candidates(u32 insn);
 
 enum { SVE_BYTES = 16 }; /* of a vector; a predicate has an eighth of it */
 /* Elements of 1 << size bytes in a vector. */
@@ -95,15 +97,49 @@ void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v
  */
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane);
 
+/* ---- memory: sve_mem.c ---- */
+enum sve_faults {
+	SVE_FAULTS,
+	SVE_FIRST_FAULTS,
+	SVE_NO_FAULTS
+}; /* which active elements raise one; the others clear FFR from theirs on */
+enum sve_offsets {
+	SVE_CONTIGUOUS,
+	SVE_OFFSETS_U32,
+	SVE_OFFSETS_S32,
+	SVE_OFFSETS_64
+}; /* the low 32 bits of an element, or all of it */
+struct sve_access {
+	u8 elem, mem; /* log2 of the bytes of an element in its register and in memory; up to 4 */
+	bool sign; /* loads: extended by it */
+	u8 more; /* structures: how many registers behind reg are loaded or stored too */
+	u8 reg; /* with more: the first */
+	enum sve_offsets
+	    offsets; /* element i is at base + (offset << scale); contiguous: at base + (i << mem) */
+	u8 scale;
+	enum sve_faults faults;
+};
+/*
+ * Active elements from memory into a slot, zeros in the others; and to memory, from v. pred: the governing predicate; offsets: a vector, IR_NONE when they are
+ * contiguous. Elements are accessed in their order: a fault is at the address of the first that has one, and nothing is loaded.
+ */
+void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, ir_ref base, ir_ref offsets);
+void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets);
+/* Structures of how.more + 1 elements, contiguous, of the same size in memory, and so many registers. */
+void sve_load_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
+void sve_store_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
+
 /* ---- text: sve_text.c ---- */
 void arm64_text_z(struct text *o, unsigned n, unsigned size); /* z1.s; size 4: z1.q */
 void arm64_text_z2(struct text *o, unsigned d, unsigned n, unsigned size);
 void arm64_text_z3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size);
 void arm64_text_zr(struct text *o, unsigned n); /* z1 */
 void arm64_text_ze(struct text *o, unsigned n, unsigned size, unsigned index); /* z1.s[2] */
-void arm64_text_zlist(struct text *o, unsigned n, unsigned count, unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
+void arm64_text_zlist(struct text *o, unsigned n, unsigned count,
+		      unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
 void arm64_text_p(struct text *o, unsigned n); /* p1 */
 void arm64_text_ps(struct text *o, unsigned n, unsigned size); /* p1.s */
 void arm64_text_pm(struct text *o, unsigned n); /* p1/m */
 void arm64_text_pz(struct text *o, unsigned n); /* p1/z */
 void arm64_text_pattern(struct text *o, unsigned pattern); /* pow2, vl16, mul3, all, #0x15 */
+void arm64_text_vl(struct text *o, unsigned n, i32 imm); /* [x1, #-3, mul vl]; 0: [x1] */
