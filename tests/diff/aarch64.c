@@ -106,8 +106,8 @@ static void registers(struct rng *r, struct diff_regs *in)
 	if (!arm64_model_has(model(), ARM64_SME))
 		return;
 	in->r[R_SVCR] = one_in(r, 16) ? 0 : SVCR_ZA | (one_in(r, 2) ? SVCR_SM : 0);
-	for (unsigned i = R_ZA; in->r[R_SVCR] & SVCR_ZA && i < R_ZA + 32; i++)
-		in->r[i] = one_in(r, 10) ? common : one_in(r, 3) ? rnd_value(r) : rnd_float(r);
+	for (unsigned i = R_ZA; i < R_ZA + 32; i++)
+		in->r[i] = !(in->r[R_SVCR] & SVCR_ZA) ? 0 : one_in(r, 10) ? common : one_in(r, 3) ? rnd_value(r) : rnd_float(r);
 }
 
 /* Registers of the word are equal now and then, the zero register or SP more often than by chance. */
@@ -259,7 +259,7 @@ static bool make(const struct insn_group *g, const struct insn_pattern *p, const
 		 struct rng *r, struct diff_test *test)
 {
 	static const char *const never[] = { "svc", "wfxt", "dsb_nxs", "dc_cvap", "dc_cvadp", NULL };
-	const struct tr t = { .model = cpu_model };
+	struct tr t = { .model = cpu_model };
 	if (named(p, never) ||
 	    (p->feature >= 0 && !arm64_model_has(cpu_model, (enum arm64_feature)p->feature)))
 		return false;
@@ -268,6 +268,7 @@ static bool make(const struct insn_group *g, const struct insn_pattern *p, const
 		word = bias_registers(p, r, word);
 		test->n_words = 0;
 		registers(r, &test->in);
+		t.key = (test->in.r[R_SVCR] & SVCR_SM ? KEY_SM : 0) | (test->in.r[R_SVCR] & SVCR_ZA ? KEY_ZA : 0);
 		bool ok = true;
 		if (in_group(g, "ldst") || in_group(g, "atomic"))
 			ok = memory_test(g, p, r, test, &word);

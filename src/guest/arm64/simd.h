@@ -173,6 +173,12 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned high, unsigned bytes);
 
+/*
+ * A scalar register = the low bytes of v reduced: neighbours first, then neighbours of the results, the lower operand first (Reduce). op: VFPADD, VFPMIN,
+ * VFPMAX with its imm.
+ */
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes);
+
 /* Formatters: simd_text.c. */
 void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);
 void arm64_text_v3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size, unsigned q);

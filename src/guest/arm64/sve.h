@@ -18,7 +18,7 @@
 #define ARM64_SVE_INT_GROUPS(_) _(sve_int)
 #define ARM64_SVE2_INT_GROUPS(_)
 #define ARM64_SVE_PRED_GROUPS(_)
-#define ARM64_SVE_FP_GROUPS(_)
+#define ARM64_SVE_FP_GROUPS(_) _(sve_fp) _(sve_fp_mul) _(sve_fp_compare) _(sve_fp_convert)
 #define ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SVE_GROUPS(_) \
 	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
@@ -94,6 +94,14 @@ void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v
  * conversions) raises a flag. lane: TY_F16, TY_F32, TY_F64.
  */
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane);
+/* Infinity and the default NaN by size, 1 to 3. */
+extern const u64 sve_infinity[4], sve_default_nan[4];
+
+/* ---- floating-point conversion: sve_fp_convert.c ---- */
+/* FCVT of lanes, as the operation; half precision is IEEE's whatever FPCR.AHP says (FPConvertSVE). round 0: FPCR's. */
+ir_ref sve_convert(struct tr *t, ir_ref v, enum ir_type from, enum ir_type to, unsigned round);
+/* Of elements of 1 << whole bytes the lowest (top: those above these) 1 << part bytes, side by side, zeros above. */
+ir_ref sve_gather_parts(struct tr *t, ir_ref v, unsigned part, unsigned whole, bool top);
 
 /* ---- text: sve_text.c ---- */
 void arm64_text_z(struct text *o, unsigned n, unsigned size); /* z1.s; size 4: z1.q */
