@@ -180,6 +180,11 @@ ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir
  */
 void simd_split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *ret);
 void simd_join(struct tr *t, const ir_ref *v, unsigned n, unsigned size, unsigned bytes, ir_ref *ret);
+/*
+ * A scalar register = the low bytes of v reduced: neighbours first, then neighbours of the results, the lower operand first (Reduce). op: VFPADD, VFPMIN,
+ * VFPMAX with its imm.
+ */
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes);
 
 /* Formatters: simd_text.c. */
 void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);

@@ -18,18 +18,19 @@
 #define ARM64_SVE_INT_GROUPS(_) _(sve_int)
 #define ARM64_SVE2_INT_GROUPS(_)
 #define ARM64_SVE_PRED_GROUPS(_)
-#define ARM64_SVE_FP_GROUPS(_)
+/* clang-format off */
+#define ARM64_SVE_FP_GROUPS(_) _(sve_fp) _(sve_fp_mul) _(sve_fp_compare) _(sve_fp_convert)
 #define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
-	ARM64_SVE_INT_GROUPS(_) \
-	ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
-#define ARM64_SME_GROUPS(_)
+	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
+#define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SVE_GROUPS(_)
 ARM64_SME_GROUPS(_)
 #undef _
-    /* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
-    const struct insn_group *const *arm64_sve_candidates(u32 insn);
+/* clang-format on */
+/* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
+const struct insn_group *const *arm64_sve_candidates(u32 insn);
 
 enum { SVE_BYTES = 16 }; /* of a vector; a predicate has an eighth of it */
 /* Elements of 1 << size bytes in a vector. */
@@ -96,6 +97,27 @@ void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v
  * conversions) raises a flag. lane: TY_F16, TY_F32, TY_F64.
  */
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane);
+/* Infinity and the default NaN by size, 1 to 3. */
+extern const u64 sve_infinity[4], sve_default_nan[4];
+
+/* ---- floating-point conversion: sve_fp_convert.c ---- */
+/* FCVT of lanes, as the operation; half precision is IEEE's whatever FPCR.AHP says (FPConvertSVE). round 0: FPCR's. */
+ir_ref sve_convert(struct tr *t, ir_ref v, enum ir_type from, enum ir_type to, unsigned round);
+/* Of elements of 1 << whole bytes the lowest (top: those above these) 1 << part bytes, side by side, zeros above. */
+ir_ref sve_gather_parts(struct tr *t, ir_ref v, unsigned part, unsigned whole, bool top);
+
+/* ---- ZA: sme.c ---- */
+/* Row i of a tile of elements of 1 << size bytes, as a slot; the tile of a field of 4 bits, of which the lower ones are an offset. */
+#define SME_ROW(tile, size, i) (A64_ZA + ((i) << (size)) + (tile))
+#define SME_TILE(field, size) ((field) >> (4 - (size)))
+/* The number, an i32, of the slice that register W12 + rs and the field's offset select. */
+ir_ref sme_slice(struct tr *t, unsigned rs, unsigned field, unsigned size);
+/* A row or a column of a tile; written where the mask (sve_mask) is set. */
+ir_ref sme_get_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size);
+void sme_set_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size, ir_ref mask, ir_ref v);
+void arm64_text_tile(struct text *o, unsigned tile, unsigned size); /* za1.s */
+void arm64_text_slice(struct text *o, unsigned vertical, unsigned rs, unsigned field, unsigned size); /* za1h.s[w12, 2] */
+void arm64_text_tiles(struct text *o, unsigned tiles); /* {za0.h, za7.d} */
 
 /* ---- memory: sve_mem.c ---- */
 enum sve_faults {
