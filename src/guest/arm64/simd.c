@@ -126,7 +126,7 @@ ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_
 }
 
 /*
- * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM), for 16- and 32-bit lanes. Everything is halved in lanes of twice the size,
+ * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM). Everything is halved in lanes of twice the size,
  * (d << (w - 1)) + n * m, where it is exact: |d| < 2^(w - 1) and the product at most 2^(2w - 2).
  */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
@@ -144,7 +144,8 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 		low[high] = simd_op1(t, IR_NARROW, wide, sum);
 	}
 	ir_ref r = simd_concat(t, half[0], half[1]);
-	simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
+	if (bytes)
+		simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
 	return r;
 }
 

@@ -92,6 +92,11 @@ static inline ir_ref simd_xor(struct tr *t, ir_ref a, ir_ref b)
 	return simd_op2(t, IR_XOR, TY_I64, a, b);
 }
 
+/* The size of lanes by the field that gives a shift's count, too: its highest bit tells (immh:immb, SVE's tsz:imm3). At least 8. */
+static inline unsigned simd_shift_size(unsigned imm)
+{
+	return 28 - (unsigned)__builtin_clz(imm);
+}
 /* SHL, SHR, SAR by a constant; RSHRU, RSHRS. */
 ir_ref simd_shift(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref v, unsigned count);
 /* Every 64 bits, resp. every lane, = value. */
@@ -166,7 +171,7 @@ ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type l
 		   unsigned bytes);
 /* SQDMULH, SQRDMULH (op QDMULH, QRDMULH); sets QC by the low bytes. */
 ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, unsigned bytes);
-/* SQRDMLAH, SQRDMLSH; sets QC by the low bytes. */
+/* SQRDMLAH, SQRDMLSH of 8 to 32 bits; sets QC by the low bytes; bytes 0: does not (SVE). */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned bytes);
 /* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */

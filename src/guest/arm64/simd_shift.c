@@ -6,12 +6,7 @@
 #include "guest/arm64/simd.h"
 #include "arm64_simd_shift.decode.h"
 
-static unsigned size_of(unsigned imm)
-{
-	return 28 - __builtin_clz(imm);
-}
-
-#define SIZE size_of(a->imm)
+#define SIZE simd_shift_size(a->imm)
 #define LANE lane_int(SIZE)
 #define RIGHT_COUNT ((16u << SIZE) - a->imm)
 #define LEFT_COUNT (a->imm - (8u << SIZE))
