@@ -23,7 +23,7 @@
 #define QDMLAL(size) OUT(sve2_qdmull(t, a->S ? -1 : 1, (size)-1, D, PACKED(size), EL((size)-1)))
 #define CMLA(size) OUT(sve2_cmla(t, false, size, a->rot, D, N, EL((size) + 1)))
 #define RDCMLA(size) OUT(sve2_cmla(t, true, size, a->rot, D, N, EL((size) + 1)))
-#define CDOT(size) OUT(sve2_cdot(t, size, a->rot, D, N, EL((size)-1)))
+#define CDOT(size) OUT(sve2_cdot(t, size, a->rot, D, N, EL(size)))
 
 /* clang-format off */
 
