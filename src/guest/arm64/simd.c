@@ -21,6 +21,20 @@ ir_ref simd_const64(struct tr *t, u64 low, u64 high)
 	return v_const128(t, bytes);
 }
 
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count)
+{
+	if (!count)
+		return v;
+	return simd_or(t, simd_shift(t, IR_SHR, lane, v, count),
+		       simd_shift(t, IR_SHL, lane, v, ir_bits(lane) - count));
+}
+
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v)
+{
+	ir_ref all = simd_scalar(t, op, lane == TY_I64 ? TY_I64 : TY_I32, lane, v, 0);
+	v_set(t, A64_V0 + rd, v_op(t, IR_VZEXT, TY_V128, all, 0, 0, 0));
+}
+
 static u64 replicate(u64 value, unsigned bits)
 {
 	if (bits < 64)

@@ -12,8 +12,9 @@
 /* The groups of floating point, Advanced SIMD, cryptography. */
 #define ARM64_SIMD_GROUPS(_) \
 	_(fp) \
-	_(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) \
-	    _(simd_element) _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
+	_(fp_convert) \
+	_(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) _(simd_element) \
+	    _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SIMD_GROUPS(_)
 #undef _
@@ -92,13 +93,28 @@ static inline ir_ref simd_xor(struct tr *t, ir_ref a, ir_ref b)
 	return simd_op2(t, IR_XOR, TY_I64, a, b);
 }
 
-/* The size of lanes by the field that gives a shift's count, too: its highest bit tells (immh:immb, SVE's tsz:imm3). At least 8. */
-static inline unsigned simd_shift_size(unsigned imm)
-{
-	return 28 - (unsigned)__builtin_clz(imm);
-}
 /* SHL, SHR, SAR by a constant; RSHRU, RSHRS. */
 ir_ref simd_shift(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref v, unsigned count);
+/* Every lane, 0 <= count < its width. */
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count);
+/*
+ * Shifts by an immediate have the lane's size and the count in one field, immh:immb (SVE: tszh:tszl:imm3), not below 8: its highest bit tells the size,
+ * right shifts are by 2 * width - imm, left ones by imm - width.
+ */
+static inline unsigned simd_shift_size(unsigned imm)
+{
+	return imm < 8 ? 0 : 28 - __builtin_clz(imm);
+}
+static inline unsigned simd_shift_right(unsigned imm)
+{
+	return (16u << simd_shift_size(imm)) - imm;
+}
+static inline unsigned simd_shift_left(unsigned imm)
+{
+	return imm - (8u << simd_shift_size(imm));
+}
+/* Vd = what a RED* operation makes of all lanes, zeros above. */
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v);
 /* Every 64 bits, resp. every lane, = value. */
 ir_ref simd_const64(struct tr *t, u64 low, u64 high);
 ir_ref simd_const(struct tr *t, enum ir_type lane, u64 value);

@@ -55,7 +55,7 @@ void arm64_text_twin(struct text *o, unsigned n, unsigned index)
 	text_fmt(o, "v%u.2h[%u]", n, index);
 }
 
-/* Shifts by immediate: imm is immh:immb. */
+/* Shifts by immediate. */
 void arm64_text_vi(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q)
 {
 	arm64_text_v2(o, d, n, simd_shift_size(imm), q);
@@ -91,12 +91,12 @@ void arm64_text_viw(struct text *o, unsigned d, unsigned n, unsigned imm, unsign
 
 void arm64_text_right(struct text *o, unsigned imm)
 {
-	text_fmt(o, "%u", (16u << simd_shift_size(imm)) - imm);
+	text_fmt(o, "%u", simd_shift_right(imm));
 }
 
 void arm64_text_left(struct text *o, unsigned imm)
 {
-	text_fmt(o, "%u", imm - (8u << simd_shift_size(imm)));
+	text_fmt(o, "%u", simd_shift_left(imm));
 }
 
 /* Of a modified immediate, in bytes. */

@@ -15,19 +15,23 @@
 #include "guest/arm64/simd.h"
 
 /* The groups; a word of SVE's part of the encodings is looked for by its bits 31 to 29 (sve.c). */
-#define ARM64_SVE_INT_GROUPS(_) _(sve_int)
+#define ARM64_SVE_INT_GROUPS(_) _(sve_int) _(sve_int_plain) _(sve_shift) _(sve_reduce)
+#define ARM64_SVE_EXTRA_GROUPS(_) _(sve_extra)
 #define ARM64_SVE2_INT_GROUPS(_) _(sve2_pred) _(sve2_long) _(sve2_narrow) _(sve2_multiply) _(sve2_element)
 #define ARM64_SVE_PRED_GROUPS(_)
 #define ARM64_SVE_FP_GROUPS(_)
 #define ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SVE_GROUPS(_) \
-	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
+	ARM64_SVE_INT_GROUPS(_) \
+	ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) \
+	    ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SME_GROUPS(_)
 #define _(name) extern const struct insn_group arm64_##name;
-ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
+ARM64_SVE_GROUPS(_)
+ARM64_SME_GROUPS(_)
 #undef _
-/* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
-const struct insn_group *const *arm64_sve_candidates(u32 insn);
+    /* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
+    const struct insn_group *const *arm64_sve_candidates(u32 insn);
 
 enum { SVE_BYTES = 16 }; /* of a vector; a predicate has an eighth of it */
 /* Elements of 1 << size bytes in a vector. */
@@ -121,7 +125,8 @@ void arm64_text_z2(struct text *o, unsigned d, unsigned n, unsigned size);
 void arm64_text_z3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size);
 void arm64_text_zr(struct text *o, unsigned n); /* z1 */
 void arm64_text_ze(struct text *o, unsigned n, unsigned size, unsigned index); /* z1.s[2] */
-void arm64_text_zlist(struct text *o, unsigned n, unsigned count, unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
+void arm64_text_zlist(struct text *o, unsigned n, unsigned count,
+		      unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
 void arm64_text_p(struct text *o, unsigned n); /* p1 */
 void arm64_text_ps(struct text *o, unsigned n, unsigned size); /* p1.s */
 void arm64_text_pm(struct text *o, unsigned n); /* p1/m */

@@ -1,6 +1,6 @@
 /*
- * A64: SVE2: integers, operands and result of different sizes or places: widening sums and shifts, carries, interleaving, accumulation.
- * Manual: Arm A-profile architecture, C4.1 "SVE2 Widening Integer Arithmetic", "SVE Misc", "SVE2 Accumulate".
+ * A64: SVE2: integers, operands and result of different sizes or places: widening sums, differences, shifts and carry-less products; carries; exclusive or of even and odd elements.
+ * Manual: Arm A-profile architecture, C4.1 "SVE2 Widening Integer Arithmetic", "SVE Misc", "SVE2 Accumulate" (long).
  * U: unsigned; T: top (odd elements), else bottom (even ones); S: subtraction. size is the wider elements'.
  */
 #include "guest/arm64/sve.h"
@@ -19,10 +19,9 @@
 	sve2_extend(t, simd_op2(t, a->U ? IR_ABDU : IR_ABDS, lane_int(HALF), N, M), HALF, true, a->T)
 #define PMULL(lane, n, m, imm) v_lanes(t, IR_PMULL, lane, n, m, 0, imm)
 
-/* Immediates: the highest bit tells the size, right shifts are by 2 * width - imm, left ones by imm - width. */
+/* By an immediate. */
 #define SIZE simd_shift_size(a->imm)
-#define RIGHT_COUNT ((16u << SIZE) - a->imm)
-#define LEFT_COUNT (a->imm - (8u << SIZE))
+#define LEFT_COUNT simd_shift_left(a->imm)
 
 /* Products without carries of 8 bits, of 32, of 64. */
 static ir_ref polynomial(struct tr *t, unsigned size, ir_ref n, ir_ref m, unsigned top)

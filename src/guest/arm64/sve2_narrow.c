@@ -1,7 +1,7 @@
 /*
- * A64: SVE2: integers: narrowing; shifts by an immediate and sums with accumulation; complex sums.
- * Manual: Arm A-profile architecture, C4.1 "SVE2 Narrowing", "SVE2 Accumulate" (shifts, absolute differences), "SVE2 complex integer add".
- * U: unsigned; T: top (odd elements), else bottom (even ones); R: rounding; S: subtraction. imm: as simd_shift.c's.
+ * A64: SVE2: integers: narrowing; shifts by an immediate with accumulation or insertion; absolute differences with accumulation.
+ * Manual: Arm A-profile architecture, C4.1 "SVE2 Narrowing", "SVE2 Accumulate".
+ * U: unsigned; T: top (odd elements), else bottom (even ones); R: rounding; S: subtraction.
  */
 #include "guest/arm64/sve.h"
 #include "arm64_sve2_narrow.decode.h"
@@ -13,10 +13,10 @@
 #define OUT(v) sve_set(t, a->Rd, v)
 #define SIZE simd_shift_size(a->imm)
 #define SHIFT_LANE lane_int(SIZE)
-#define RIGHT_COUNT ((16u << SIZE) - a->imm)
-#define LEFT_COUNT (a->imm - (8u << SIZE))
-#define RIGHT(lane) simd_shift(t, right_op(a->U, a->R), lane, N, RIGHT_COUNT)
-#define WIDE_RIGHT(is_unsigned) simd_shift(t, right_op(is_unsigned, a->R), SHIFT_LANE + 1, N, RIGHT_COUNT)
+#define RIGHT_COUNT simd_shift_right(a->imm)
+#define LEFT_COUNT simd_shift_left(a->imm)
+#define RIGHT(is_unsigned, lane) simd_shift(t, right_op(is_unsigned, a->R), lane, N, RIGHT_COUNT)
+#define WIDE_RIGHT(is_unsigned) RIGHT(is_unsigned, SHIFT_LANE + 1)
 #define NARROW(v) sve2_set_half(t, a->Rd, SIZE, a->T, v)
 
 static enum ir_op right_op(bool is_unsigned, bool rounded)
@@ -74,7 +74,7 @@ INSN(sqxtun_z, "01000101 0 imm.5:1 1 imm.3:2 000 010 10 T:1 Rn:5 Rd:5", "sqxtun{
 
 /* Shifts with accumulation or insertion. */
 
-INSN(sra_z, "01000101 imm.5:2 0 imm:5 1110 R:1 U:1 Rn:5 Rd:5", "{#U:s|u}{?R:r}sra {z2(Rd, Rn, simd_shift_size(imm))}, #{right(imm)}", SVE2, "imm >= 8") { OUT(simd_op2(t, IR_ADD, SHIFT_LANE, D, RIGHT(SHIFT_LANE))); }
+INSN(sra_z, "01000101 imm.5:2 0 imm:5 1110 R:1 U:1 Rn:5 Rd:5", "{#U:s|u}{?R:r}sra {z2(Rd, Rn, simd_shift_size(imm))}, #{right(imm)}", SVE2, "imm >= 8") { OUT(simd_op2(t, IR_ADD, SHIFT_LANE, D, RIGHT(a->U, SHIFT_LANE))); }
 INSN(sri_z, "01000101 imm.5:2 0 imm:5 111100 Rn:5 Rd:5", "sri {z2(Rd, Rn, simd_shift_size(imm))}, #{right(imm)}", SVE2, "imm >= 8") { OUT(v_lanes(t, IR_SRI, SHIFT_LANE, D, N, 0, RIGHT_COUNT)); }
 INSN(sli_z, "01000101 imm.5:2 0 imm:5 111101 Rn:5 Rd:5", "sli {z2(Rd, Rn, simd_shift_size(imm))}, #{left(imm)}", SVE2, "imm >= 8") { OUT(v_lanes(t, IR_SLI, SHIFT_LANE, D, N, 0, LEFT_COUNT)); }
 
