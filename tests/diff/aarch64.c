@@ -106,11 +106,10 @@ static void registers(struct rng *r, struct diff_regs *in)
 	if (!arm64_model_has(model(), ARM64_SME))
 		return;
 	in->r[R_SVCR] = one_in(r, 16) ? 0 : SVCR_ZA | (one_in(r, 2) ? SVCR_SM : 0);
-	for (unsigned i = R_ZA; i < R_ZA + 32; i++)
-		in->r[i] = !(in->r[R_SVCR] & SVCR_ZA) ? 0
-			   : one_in(r, 10)	      ? common
-			   : one_in(r, 3)	      ? rnd_value(r)
-						      : rnd_float(r);
+	for (unsigned i = R_ZA; i < R_ZA + 32; i++) {
+		u64 v = one_in(r, 10) ? common : one_in(r, 3) ? rnd_value(r) : rnd_float(r);
+		in->r[i] = in->r[R_SVCR] & SVCR_ZA ? v : 0;
+	}
 }
 
 /* Registers of the word are equal now and then, the zero register or SP more often than by chance. */

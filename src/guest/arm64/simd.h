@@ -95,6 +95,26 @@ static inline ir_ref simd_xor(struct tr *t, ir_ref a, ir_ref b)
 
 /* SHL, SHR, SAR by a constant; RSHRU, RSHRS. */
 ir_ref simd_shift(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref v, unsigned count);
+/* Every lane, 0 <= count < its width. */
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count);
+/*
+ * Shifts by an immediate have the lane's size and the count in one field, immh:immb (SVE: tszh:tszl:imm3), not below 8: its highest bit tells the size,
+ * right shifts are by 2 * width - imm, left ones by imm - width.
+ */
+static inline unsigned simd_shift_size(unsigned imm)
+{
+	return imm < 8 ? 0 : 28 - __builtin_clz(imm);
+}
+static inline unsigned simd_shift_right(unsigned imm)
+{
+	return (16u << simd_shift_size(imm)) - imm;
+}
+static inline unsigned simd_shift_left(unsigned imm)
+{
+	return imm - (8u << simd_shift_size(imm));
+}
+/* Vd = what a RED* operation makes of all lanes, zeros above. */
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v);
 /* Every 64 bits, resp. every lane, = value. */
 ir_ref simd_const64(struct tr *t, u64 low, u64 high);
 ir_ref simd_const(struct tr *t, enum ir_type lane, u64 value);
@@ -167,7 +187,7 @@ ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type l
 		   unsigned bytes);
 /* SQDMULH, SQRDMULH (op QDMULH, QRDMULH); sets QC by the low bytes. */
 ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, unsigned bytes);
-/* SQRDMLAH, SQRDMLSH; sets QC by the low bytes. */
+/* SQRDMLAH, SQRDMLSH of 8 to 32 bits; sets QC by the low bytes; bytes 0: does not (SVE). */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned bytes);
 /* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */

@@ -3,7 +3,8 @@
 
 #define _(name) &arm64_##name,
 static const struct insn_group *const integer[] = { ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_INT_GROUPS(_) NULL };
-static const struct insn_group *const sve2[] = { ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_FP_GROUPS(_) NULL };
+static const struct insn_group *const sve2[] = { ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_)
+						     ARM64_SVE_FP_GROUPS(_) NULL };
 static const struct insn_group *const floating[] = { ARM64_SVE_FP_GROUPS(_) NULL };
 static const struct insn_group *const memory[] = { ARM64_SVE_MEM_GROUPS(_) NULL };
 #undef _
