@@ -17,7 +17,8 @@
 /* The groups; a word of SVE's part of the encodings is looked for by its bits 31 to 29 (sve.c). */
 #define ARM64_SVE_INT_GROUPS(_) _(sve_int)
 #define ARM64_SVE2_INT_GROUPS(_)
-#define ARM64_SVE_PRED_GROUPS(_)
+#define ARM64_SVE_PRED_GROUPS(_) \
+	_(sve_pred) _(sve_while) _(sve_count) _(sve_permute) _(sve_imm) _(sve_compare) _(sve_streaming)
 #define ARM64_SVE_FP_GROUPS(_)
 #define ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SVE_GROUPS(_) \
@@ -74,6 +75,9 @@ static inline ir_ref sve_bits(struct tr *t, ir_ref pred)
  * result: only bytes that sve_active leaves count.
  */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size);
+
+/* Sets N Z C from values of i1, V is 0. */
+void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c);
 
 /* ---- active elements ---- */
 /* yes where the mask says so, else no. */
