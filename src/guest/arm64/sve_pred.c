@@ -118,8 +118,8 @@ INSN(pnext, "00100101 size:2 011001 11000 10 Pg:4 0 Pd:4", "pnext {ps(Pd, size)}
 INSN(ptrue, "00100101 size:2 01100 S:1 111000 pattern:5 0 Pd:4", "[pattern == 31] ptrue{?S:s} {ps(Pd, size)}; ptrue{?S:s} {ps(Pd, size)}, {pattern(pattern)}", SVE)
 {
 	unsigned n = sve_pattern_count(a->pattern, a->size);
-	if (a->S)
-		set_nzcv(t, flags_const(t, (n > 0) << 3 | (n == 0) << 2 | (n < sve_elements(a->size)) << 1));
+	if (a->S) /* of the result where it is true itself */
+		set_nzcv(t, flags_const(t, n ? 1 << 3 : 1 << 2 | 1 << 1));
 	OUT(sve_first(t, n, a->size));
 }
 INSN(pfalse, "00100101 00 011000 111001 00000 0 Pd:4", "pfalse {ps(Pd, 0)}", SVE) { OUT(simd_zero(t)); }
