@@ -15,11 +15,11 @@
 #include "guest/arm64/simd.h"
 
 /* The groups; a word of SVE's part of the encodings is looked for by its bits 31 to 29 (sve.c). */
+/* clang-format off */
 #define ARM64_SVE_INT_GROUPS(_) _(sve_int) _(sve_int_plain) _(sve_shift) _(sve_reduce)
 #define ARM64_SVE_EXTRA_GROUPS(_) _(sve_extra)
 #define ARM64_SVE2_INT_GROUPS(_) _(sve2_pred) _(sve2_long) _(sve2_narrow) _(sve2_multiply) _(sve2_element)
-#define ARM64_SVE_PRED_GROUPS(_)
-/* clang-format off */
+#define ARM64_SVE_PRED_GROUPS(_) _(sve_pred) _(sve_while) _(sve_count) _(sve_permute) _(sve_imm) _(sve_compare) _(sve_streaming)
 #define ARM64_SVE_FP_GROUPS(_) _(sve_fp) _(sve_fp_mul) _(sve_fp_compare) _(sve_fp_convert)
 #define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
@@ -78,6 +78,9 @@ static inline ir_ref sve_bits(struct tr *t, ir_ref pred)
  * result: only bytes that sve_active leaves count.
  */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size);
+
+/* Sets N Z C from values of i1, V is 0. */
+void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c);
 
 /* ---- active elements ---- */
 /* yes where the mask says so, else no. */
