@@ -12,8 +12,9 @@
 /* The groups of floating point, Advanced SIMD, cryptography. */
 #define ARM64_SIMD_GROUPS(_) \
 	_(fp) \
-	_(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) \
-	    _(simd_element) _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
+	_(fp_convert) \
+	_(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) _(simd_element) \
+	    _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SIMD_GROUPS(_)
 #undef _
@@ -178,6 +179,13 @@ ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir
  * VFPMAX with its imm.
  */
 void simd_across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes);
+
+/*
+ * Structures of n members (2 to 4), of 1 << size bytes each, that lie in memory one behind the other: from the 16 * n bytes of memory in src to the members'
+ * vectors, and back. src is overwritten.
+ */
+void simd_split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *ret);
+void simd_join(struct tr *t, const ir_ref *v, unsigned n, unsigned size, unsigned bytes, ir_ref *ret);
 
 /* Formatters: simd_text.c. */
 void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);

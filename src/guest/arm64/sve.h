@@ -19,10 +19,10 @@
 #define ARM64_SVE2_INT_GROUPS(_)
 #define ARM64_SVE_PRED_GROUPS(_)
 #define ARM64_SVE_FP_GROUPS(_) _(sve_fp) _(sve_fp_mul) _(sve_fp_compare) _(sve_fp_convert)
-#define ARM64_SVE_MEM_GROUPS(_)
+#define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
 	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
-#define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za)
+#define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za) _(sme_ldst)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
 #undef _
@@ -109,12 +109,44 @@ ir_ref sve_gather_parts(struct tr *t, ir_ref v, unsigned part, unsigned whole, b
 #define SME_TILE(field, size) ((field) >> (4 - (size)))
 /* The number, an i32, of the slice that register W12 + rs and the field's offset select. */
 ir_ref sme_slice(struct tr *t, unsigned rs, unsigned field, unsigned size);
-/* A row or a column of a tile; written where the mask (sve_mask) is set. */
+/* A row or a column of a tile; written where the mask (sve_mask) is set, all of it for IR_NONE. */
 ir_ref sme_get_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size);
 void sme_set_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size, ir_ref mask, ir_ref v);
 void arm64_text_tile(struct text *o, unsigned tile, unsigned size); /* za1.s */
 void arm64_text_slice(struct text *o, unsigned vertical, unsigned rs, unsigned field, unsigned size); /* za1h.s[w12, 2] */
 void arm64_text_tiles(struct text *o, unsigned tiles); /* {za0.h, za7.d} */
+
+/* ---- memory: sve_mem.c ---- */
+enum sve_faults {
+	SVE_FAULTS,
+	SVE_FIRST_FAULTS,
+	SVE_NO_FAULTS
+}; /* which active elements raise one; the others clear FFR from theirs on */
+enum sve_offsets {
+	SVE_CONTIGUOUS,
+	SVE_OFFSETS_U32,
+	SVE_OFFSETS_S32,
+	SVE_OFFSETS_64
+}; /* the low 32 bits of an element, or all of it */
+struct sve_access {
+	u8 elem, mem; /* log2 of the bytes of an element in its register and in memory; up to 4 */
+	bool sign; /* loads: extended by it */
+	u8 more; /* structures: how many registers behind reg are loaded or stored too */
+	u8 reg; /* with more: the first */
+	enum sve_offsets
+	    offsets; /* element i is at base + (offset << scale); contiguous: at base + (i << mem) */
+	u8 scale;
+	enum sve_faults faults;
+};
+/*
+ * Active elements from memory into a slot, zeros in the others; and to memory, from v. pred: the governing predicate; offsets: a vector, IR_NONE when they are
+ * contiguous. Elements are accessed in their order: a fault is at the address of the first that has one, and nothing is loaded.
+ */
+void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, ir_ref base, ir_ref offsets);
+void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets);
+/* Structures of how.more + 1 elements, contiguous, of the same size in memory, and so many registers. */
+void sve_load_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
+void sve_store_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
 
 /* ---- text: sve_text.c ---- */
 void arm64_text_z(struct text *o, unsigned n, unsigned size); /* z1.s; size 4: z1.q */
@@ -128,3 +160,4 @@ void arm64_text_ps(struct text *o, unsigned n, unsigned size); /* p1.s */
 void arm64_text_pm(struct text *o, unsigned n); /* p1/m */
 void arm64_text_pz(struct text *o, unsigned n); /* p1/z */
 void arm64_text_pattern(struct text *o, unsigned pattern); /* pow2, vl16, mul3, all, #0x15 */
+void arm64_text_vl(struct text *o, unsigned n, i32 imm); /* [x1, #-3, mul vl]; 0: [x1] */
