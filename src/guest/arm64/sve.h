@@ -15,17 +15,20 @@
 #include "guest/arm64/simd.h"
 
 /* The groups; a word of SVE's part of the encodings is looked for by its bits 31 to 29 (sve.c). */
-#define ARM64_SVE_INT_GROUPS(_) _(sve_int)
-#define ARM64_SVE2_INT_GROUPS(_)
-#define ARM64_SVE_PRED_GROUPS(_)
+/* clang-format off */
+#define ARM64_SVE_INT_GROUPS(_) _(sve_int) _(sve_int_plain) _(sve_shift) _(sve_reduce)
+#define ARM64_SVE_EXTRA_GROUPS(_) _(sve_extra)
+#define ARM64_SVE2_INT_GROUPS(_) _(sve2_pred) _(sve2_long) _(sve2_narrow) _(sve2_multiply) _(sve2_element)
+#define ARM64_SVE_PRED_GROUPS(_) _(sve_pred) _(sve_while) _(sve_count) _(sve_permute) _(sve_imm) _(sve_compare) _(sve_streaming)
 #define ARM64_SVE_FP_GROUPS(_) _(sve_fp) _(sve_fp_mul) _(sve_fp_compare) _(sve_fp_convert)
 #define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
-	ARM64_SVE_INT_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
+	ARM64_SVE_INT_GROUPS(_) ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
 #define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za) _(sme_ldst)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
 #undef _
+/* clang-format on */
 /* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
 const struct insn_group *const *arm64_sve_candidates(u32 insn);
 
@@ -74,6 +77,9 @@ static inline ir_ref sve_bits(struct tr *t, ir_ref pred)
  * result: only bytes that sve_active leaves count.
  */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size);
+
+/* Sets N Z C from values of i1, V is 0. */
+void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c);
 
 /* ---- active elements ---- */
 /* yes where the mask says so, else no. */
@@ -147,6 +153,26 @@ void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_re
 /* Structures of how.more + 1 elements, contiguous, of the same size in memory, and so many registers. */
 void sve_load_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
 void sve_store_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_ref base);
+
+/* ---- pairs of elements: what SVE2 calls bottom (even) and top (odd); sve2.c. size: of one element ---- */
+/* All ones in even elements. */
+ir_ref sve2_even(struct tr *t, unsigned size);
+/* The two of each pair exchanged. */
+ir_ref sve2_swap(struct tr *t, ir_ref v, unsigned size);
+/* The one named (top 1: odd) of each pair, packed in the low half; or in both places of its pair. */
+ir_ref sve2_half(struct tr *t, ir_ref v, unsigned size, unsigned top);
+ir_ref sve2_twice(struct tr *t, ir_ref v, unsigned size, unsigned top);
+/* The same, extended to twice the size. */
+ir_ref sve2_extend(struct tr *t, ir_ref v, unsigned size, bool is_unsigned, unsigned top);
+/* Zd: the low halves of wide (lanes of twice the size) in even elements, zero in the others; top: in odd elements, the others as they were. */
+void sve2_set_half(struct tr *t, unsigned rd, unsigned size, unsigned top, ir_ref wide);
+/* Sums and differences with a saturating product: d + sat(2 n m) of what lies in the low halves, lanes twice the size. accumulate: 1, -1, 0 (the product alone). */
+ir_ref sve2_qdmull(struct tr *t, int accumulate, unsigned size, ir_ref d, ir_ref n, ir_ref m);
+/* SQRDMLAH, or (subtract) SQRDMLSH: simd_qrdmla without QC, of any size. */
+ir_ref sve2_qrdmla(struct tr *t, bool subtract, unsigned size, ir_ref d, ir_ref n, ir_ref m);
+/* Complex numbers, pairs of real and imaginary part; rot: rotation / 90. d + n * m, saturating: as SQRDCMLAH; and the dot product of pairs of pairs of lanes of a quarter of the size. */
+ir_ref sve2_cmla(struct tr *t, bool saturating, unsigned size, unsigned rot, ir_ref d, ir_ref n, ir_ref m);
+ir_ref sve2_cdot(struct tr *t, unsigned size, unsigned rot, ir_ref d, ir_ref n, ir_ref m);
 
 /* ---- text: sve_text.c ---- */
 void arm64_text_z(struct text *o, unsigned n, unsigned size); /* z1.s; size 4: z1.q */

@@ -48,7 +48,7 @@ static void reduce(struct tr *t, enum ir_op op, unsigned size, unsigned rd, unsi
 		    : identity == IDENTITY_LEAST ? sve_infinity[size] | BIT(ir_bits(lane) - 1)
 						 : sve_infinity[size];
 	v = sve_select(t, sve_governing(t, pg, size), v, simd_const(t, lane, value));
-	simd_across(t, rd, op, size, v, imm, SVE_BYTES);
+	simd_fp_across(t, rd, op, size, v, imm, SVE_BYTES);
 }
 
 /* The scalar plus the active elements, one after the other. What is not added is 0 + 0, which raises no flag. */

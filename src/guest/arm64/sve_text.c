@@ -78,7 +78,7 @@ void arm64_text_pattern(struct text *o, unsigned pattern)
 	else if (pattern >= 29)
 		text_put(o, pattern == 29 ? "mul4" : pattern == 30 ? "mul3" : "all");
 	else
-		text_fmt(o, "#0x%02x", pattern);
+		text_fmt(o, "#%u", pattern);
 }
 
 void arm64_text_vl(struct text *o, unsigned n, i32 imm)
