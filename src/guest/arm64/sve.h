@@ -96,8 +96,8 @@ static inline ir_ref sve_governing(struct tr *t, unsigned pg, unsigned size)
 void sve_merge(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v);
 void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v);
 /*
- * An operand of floating-point lanes: 1.0 in inactive elements, on which no operation that is asked like this (1 + 1, 1 * 1 + 1, 1 / 1, sqrt 1, comparisons,
- * conversions) raises a flag. lane: TY_F16, TY_F32, TY_F64.
+ * An operand of floating-point lanes: 1.0 in inactive elements, where 0 (simd_and with the mask) would raise a flag: divisors, logarithms. lane: TY_F16,
+ * TY_F32, TY_F64.
  */
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane);
 /* Infinity and the default NaN by size, 1 to 3. */
