@@ -47,21 +47,28 @@ ir_ref sme_get_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, u
 	return v_op(t, IR_GETX, TY_V128, row_of(t, tile, slice, size), 0, 0, A64_ZA);
 }
 
-void sme_set_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size, ir_ref mask,
-		   ir_ref v)
+static void set_column(struct tr *t, unsigned tile, ir_ref slice, unsigned size, ir_ref mask, ir_ref v)
 {
-	if (!vertical) {
-		ir_ref row = row_of(t, tile, slice, size);
-		ir_ref old = v_op(t, IR_GETX, TY_V128, row, 0, 0, A64_ZA);
-		v_op(t, IR_SETX, TY_VOID, row, sve_select(t, mask, v, old), 0, A64_ZA);
-		return;
-	}
 	ir_ref in_column = column_mask(t, slice, size);
 	for (unsigned i = 0; i < sve_elements(size); i++) {
 		unsigned row = SME_ROW(tile, size, i);
-		ir_ref where = simd_and(t, in_column, simd_dup(t, mask, size, i, SVE_BYTES));
+		ir_ref where =
+		    mask ? simd_and(t, in_column, simd_dup(t, mask, size, i, SVE_BYTES)) : in_column;
 		v_set(t, row, sve_select(t, where, simd_dup(t, v, size, i, SVE_BYTES), v_get(t, row)));
 	}
+}
+
+void sme_set_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size, ir_ref mask,
+		   ir_ref v)
+{
+	if (vertical) {
+		set_column(t, tile, slice, size, mask, v);
+		return;
+	}
+	ir_ref row = row_of(t, tile, slice, size);
+	if (mask)
+		v = sve_select(t, mask, v, v_op(t, IR_GETX, TY_V128, row, 0, 0, A64_ZA));
+	v_op(t, IR_SETX, TY_VOID, row, v, 0, A64_ZA);
 }
 
 /* ---- text ---- */

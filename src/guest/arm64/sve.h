@@ -24,10 +24,9 @@
 #define ARM64_SVE_MEM_GROUPS(_) _(sve_ldst) _(sve_gather)
 #define ARM64_SVE_GROUPS(_) \
 	ARM64_SVE_INT_GROUPS(_) ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_FP_GROUPS(_) ARM64_SVE_MEM_GROUPS(_)
-#define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za)
+#define ARM64_SME_GROUPS(_) _(sme_outer) _(sme_za) _(sme_ldst)
 #define _(name) extern const struct insn_group arm64_##name;
-ARM64_SVE_GROUPS(_)
-ARM64_SME_GROUPS(_)
+ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
 #undef _
 /* clang-format on */
 /* Those that can hold an instruction of which bits 28 to 25 are 0010; ends with NULL. */
@@ -97,8 +96,8 @@ static inline ir_ref sve_governing(struct tr *t, unsigned pg, unsigned size)
 void sve_merge(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v);
 void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v);
 /*
- * An operand of floating-point lanes: 1.0 in inactive elements, on which no operation that is asked like this (1 + 1, 1 * 1 + 1, 1 / 1, sqrt 1, comparisons,
- * conversions) raises a flag. lane: TY_F16, TY_F32, TY_F64.
+ * An operand of floating-point lanes: 1.0 in inactive elements, where 0 (simd_and with the mask) would raise a flag: divisors, logarithms. lane: TY_F16,
+ * TY_F32, TY_F64.
  */
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane);
 /* Infinity and the default NaN by size, 1 to 3. */
@@ -116,7 +115,7 @@ ir_ref sve_gather_parts(struct tr *t, ir_ref v, unsigned part, unsigned whole, b
 #define SME_TILE(field, size) ((field) >> (4 - (size)))
 /* The number, an i32, of the slice that register W12 + rs and the field's offset select. */
 ir_ref sme_slice(struct tr *t, unsigned rs, unsigned field, unsigned size);
-/* A row or a column of a tile; written where the mask (sve_mask) is set. */
+/* A row or a column of a tile; written where the mask (sve_mask) is set, all of it for IR_NONE. */
 ir_ref sme_get_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size);
 void sme_set_slice(struct tr *t, bool vertical, unsigned tile, ir_ref slice, unsigned size, ir_ref mask, ir_ref v);
 void arm64_text_tile(struct text *o, unsigned tile, unsigned size); /* za1.s */
@@ -181,8 +180,7 @@ void arm64_text_z2(struct text *o, unsigned d, unsigned n, unsigned size);
 void arm64_text_z3(struct text *o, unsigned d, unsigned n, unsigned m, unsigned size);
 void arm64_text_zr(struct text *o, unsigned n); /* z1 */
 void arm64_text_ze(struct text *o, unsigned n, unsigned size, unsigned index); /* z1.s[2] */
-void arm64_text_zlist(struct text *o, unsigned n, unsigned count,
-		      unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
+void arm64_text_zlist(struct text *o, unsigned n, unsigned count, unsigned size); /* {z31.b, z0.b}; three and more in a row: {z0.b-z2.b} */
 void arm64_text_p(struct text *o, unsigned n); /* p1 */
 void arm64_text_ps(struct text *o, unsigned n, unsigned size); /* p1.s */
 void arm64_text_pm(struct text *o, unsigned n); /* p1/m */

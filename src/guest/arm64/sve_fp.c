@@ -20,13 +20,14 @@
 	merge_const(t, IR_##op, imm, a->size, a->Rd, a->Pg, a->i ? one : zero, false)
 enum { HALF = 0x60, ONE = 0x70, TWO = 0x00 }; /* as FMOV's imm8 */
 
-/* An operation of two operands in active elements. */
+/* An operation of two operands in active elements. What is not active is 0 op 0, which raises no flag, or 0 / 1. */
 static void merge2(struct tr *t, enum ir_op op, u64 imm, unsigned size, unsigned rd, unsigned pg, ir_ref n,
 		   ir_ref m)
 {
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd);
 	enum ir_type lane = lane_fp(size);
-	ir_ref r = simd_fp(t, op, lane, sve_fp_in(t, mask, n, lane), sve_fp_in(t, mask, m, lane), 0, imm);
+	m = op == IR_FDIV ? sve_fp_in(t, mask, m, lane) : simd_and(t, mask, m);
+	ir_ref r = simd_fp(t, op, lane, simd_and(t, mask, n), m, 0, imm);
 	sve_set(t, rd, sve_select(t, mask, r, old));
 }
 
@@ -34,18 +35,18 @@ static void merge1(struct tr *t, enum ir_op op, u64 imm, unsigned size, unsigned
 {
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd);
 	enum ir_type lane = lane_fp(size);
-	ir_ref r = simd_fp(t, op, lane, sve_fp_in(t, mask, n, lane), 0, 0, imm);
+	ir_ref r = simd_fp(t, op, lane, simd_and(t, mask, n), 0, 0, imm);
 	sve_set(t, rd, sve_select(t, mask, r, old));
 }
 
-/* With a constant, on the left when reversed; 1.0 with any of these raises no flag. */
+/* With a constant, on the left when reversed; 0 with any of these raises no flag. */
 static void merge_const(struct tr *t, enum ir_op op, u64 imm, unsigned size, unsigned rd, unsigned pg,
 			unsigned imm8, bool reversed)
 {
 	enum ir_type lane = lane_fp(size);
 	u64 value = imm8 == ZERO_POINT ? 0 : fp_expand_imm(imm8, lane);
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd);
-	ir_ref n = sve_fp_in(t, mask, old, lane), m = simd_const(t, lane_int(size), value);
+	ir_ref n = simd_and(t, mask, old), m = simd_const(t, lane_int(size), value);
 	ir_ref r = simd_fp(t, op, lane, reversed ? m : n, reversed ? n : m, 0, imm);
 	sve_set(t, rd, sve_select(t, mask, r, old));
 }
@@ -55,7 +56,7 @@ static void difference(struct tr *t, unsigned size, unsigned rd, unsigned pg, ir
 {
 	ir_ref mask = sve_governing(t, pg, size);
 	enum ir_type lane = lane_fp(size);
-	ir_ref r = simd_fp(t, IR_FSUB, lane, sve_fp_in(t, mask, n, lane), sve_fp_in(t, mask, m, lane), 0, 0);
+	ir_ref r = simd_fp(t, IR_FSUB, lane, simd_and(t, mask, n), simd_and(t, mask, m), 0, 0);
 	sve_set(t, rd, sve_select(t, mask, simd_op1(t, IR_FABS, lane, r), n));
 }
 
@@ -189,11 +190,11 @@ HELPER(arm64_flogb) = {
 	.name = "arm64_flogb", .fn = log_elements, .effects = HELP_VOLATILE, .slots = no_slots
 };
 
-/* Inactive elements: 1.0 times 2 to the 0; the logarithm of 1.0. */
+/* Inactive elements: 0 times 2 to the 0; the logarithm of 1.0. */
 static void scale(struct tr *t, unsigned size, unsigned rd, unsigned pg, ir_ref n, ir_ref m)
 {
 	ir_ref mask = sve_governing(t, pg, size);
-	ir_ref args[] = { sve_fp_in(t, mask, n, lane_fp(size)), simd_and(t, mask, m), konst32(t, size) };
+	ir_ref args[] = { simd_and(t, mask, n), simd_and(t, mask, m), konst32(t, size) };
 	sve_set(t, rd, sve_select(t, mask, v_call(t, &ir_helper_arm64_fscale, TY_V128, args, 3), n));
 }
 

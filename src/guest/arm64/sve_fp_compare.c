@@ -23,7 +23,7 @@ static void compare(struct tr *t, enum ir_op op, unsigned size, unsigned pd, uns
 {
 	ir_ref mask = sve_governing(t, pg, size);
 	enum ir_type lane = lane_fp(size);
-	ir_ref r = simd_op2(t, op, lane, sve_fp_in(t, mask, n, lane), sve_fp_in(t, mask, m, lane));
+	ir_ref r = simd_op2(t, op, lane, simd_and(t, mask, n), simd_and(t, mask, m));
 	r = simd_op2(t, negate ? IR_ANDN : IR_AND, TY_I64, mask, r);
 	sve_set_pred(t, pd, sve_active(t, r, size));
 }
@@ -33,8 +33,8 @@ static void unordered(struct tr *t, unsigned size, unsigned pd, unsigned pg, ir_
 {
 	ir_ref mask = sve_governing(t, pg, size);
 	enum ir_type lane = lane_fp(size);
-	n = sve_fp_in(t, mask, n, lane);
-	m = sve_fp_in(t, mask, m, lane);
+	n = simd_and(t, mask, n);
+	m = simd_and(t, mask, m);
 	ir_ref numbers = simd_and(t, simd_op2(t, IR_VFEQ, lane, n, n), simd_op2(t, IR_VFEQ, lane, m, m));
 	sve_set_pred(t, pd, sve_active(t, simd_op2(t, IR_ANDN, TY_I64, mask, numbers), size));
 }

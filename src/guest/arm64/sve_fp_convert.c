@@ -70,7 +70,7 @@ static void merge_fp(struct tr *t, unsigned rd, unsigned pg, ir_ref n, unsigned 
 {
 	unsigned size = MAX(from, to);
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd);
-	n = sve_fp_in(t, mask, n, lane_fp(from));
+	n = simd_and(t, mask, n);
 	if (from < to)
 		n = sve_gather_parts(t, n, from, to, false);
 	ir_ref r = sve_convert(t, n, lane_fp(from), type, round);
@@ -85,7 +85,7 @@ static void merge_top(struct tr *t, unsigned rd, unsigned pg, ir_ref n, unsigned
 {
 	unsigned to = from - 1;
 	ir_ref mask = sve_governing(t, pg, from), old = simd_get(t, rd);
-	n = sve_fp_in(t, mask, n, lane_fp(from));
+	n = simd_and(t, mask, n);
 	ir_ref r = spread_parts(t, sve_convert(t, n, lane_fp(from), type, round), to, from, true);
 	ir_ref odd = simd_const(t, lane_int(from), BITS(8 << to) << (8 << to));
 	sve_set(t, rd, sve_select(t, simd_and(t, mask, odd), r, old));
@@ -96,7 +96,7 @@ static void merge_long_top(struct tr *t, unsigned rd, unsigned pg, ir_ref n, uns
 {
 	unsigned to = from + 1;
 	ir_ref mask = sve_governing(t, pg, to), old = simd_get(t, rd);
-	n = sve_gather_parts(t, sve_fp_in(t, mask, n, lane_fp(from)), from, to, true);
+	n = sve_gather_parts(t, simd_and(t, mask, n), from, to, true);
 	sve_set(t, rd, sve_select(t, mask, sve_convert(t, n, lane_fp(from), lane_fp(to), 0), old));
 }
 
@@ -122,7 +122,7 @@ static void merge_to_int(struct tr *t, unsigned rd, unsigned pg, ir_ref n, unsig
 {
 	unsigned size = MAX(from, to);
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd), r;
-	n = sve_fp_in(t, mask, n, lane_fp(from));
+	n = simd_and(t, mask, n);
 	if (from == to)
 		r = v_lanes(t, op, lane_int(to), n, 0, 0, FP_TO_ZERO);
 	else

@@ -30,8 +30,8 @@ static void merged_fma(struct tr *t, unsigned size, unsigned rd, unsigned pg, ir
 {
 	ir_ref mask = sve_governing(t, pg, size), old = simd_get(t, rd);
 	enum ir_type lane = lane_fp(size);
-	ir_ref r = simd_fp(t, IR_FMA, lane, sve_fp_in(t, mask, n, lane), sve_fp_in(t, mask, m, lane),
-			   sve_fp_in(t, mask, sum, lane), imm);
+	ir_ref r =
+	    simd_fp(t, IR_FMA, lane, simd_and(t, mask, n), simd_and(t, mask, m), simd_and(t, mask, sum), imm);
 	sve_set(t, rd, sve_select(t, mask, r, old));
 }
 
@@ -73,7 +73,7 @@ static void complex_add(struct tr *t, unsigned size, unsigned rd, unsigned pg, i
 	ir_ref mask = sve_governing(t, pg, size);
 	enum ir_type lane = lane_fp(size);
 	m = turn(t, pick(t, m, size, 1, 0), size, !rot, rot);
-	ir_ref r = simd_fp(t, IR_FADD, lane, sve_fp_in(t, mask, n, lane), sve_fp_in(t, mask, m, lane), 0, 0);
+	ir_ref r = simd_fp(t, IR_FADD, lane, simd_and(t, mask, n), simd_and(t, mask, m), 0, 0);
 	sve_set(t, rd, sve_select(t, mask, r, n));
 }
 
