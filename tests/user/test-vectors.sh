@@ -27,7 +27,7 @@ for how in "" -one-insn-per-tb; do
 	done < <(grep 'ok - ' out)
 	check "a length is inherited by the next program" test "$(tail -n 1 out)" = "$((16 | 1 << 17)) 16"
 done
-timeout -k 1 20 rhea-user -cpu cortex-a57 ./vectors >out 2>err </dev/null
+{ timeout -k 1 20 rhea-user -cpu cortex-a57 ./vectors >out 2>err </dev/null; } 2>log
 check "a CPU without SVE has no lengths" grep -q "^not ok - SVE: the length is 16" out
 
 # a thread's notes: what mode it is in says where the registers are
