@@ -1,5 +1,6 @@
 /*
- * A64: SVE2: integers, operands and result of different sizes or places: widening sums, differences, shifts and carry-less products; carries; exclusive or of even and odd elements.
+ * A64: SVE2: integers, operands and result of different sizes or places: widening sums, differences, shifts and carry-less products;
+ * carries; exclusive or of even and odd elements.
  * Manual: Arm A-profile architecture, C4.1 "SVE2 Widening Integer Arithmetic", "SVE Misc", "SVE2 Accumulate" (long).
  * U: unsigned; T: top (odd elements), else bottom (even ones); S: subtraction. size is the wider elements'.
  */
