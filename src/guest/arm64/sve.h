@@ -159,7 +159,7 @@ void sve_store_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_r
 ir_ref sve2_even(struct tr *t, unsigned size);
 /* The two of each pair exchanged. */
 ir_ref sve2_swap(struct tr *t, ir_ref v, unsigned size);
-/* The one named (top 1: odd) of each pair, packed in the low half; or in both places of its pair. */
+/* The one named (top 1: odd) of each pair, packed in the low half (above is anything); or in both places of its pair. */
 ir_ref sve2_half(struct tr *t, ir_ref v, unsigned size, unsigned top);
 ir_ref sve2_twice(struct tr *t, ir_ref v, unsigned size, unsigned top);
 /* The same, extended to twice the size. */
