@@ -285,7 +285,7 @@ static int sums_right(void)
 /* In by rows, out by columns; and the other way round by vectors. */
 static int transpositions_right(void)
 {
-	uint8_t out[16][16], again[8][16];
+	uint8_t out[16][16], again[16][16];
 	uint16_t want;
 	random_za(16);
 	asm volatile(SME("smstart\n"
@@ -311,8 +311,11 @@ static int transpositions_right(void)
 			 "cmp w14, #8\n"
 			 "b.ne 3b\n"
 			 "mov w14, #8\n"
+			 "mov x9, #64\n"
 			 "4: mov z4.h, p0/m, za1h.h[w14, 0]\n"
+			 "mov z5.h, p0/m, za1v.h[w14, 0]\n"
 			 "st1h {z4.h}, p0, [%[again]]\n"
+			 "st1h {z5.h}, p0, [%[again], x9, lsl #1]\n"
 			 "add %[again], %[again], #16\n"
 			 "add w14, w14, #1\n"
 			 "cmp w14, #16\n"
@@ -332,7 +335,7 @@ static int transpositions_right(void)
 			if (memcmp(again[r] + 2 * c, &want, 2))
 				return 0;
 		}
-	return 1;
+	return !memcmp(again[8], za, 128);
 }
 
 /* Outside of streaming mode, with ZA off: undefined. */
