@@ -20,16 +20,7 @@
 	simd_saturate(t, IR_##op, IR_##plain, LANE, left, right, bytes)
 #define NARROW(kind, widen, bytes) simd_narrow(t, IR_NARROW##kind, IR_##widen, LANE, N, bytes)
 #define ACROSS(op, v) simd_across(t, a->Rd, IR_##op, LANE, v)
-#define REVERSE(log) OUT(reverse(t, N, a->size, log, q_bytes(a->Q)))
-
-/* Lanes of 1 << size bytes in the opposite order within groups of 1 << log bytes. */
-static ir_ref reverse(struct tr *t, ir_ref v, unsigned size, unsigned log, unsigned bytes)
-{
-	u8 mask[16];
-	for (unsigned i = 0; i < 16; i++)
-		mask[i] = i < bytes ? i ^ ((1 << log) - (1 << size)) : 255;
-	return simd_shuffle(t, v, v, mask);
-}
+#define REVERSE(log) OUT(simd_reverse(t, N, a->size, log, q_bytes(a->Q)))
 
 /* The absolute value of the most negative number is itself: one less is the largest. */
 static ir_ref sqabs(struct tr *t, enum ir_type lane, ir_ref n, unsigned bytes)

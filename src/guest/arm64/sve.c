@@ -4,7 +4,7 @@
 #define _(name) &arm64_##name,
 static const struct insn_group *const integer[] = { ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_INT_GROUPS(_) NULL };
 static const struct insn_group *const sve2[] = { ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_)
-						     ARM64_SVE_FP_GROUPS(_) NULL };
+						     ARM64_SVE_FP_GROUPS(_) _(sve_streaming) NULL };
 static const struct insn_group *const floating[] = { ARM64_SVE_FP_GROUPS(_) NULL };
 static const struct insn_group *const memory[] = { ARM64_SVE_MEM_GROUPS(_) NULL };
 #undef _
@@ -72,13 +72,19 @@ void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size)
 {
 	ir_ref active = sve_active(t, pred, size);
 	ir_ref g = sve_bits(t, active), r = sve_bits(t, simd_and(t, active, result)), zero = konst32(t, 0);
-	ir_ref first = v_bin(t, IR_AND, r, v_bin(t, IR_AND, g, v_un(t, IR_NEG, g)));
-	ir_ref n = v_zext(t, TY_I32, v_cmp(t, IR_NE, first, zero));
-	ir_ref z = v_zext(t, TY_I32, v_cmp(t, IR_EQ, r, zero));
-	ir_ref c = v_zext(t, TY_I32, v_cmp(t, IR_LEU, v_bin(t, IR_ADD, r, r), g));
-	ir_ref bits =
-	    v_bin(t, IR_OR, v_bin(t, IR_SHL, n, konst32(t, 31)), v_bin(t, IR_SHL, z, konst32(t, 30)));
-	bits = v_bin(t, IR_OR, bits, v_bin(t, IR_SHL, c, konst32(t, 29)));
+	ir_ref lowest = v_bin(t, IR_AND, g, v_un(t, IR_NEG, g));
+	sve_flags(t, v_cmp(t, IR_NE, v_bin(t, IR_AND, r, lowest), zero), v_cmp(t, IR_EQ, r, zero),
+		  v_cmp(t, IR_LEU, v_bin(t, IR_ADD, r, r), g));
+}
+
+void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c)
+{
+	const ir_ref flag[3] = { n, z, c };
+	ir_ref bits = IR_NONE;
+	for (unsigned i = 0; i < 3; i++) {
+		ir_ref bit = v_bin(t, IR_SHL, v_zext(t, TY_I32, flag[i]), konst32(t, 31 - i));
+		bits = i ? v_bin(t, IR_OR, bits, bit) : bit;
+	}
 	set_nzcv(t, v_op(t, IR_FLPACK, TY_FLAGS, bits, 0, 0, 0));
 }
 
@@ -91,6 +97,9 @@ void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v
 {
 	sve_set(t, rd, simd_and(t, sve_governing(t, pg, size), v));
 }
+
+const u64 sve_infinity[4] = { 0, 0x7c00, 0x7f800000, 0x7ff0000000000000 };
+const u64 sve_default_nan[4] = { 0, 0x7e00, 0x7fc00000, 0x7ff8000000000000 };
 
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane)
 {

@@ -78,5 +78,16 @@ void arm64_text_pattern(struct text *o, unsigned pattern)
 	else if (pattern >= 29)
 		text_put(o, pattern == 29 ? "mul4" : pattern == 30 ? "mul3" : "all");
 	else
-		text_fmt(o, "#0x%02x", pattern);
+		text_fmt(o, "#%u", pattern);
+}
+
+void arm64_text_vl(struct text *o, unsigned n, i32 imm)
+{
+	if (!imm) {
+		arm64_text_mem(o, n, 0);
+		return;
+	}
+	text_put(o, "[");
+	arm64_text_xsp(o, n);
+	text_fmt(o, ", #%d, mul vl]", imm);
 }
