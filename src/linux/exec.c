@@ -59,6 +59,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->stats = flags & 8;
 	o->seeded = flags & 16;
 	o->jit_dump = flags & 32;
+	o->no_background = flags & 64;
 	o->stack_size = size;
 	o->code_size = code;
 	o->hot_after = hot;
@@ -98,7 +99,7 @@ static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd
 {
 	const struct linux_options *o = vm->opt;
 	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
-		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0) | (o->no_background ? 64 : 0);
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
