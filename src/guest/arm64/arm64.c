@@ -179,18 +179,22 @@ static void reset(struct cpu *cpu, const void *model)
 	a->cpu.excl_addr = ~0ull;
 }
 
-static void begin(struct tr *t)
+void arm64_fp_ctl(u64 key, struct fp_ctl *fp)
 {
 	/* FPCR.RMode: nearest, plus infinity, minus infinity, zero */
 	static const u8 round[4] = { FP_NEAREST_EVEN, FP_UP, FP_DOWN, FP_TO_ZERO };
-	struct fp_ctl *fp = &t->ir->fp;
 	*fp = fp_arm;
-	fp->round = round[(t->key & FPCR_RMODE) >> 22];
-	fp->default_nan = t->key & FPCR_DN;
-	fp->flush_in = fp->flush_out = t->key & FPCR_FZ;
-	fp->loose_flags = fp->flush_in && !(t->key & KEY_FPSR);
-	fp->flush_in_f16 = fp->flush_out_f16 = t->key & FPCR_FZ16;
-	fp->alt_half = t->key & FPCR_AHP;
+	fp->round = round[(key & FPCR_RMODE) >> 22];
+	fp->default_nan = key & FPCR_DN;
+	fp->flush_in = fp->flush_out = key & FPCR_FZ;
+	fp->loose_flags = fp->flush_in && !(key & KEY_FPSR);
+	fp->flush_in_f16 = fp->flush_out_f16 = key & FPCR_FZ16;
+	fp->alt_half = key & FPCR_AHP;
+}
+
+static void begin(struct tr *t)
+{
+	arm64_fp_ctl(t->key, &t->ir->fp);
 	t->tag_bits = t->key & KEY_TAGS ? TAG_BITS : 0;
 }
 

@@ -97,6 +97,9 @@ void arm64_set_fpcr(struct arm64 *a, u32 value); /* FPCR and key; bits the model
 u32 arm64_fpsr(const struct arm64 *a); /* out of cpu.fp_flags and qc */
 void arm64_set_fpsr(struct arm64 *a, u32 value);
 
+/* The rules of floating point in this mode (FPCR's bits in the key). */
+void arm64_fp_ctl(u64 key, struct fp_ctl *fp);
+
 /* ---- features ---- */
 enum arm64_id {
 	ID_PFR0,

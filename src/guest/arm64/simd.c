@@ -21,6 +21,20 @@ ir_ref simd_const64(struct tr *t, u64 low, u64 high)
 	return v_const128(t, bytes);
 }
 
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count)
+{
+	if (!count)
+		return v;
+	return simd_or(t, simd_shift(t, IR_SHR, lane, v, count),
+		       simd_shift(t, IR_SHL, lane, v, ir_bits(lane) - count));
+}
+
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v)
+{
+	ir_ref all = simd_scalar(t, op, lane == TY_I64 ? TY_I64 : TY_I32, lane, v, 0);
+	v_set(t, A64_V0 + rd, v_op(t, IR_VZEXT, TY_V128, all, 0, 0, 0));
+}
+
 static u64 replicate(u64 value, unsigned bits)
 {
 	if (bits < 64)
@@ -179,7 +193,7 @@ ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_
 }
 
 /*
- * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM), for 16- and 32-bit lanes. Everything is halved in lanes of twice the size,
+ * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM). Everything is halved in lanes of twice the size,
  * (d << (w - 1)) + n * m, where it is exact: |d| < 2^(w - 1) and the product at most 2^(2w - 2).
  */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
@@ -197,7 +211,8 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 		low[high] = simd_op1(t, IR_NARROW, wide, sum);
 	}
 	ir_ref r = simd_concat(t, half[0], half[1]);
-	simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
+	if (bytes)
+		simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
 	return r;
 }
 

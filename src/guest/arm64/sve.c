@@ -3,8 +3,8 @@
 
 #define _(name) &arm64_##name,
 static const struct insn_group *const integer[] = { ARM64_SVE_PRED_GROUPS(_) ARM64_SVE_INT_GROUPS(_) NULL };
-static const struct insn_group *const sve2[] = { ARM64_SVE2_INT_GROUPS(_) ARM64_SVE_FP_GROUPS(_)
-						     _(sve_streaming) NULL };
+static const struct insn_group *const sve2[] = { ARM64_SVE_EXTRA_GROUPS(_) ARM64_SVE2_INT_GROUPS(_)
+						     ARM64_SVE_FP_GROUPS(_) _(sve_streaming) NULL };
 static const struct insn_group *const floating[] = { ARM64_SVE_FP_GROUPS(_) NULL };
 static const struct insn_group *const memory[] = { ARM64_SVE_MEM_GROUPS(_) NULL };
 #undef _
@@ -91,6 +91,9 @@ void sve_zeroing(struct tr *t, unsigned rd, unsigned pg, unsigned size, ir_ref v
 {
 	sve_set(t, rd, simd_and(t, sve_governing(t, pg, size), v));
 }
+
+const u64 sve_infinity[4] = { 0, 0x7c00, 0x7f800000, 0x7ff0000000000000 };
+const u64 sve_default_nan[4] = { 0, 0x7e00, 0x7fc00000, 0x7ff8000000000000 };
 
 ir_ref sve_fp_in(struct tr *t, ir_ref mask, ir_ref v, enum ir_type lane)
 {

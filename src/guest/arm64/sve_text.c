@@ -80,3 +80,14 @@ void arm64_text_pattern(struct text *o, unsigned pattern)
 	else
 		text_fmt(o, "#%u", pattern);
 }
+
+void arm64_text_vl(struct text *o, unsigned n, i32 imm)
+{
+	if (!imm) {
+		arm64_text_mem(o, n, 0);
+		return;
+	}
+	text_put(o, "[");
+	arm64_text_xsp(o, n);
+	text_fmt(o, ", #%d, mul vl]", imm);
+}

@@ -2,7 +2,7 @@
  * The arm64 kernel's side of user mode: registers of a system call, signal frames, vDSO code, CPU information.
  *
  * Facts: Linux 6.1 include/uapi/asm/{sigcontext,ucontext,ptrace,hwcap,fcntl}.h, asm/auxvec.h; the frame's order as arch/arm64/kernel/signal.c
- * documents it (siginfo, ucontext, records, frame record).
+ * documents it (siginfo, ucontext, records, frame record); Documentation/arm64/sve.rst, sme.rst.
  */
 #include "guest/arm64/sve.h"
 #include "linux/abi/frame.h"
@@ -23,8 +23,10 @@ static struct arm64 *regs(const struct cpu *cpu)
 }
 
 /* ---- calls ---- */
-static u64 call(const struct cpu *cpu, u64 arg[6])
+/* Streaming mode is left by every call; ZA stays. */
+static u64 call(struct cpu *cpu, u64 arg[6])
 {
+	arm64_set_svcr(regs(cpu), regs(cpu)->svcr & ~(u32)SVCR_SM);
 	memcpy(arg, regs(cpu)->x, 6 * sizeof(u64));
 	return regs(cpu)->x[8];
 }
@@ -52,6 +54,7 @@ static void set_sp(struct cpu *cpu, u64 value)
 static void set_tls(struct cpu *cpu, u64 tls)
 {
 	regs(cpu)->tpidr_el0 = tls;
+	regs(cpu)->tpidr2 = 0;
 }
 
 static void start(struct cpu *cpu, u64 entry, u64 stack)
@@ -81,6 +84,7 @@ enum {
 	ESR_MAGIC = 0x45535201,
 	EXTRA_MAGIC = 0x45585401,
 	SVE_MAGIC = 0x53564501,
+	TPIDR2_MAGIC = 0x54504902,
 	ZA_MAGIC = 0x54366345
 };
 enum { SVE_STREAMING = 1 };
@@ -99,6 +103,10 @@ struct sve_record {
 	u8 z[32][SVE_BYTES];
 	u16 p[17]; /* and FFR */
 	u8 pad[14];
+};
+struct tpidr2_record {
+	struct record head;
+	u64 tpidr2;
 };
 struct za_record {
 	struct vl_record head;
@@ -131,7 +139,7 @@ static u64 pstate(const struct arm64 *r)
 	       (u64)r->cpu.landing << PSTATE_BTYPE;
 }
 
-/* The records of SVE and ZA at p, where the CPU has them; behind them. */
+/* The records of SVE, TPIDR2 and ZA at p, where the CPU has them; behind them. */
 static u8 *sve_records_put(const struct arm64 *r, u8 *p)
 {
 	if (!arm64_model_has(r->model, ARM64_SVE))
@@ -146,6 +154,9 @@ static u8 *sve_records_put(const struct arm64 *r, u8 *p)
 	p += sizeof(sve);
 	if (!arm64_model_has(r->model, ARM64_SME))
 		return p;
+	struct tpidr2_record tpidr2 = { { TPIDR2_MAGIC, sizeof(tpidr2) }, r->tpidr2 };
+	memcpy(p, &tpidr2, sizeof(tpidr2));
+	p += sizeof(tpidr2);
 	struct za_record za = { .head = { { ZA_MAGIC, r->svcr & SVCR_ZA ? sizeof(za) : sizeof(za.head) },
 					  SVE_BYTES } };
 	memcpy(za.za, r->za, sizeof(za.za));
@@ -153,9 +164,15 @@ static u8 *sve_records_put(const struct arm64 *r, u8 *p)
 	return p + za.head.head.size;
 }
 
-/* What the records say; one that is not there, or has no registers, leaves them zero. False: not what the kernel would take. */
-static bool sve_records_take(struct arm64 *r, const u8 *sve, const u8 *za)
+/* The records of a frame, NULL where there is none. */
+struct records {
+	const u8 *fpsimd, *sve, *tpidr2, *za;
+};
+
+/* What those of SVE, TPIDR2 and ZA say; one that is not there, or has no registers, leaves them zero. False: not what the kernel would take. */
+static bool sve_records_take(struct arm64 *r, const struct records *from)
 {
+	const u8 *sve = from->sve, *za = from->za;
 	struct sve_record s = { 0 };
 	struct za_record z = { 0 };
 	if (sve)
@@ -166,8 +183,10 @@ static bool sve_records_take(struct arm64 *r, const u8 *sve, const u8 *za)
 	if ((sve && (!arm64_model_has(r->model, ARM64_SVE) || s.head.vl != SVE_BYTES ||
 		     s.head.head.size < sizeof(s.head))) ||
 	    (za && (z.head.vl != SVE_BYTES || z.head.head.size < sizeof(z.head))) ||
-	    ((streaming || za) && !arm64_model_has(r->model, ARM64_SME)))
+	    ((streaming || za || from->tpidr2) && !arm64_model_has(r->model, ARM64_SME)))
 		return false;
+	if (from->tpidr2)
+		memcpy(&r->tpidr2, from->tpidr2 + offsetof(struct tpidr2_record, tpidr2), sizeof(r->tpidr2));
 	arm64_set_svcr(r, 0);
 	arm64_set_svcr(r, (streaming ? SVCR_SM : 0) | (on ? SVCR_ZA : 0));
 	for (unsigned i = 0; i < LEN(s.p); i++)
@@ -221,14 +240,10 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	return true;
 }
 
-static bool frame_return(struct thread *t, u64 *ret_mask)
+/* False: they are not well-formed, or one is there that the kernel does not know. */
+static bool records_find(const struct frame *fr, struct records *ret)
 {
-	struct arm64 *r = regs(t->cpu);
-	struct frame fr;
-	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
-		return false;
-	const u8 *p = fr.reserved, *end = fr.reserved + sizeof(fr.reserved), *sve = NULL, *za = NULL;
-	struct fpsimd_record fp = { { 0 } };
+	const u8 *p = fr->reserved, *end = fr->reserved + sizeof(fr->reserved);
 	while (end - p >= (ptrdiff_t)sizeof(struct record)) {
 		struct record head;
 		memcpy(&head, p, sizeof(head));
@@ -236,19 +251,35 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 			break;
 		if (head.size < sizeof(head) || head.size > (size_t)(end - p) || head.size % 16)
 			return false;
-		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(fp))
-			memcpy(&fp, p, sizeof(fp));
+		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(struct fpsimd_record))
+			ret->fpsimd = p;
 		else if (head.magic == SVE_MAGIC)
-			sve = p;
+			ret->sve = p;
+		else if (head.magic == TPIDR2_MAGIC && head.size == sizeof(struct tpidr2_record))
+			ret->tpidr2 = p;
 		else if (head.magic == ZA_MAGIC)
-			za = p;
+			ret->za = p;
 		else if (head.magic != ESR_MAGIC && head.magic != EXTRA_MAGIC)
 			return false;
 		p += head.size;
 	}
-	/* The kernel refuses every mode but EL0t here; the peer's own tests set others and count on EL0. */
-	if (!fp.head.magic || fr.pstate & PSTATE_AARCH32 || !sve_records_take(r, sve, za))
+	return ret->fpsimd;
+}
+
+static bool frame_return(struct thread *t, u64 *ret_mask)
+{
+	struct arm64 *r = regs(t->cpu);
+	struct frame fr;
+	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
 		return false;
+	struct records from = { NULL };
+	struct fpsimd_record fp;
+	if (!records_find(&fr, &from))
+		return false;
+	/* The kernel refuses every mode but EL0t here; the peer's own tests set others and count on EL0. */
+	if (fr.pstate & PSTATE_AARCH32 || !sve_records_take(r, &from))
+		return false;
+	memcpy(&fp, from.fpsimd, sizeof(fp));
 	memcpy(r->x, fr.x, sizeof(fr.x));
 	r->sp = fr.sp;
 	t->cpu->pc = fr.pc;
@@ -283,6 +314,48 @@ static u64 fault_esr(const struct cpu *cpu, enum ir_event ev)
 	return (u64)DATA_ABORT << 26 | IL | (cpu->fault_write ? WNR : 0) | status;
 }
 
+/* ---- lengths of vectors (Documentation/arm64/sve.rst, sme.rst, 6 and 9): there is one ---- */
+enum {
+	VL_SVE,
+	VL_SME,
+	VL_MAX = 8192,
+	SME_SET_VL = 63,
+	SME_GET_VL = 64
+}; /* PR_SME_*: newer than some headers */
+
+static bool has_length(const struct arm64_model *m, unsigned which)
+{
+	return arm64_model_has(m, which == VL_SME ? ARM64_SME : ARM64_SVE);
+}
+
+static i64 get_length(const struct thread *t, unsigned which)
+{
+	if (!has_length(regs(t->cpu)->model, which))
+		return -EINVAL;
+	return SVE_BYTES | (t->vl_inherit >> which & 1 ? PR_SVE_VL_INHERIT : 0);
+}
+
+/* The longest one that is not longer than what is asked, now or at the next exec. SME's flags are the same bits. */
+static i64 set_length(struct thread *t, unsigned which, u64 arg)
+{
+	u64 vl = arg & PR_SVE_VL_LEN_MASK, flags = arg & ~(u64)PR_SVE_VL_LEN_MASK;
+	if (!has_length(regs(t->cpu)->model, which) ||
+	    flags & ~(u64)(PR_SVE_VL_INHERIT | PR_SVE_SET_VL_ONEXEC) || vl < 16 || vl % 16 || vl > VL_MAX)
+		return -EINVAL;
+	t->vl_inherit = (t->vl_inherit & ~(1u << which)) | (flags & PR_SVE_VL_INHERIT ? 1u << which : 0);
+	return get_length(t, which);
+}
+
+static const char *proc_text(const void *model, const char *path)
+{
+	static const char *const file[] = { [VL_SVE] = "/proc/sys/abi/sve_default_vector_length",
+					    [VL_SME] = "/proc/sys/abi/sme_default_vector_length" };
+	for (unsigned i = 0; i < LEN(file); i++)
+		if (strcmp(path, file[i]) == 0 && has_length(model, i))
+			return "16\n";
+	return NULL;
+}
+
 /* ---- core dumps ---- */
 static unsigned core_regs(const struct cpu *cpu, u8 *buf)
 {
@@ -303,6 +376,74 @@ static unsigned core_fpregs(const struct cpu *cpu, u8 *buf)
 	memcpy(buf, r->v, sizeof(r->v));
 	memcpy(buf + sizeof(r->v), tail, sizeof(tail));
 	return sizeof(r->v) + sizeof(tail);
+}
+
+/* What begins a note of SVE or ZA (struct user_sve_header, user_za_header). */
+struct vl_note {
+	u32 size, max_size;
+	u16 vl, max_vl, flags, reserved;
+};
+struct sve_note {
+	struct vl_note head;
+	u8 z[32][SVE_BYTES];
+	u16 p[17], pad[7];
+	u32 fpsr, fpcr, pad2[2];
+};
+struct za_note {
+	struct vl_note head;
+	u8 za[SVE_BYTES][SVE_BYTES];
+};
+_Static_assert(offsetof(struct sve_note, fpsr) == 576 && sizeof(struct sve_note) == 592,
+	       "SVE_PT_SIZE(1, SVE_PT_REGS_SVE)");
+enum {
+	SVE_PT_REGS_SVE = 1,
+	SVE_PT_VL_INHERIT = 2,
+	NT_SSVE = 0x40b,
+	NT_ZA = 0x40c
+}; /* NT_ARM_*: newer than some hosts' headers */
+
+/* The registers are in the note of the mode that the thread is in; the other has its head alone. */
+static unsigned sve_note(const struct thread *t, bool streaming, u8 *buf)
+{
+	const struct arm64 *r = regs(t->cpu);
+	bool live = streaming == !!(r->svcr & SVCR_SM),
+	     inherit = t->vl_inherit >> (streaming ? VL_SME : VL_SVE) & 1;
+	struct sve_note n = { .head = { live ? sizeof(n) : sizeof(n.head), sizeof(n), SVE_BYTES, SVE_BYTES,
+					(live ? SVE_PT_REGS_SVE : 0) | (inherit ? SVE_PT_VL_INHERIT : 0), 0 },
+			      .fpsr = arm64_fpsr(r),
+			      .fpcr = r->fpcr };
+	memcpy(n.z, r->v, sizeof(n.z));
+	for (unsigned i = 0; i < LEN(n.p); i++)
+		n.p[i] = arm64_pred(&r->p[i]);
+	memcpy(buf, &n, n.head.size);
+	return n.head.size;
+}
+
+static unsigned za_note(const struct thread *t, u8 *buf)
+{
+	const struct arm64 *r = regs(t->cpu);
+	bool live = r->svcr & SVCR_ZA, inherit = t->vl_inherit >> VL_SME & 1;
+	struct za_note n = { .head = { live ? sizeof(n) : sizeof(n.head), sizeof(n), SVE_BYTES, SVE_BYTES,
+				       inherit ? SVE_PT_VL_INHERIT : 0, 0 } };
+	memcpy(n.za, r->za, sizeof(n.za));
+	memcpy(buf, &n, n.head.size);
+	return n.head.size;
+}
+
+static unsigned core_note(const struct thread *t, unsigned number, u32 *ret_type, u8 *buf)
+{
+	static const u32 type[] = { NT_ARM_TLS, NT_ARM_SVE, NT_SSVE, NT_ZA };
+	const struct arm64 *r = regs(t->cpu);
+	bool sve = arm64_model_has(r->model, ARM64_SVE), sme = arm64_model_has(r->model, ARM64_SME);
+	unsigned count = sme ? 4 : sve ? 2 : 1;
+	if (number >= count)
+		return 0;
+	*ret_type = type[number];
+	if (number) /* of one and the same layout */
+		return *ret_type == NT_ZA ? za_note(t, buf) : sve_note(t, *ret_type == NT_SSVE, buf);
+	u64 tls[2] = { r->tpidr_el0, r->tpidr2 };
+	memcpy(buf, tls, sizeof(tls));
+	return sme ? 16 : 8;
 }
 
 /* ---- /proc/cpuinfo ---- */
@@ -367,10 +508,13 @@ static i64 arm64_prctl(struct thread *t, const u64 *a, bool *ret_handled)
 			return -EINVAL;
 		return t->vm->mem_mask == ~0ull ? 0 : PR_TAGGED_ADDR_ENABLE;
 	case PR_SVE_SET_VL:
+		return set_length(t, VL_SVE, a[1]);
 	case PR_SVE_GET_VL:
-	case 63: /* PR_SME_SET_VL */
-	case 64: /* PR_SME_GET_VL */
-		return -EINVAL;
+		return get_length(t, VL_SVE);
+	case SME_SET_VL:
+		return set_length(t, VL_SME, a[1]);
+	case SME_GET_VL:
+		return get_length(t, VL_SME);
 	}
 	*ret_handled = false;
 	return 0;
@@ -438,7 +582,9 @@ LINUX_ABI(arm64) = {
 	.frame_return = frame_return,
 	.core_regs = core_regs,
 	.core_fpregs = core_fpregs,
+	.core_note = core_note,
 	.cpuinfo = cpuinfo,
+	.proc_text = proc_text,
 	.prctl = arm64_prctl,
 	.fault_esr = fault_esr,
 };

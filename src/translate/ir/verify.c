@@ -24,7 +24,7 @@ static const char signature[IR_OP_COUNT][5] = {
 	[IR_ADD ... IR_SUB] = "nn-n", [IR_ADC ... IR_SBC] = "ss1s", [IR_MUL ... IR_MULHS] = "nn-n", [IR_MULWU ... IR_MULWS] = "ss-S", [IR_DIVU ... IR_REMS] = "nn-n",
 	[IR_NEG ... IR_ABS] = "n--n", [IR_AND ... IR_ANDN] = "bb-b", [IR_NOT] = "b--b",
 	[IR_SHL ... IR_SAR] = "nC-n", [IR_ROTR] = "sC-s", [IR_FUNNEL] = "ss-s", [IR_MINU ... IR_MAXS] = "nn-n",
-	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT ... IR_PEXT] = "ss-s",
+	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT] = "ss-s", [IR_PDEP ... IR_PEXT] = "nn-n",
 	[IR_ZEXT ... IR_SEXT] = "I--S", [IR_TRUNC] = "S--I", [IR_PAIR] = "SS-P", [IR_LO ... IR_HI] = "P--S", [IR_CAST] = "T--T",
 	[IR_EQ ... IR_LES] = "ii-1", [IR_SELECT] = "1ttt",
 	[IR_FLADD] = "ss-F", [IR_FLADC] = "ss1F", [IR_FLSUB] = "ss-F", [IR_FLSBC] = "ss1F", [IR_FLLOGIC] = "s--F",
