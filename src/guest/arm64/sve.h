@@ -78,9 +78,6 @@ static inline ir_ref sve_bits(struct tr *t, ir_ref pred)
  */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size);
 
-/* Sets N Z C from values of i1, V is 0. */
-void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c);
-
 /* ---- active elements ---- */
 /* yes where the mask says so, else no. */
 static inline ir_ref sve_select(struct tr *t, ir_ref mask, ir_ref yes, ir_ref no)
