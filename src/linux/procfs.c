@@ -253,7 +253,8 @@ i64 procfs_open(struct thread *t, int dirfd, const char *path, int flags)
 	if (p && strcmp(p, "exe") == 0)
 		return HOST4(SYS_openat, dirfd, flags & O_NOFOLLOW ? path : vm->exe, flags, 0);
 	static const char *const known[] = { "maps", "smaps", "auxv", "cmdline", "environ", "stat", "status" };
-	bool mine = cpuinfo && vm->abi->cpuinfo;
+	const char *text = vm->abi->proc_text ? vm->abi->proc_text(vm->model, path) : NULL;
+	bool mine = text || (cpuinfo && vm->abi->cpuinfo);
 	for (unsigned i = 0; p && i < LEN(known); i++)
 		mine |= strcmp(p, known[i]) == 0;
 	if (!mine)
@@ -263,7 +264,9 @@ i64 procfs_open(struct thread *t, int dirfd, const char *path, int flags)
 	i64 fd = RAW2(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 	if (fd < 0)
 		return fd;
-	if (cpuinfo)
+	if (text)
+		dprintf((int)fd, "%s", text);
+	else if (cpuinfo)
 		vm->abi->cpuinfo(vm->model, (int)fd, cpu_count());
 	else if (strcmp(p, "maps") == 0 || strcmp(p, "smaps") == 0)
 		make_maps(t, (int)fd, p);

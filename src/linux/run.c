@@ -317,6 +317,7 @@ struct err *linux_run(const struct linux_options *o)
 	close(fd);
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
+	t->vl_inherit = o->vl_inherit;
 	t->sighand = sighand;
 	if (o->filters_fd && !seccomp_after_exec(t, o->filters_fd))
 		return err_new(ERR_CORRUPT, "the seccomp filters handed over are damaged");

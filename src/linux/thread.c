@@ -302,6 +302,7 @@ static struct thread *child_new(struct clone_request *q)
 	if (q->flags & CLONE_SETTLS)
 		c->abi->set_tls(c->cpu, q->tls);
 	c->mask = t->mask;
+	c->vl_inherit = t->vl_inherit;
 	seccomp_inherit(c, t);
 	if (q->flags & CLONE_VFORK) {
 		c->alt_base = t->alt_base;
