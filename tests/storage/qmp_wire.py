@@ -221,6 +221,11 @@ def pty():
         os.write(fd, b'{"execute":"query-qmp-schema"}')
         assert len(lines(lambda: os.read(fd, 65536), 1)[0]['return']) > 100
         os.close(fd)
+    fd = os.open(link, os.O_RDWR | os.O_NOCTTY)  # gone with much unread: nobody else has to wait for that
+    os.write(fd, CAPS + b'{"execute":"query-qmp-schema"}' * 3)
+    time.sleep(0.2)
+    os.close(fd)
+    assert 'qemu' in m.client().cmd('query-version')
     m.end()
     assert not os.path.lexists(link)
     made = q.cmd('chardev-add', id='p', backend={'type': 'pty', 'data': {}})['pty']

@@ -180,6 +180,13 @@ static void wait_ready(int fd, short events)
 		co_wait_fd(fd, events == POLLIN ? EPOLLIN : EPOLLOUT);
 }
 
+/* A terminal that nobody has open takes no more, and never will. */
+static bool hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 ssize_t chr_read(struct chr *c, void *buf, size_t len)
 {
 	if (c->kind->read)
@@ -205,6 +212,8 @@ int chr_write(struct chr *c, const void *buf, size_t len)
 		ssize_t n = write(c->out, at, MIN(len, (size_t)PIPE_BUF));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
+		if (n < 0 && errno == EAGAIN && hung_up(c->out))
+			return -EPIPE;
 		at += MAX(n, (ssize_t)0);
 		len -= MAX(n, (ssize_t)0);
 	}
