@@ -119,6 +119,8 @@ done
 qemu-img create -q -f qcow2 x.qcow2 64M; refuses "-o has no effect when skipping image creation" qemu-img convert -n -O qcow2 -o preallocation=metadata long.qcow2 x.qcow2 &&
 	qemu-img convert -n -O qcow2 -B short.qcow2 long.qcow2 x.qcow2 && qemu-img compare -q long.qcow2 x.qcow2
 ok $? "convert -n refuses -o, and takes -B for a target without a backing file"
+[ "$(qemu-io -r -c 'alloc 63M 5P' -c 'alloc 64M 1' long.qcow2 | tr '\n' ' ')" = "0/1048576 bytes allocated at offset 63 MiB 0/0 bytes allocated at offset 64 MiB " ]
+ok $? "alloc counts up to the disk's end"
 
 # A compressed write that fails has taken room, and gives it back; the next one finds it.
 qemu-img create -q -f qcow2 w.qcow2 1M; qemu-io -c 'write -q -c 0 64k' w.qcow2
