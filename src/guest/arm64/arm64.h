@@ -379,5 +379,10 @@ void arm64_text_v(struct text *o, unsigned n, unsigned size, unsigned q);
 void arm64_text_f(struct text *o, unsigned n, unsigned size);
 void arm64_text_elem(struct text *o, unsigned n, unsigned size, unsigned index);
 
+/* ---- regs.c: as gdb knows them ---- */
+extern const struct guest_reg arm64_regs[]; /* of a CPU without SVE */
+extern const struct guest_reg_types arm64_reg_types[];
+const struct guest_reg *arm64_model_regs(const void *model);
+
 /* ---- flags.c ---- */
 enum guest_flags arm64_flags(const u8 *code);

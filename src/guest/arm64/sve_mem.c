@@ -3,7 +3,8 @@
  *
  * Where one access of host memory does the whole instruction generated code does it: a contiguous store of which every element is active; a contiguous load whose
  * first element is active, in one page, of which the inactive elements are then cleared: it faults where and only where the first element does. (That reads
- * bytes that the program did not ask for, which in memory nobody sees.) All else goes element by element in a helper.
+ * bytes that the program did not ask for, which in memory nobody sees.) Gathers and scatters of which every element is active make their two or four
+ * accesses themselves. All else goes element by element in a helper.
  * Manual: Arm A-profile architecture, the Sail form's execute_LD1B_Z_P_BR_U8, execute_LDFF1B_Z_P_BR_U8, execute_LD1B_Z_P_BZ_S_x32_unscaled and their likes.
  */
 #include "guest/arm64/sve.h"
@@ -87,12 +88,31 @@ static void load_elements(struct cpu *cpu, void *arg)
 	}
 }
 
+/* Bytes of the vector, from an active element on, that one access stores: of elements side by side in memory, too, a power of two. */
+static unsigned together(const struct walk *w)
+{
+	unsigned step = 1u << w->how.elem, n = step, more = step;
+	if (w->how.offsets != SVE_CONTIGUOUS || w->how.mem != w->how.elem || w->how.more)
+		return step;
+	for (; w->at + 2 * n <= w->end; n *= 2)
+		for (; more < 2 * n; more += step)
+			if (!w->pred[w->at + more])
+				return n;
+	return n;
+}
+
 static void store_elements(struct cpu *cpu, struct walk *w)
 {
-	unsigned bytes = 1u << w->how.mem;
-	for (; w->at < w->end; w->at += 1u << w->how.elem)
-		for (unsigned k = 0; w->pred[w->at] && k <= w->how.more; k++)
-			cpu_write(cpu, address(cpu, w) + k * bytes, w->v[k] + w->at, bytes, element(w));
+	unsigned bytes = 1u << w->how.mem, step;
+	for (; w->at < w->end; w->at += step) {
+		step = 1u << w->how.elem;
+		if (!w->pred[w->at])
+			continue;
+		step = together(w);
+		for (unsigned k = 0; k <= w->how.more; k++)
+			cpu_write(cpu, address(cpu, w) + k * bytes, w->v[k] + w->at,
+				  step >> (w->how.elem - w->how.mem), element(w));
+	}
 }
 
 static void load(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
@@ -235,31 +255,65 @@ static void store_whole(struct tr *t, struct sve_access how, ir_ref base, ir_ref
 	v_store(t, base, v, plain(type[narrow], 0));
 }
 
+/* Where element i of a gather or scatter is. */
+static ir_ref element_address(struct tr *t, struct sve_access how, ir_ref base, ir_ref offsets, unsigned i)
+{
+	bool words = how.offsets != SVE_OFFSETS_64;
+	enum ir_op get = how.offsets == SVE_OFFSETS_S32 ? IR_VGETS : IR_VGET;
+	ir_ref offset =
+	    simd_scalar(t, get, TY_I64, words ? TY_I32 : TY_I64, offsets, words ? i << (how.elem - 2) : i);
+	return v_bin(t, IR_ADD, base, how.scale ? v_bin(t, IR_SHL, offset, konst(t, how.scale)) : offset);
+}
+
+static ir_ref load_each(struct tr *t, struct sve_access how, ir_ref base, ir_ref offsets)
+{
+	enum ir_type lane = lane_int(how.elem);
+	struct ir_mem mem = plain(lane_int(how.mem), 0);
+	mem.sign = how.sign;
+	ir_ref v = simd_zero(t);
+	for (unsigned i = 0; i < sve_elements(how.elem); i++)
+		v = v_lanes(t, IR_VSET, lane, v,
+			    v_load(t, lane, element_address(t, how, base, offsets, i), mem), 0, i);
+	return v;
+}
+
+static void store_each(struct tr *t, struct sve_access how, ir_ref base, ir_ref offsets, ir_ref v)
+{
+	enum ir_type lane = lane_int(how.elem);
+	for (unsigned i = 0; i < sve_elements(how.elem); i++)
+		v_store(t, element_address(t, how, base, offsets, i),
+			simd_scalar(t, IR_VGET, lane, lane, v, i), plain(lane_int(how.mem), 0));
+}
+
 void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, ir_ref base, ir_ref offsets)
 {
 	const struct ir_helper *helper =
 	    how.faults ? &ir_helper_arm64_sve_load_some : &ir_helper_arm64_sve_load;
-	if (how.offsets != SVE_CONTIGUOUS || how.faults == SVE_NO_FAULTS) {
+	bool contiguous = how.offsets == SVE_CONTIGUOUS;
+	if (how.faults == SVE_NO_FAULTS || (how.faults && !contiguous)) {
 		v_set(t, slot, call(t, helper, how, pred, base, offsets, IR_NONE));
 		return;
 	}
-	struct ways w = ways_begin(t, first_in_page(t, pred, base, SVE_BYTES >> (how.elem - how.mem)));
-	v_set(t, slot, simd_and(t, load_whole(t, how, base), sve_mask(t, pred, how.elem)));
+	unsigned bytes = SVE_BYTES >> (how.elem - how.mem);
+	struct ways w =
+	    ways_begin(t, contiguous ? first_in_page(t, pred, base, bytes) : all_active(t, pred, how.elem));
+	v_set(t, slot,
+	      contiguous ? simd_and(t, load_whole(t, how, base), sve_mask(t, pred, how.elem))
+			 : load_each(t, how, base, offsets));
 	ways_slow(t, w);
-	v_set(t, slot, call(t, helper, how, pred, base, IR_NONE, IR_NONE));
+	v_set(t, slot, call(t, helper, how, pred, base, offsets, IR_NONE));
 	ways_end(t, w);
 }
 
 void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets)
 {
-	if (how.offsets != SVE_CONTIGUOUS) {
-		call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
-		return;
-	}
 	struct ways w = ways_begin(t, all_active(t, pred, how.elem));
-	store_whole(t, how, base, v);
+	if (how.offsets == SVE_CONTIGUOUS)
+		store_whole(t, how, base, v);
+	else
+		store_each(t, how, base, offsets, v);
 	ways_slow(t, w);
-	call(t, &ir_helper_arm64_sve_store, how, pred, base, IR_NONE, v);
+	call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
 	ways_end(t, w);
 }
 
