@@ -214,6 +214,26 @@ static void ways_end(struct tr *t, struct ways w)
 	ir_block_start(t->ir, w.on);
 }
 
+/* A way of its own, begun, if cond; where it is not the rest of the slow way goes on (ways_else). */
+static u32 ways_if(struct tr *t, ir_ref cond)
+{
+	u32 yes = inner_block(t, true), no = inner_block(t, true);
+	v_op(t, IR_BRC, TY_VOID, cond, yes, no, 0);
+	ir_block_start(t->ir, yes);
+	return no;
+}
+static void ways_else(struct tr *t, u32 on, u32 no)
+{
+	v_op(t, IR_BR, TY_VOID, on, 0, 0, 0);
+	ir_block_start(t->ir, no);
+}
+
+/* The mask's bytes as bits. */
+static ir_ref active_bits(struct tr *t, ir_ref pred, unsigned size)
+{
+	return sve_bits(t, sve_mask(t, pred, size));
+}
+
 static ir_ref all_active(struct tr *t, ir_ref pred, unsigned size)
 {
 	u32 all = BITS(SVE_BYTES) / BITS(1u << size); /* a bit in front of each element */
@@ -244,15 +264,52 @@ static ir_ref load_whole(struct tr *t, struct sve_access how, ir_ref base)
 	return v;
 }
 
+/* The elements as they lie in memory, from the lowest byte on. */
+static ir_ref packed(struct tr *t, struct sve_access how, ir_ref v)
+{
+	for (unsigned size = how.elem; size > how.mem; size--)
+		v = simd_op1(t, IR_NARROW, lane_int(size), v);
+	return v;
+}
+
+/* v: packed. */
 static void store_whole(struct tr *t, struct sve_access how, ir_ref base, ir_ref v)
 {
 	static const enum ir_type type[] = { TY_V128, TY_F64, TY_F32, TY_I16 };
 	unsigned narrow = how.elem - how.mem;
-	for (unsigned size = how.elem; size > how.mem; size--)
-		v = simd_op1(t, IR_NARROW, lane_int(size), v);
 	if (narrow)
 		v = v_op(t, IR_VTRUNC, narrow == 3 ? TY_I32 : type[narrow], v, 0, 0, 0);
 	v_store(t, base, v, plain(type[narrow], 0));
+}
+
+/*
+ * The slow way of a contiguous store where the active elements are the first ones, as at the end of a loop: as many bytes at once as there are, of 8, 4, 2 and 1 in this order. Then
+ * the way on; what is left are predicates with gaps. v: packed.
+ */
+static void store_first(struct tr *t, struct sve_access how, ir_ref base, ir_ref v, ir_ref bits, u32 on)
+{
+	u32 at = ir_local(t->ir, TY_I64), rest = ir_local(t->ir, TY_V128);
+	ir_ref gaps = v_bin(t, IR_AND, bits, v_addi(t, bits, 1));
+	u32 other = ways_if(t, v_cmp(t, IR_EQ, gaps, konst32(t, 0)));
+	ir_ref n = v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem));
+	v_set(t, at, base);
+	v_set(t, rest, v);
+	for (unsigned size = 3; size < 4; size--) {
+		if (size < how.mem || (unsigned)SVE_BYTES >> (how.elem - how.mem) <= 1u << size)
+			continue;
+		u8 above[16];
+		for (unsigned i = 0; i < 16; i++)
+			above[i] = i + (1u << size) < 16 ? i + (1u << size) : 255;
+		ir_ref some = v_bin(t, IR_AND, n, konst32(t, 1u << size));
+		u32 no = ways_if(t, v_cmp(t, IR_NE, some, konst32(t, 0)));
+		ir_ref to = v_get(t, at), from = v_get(t, rest);
+		v_store(t, to, simd_scalar(t, IR_VGET, lane_int(size), lane_int(size), from, 0),
+			plain(lane_int(size), 0));
+		v_set(t, at, v_addi(t, to, 1 << size));
+		v_set(t, rest, simd_shuffle(t, from, from, above));
+		ways_else(t, no, no);
+	}
+	ways_else(t, on, other);
 }
 
 /* Where element i of a gather or scatter is. */
@@ -301,18 +358,28 @@ void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, i
 	      contiguous ? simd_and(t, load_whole(t, how, base), sve_mask(t, pred, how.elem))
 			 : load_each(t, how, base, offsets));
 	ways_slow(t, w);
+	if (!how.faults) {
+		ir_ref bits = active_bits(t, pred, how.elem);
+		u32 some = ways_if(t, v_cmp(t, IR_EQ, bits, konst32(t, 0)));
+		v_set(t, slot, simd_zero(t));
+		ways_else(t, w.on, some);
+	}
 	v_set(t, slot, call(t, helper, how, pred, base, offsets, IR_NONE));
 	ways_end(t, w);
 }
 
 void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets)
 {
-	struct ways w = ways_begin(t, all_active(t, pred, how.elem));
-	if (how.offsets == SVE_CONTIGUOUS)
-		store_whole(t, how, base, v);
+	bool contiguous = how.offsets == SVE_CONTIGUOUS;
+	ir_ref bits = active_bits(t, pred, how.elem), whole = contiguous ? packed(t, how, v) : v;
+	struct ways w = ways_begin(t, v_cmp(t, IR_EQ, bits, konst32(t, BITS(SVE_BYTES))));
+	if (contiguous)
+		store_whole(t, how, base, whole);
 	else
 		store_each(t, how, base, offsets, v);
 	ways_slow(t, w);
+	if (contiguous)
+		store_first(t, how, base, whole, bits, w.on);
 	call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
 	ways_end(t, w);
 }
