@@ -789,6 +789,28 @@ out:
 	rig_free(rig);
 }
 
+TEST(x64, conditions_of_packed_flags_are_those_of_their_bits)
+{
+	static const char *const names[] = { "eq", "ne", "cs", "cc", "mi", "pl", "vs",
+					     "vc", "hi", "ls", "ge", "lt", "gt", "le" };
+	static const char *const from[] = { "w0", "w3" };
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	for (unsigned i = 0; i < LEN(names); i++) {
+		AUTO(free_ptr)
+		char *body =
+		    strf("v1:i32 = get %s\nv2:i32 = bitrev v1\nv3:flags = flpack v2\nv4:i1 = cond.%s "
+			 "v3\nv5:i64 = get x1\n"
+			 "v6:i64 = get x2\nv7:i64 = select v4, v5, v6\nset x4, v7\n%sv10:i1 = cond.%s v3\n"
+			 "v11:i64 = zext v10\nset x5, v11\njump #0x2000\n",
+			 from[i / 2 % 2], names[i],
+			 i & 1 ? "set fl0, v3\nv9:i64 = mul v5, v6\n" : "nop\nv9:i64 = mul v5, v6\n",
+			 names[(i * 5 + 2) % LEN(names)]);
+		if (!run_case(rig, body, 60))
+			break;
+	}
+	rig_free(rig);
+}
+
 TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_without_the_hosts_instructions)
 {
 	static const u8 slots[] = { 0, 1, 3, 4, 5 }; /* v0 to v3 have homes, the others have none */
