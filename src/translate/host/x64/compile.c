@@ -83,29 +83,6 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 }
 
-static void lower_fpflags(struct jit *j, const struct ir_insn *in, u32 v)
-{
-	flags_clobber(j);
-	x_room(&j->c);
-	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
-	if (in->op == IR_FPFLAGS) {
-		unsigned d = def_gpr(j, v), t = temp_gpr(j);
-		x_rm(&j->c, X_MOV_LOAD, d, CPU(host_fp));
-		x_mov_rr(&j->c, 0, t, d);
-		x_alu_ri(&j->c, X_AND, 0, d, 1); /* IE */
-		x_shift_ri(&j->c, 5, 0, t, 1); /* ZE OE UE PE follow DE */
-		x_alu_ri(&j->c, X_AND, 0, t, 0x1e);
-		x_rr(&j->c, X_ALU(X_OR), d, t);
-		x_rm(&j->c, X_ALU(X_OR), d, CPU(fp_flags));
-		j->val[v].flags |= VF_ZERO_UPPER;
-		return;
-	}
-	x_alu_mi(&j->c, X_AND, 0, CPU(host_fp), ~0x3f);
-	x_rm(&j->c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
-	unsigned r = use_gpr(j, in->a);
-	x_rm(&j->c, X_MOV_STORE, r, CPU(fp_flags));
-}
-
 static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	switch (in->op) {
@@ -117,7 +94,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	case IR_FPFLAGS:
 	case IR_SETFPFLAGS:
-		lower_fpflags(j, in, v);
+	case IR_UNRAISE:
+		lower_fp_flags(j, in, v);
 		return;
 	case IR_CALL:
 		lower_call(j, in, v);

@@ -177,7 +177,7 @@ struct jit {
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
-	u32 compared; /* the FLSUB whose comparison the host's flags are still of; 0: none */
+	u32 compared; /* the FLSUB, or comparison of floats, that the host's flags are still of; 0: none */
 	u32 n_cold;
 	u32 n_aside;
 	u32 n_fix;
@@ -309,6 +309,8 @@ bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DA
 bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
 bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
+void lower_fp_flags(struct jit *j, const struct ir_insn *in, u32 v);
+void emit_unraise(struct jit *j, const struct cold *c); /* a COLD_UNRAISE; fp_flags.c */
 void lower_slow(struct jit *j, const struct ir_insn *in,
 		u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
@@ -323,6 +325,7 @@ enum {
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
+	COLD_UNRAISE, /* puts the sticky flags in register a back, for a NaN; comes back with the host's flags as a comparison leaves them */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
