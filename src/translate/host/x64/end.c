@@ -466,6 +466,8 @@ void emit_cold(struct jit *j)
 			emit_miss(j, c);
 		} else if (c->kind == COLD_COMPARE) {
 			emit_compare(j, c);
+		} else if (c->kind == COLD_NAN) {
+			emit_nan(j, c);
 		} else if (c->kind == COLD_UNRAISE) {
 			emit_unraise(j, c);
 		} else if (c->kind == COLD_FAR) {

@@ -310,6 +310,7 @@ bool fp_host_rules(const struct jit *j); /* may host instructions stand for the 
 bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_fp_flags(struct jit *j, const struct ir_insn *in, u32 v);
+void emit_nan(struct jit *j, const struct cold *c); /* a COLD_NAN; fp.c */
 void emit_unraise(struct jit *j, const struct cold *c); /* a COLD_UNRAISE; fp_flags.c */
 void lower_slow(struct jit *j, const struct ir_insn *in,
 		u32 v); /* any pure operation, through the interpreter's ir_eval */
@@ -325,6 +326,7 @@ enum {
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
+	COLD_NAN, /* the default NaN into XMM register .dst, .event: f64; comes back */
 	COLD_UNRAISE, /* puts the sticky flags in register a back, for a NaN; comes back with the host's flags as a comparison leaves them */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
