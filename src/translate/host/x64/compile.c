@@ -134,6 +134,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 static void emit_insn(struct jit *j, u32 v, u32 pos)
 {
 	const struct ir_insn *in = &j->r->insn[v];
+	if (j->loose && ir_has(in->op, IR_F_END))
+		mend_for_ways(j, j->last_block);
 	j->cur = v;
 	j->now = pos;
 	switch (in->op) {
@@ -145,6 +147,8 @@ static void emit_insn(struct jit *j, u32 v, u32 pos)
 		return;
 	}
 	lower(j, in, v);
+	if (in->op == IR_SET)
+		loose_step(j, v);
 	if (j->val[v].flags & VF_MERGE && j->val[v].at != AT_NONE)
 		keep_in_frame(j, v);
 	kill_dead(j);
@@ -165,6 +169,7 @@ static void emit_block(struct jit *j, u32 number)
 	if (x->preds != 1 || x->pred != j->last_block)
 		system_forget(j);
 	j->last_block = number;
+	j->loose = x->loose;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
 	x->fixes = 0;
@@ -273,6 +278,7 @@ void host_job_free(struct host_job *job)
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
+		free(j->mend);
 		free(j->slot_home);
 		free(j);
 	}
@@ -288,7 +294,6 @@ void host_compile(struct host_job *job)
 	struct jit *j = start(job);
 	job->n_site = job->n_reloc = 0;
 	job->size = 0;
-	job->leave = 0;
 	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(j, job);
@@ -301,6 +306,8 @@ void host_compile(struct host_job *job)
 	}
 	if (!j->c.full && !job->unsupported)
 		emit_cold(j);
+	if (!j->c.full && !job->unsupported)
+		mend_ways_out(j);
 	if (!j->c.full && !job->unsupported)
 		emit_pool(j);
 	if (!j->c.full && !job->unsupported)

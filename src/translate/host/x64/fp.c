@@ -100,7 +100,8 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const str
 		x_vrr(&j->c, f->prefix | code[in->op - IR_FADD], d, one && f->packed ? 0 : a, b);
 	fp_upper(j, f, v, clear);
 	if (simple) {
-		check_one_nan(j, f, d);
+		if (!(j->val[v].flags & VF_LOOSE))
+			check_one_nan(j, f, d);
 		return true;
 	}
 	const unsigned operand[] = { 16 + a, one ? 0xff : 16 + b, 0xff };
