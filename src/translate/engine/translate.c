@@ -157,7 +157,6 @@ static bool compile(struct priv *p, struct tb *tb)
 		return false;
 	tb->code = job->out + job->to_run;
 	tb->size = job->size;
-	tb->leave = job->leave;
 	tb->n_site = job->n_site;
 	tb->site = alloc(job->n_site * sizeof(*tb->site));
 	if (job->n_site)
