@@ -67,24 +67,20 @@ ir_ref sve_first(struct tr *t, unsigned n, unsigned size)
 	return v_const128(t, bytes);
 }
 
-/* With r the active true elements' bits and g the active ones': r has the highest of g's bits if and only if 2 r > g. */
+/*
+ * With r the active true elements' bits and g the active ones': r has the highest of g's bits if and only if 2 r > g; the lowest of them becomes
+ * bit 0 (without any both are 0, and r is shifted by a multiple of 32: not at all).
+ */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size)
 {
 	ir_ref active = sve_active(t, pred, size);
 	ir_ref g = sve_bits(t, active), r = sve_bits(t, simd_and(t, active, result)), zero = konst32(t, 0);
-	ir_ref lowest = v_bin(t, IR_AND, g, v_un(t, IR_NEG, g));
-	sve_flags(t, v_cmp(t, IR_NE, v_bin(t, IR_AND, r, lowest), zero), v_cmp(t, IR_EQ, r, zero),
-		  v_cmp(t, IR_LEU, v_bin(t, IR_ADD, r, r), g));
-}
-
-void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c)
-{
-	const ir_ref flag[3] = { n, z, c };
-	ir_ref bits = IR_NONE;
-	for (unsigned i = 0; i < 3; i++) {
-		ir_ref bit = v_bin(t, IR_SHL, v_zext(t, TY_I32, flag[i]), konst32(t, 31 - i));
-		bits = i ? v_bin(t, IR_OR, bits, bit) : bit;
-	}
+	ir_ref n = v_bin(t, IR_SHR, r, v_un(t, IR_CTZ, g));
+	ir_ref z = v_zext(t, TY_I32, v_cmp(t, IR_EQ, r, zero));
+	ir_ref c = v_zext(t, TY_I32, v_cmp(t, IR_LEU, v_bin(t, IR_ADD, r, r), g));
+	ir_ref bits =
+	    v_bin(t, IR_OR, v_bin(t, IR_SHL, n, konst32(t, 31)), v_bin(t, IR_SHL, z, konst32(t, 30)));
+	bits = v_bin(t, IR_OR, bits, v_bin(t, IR_SHL, c, konst32(t, 29)));
 	set_nzcv(t, v_op(t, IR_FLPACK, TY_FLAGS, bits, 0, 0, 0));
 }
 

@@ -78,9 +78,6 @@ static inline ir_ref sve_bits(struct tr *t, ir_ref pred)
  */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size);
 
-/* Sets N Z C from values of i1, V is 0. */
-void sve_flags(struct tr *t, ir_ref n, ir_ref z, ir_ref c);
-
 /* ---- active elements ---- */
 /* yes where the mask says so, else no. */
 static inline ir_ref sve_select(struct tr *t, ir_ref mask, ir_ref yes, ir_ref no)
@@ -159,18 +156,27 @@ void sve_store_structures(struct tr *t, struct sve_access how, ir_ref pred, ir_r
 ir_ref sve2_even(struct tr *t, unsigned size);
 /* The two of each pair exchanged. */
 ir_ref sve2_swap(struct tr *t, ir_ref v, unsigned size);
-/* The one named (top 1: odd) of each pair, packed in the low half; or in both places of its pair. */
+/* The one named (top 1: odd) of each pair, packed in the low half (above is anything); or in both places of its pair. */
 ir_ref sve2_half(struct tr *t, ir_ref v, unsigned size, unsigned top);
 ir_ref sve2_twice(struct tr *t, ir_ref v, unsigned size, unsigned top);
 /* The same, extended to twice the size. */
 ir_ref sve2_extend(struct tr *t, ir_ref v, unsigned size, bool is_unsigned, unsigned top);
-/* Zd: the low halves of wide (lanes of twice the size) in even elements, zero in the others; top: in odd elements, the others as they were. */
+/*
+ * Zd: the low halves of wide (lanes of twice the size) in even elements, zero in the others; top: in odd elements, the others as they
+ * were.
+ */
 void sve2_set_half(struct tr *t, unsigned rd, unsigned size, unsigned top, ir_ref wide);
-/* Sums and differences with a saturating product: d + sat(2 n m) of what lies in the low halves, lanes twice the size. accumulate: 1, -1, 0 (the product alone). */
+/*
+ * A saturating sum of d and sat(2 n m), of what lies in the low halves, in lanes of twice the size. accumulate: 1; -1: the difference; 0: the
+ * product alone.
+ */
 ir_ref sve2_qdmull(struct tr *t, int accumulate, unsigned size, ir_ref d, ir_ref n, ir_ref m);
 /* SQRDMLAH, or (subtract) SQRDMLSH: simd_qrdmla without QC, of any size. */
 ir_ref sve2_qrdmla(struct tr *t, bool subtract, unsigned size, ir_ref d, ir_ref n, ir_ref m);
-/* Complex numbers, pairs of real and imaginary part; rot: rotation / 90. d + n * m, saturating: as SQRDCMLAH; and the dot product of pairs of pairs of lanes of a quarter of the size. */
+/*
+ * Complex numbers, pairs of real and imaginary part; rot: the rotation / 90. d + n * m, saturating: as SQRDCMLAH has it; and the dot product,
+ * of lanes of a quarter of the size.
+ */
 ir_ref sve2_cmla(struct tr *t, bool saturating, unsigned size, unsigned rot, ir_ref d, ir_ref n, ir_ref m);
 ir_ref sve2_cdot(struct tr *t, unsigned size, unsigned rot, ir_ref d, ir_ref n, ir_ref m);
 

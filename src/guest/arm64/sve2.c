@@ -21,7 +21,7 @@ ir_ref sve2_half(struct tr *t, ir_ref v, unsigned size, unsigned top)
 {
 	u8 from[16];
 	for (unsigned i = 0, low = (1u << size) - 1; i < 16; i++)
-		from[i] = i < 8 ? (i & ~low) * 2 + (top << size) + (i & low) : 255;
+		from[i] = (i & 7 & ~low) * 2 + (top << size) + (i & low);
 	return simd_shuffle(t, v, v, from);
 }
 
@@ -37,6 +37,8 @@ ir_ref sve2_extend(struct tr *t, ir_ref v, unsigned size, bool is_unsigned, unsi
 {
 	enum ir_type wide = lane_int(size + 1);
 	unsigned bits = 8u << size;
+	if (size == 2 && !is_unsigned) /* which hosts do better than arithmetic shifts of 64 bits */
+		return simd_op1(t, IR_WIDENS, TY_I32, sve2_half(t, v, size, top));
 	if (top)
 		return simd_shift(t, is_unsigned ? IR_SHR : IR_SAR, wide, v, bits);
 	if (is_unsigned)
@@ -46,11 +48,13 @@ ir_ref sve2_extend(struct tr *t, ir_ref v, unsigned size, bool is_unsigned, unsi
 
 void sve2_set_half(struct tr *t, unsigned rd, unsigned size, unsigned top, ir_ref wide)
 {
-	u8 from[16];
-	for (unsigned i = 0; i < 16; i++)
-		from[i] = i & 1u << size ? 16 + (i ^ 1u << size) : i;
-	sve_set(t, rd,
-		top ? simd_shuffle(t, simd_get(t, rd), wide, from) : simd_and(t, wide, sve2_even(t, size)));
+	ir_ref even = sve2_even(t, size);
+	if (!top) {
+		sve_set(t, rd, simd_and(t, wide, even));
+		return;
+	}
+	ir_ref odd = simd_shift(t, IR_SHL, lane_int(size + 1), wide, 8u << size);
+	sve_set(t, rd, simd_or(t, simd_and(t, simd_get(t, rd), even), odd));
 }
 
 ir_ref sve2_qdmull(struct tr *t, int accumulate, unsigned size, ir_ref d, ir_ref n, ir_ref m)

@@ -1,5 +1,6 @@
 /*
- * A64: SVE2: integers, operands and result of different sizes or places: widening sums, differences, shifts and carry-less products; carries; exclusive or of even and odd elements.
+ * A64: SVE2: integers, operands and result of different sizes or places: widening sums, differences, shifts and carry-less products;
+ * carries; exclusive or of even and odd elements.
  * Manual: Arm A-profile architecture, C4.1 "SVE2 Widening Integer Arithmetic", "SVE Misc", "SVE2 Accumulate" (long).
  * U: unsigned; T: top (odd elements), else bottom (even ones); S: subtraction. size is the wider elements'.
  */
@@ -56,16 +57,6 @@ static ir_ref carry64(struct tr *t, ir_ref d, ir_ref n, ir_ref m, unsigned top)
 	return v_cast(t, TY_V128, both);
 }
 
-/* Twice the size, and to the left: what lies above the element's place is put there first. */
-static ir_ref shift_long(struct tr *t, unsigned size, bool is_unsigned, unsigned top, ir_ref n,
-			 unsigned count)
-{
-	enum ir_type wide = lane_int(size + 1);
-	unsigned bits = 8u << size;
-	n = top ? simd_op2(t, IR_ANDN, TY_I64, n, sve2_even(t, size)) : simd_shift(t, IR_SHL, wide, n, bits);
-	return simd_shift(t, is_unsigned ? IR_SHR : IR_SAR, wide, n, bits - count);
-}
-
 /* clang-format off */
 
 /* Widening sums and differences. */
@@ -85,7 +76,7 @@ INSN(pmull_z, "01000101 size:2 0 Rm:5 01101 T:1 Rn:5 Rd:5", "pmull{#T:b|t} {z(Rd
 
 /* Widening shifts. */
 
-INSN(shll_z, "01000101 0 imm.5:1 0 imm:5 1010 U:1 T:1 Rn:5 Rd:5", "{#U:s|u}shll{#T:b|t} {z(Rd, simd_shift_size(imm) + 1)}, {z(Rn, simd_shift_size(imm))}, #{left(imm)}", SVE2, "imm >= 8") { OUT(shift_long(t, SIZE, a->U, a->T, N, LEFT_COUNT)); }
+INSN(shll_z, "01000101 0 imm.5:1 0 imm:5 1010 U:1 T:1 Rn:5 Rd:5", "{#U:s|u}shll{#T:b|t} {z(Rd, simd_shift_size(imm) + 1)}, {z(Rn, simd_shift_size(imm))}, #{left(imm)}", SVE2, "imm >= 8") { OUT(simd_shift(t, IR_SHL, lane_int(SIZE + 1), sve2_extend(t, N, SIZE, a->U, a->T), LEFT_COUNT)); }
 
 /* Between even and odd elements. */
 

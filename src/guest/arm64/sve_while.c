@@ -27,6 +27,21 @@ static ir_ref count(struct tr *t, ir_ref lo, ir_ref hi, bool down, bool or_equal
 	return v_select(t, ever, konst32(t, elements), n);
 }
 
+/*
+ * The flags of PredTest for the first (down: the last) n of so many elements: N Z C, three bits for each n from 0 on, looked up. C tells that
+ * the last element is false.
+ */
+static ir_ref count_flags(struct tr *t, ir_ref n, unsigned elements, bool down)
+{
+	enum { FIRST = 4, NONE = 2, NOT_LAST = 1 };
+	u64 table = NONE | NOT_LAST;
+	for (unsigned i = 1; i <= elements; i++)
+		table |= (u64)(i == elements ? FIRST : down ? 0 : FIRST | NOT_LAST) << 3 * i;
+	ir_ref at = v_bin(t, IR_MUL, n, konst32(t, 3));
+	ir_ref bits = v_trunc(t, TY_I32, v_bin(t, IR_SHR, konst(t, table), at));
+	return v_op(t, IR_FLPACK, TY_FLAGS, v_bin(t, IR_SHL, bits, konst32(t, 29)), 0, 0, 0);
+}
+
 /* The first (down: the last) n elements true, and the flags of PredTest. */
 static void set_count(struct tr *t, unsigned pd, unsigned size, ir_ref n, bool down)
 {
@@ -36,12 +51,7 @@ static void set_count(struct tr *t, unsigned pd, unsigned size, ir_ref n, bool d
 		rank[i] = i & ((1 << size) - 1) ? 255 : down ? elements - 1 - (i >> size) : i >> size;
 	ir_ref most = v_lanes(t, IR_DUP, TY_I8, n, 0, 0, 0);
 	ir_ref v = simd_op2(t, IR_VGTU, TY_I8, most, v_const128(t, rank));
-	ir_ref none = v_cmp(t, IR_EQ, n, konst32(t, 0)), every = v_cmp(t, IR_EQ, n, konst32(t, elements));
-	if (down)
-		sve_flags(t, every, none, none);
-	else
-		sve_flags(t, v_cmp(t, IR_NE, n, konst32(t, 0)), none,
-			  v_cmp(t, IR_NE, n, konst32(t, elements)));
+	set_nzcv(t, count_flags(t, n, elements, down));
 	sve_set_pred(t, pd, v);
 }
 

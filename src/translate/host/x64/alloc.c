@@ -576,6 +576,7 @@ void slot_changed(struct jit *j, unsigned slot)
 		} else if (is_gpr(j->r->insn[v].type)) {
 			unsigned r = use_gpr(j, v);
 			j->lock_gpr &= ~BIT(r);
+			j->slot_copy[slot] = 0; /* for a moment */
 		} else {
 			unsigned r = use_xmm(j, v);
 			j->lock_xmm &= ~BIT(r);
