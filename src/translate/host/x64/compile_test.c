@@ -969,6 +969,23 @@ out:
 	rig_free(rig);
 }
 
+/* Cold code comes behind that of later instructions. */
+TEST(x64, an_event_in_a_cold_block_is_the_instructions_that_the_block_is_inside_of)
+{
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	struct ir_region *r = case_of("insn 4, #0x1000\nv2:i64 = get mem\nv3:i64 = const #0x0\nv4:i1 = ne v2, v3\nbrc v4, b1, b2, #0x2\n"
+				      "b1: ; pc 0x1000 cold\nraise v2, 4, #0x1000\n"
+				      "b2: ; pc 0x1000\ninsn 4, #0x1004\nset x1, v2\njump #0x2000\n");
+	if (r) {
+		CHECK(compile(rig, r));
+		state_of(rig)->mem = 1;
+		CHECK_EQ(rig_run(rig), EV_MEMORY);
+		CHECK_EQ(rig->cpu->insn_pc, 0x1000);
+		ir_free(r);
+	}
+	rig_free(rig);
+}
+
 /* ---- NaNs that may be any ---- */
 
 /* Arithmetic of doubles, and now and then somebody who looks at them. */
