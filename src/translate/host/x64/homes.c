@@ -184,7 +184,6 @@ void homes_way_out(struct jit *j)
 	if (j->job->link_bits)
 		x_rm(&j->c, X_MOVZX8, RAX, CPU(event));
 	j->leave = j->c.p;
-	j->job->leave = j->c.p - j->c.start;
 	homes_leave(j);
 	to_stub(j, x_jmp(&j->c), j->job->stubs->exit);
 }

@@ -435,4 +435,5 @@ void prepass(struct jit *j)
 	plan_later(j, clobbers, end);
 	if (!j->r->quick)
 		plan_hints(j);
+	choose_loose(j);
 }
