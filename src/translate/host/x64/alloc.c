@@ -557,6 +557,7 @@ void slot_changed(struct jit *j, unsigned slot)
 {
 	u32 v = j->slot_vals[slot];
 	unsigned home = j->slot_home[slot];
+	j->slot_copy[slot] = 0;
 	while (v) {
 		u32 next = j->val[v].next;
 		if (j->val[v].last <= j->now) {
@@ -576,15 +577,13 @@ void slot_changed(struct jit *j, unsigned slot)
 		} else if (is_gpr(j->r->insn[v].type)) {
 			unsigned r = use_gpr(j, v);
 			j->lock_gpr &= ~BIT(r);
-			j->slot_copy[slot] = 0; /* for a moment */
 		} else {
 			unsigned r = use_xmm(j, v);
 			j->lock_xmm &= ~BIT(r);
 		}
-		j->slot_copy[slot] = 0; /* what was just loaded from there must not be put back */
+		j->slot_copy[slot] = 0; /* nor may what was just loaded from there be put back */
 		v = next;
 	}
-	j->slot_copy[slot] = 0;
 }
 
 void get_slot(struct jit *j, u32 v, unsigned slot)

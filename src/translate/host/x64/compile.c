@@ -170,7 +170,8 @@ static void emit_block(struct jit *j, u32 number)
 		system_forget(j);
 	j->last_block = number;
 	j->loose = x->loose;
-	if (b->pc) /* which the block emitted before need not be at: one inside an instruction may be emitted behind others that follow it */
+	/* Of the block emitted before it may be another: cold ones inside an instruction come behind those that follow it. */
+	if (number && b->pc)
 		j->insn_pc = b->pc;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);

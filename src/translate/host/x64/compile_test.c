@@ -810,6 +810,28 @@ out:
 	rig_free(rig);
 }
 
+TEST(x64, conditions_of_packed_flags_are_those_of_their_bits)
+{
+	static const char *const names[] = { "eq", "ne", "cs", "cc", "mi", "pl", "vs",
+					     "vc", "hi", "ls", "ge", "lt", "gt", "le" };
+	static const char *const from[] = { "w0", "w3" };
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	for (unsigned i = 0; i < LEN(names); i++) {
+		AUTO(free_ptr)
+		char *body =
+		    strf("v1:i32 = get %s\nv2:i32 = bitrev v1\nv3:flags = flpack v2\nv4:i1 = cond.%s "
+			 "v3\nv5:i64 = get x1\n"
+			 "v6:i64 = get x2\nv7:i64 = select v4, v5, v6\nset x4, v7\n%sv10:i1 = cond.%s v3\n"
+			 "v11:i64 = zext v10\nset x5, v11\njump #0x2000\n",
+			 from[i / 2 % 2], names[i],
+			 i & 1 ? "set fl0, v3\nv9:i64 = mul v5, v6\n" : "nop\nv9:i64 = mul v5, v6\n",
+			 names[(i * 5 + 2) % LEN(names)]);
+		if (!run_case(rig, body, 60))
+			break;
+	}
+	rig_free(rig);
+}
+
 TEST(x64, both_halves_of_sha256_rounds_in_every_choice_of_registers_with_and_without_the_hosts_instructions)
 {
 	static const u8 slots[] = { 0, 1, 3, 4, 5 }; /* v0 to v3 have homes, the others have none */
@@ -948,6 +970,23 @@ TEST(x64, accesses_within_16_bytes_wherever_they_begin)
 				goto out;
 		}
 out:
+	rig_free(rig);
+}
+
+/* Cold code comes behind that of later instructions. */
+TEST(x64, an_event_in_a_cold_block_is_the_instructions_that_the_block_is_inside_of)
+{
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	struct ir_region *r = case_of("insn 4, #0x1000\nv2:i64 = get mem\nv3:i64 = const #0x0\nv4:i1 = ne v2, v3\nbrc v4, b1, b2, #0x2\n"
+				      "b1: ; pc 0x1000 cold\nraise v2, 4, #0x1000\n"
+				      "b2: ; pc 0x1000\ninsn 4, #0x1004\nset x1, v2\njump #0x2000\n");
+	if (r) {
+		CHECK(compile(rig, r));
+		state_of(rig)->mem = 1;
+		CHECK_EQ(rig_run(rig), EV_MEMORY);
+		CHECK_EQ(rig->cpu->insn_pc, 0x1000);
+		ir_free(r);
+	}
 	rig_free(rig);
 }
 

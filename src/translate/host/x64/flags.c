@@ -549,6 +549,25 @@ static bool compared_already(struct jit *j, const struct ir_insn *in, struct cc 
 	return true;
 }
 
+/* A condition of one packed flag that nobody has loaded yet: its bit is tested where it lies. */
+static bool packed_flag(struct jit *j, const struct ir_insn *cond, struct cc *ret)
+{
+	static const u8 bit[] = {
+		[CC_EQ >> 1] = 30, [CC_CS >> 1] = 29, [CC_MI >> 1] = 31, [CC_VS >> 1] = 28
+	};
+	const struct ir_insn *pack = &j->r->insn[cond->a];
+	u64 k;
+	if (pack->op != IR_FLPACK || j->val[cond->a].at != AT_USE || cond->imm > CC_VC ||
+	    const_of(j, pack->a, &k))
+		return false;
+	use_gpr(j, pack->a);
+	flags_clobber(j);
+	*ret = bit_test(j, &(struct ir_insn){ .a = pack->a, .b = bit[cond->imm >> 1] });
+	if (cond->imm & 1)
+		*ret = cc_not(*ret);
+	return true;
+}
+
 struct cc cc_of(struct jit *j, u32 v)
 {
 	struct val *x = &j->val[v];
@@ -557,6 +576,8 @@ struct cc cc_of(struct jit *j, u32 v)
 	if (x->at == AT_CC)
 		return x->cc;
 	if (x->at == AT_USE && in->op == IR_COND) {
+		if (packed_flag(j, in, &cc))
+			return cc;
 		flags_load(j, in->a);
 		return map_cc(j->val[in->a].fkind & 3, in->imm);
 	}
