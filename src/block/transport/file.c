@@ -39,6 +39,9 @@ struct file {
 	struct file_aio *aios;
 	bool native; /* Linux AIO: only with O_DIRECT */
 	u64 bytes; /* exact size */
+	/* Writes in flight, and the end of the furthest (else of the file): growing must not cut off what one has written already. */
+	unsigned writing;
+	u64 reach;
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
 	u32 perm, alone; /* locks held */
 	/* The last answer of SEEK_DATA or SEEK_HOLE. */
@@ -234,20 +237,35 @@ static void grown(struct blk_node *node, u64 end)
 	}
 }
 
+static void begin_write(struct file *s, u64 end)
+{
+	s->seek_to = 0;
+	s->writing++;
+	s->reach = MAX(s->reach, end);
+}
+
+/* end: of what was written */
+static void end_write(struct blk_node *node, u64 end)
+{
+	struct file *s = node->state;
+	grown(node, end);
+	if (!--s->writing)
+		s->reach = s->bytes;
+}
+
 static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct file *s = node->state;
 	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
-	s->seek_to = 0;
+	begin_write(s, offset + iov.len);
 	if (LIKELY(!s->direct && !s->new_aio))
 		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_here(&op);
 	else if (!s->direct || aligned(iov, offset, node->align))
 		r = move(s, &op);
 	else
 		r = bounce(node, offset, iov, true, op.how);
-	if (!r)
-		grown(node, offset + iov.len);
+	end_write(node, r ? 0 : offset + iov.len);
 	return r;
 }
 
@@ -297,9 +315,9 @@ static int copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst
 {
 	struct file *from = src->state, *to = dst->state;
 	struct copy c = { from->fd, to->fd, src_offset, dst_offset, len };
-	to->seek_to = 0;
+	begin_write(to, dst_offset + len);
 	int r = work_run(copy_all, &c);
-	grown(dst, c.dst);
+	end_write(dst, c.dst);
 	return r;
 }
 
@@ -324,9 +342,10 @@ static int zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	struct file *s = node->state;
 	int r = -ENOTSUP;
 	s->seek_to = 0;
-	if (!s->device && offset >= s->bytes) { /* growing makes zeros */
+	if (!s->device && offset >= s->reach) { /* growing makes zeros */
 		if (ftruncate(s->fd, offset + len))
 			return -errno;
+		s->reach = offset + len;
 		grown(node, offset + len);
 		if (flags & BLK_REQ_MAY_UNMAP)
 			return 0;
@@ -476,11 +495,13 @@ static struct err *truncate_file(struct blk_node *node, u64 size, bool exact, en
 	}
 	if (mode == BLK_PREALLOC_METADATA)
 		return err_new(ERR_UNSUPPORTED, "Unsupported preallocation mode 'metadata'");
+	if (size > s->bytes)
+		size = MAX(size, s->reach);
 	struct err *e = set_length(s->fd, s->bytes, size, mode);
 	if (e)
 		return e;
 	s->seek_to = 0;
-	s->bytes = size;
+	s->bytes = s->reach = size;
 	node->size = ROUND_UP(size, 512ull);
 	return NULL;
 }
@@ -510,7 +531,7 @@ static struct err *measure_size(struct blk_node *node)
 	off_t end = s->device ? lseek(s->fd, 0, SEEK_END) : st.st_size;
 	if (end < 0)
 		return err_errno(errno, "Could not find the size of '%s'", s->name);
-	s->bytes = end;
+	s->bytes = s->reach = end;
 	node->size = ROUND_UP(s->bytes, 512ull);
 	node->zero_init = !s->device;
 	node->fua = true; /* pwritev2(2), since Linux 4.7 */
