@@ -21,6 +21,7 @@ struct convert {
 	u64 *src_size, *src_start; /* where each begins in the target */
 	struct blk_node *dst, *base; /* base: target's backing file, -B */
 	u64 total, pos;
+	struct co_lock asking; /* what is at pos: one lane at a time, since an answer may be a server's */
 	u64 min_sparse, compress_unit, align;
 	bool created; /* the target is new */
 	bool compressed, target_zero, target_has_backing, in_order, salvage, copy_range;
@@ -76,8 +77,20 @@ static int status_at(struct convert *c, u64 at, u64 *ret_len, enum kind *ret)
 	return 0;
 }
 
-/* The next piece for a worker. False: none left, or an error. */
-static bool next_piece(struct convert *c, struct piece *p)
+/* Compressed pieces are whole units, whatever they are made of. */
+static void fit_to_units(const struct convert *c, u64 at, enum kind *kind, u64 *len)
+{
+	if (*kind == K_DATA || *len < c->compress_unit || at % c->compress_unit) {
+		*len = MIN(ROUND_UP(MAX(*len, 1ull), c->compress_unit), c->total - at);
+		*len = MIN(*len, (u64)ROUND_DOWN((u64)BUF, c->compress_unit));
+		*kind = K_DATA;
+	} else if (at + *len < c->total) {
+		*len = ROUND_DOWN(*len, c->compress_unit);
+	}
+}
+
+/* The piece at pos, which goes behind it. False: none is left, or an error. */
+static bool take_piece(struct convert *c, struct piece *p)
 {
 	if (c->error || c->pos >= c->total)
 		return false;
@@ -94,23 +107,23 @@ static bool next_piece(struct convert *c, struct piece *p)
 		c->error = r;
 		return false;
 	}
-	/* Another coroutine may have moved on while this one waited for the map. */
-	if (c->pos != at)
-		return next_piece(c, p);
 	if (p->kind == K_DATA)
 		len = MIN(len, c->piece);
-	if (c->compressed && (p->kind == K_DATA || len < c->compress_unit || at % c->compress_unit)) {
-		/* Whole units, whatever they are made of. */
-		len = MIN(ROUND_UP(MAX(len, 1ull), c->compress_unit), c->total - at);
-		len = MIN(len, (u64)ROUND_DOWN((u64)BUF, c->compress_unit));
-		p->kind = K_DATA;
-	} else if (c->compressed && at + len < c->total) {
-		len = ROUND_DOWN(len, c->compress_unit);
-	}
+	if (c->compressed)
+		fit_to_units(c, at, &p->kind, &len);
 	p->at = at;
 	p->len = len;
 	c->pos = at + len;
 	return true;
+}
+
+/* The next piece for a lane. */
+static bool next_piece(struct convert *c, struct piece *p)
+{
+	co_lock(&c->asking);
+	bool more = take_piece(c, p);
+	co_unlock(&c->asking);
+	return more;
 }
 
 static int read_piece(struct convert *c, u64 at, u8 *buf, u64 len)
