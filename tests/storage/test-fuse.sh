@@ -1,5 +1,7 @@
 #!/bin/bash
 # A qcow2 image shown as a file: a file system in it outlives kills of the daemon (RHEA_FUSE_KILLS, default 5), and clients add and end such exports.
+# Among mounts of its own: who copies the host's meanwhile (unshare, containers) would keep the file system busy after its end, and nothing stays mounted.
+[ -n "$OWN_MOUNTS" ] || ! unshare -m true 2>/dev/null || OWN_MOUNTS=1 exec unshare -m bash "$0" "$@"
 PATH=$BUILD/bin:$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd) n=0 bad=0 daemon= writer=
 ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi; }
