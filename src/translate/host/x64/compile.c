@@ -39,6 +39,7 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 		if (slot[i].offset != slot->offset + i * stride || slot[i].type != slot->type)
 			return false;
 	flags_clobber(j);
+	lazy_flush_all(j);
 	unsigned index = use_gpr(j, in->a), t = temp_gpr(j);
 	unsigned r = set ? (xmm ? use_xmm(j, in->b) : use_gpr(j, in->b)) : 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -76,8 +77,10 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned slot = slot_of(j, in->imm);
 	if (in->op == IR_GET) {
 		get_slot(j, v, slot);
+		lazy_touched(j, slot, j->now);
 	} else if (in->op == IR_SET) {
 		set_slot(j, slot, in->a);
+		lazy_touched(j, slot, j->now);
 	} else if (!indexed(j, in, v)) {
 		j->job->unsupported = true;
 	}
@@ -137,6 +140,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 	if (pure && !j->val[v].uses)
 		return;
 	if (ir_has(in->op, IR_F_MEM) || in->op == IR_PREFETCH) {
+		if (in->op != IR_FENCE && (in->mem.align || (in->op != IR_LD && in->op != IR_ST)))
+			lazy_flush_all(j); /* these have ways out of their own */
 		if (!lower_mem(j, in, v))
 			j->job->unsupported = true;
 		return;
@@ -183,6 +188,7 @@ static void emit_block(struct jit *j, u32 number)
 		snap_give(j, x);
 	else if (x->preds != 1)
 		alloc_reset(j);
+	lazy_block(j, x);
 	x->start = j->c.p;
 	if (x->preds != 1 || x->pred != j->last_block)
 		system_forget(j);
@@ -258,9 +264,9 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 4 * sizeof(u32)),
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * 4 * sizeof(u32), arrays = 21;
+	       of_slots = (j->n_slot + 1) * (10 * sizeof(u32) + 1 + 16), arrays = 30;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
@@ -270,6 +276,7 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
 	set_homes(j, job);
 	alloc_start(j);
+	lazy_start(j);
 }
 
 /* The job's struct jit, as new but for its memory and what holds for all regions. */
@@ -295,6 +302,9 @@ void host_job_free(struct host_job *job)
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
+		free(j->pend_snap);
+		free(j->lists);
+		free(j->found_site);
 		free(j->slot_home);
 		free(j);
 	}
@@ -323,6 +333,8 @@ void host_compile(struct host_job *job)
 	}
 	if (!j->c.full && !job->unsupported)
 		emit_cold(j);
+	if (!j->c.full && !job->unsupported)
+		lazy_emit(j);
 	if (!j->c.full && !job->unsupported)
 		emit_pool(j);
 	if (!j->c.full && !job->unsupported)

@@ -227,7 +227,7 @@ static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_opt
 	unsigned bad = 0;
 	o.allow = sensible;
 	for (u64 seed = from; seed < to && bad < 3; seed++) {
-		o.insns = 4 + seed % 97; /* short ones first fail */
+		o.insns = getenv("LONG") ? 50 + seed % 300 : 4 + seed % 97; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
 		ir_random(r, seed, &o);
 		r->quick = seed & 2;
@@ -267,6 +267,13 @@ TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 		     (struct ir_random_options){
 			 .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
+	rig_free(rig);
+}
+
+TEST(x64lz, long_ones)
+{
+	struct rig *rig = rig_of(hot_int, hot_vec);
+	random_seeds(rig, first_seed(0), seeds(4000), (struct ir_random_options){ .faults = getenv("FA"), .no_vectors = true, .no_crypto = true, .no_flags = true, .no_i128 = true });
 	rig_free(rig);
 }
 

@@ -150,6 +150,8 @@ void call_c(struct jit *j, u64 fn)
 	release_locks(j);
 	flags_clobber(j);
 	release_locks(j);
+	lazy_flush_all(j);
+	release_locks(j);
 	forget_copies(j);
 	for (unsigned s = 0; s < j->n_slot; s++) /* what lies at a slot may be changed by the call */
 		if (j->slot_vals[s] && (s < j->r->n_slot)) {
@@ -255,7 +257,7 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && !j->n_moved && end->op == IR_JUMP && end->imm > j->insn_pc &&
+	return in == end && !j->n_moved && lazy_clean(j) && end->op == IR_JUMP && end->imm > j->insn_pc &&
 	       j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
@@ -273,6 +275,8 @@ static void jcc_to(struct jit *j, unsigned cc, u32 block)
 
 static void branch(struct jit *j, const struct ir_insn *in)
 {
+	if (j->blk[in->b].preds != 1 || j->blk[in->c].preds != 1)
+		lazy_flush_all(j);
 	struct cc cc = cc_of(j, in->a);
 	u32 yes = in->b, no = in->c;
 	if (j->next_block == yes) {
@@ -378,6 +382,8 @@ static void leave(struct jit *j, u64 pc, u32 event)
 
 void lower_end(struct jit *j, const struct ir_insn *in)
 {
+	if (in->op == IR_BR ? j->blk[in->a].preds != 1 : in->op != IR_BRC)
+		lazy_flush_all(j);
 	switch (in->op) {
 	case IR_BR:
 		kill_dead(j);

@@ -177,12 +177,18 @@ void homes_called(struct jit *j)
 
 void homes_way_out(struct jit *j)
 {
-	if (!j->n_moved)
+	if (!j->n_moved && !j->n_found)
 		return;
 	x_room(&j->c);
+	u8 *over = NULL;
 	j->leave_event = j->c.p;
-	if (j->job->link_bits)
+	if (j->job->link_bits) {
 		x_rm(&j->c, X_MOVZX8, RAX, CPU(event));
+		over = x_jmp8(&j->c);
+	}
+	x_32(&j->c, 0); /* where lazy_emit puts its table */
+	if (over)
+		x_patch8(&j->c, over);
 	j->leave = j->c.p;
 	j->job->leave = j->c.p - j->c.start;
 	homes_leave(j);

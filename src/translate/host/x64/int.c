@@ -622,6 +622,8 @@ static bool convert(struct jit *j, const struct ir_insn *in, u32 v)
 			j->val[v].flags &= ~VF_ZERO_UPPER;
 			return true;
 		}
+		if (lazy_part(j, in, v))
+			return true;
 		unsigned a = use_gpr(j, in->a);
 		if (alias(j, v, in->a)) {
 			j->val[v].flags &= ~VF_ZERO_UPPER;
@@ -632,6 +634,8 @@ static bool convert(struct jit *j, const struct ir_insn *in, u32 v)
 		zero_upper(j, v, in->type);
 		return true;
 	}
+	if (lazy_extend(j, in, v))
+		return true;
 	if (in->op == IR_ZEXT) {
 		if (from == TY_I1 && (s->at == AT_CC || s->at == AT_USE)) {
 			struct cc cc = cc_of(j, in->a);

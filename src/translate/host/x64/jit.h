@@ -25,6 +25,8 @@ enum place {
 	AT_FLMEM, /* flags value: frame slot .frame, in the stored form */
 	AT_CC, /* i1: the host's flags, condition .cc */
 	AT_USE, /* computed where it is used */
+	AT_EXT, /* a word extended, for slots alone: the word is what stands for it. lazy.c */
+	AT_PART, /* the low word of a value that is still needed as a whole: it lies where that lies */
 };
 
 /* How the host's flags stand for the guest's. */
@@ -55,6 +57,7 @@ struct val {
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
+	u16 pins; /* needed for so many pending slots, AT_EXTs and AT_PARTs */
 	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
 	u8 at, reg, flags, fkind;
@@ -80,6 +83,7 @@ struct blk {
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
+	u32 pend_snap, n_pend, away; /* with has_snap: pending slots, in jit->pend_snap, and homes that serve for values */
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
 };
@@ -118,6 +122,23 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 behind; /* bytes of the instruction behind the displacement */
 };
 
+struct pend_snap {
+	u32 v;
+	u16 slot;
+};
+
+struct death { /* a slot's value: behind one position and before another, which sets it, nothing can find it */
+	u32 until, behind;
+};
+
+struct next_touch { /* of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it */
+	u32 set, barrier;
+};
+
+struct found_site { /* an access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1 */
+	u32 at, list;
+};
+
 struct near { /* bytes from lo to below hi, from a value on; n accesses */
 	u32 base, n;
 	i64 lo, hi;
@@ -145,6 +166,12 @@ struct jit {
 	size_t aside_cap;
 	struct fix *fix;
 	size_t fix_cap;
+	struct pend_snap *pend_snap;
+	size_t pend_snap_cap;
+	u8 *lists;
+	size_t lists_cap;
+	struct found_site *found_site;
+	size_t found_site_cap;
 	const struct ir_slot *homes_of; /* the guest's slots whose homes these are: */
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
@@ -168,6 +195,21 @@ struct jit {
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
+	/* slots that are set later: lazy.c */
+	bool lazy;
+	u8 *deferrable; /* by slot: may it be? */
+	u32 *pend; /* by slot: the value that it is pending with; 0: none */
+	u32 *pending, n_pending; /* the slots that are */
+	u32 away; /* homes that serve for values, their slots being pending or dead */
+	struct death *death; /* by position of a GET or SET in this block: of what the slot holds behind it */
+	struct death *dying; /* by slot: of what it holds */
+	struct next_touch *next_touch; /* plan_deaths' own */
+	u32 *barrier;
+	u32 placed; /* homes with a value computed for a SET to come */
+	u32 n_pend_snap;
+	struct found *told; /* by slot: what the lists say in this block so far */
+	size_t n_lists;
+	u32 n_found, list; /* list: the last one, + 1 */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
 	u8 lent_frame[2][16]; /* where their contents are */
@@ -276,6 +318,42 @@ bool dies(const struct jit *j, u32 v); /* is this its last use? */
 bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
 void move_aside(struct jit *j, bool xmm, unsigned reg, int frame); /* a register into a frame slot */
 bool const_of(const struct jit *j, u32 v, u64 *ret_value);
+
+void put_slot(struct jit *j, u32 v, unsigned slot); /* v lies where the slot does */
+void forget(struct jit *j, u32 v); /* takes v out of where it is */
+void note_copy(struct jit *j, u32 v, unsigned slot); /* v, in a register, lies in this slot's memory as well */
+static inline bool needed(const struct jit *j, u32 v) /* behind this instruction */
+{
+	return j->val[v].last > j->now || j->val[v].pins;
+}
+
+/* ---- lazy.c: slots that are set later ---- */
+void lazy_start(struct jit *j); /* needs the homes */
+/* A SET: true when the slot is pending now. */
+bool lazy_set(struct jit *j, unsigned slot, u32 v);
+void lazy_drop(struct jit *j, unsigned slot); /* it was set in another way */
+void unpin(struct jit *j, u32 v);
+/* An extension of a word: true when it is AT_EXT now; and its register, when it must have one. */
+bool lazy_extend(struct jit *j, const struct ir_insn *in, u32 v);
+unsigned lazy_extended(struct jit *j, u32 v);
+/* The low word of a value: true when it is AT_PART now. */
+bool lazy_part(struct jit *j, const struct ir_insn *in, u32 v);
+void lazy_block(struct jit *j, const struct blk *x); /* it begins here */
+void lazy_touched(struct jit *j, unsigned slot, u32 pos); /* behind a GET or SET */
+/* A home whose slot is pending or dead, for values; -1: none. */
+int lazy_room(struct jit *j, u32 locked);
+/* The register of v shall be free: true when what it is needed for could be stored, and v lies there if it is needed. */
+bool lazy_store(struct jit *j, u32 v);
+void lazy_flush(struct jit *j, unsigned slot); /* puts a slot where it belongs */
+void lazy_flush_all(struct jit *j);
+bool lazy_clean(const struct jit *j); /* is nothing pending? */
+void lazy_save(struct jit *j, struct blk *b); /* as snap_take, snap_give and alloc_reset */
+void lazy_forget(struct jit *j);
+void lazy_give(struct jit *j, const struct blk *b);
+void lazy_site(struct jit *j); /* the next host instruction may fault */
+void lazy_emit(struct jit *j); /* the table for lazy_fault */
+/* A fault in code at this run address, whose table lies at this offset: puts pending slots where they belong. Async-signal-safe. */
+void lazy_fault(const u8 *code, u32 table, void *ucontext);
 
 /* ---- flags.c ---- */
 void flags_clobber(struct jit *j); /* before an instruction that destroys the host's flags */
@@ -398,6 +476,8 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
+void plan_deaths(struct jit *j, const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
+bool only_for_slots(const struct val *x); /* is it used by SETs alone? (not for flags) */
 
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */

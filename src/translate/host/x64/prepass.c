@@ -118,11 +118,17 @@ static bool is_compare(enum ir_op op)
 
 /* What a value is used for (val.plan). Of flags, bit n: condition n. */
 enum {
+	FOR_MORE_THAN_SLOTS = 1 << 28,
 	FOR_MORE_THAN_ADDRESSES = 1 << 29,
 	FOR_SELECT = 1 << 30, /* flags: chosen by a SELECT */
 	FOR_ALL_FLAGS = 1u << 31,
 };
-_Static_assert(CC_COUNT < 29, "conditions have bits");
+_Static_assert(CC_COUNT < 28, "conditions have bits");
+
+bool only_for_slots(const struct val *x)
+{
+	return !(x->plan & FOR_MORE_THAN_SLOTS);
+}
 
 static void note_flags_use(struct val *x, const struct ir_insn *in, unsigned k)
 {
@@ -139,6 +145,8 @@ static inline void note_use(struct val *x, enum ir_type type, const struct ir_in
 	x->last = pos; /* positions only grow */
 	if (k || (in->op != IR_LD && in->op != IR_ST))
 		x->plan |= FOR_MORE_THAN_ADDRESSES;
+	if (in->op != IR_SET)
+		x->plan |= FOR_MORE_THAN_SLOTS;
 	if (UNLIKELY(x->root != root))
 		x->flags |= VF_MERGE;
 	if (UNLIKELY(type == TY_FLAGS))
@@ -258,7 +266,7 @@ static void plan_flags(struct jit *j, const u32 *clobbers, u32 f)
 		return; /* they stay in the host's flags until they are read */
 	if (partner && in->op != IR_FLLOGIC &&
 	    !(x->plan &
-	      ~(u32)(FOR_MORE_THAN_ADDRESSES | BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
+	      ~(u32)(FOR_MORE_THAN_ADDRESSES | FOR_MORE_THAN_SLOTS | BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
 		x->flags |= VF_RESULT;
 		j->val[partner].last = MAX(j->val[partner].last, x->last);
 		if (j->val[partner].root != x->root)
@@ -417,6 +425,29 @@ static void plan_hints(struct jit *j)
 		const struct blk *x = &j->blk[j->order[o]];
 		plan_hints_of(j, x->first_pos, x->end_pos, touched);
 	}
+}
+
+void plan_deaths(struct jit *j, const struct blk *x)
+{
+	const struct ir_insn *insn = j->r->insn;
+	u32 n_barrier = 0;
+	struct next_touch *next = j->next_touch;
+	memset(next, 0, j->r->n_slot * sizeof(*next));
+#define DEATH(slot) \
+	((struct death){ next[slot].set, \
+			 n_barrier > next[slot].barrier ? j->barrier[next[slot].barrier] : 0 })
+	for (u32 pos = x->end_pos; pos-- > x->first_pos;) {
+		const struct ir_insn *in = &insn[j->at[pos]];
+		if (is_barrier(in->op)) {
+			j->barrier[n_barrier++] = pos;
+		} else if ((in->op == IR_SET || in->op == IR_GET) && in->imm < j->r->n_slot) {
+			j->death[pos] = DEATH(in->imm);
+			next[in->imm] = (struct next_touch){ in->op == IR_SET ? pos : 0, n_barrier };
+		}
+	}
+	for (unsigned s = 0; s < j->r->n_slot; s++)
+		j->dying[s] = DEATH(s);
+#undef DEATH
 }
 
 void prepass(struct jit *j)
