@@ -21,7 +21,7 @@ void forget(struct jit *j, u32 v)
 		if (*p)
 			*p = x->next;
 	}
-	bool stands_for = x->at == AT_EXT || x->at == AT_PART;
+	bool stands_for = x->at == AT_WAIT || x->at == AT_PART;
 	x->at = AT_NONE;
 	if (stands_for)
 		unpin(j, j->r->insn[v].a);
@@ -357,8 +357,8 @@ unsigned use_gpr(struct jit *j, u32 v)
 	}
 	if (x->at == AT_PART)
 		return use_gpr(j, j->r->insn[v].a);
-	if (x->at == AT_EXT)
-		return lazy_extended(j, v);
+	if (x->at == AT_WAIT)
+		return lazy_compute(j, v);
 	if (x->at == AT_CC || x->at == AT_USE) {
 		struct cc cc = cc_of(j, v);
 		r = temp_gpr(j);

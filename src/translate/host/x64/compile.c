@@ -150,6 +150,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		use_later(j, v);
 		return;
 	}
+	if (j->val[v].flags & VF_WAITS && lazy_wait(j, in, v))
+		return;
 	bool reads_flags = in->op == IR_ZEXT || in->op == IR_SELECT || in->op == IR_ADC || in->op == IR_SBC ||
 			   in->type == TY_FLAGS;
 	if (!reads_flags && !(j->val[v].flags & VF_LATER))
@@ -171,6 +173,7 @@ static void emit_insn(struct jit *j, u32 v, u32 pos)
 	case IR_VCONST: /* where they are used */
 		return;
 	}
+	lazy_spare_frame(j);
 	lower(j, in, v);
 	if (j->val[v].flags & VF_MERGE && j->val[v].at != AT_NONE)
 		keep_in_frame(j, v);
@@ -266,7 +269,7 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->n_slot = r->n_slot + r->n_local;
 	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * (10 * sizeof(u32) + 1 + 16), arrays = 30;
+	       of_slots = (j->n_slot + 1) * (12 * sizeof(u32) + 1 + 16), arrays = 30;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));

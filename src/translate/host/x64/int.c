@@ -634,8 +634,6 @@ static bool convert(struct jit *j, const struct ir_insn *in, u32 v)
 		zero_upper(j, v, in->type);
 		return true;
 	}
-	if (lazy_extend(j, in, v))
-		return true;
 	if (in->op == IR_ZEXT) {
 		if (from == TY_I1 && (s->at == AT_CC || s->at == AT_USE)) {
 			struct cc cc = cc_of(j, in->a);

@@ -25,7 +25,7 @@ enum place {
 	AT_FLMEM, /* flags value: frame slot .frame, in the stored form */
 	AT_CC, /* i1: the host's flags, condition .cc */
 	AT_USE, /* computed where it is used */
-	AT_EXT, /* a word extended, for slots alone: the word is what stands for it. lazy.c */
+	AT_WAIT, /* for slots alone, not computed yet: its operand stands for it. lazy.c */
 	AT_PART, /* the low word of a value that is still needed as a whole: it lies where that lies */
 };
 
@@ -44,7 +44,8 @@ enum {
 	VF_LATER = 4 /* compute where it is used */,
 	VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
 	VF_RESULT = 16 /* flags: recompute from the result in .partner */,
-	VF_SETFL = 32 /* must leave its flags: the FL* value .partner */
+	VF_SETFL = 32 /* must leave its flags: the FL* value .partner */,
+	VF_WAITS = 64 /* computed when a slot that was set to it is looked at */
 };
 
 struct val {
@@ -57,11 +58,12 @@ struct val {
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
-	u16 pins; /* needed for so many pending slots, AT_EXTs and AT_PARTs */
+	u16 pins; /* needed for so many pending slots, AT_WAITs and AT_PARTs */
 	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
 	u8 at, reg, flags, fkind;
 	bool listed; /* in jit->live */
+	bool more; /* used for more than slots */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
@@ -83,7 +85,8 @@ struct blk {
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
-	u32 pend_snap, n_pend, away; /* with has_snap: pending slots, in jit->pend_snap, and homes that serve for values */
+	u32 pend_snap, n_pend,
+	    away; /* with has_snap: pending slots, in jit->pend_snap, and homes that serve for values */
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
 };
@@ -127,15 +130,18 @@ struct pend_snap {
 	u16 slot;
 };
 
-struct death { /* a slot's value: behind one position and before another, which sets it, nothing can find it */
+struct
+    death { /* a slot's value: behind one position and before another, which sets it, nothing can find it */
 	u32 until, behind;
 };
 
-struct next_touch { /* of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it */
+struct
+    next_touch { /* of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it */
 	u32 set, barrier;
 };
 
-struct found_site { /* an access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1 */
+struct
+    found_site { /* an access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1 */
 	u32 at, list;
 };
 
@@ -191,7 +197,8 @@ struct jit {
 	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
 	struct moved moved[16];
 	unsigned n_moved;
-	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
+	u8 *leave,
+	    *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals */
@@ -273,7 +280,8 @@ static inline struct x64_mem frame_mem(int frame)
 /* Local slots are the last frame slots. */
 static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
-	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset) : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
+	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset)
+				   : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
 }
 
 /* ---- alloc.c: places ---- */
@@ -306,7 +314,8 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
 void slot_changed(struct jit *j,
 		  unsigned slot); /* somebody writes it behind our back: save values that are there */
-void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg); /* v lies in this register, which was a temp or free */
+void put_reg(struct jit *j, u32 v, bool xmm,
+	     unsigned reg); /* v lies in this register, which was a temp or free */
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v,
 		   unsigned slot); /* a flags value in the host's flags lies in its slot as well */
@@ -321,7 +330,8 @@ bool const_of(const struct jit *j, u32 v, u64 *ret_value);
 
 void put_slot(struct jit *j, u32 v, unsigned slot); /* v lies where the slot does */
 void forget(struct jit *j, u32 v); /* takes v out of where it is */
-void note_copy(struct jit *j, u32 v, unsigned slot); /* v, in a register, lies in this slot's memory as well */
+void note_copy(struct jit *j, u32 v,
+	       unsigned slot); /* v, in a register, lies in this slot's memory as well */
 static inline bool needed(const struct jit *j, u32 v) /* behind this instruction */
 {
 	return j->val[v].last > j->now || j->val[v].pins;
@@ -333,12 +343,13 @@ void lazy_start(struct jit *j); /* needs the homes */
 bool lazy_set(struct jit *j, unsigned slot, u32 v);
 void lazy_drop(struct jit *j, unsigned slot); /* it was set in another way */
 void unpin(struct jit *j, u32 v);
-/* An extension of a word: true when it is AT_EXT now; and its register, when it must have one. */
-bool lazy_extend(struct jit *j, const struct ir_insn *in, u32 v);
-unsigned lazy_extended(struct jit *j, u32 v);
+/* A VF_WAITS value is made: true when it is AT_WAIT now; and its register, when it must have one. */
+bool lazy_wait(struct jit *j, const struct ir_insn *in, u32 v);
+unsigned lazy_compute(struct jit *j, u32 v);
 /* The low word of a value: true when it is AT_PART now. */
 bool lazy_part(struct jit *j, const struct ir_insn *in, u32 v);
 void lazy_block(struct jit *j, const struct blk *x); /* it begins here */
+void lazy_spare_frame(struct jit *j); /* before each instruction: keeps some of the frame free */
 void lazy_touched(struct jit *j, unsigned slot, u32 pos); /* behind a GET or SET */
 /* A home whose slot is pending or dead, for values; -1: none. */
 int lazy_room(struct jit *j, u32 locked);
@@ -384,8 +395,10 @@ bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
 enum { MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */, MXCSR_MODES = 0x6000 | MXCSR_FLUSH };
 bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DAZ and FTZ? */
-bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
-bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
+bool fp_host_rules(
+    const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j,
+		 enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_slow(struct jit *j, const struct ir_insn *in,
 		u32 v); /* any pure operation, through the interpreter's ir_eval */
@@ -431,7 +444,8 @@ void system_value(struct jit *j, u32 access, unsigned reg,
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
 void emit_far(struct jit *j, const struct cold *c);
-void system_forget(struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
+void system_forget(
+    struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
 struct miss_desc;
 /* Called by the stub with registers saved: gives the address to go on at. */
 u64 host_miss(struct cpu *cpu, const struct miss_desc *d);
@@ -476,13 +490,15 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
-void plan_deaths(struct jit *j, const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
-bool only_for_slots(const struct val *x); /* is it used by SETs alone? (not for flags) */
+void plan_deaths(struct jit *j,
+		 const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
 
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
 void homes_enter(struct jit *j); /* where the region begins */
-void homes_leave(struct jit *j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
+void homes_leave(
+    struct jit
+	*j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
 void homes_called(struct jit *j); /* behind such a call */
 void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 

@@ -4,26 +4,30 @@
  * set again before that was never stored; what is only needed on a way out is stored there. A home whose slot is pending holds nothing of
  * use: its register serves for values meanwhile ("away").
  *
- * A word that is extended only for slots' sake is not: it is AT_EXT, which is what it is extended from.
+ * A word that is extended only for slots' sake is not: it is AT_WAIT, which is what it is extended from.
  *
  * Accesses of guest memory may fault, and then the slots must be exact. So for each such place a table behind the region's code says which
  * slots are pending with what, and host_fault puts them where they belong before it leaves.
  */
 #include "translate/host/x64/jit.h"
 #include <ucontext.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-enum from { FROM_HOME, FROM_GPR, FROM_GPR_SEXT, FROM_GPR_ZEXT, FROM_STATE, FROM_STATE_SEXT, FROM_STATE_ZEXT, FROM_CONST };
+enum from { FROM_HOME, FROM_GPR, FROM_STATE, FROM_CONST };
 
 /* Where a slot is to be found, in place of where it belongs. */
 struct found {
 	u64 at; /* register; offset in the CPU state; the constant */
-	u32 state; /* offset of the slot in the CPU state */
+	u32 state : 24; /* offset of the slot in the CPU state */
+	u32 count : 8;
 	u8 slot, from;
 	u8 home; /* the register that it belongs in + 1; 0: the CPU state */
-	u8 pad;
+	u8 shift : 2, wide : 1,
+	    extend : 2; /* what is to be done: a shift by count, of 64 bits or 32, and a word extended */
 };
+_Static_assert(sizeof(struct found) == 16, "there are many");
+
+enum shift { SHIFT_NONE, SHIFT_LEFT, SHIFT_RIGHT, SHIFT_SIGNED };
+enum extend { EXTEND_NONE, EXTEND_SIGNED, EXTEND_ZERO };
 
 /* What changed since the list before. */
 struct found_list {
@@ -42,7 +46,6 @@ void lazy_start(struct jit *j)
 {
 	const u16 *hot = j->job->hot_int;
 	j->lazy = !j->job->counts && !j->job->link_bits;
-	if (getenv("LZLO")) j->lazy &= j->r->pc >= strtoull(getenv("LZLO"), 0, 16) && j->r->pc < strtoull(getenv("LZHI"), 0, 16);
 	j->pend = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->pend));
 	j->pending = jit_mem(j, (j->n_slot + 1) * sizeof(*j->pending));
 	j->told = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->told));
@@ -54,8 +57,7 @@ void lazy_start(struct jit *j)
 	j->death = jit_mem(j, (j->r->n_insn + 2) * sizeof(*j->death));
 	j->barrier = jit_mem(j, (j->r->n_insn + 2) * sizeof(*j->barrier));
 	for (; hot && *hot != NO_SLOT; hot++)
-		j->deferrable[*hot] = *hot < j->r->n_slot && *hot < 0xff &&
-				      j->r->slot[*hot].type == TY_I64;
+		j->deferrable[*hot] = *hot < j->r->n_slot && *hot < 0xff && j->r->slot[*hot].type == TY_I64;
 }
 
 /* ---- what is pending ---- */
@@ -115,15 +117,13 @@ bool lazy_set(struct jit *j, unsigned slot, u32 v)
 	return true;
 }
 
-bool lazy_extend(struct jit *j, const struct ir_insn *in, u32 v)
+bool lazy_wait(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	const struct val *x = &j->val[v], *word = &j->val[in->a];
-	bool placed = word->at == AT_GPR || word->at == AT_SLOT || word->at == AT_FRAME ||
-		      word->at == AT_PART;
-	if (!j->lazy || in->type != TY_I64 || j->r->insn[in->a].type != TY_I32 || x->flags & VF_MERGE ||
-	    word->flags & VF_PLACED || !placed || !only_for_slots(x))
+	const struct val *operand = &j->val[in->a];
+	if (operand->flags & VF_PLACED || operand->at == AT_CC || operand->at == AT_USE ||
+	    operand->at == AT_NONE)
 		return false;
-	put_at(j, v, AT_EXT);
+	put_at(j, v, AT_WAIT);
 	pin(j, in->a);
 	return true;
 }
@@ -159,6 +159,14 @@ void lazy_block(struct jit *j, const struct blk *x)
 {
 	if (j->lazy)
 		plan_deaths(j, x);
+}
+
+/* What is pending may be all that values lie in the frame for. */
+void lazy_spare_frame(struct jit *j)
+{
+	enum { SPARE = 12 };
+	if (j->n_pending && FRAME_SLOTS - __builtin_popcountll(j->frame_used) < SPARE)
+		lazy_flush_all(j);
 }
 
 void lazy_touched(struct jit *j, unsigned slot, u32 pos)
@@ -206,6 +214,12 @@ static void call_back(struct jit *j, unsigned r, u32 v)
 	j->away &= ~BIT(r);
 }
 
+/* Of a value that waits: is it a word extended? */
+static bool extends(const struct ir_insn *in)
+{
+	return in->op == IR_SEXT || in->op == IR_ZEXT;
+}
+
 static u32 extension(const struct ir_insn *in)
 {
 	return in->op == IR_SEXT ? X_MOVSXD : X_MOV_LOAD;
@@ -222,28 +236,48 @@ static void extend_in_place(struct jit *j, const struct ir_insn *in)
 	word->flags |= in->op == IR_ZEXT ? VF_ZERO_UPPER : 0;
 }
 
-unsigned lazy_extended(struct jit *j, u32 v)
+unsigned lazy_compute(struct jit *j, u32 v)
 {
+	static const u8 kinds[] = { [IR_SHL - IR_SHL] = 4, [IR_SHR - IR_SHL] = 5, [IR_SAR - IR_SHL] = 7 };
 	const struct ir_insn *in = &j->r->insn[v];
+	u32 op = extends(in) ? extension(in) : X_MOV_LOAD | (in->type == TY_I64 ? OPW : 0);
 	struct x64_mem m;
 	unsigned r;
 	if (in_memory(j, in->a, &m)) {
 		r = temp_gpr(j);
-		x_rm(&j->c, extension(in), r, m);
+		x_rm(&j->c, op, r, m);
 	} else {
 		unsigned a = use_gpr(j, in->a);
 		r = temp_gpr(j);
-		x_rr(&j->c, extension(in), r, a);
+		x_rr(&j->c, op, r, a);
 	}
 	put_reg(j, v, false, r);
+	j->val[v].flags &= ~VF_ZERO_UPPER;
+	if (!extends(in)) {
+		flags_clobber(j);
+		x_shift_ri(&j->c, kinds[in->op - IR_SHL], op & OPW, r,
+			   j->r->insn[in->b].imm & (ir_bits(in->type) - 1));
+	}
 	return r;
+}
+
+/* A shift that waits is computed; a word extended goes on waiting, but not for a shift. */
+static void compute_shift(struct jit *j, u32 v)
+{
+	const struct ir_insn *in = &j->r->insn[v];
+	if (j->val[v].at != AT_WAIT)
+		return;
+	if (extends(in))
+		compute_shift(j, in->a);
+	else
+		lazy_compute(j, v);
 }
 
 /* ---- to where they belong ---- */
 static void to_home(struct jit *j, unsigned r, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
-	bool ext = j->val[v].at == AT_EXT;
+	bool ext = j->val[v].at == AT_WAIT;
 	u32 op = ext ? extension(in) : OPW | X_MOV_LOAD, from = ext ? in->a : v;
 	struct x64_mem m;
 	u64 k;
@@ -270,7 +304,7 @@ static void settle(struct jit *j, u32 v, unsigned slot)
 static void flush_to_home(struct jit *j, unsigned slot, u32 v)
 {
 	unsigned r = j->slot_home[slot] - 1u;
-	u32 from = j->val[v].at == AT_EXT ? j->r->insn[v].a : v;
+	u32 from = j->val[v].at == AT_WAIT ? j->r->insn[v].a : v;
 	bool here = j->val[from].at == AT_GPR && j->val[from].reg == r;
 	call_back(j, r, from);
 	if (!here)
@@ -294,7 +328,7 @@ static void flush_to_state(struct jit *j, unsigned slot, u32 v)
 		x_rm(&j->c, OPW | 0xc7, 0, slot_mem(j, slot));
 		x_32(&j->c, k);
 		drop(j, slot);
-	} else if (j->val[v].at == AT_EXT && j->val[in->a].at == AT_GPR &&
+	} else if (j->val[v].at == AT_WAIT && j->val[in->a].at == AT_GPR &&
 		   !(j->val[in->a].flags & VF_PLACED)) {
 		extend_in_place(j, in);
 		x_rm(&j->c, OPW | X_MOV_STORE, j->val[in->a].reg, slot_mem(j, slot));
@@ -315,6 +349,7 @@ void lazy_flush(struct jit *j, unsigned slot)
 	u32 v = j->pend[slot], locked = j->lock_gpr;
 	if (!v)
 		return;
+	compute_shift(j, v);
 	if (j->slot_home[slot])
 		flush_to_home(j, slot, v);
 	else
@@ -326,7 +361,7 @@ void lazy_flush(struct jit *j, unsigned slot)
 static bool ready(const struct jit *j, unsigned slot)
 {
 	u32 v = j->pend[slot], r = j->slot_home[slot] - 1u;
-	if (j->val[v].at == AT_EXT)
+	if (j->val[v].at == AT_WAIT)
 		v = j->r->insn[v].a;
 	return !taken(j, slot) && (r >= 16 || !(j->away & BIT(r)) || !j->gpr[r] || j->gpr[r] == v);
 }
@@ -351,7 +386,7 @@ bool lazy_store(struct jit *j, u32 v)
 	for (u32 i = 0; i < j->n_pending; i++) {
 		unsigned slot = j->pending[i];
 		u32 u = j->pend[slot];
-		bool ext = j->val[u].at == AT_EXT && j->r->insn[u].a == v;
+		bool ext = j->val[u].at == AT_WAIT && j->r->insn[u].a == v;
 		if ((u != v && !ext) || j->slot_home[slot] || taken(j, slot))
 			continue;
 		if (ext)
@@ -376,8 +411,7 @@ void lazy_save(struct jit *j, struct blk *b)
 	b->n_pend = j->n_pending;
 	b->away = j->away;
 	for (u32 i = 0; i < j->n_pending; i++)
-		j->pend_snap[j->n_pend_snap++] =
-		    (struct pend_snap){ j->pend[j->pending[i]], j->pending[i] };
+		j->pend_snap[j->n_pend_snap++] = (struct pend_snap){ j->pend[j->pending[i]], j->pending[i] };
 }
 
 void lazy_forget(struct jit *j)
@@ -408,7 +442,7 @@ void lazy_give(struct jit *j, const struct blk *b)
 		pin(j, s->v);
 	}
 	for (const struct snap_val *s = j->snap + b->snap, *end = s + b->n_snap; s < end; s++)
-		if ((s->at == AT_EXT || s->at == AT_PART) && needed(j, s->v))
+		if ((s->at == AT_WAIT || s->at == AT_PART) && needed(j, s->v))
 			pin(j, j->r->insn[s->v].a);
 }
 
@@ -418,26 +452,32 @@ static struct found find(struct jit *j, unsigned slot)
 	u32 v = j->pend[slot];
 	struct found f = { .slot = slot, .state = j->r->slot[slot].offset, .home = j->slot_home[slot] };
 	const struct ir_insn *in = &j->r->insn[v];
-	unsigned ext = 0;
-	if (!v) /* all zero but for what is never told: nothing to do */
+	struct x64_mem m;
+	if (!v) /* all zero: never told of. Else it is said that it is where it belongs again */
 		return j->told[slot].from ? f : j->told[slot];
 	if (const_of(j, v, &f.at)) {
 		f.from = FROM_CONST;
 		return f;
 	}
-	if (j->val[v].at == AT_EXT) {
-		ext = in->op == IR_SEXT ? 1 : 2;
+	if (j->val[v].at == AT_WAIT && extends(in)) {
+		f.extend = in->op == IR_SEXT ? EXTEND_SIGNED : EXTEND_ZERO;
+		v = in->a;
+		in = &j->r->insn[v];
+	}
+	if (j->val[v].at == AT_WAIT) {
+		f.shift = SHIFT_LEFT + (in->op - IR_SHL);
+		f.wide = in->type == TY_I64;
+		f.count = j->r->insn[in->b].imm & (ir_bits(in->type) - 1);
 		v = in->a;
 	}
 	if (j->val[v].at == AT_PART)
 		v = j->r->insn[v].a;
 	const struct val *x = &j->val[v];
-	struct x64_mem m;
 	if (in_memory(j, v, &m)) {
-		f.from = FROM_STATE + ext;
+		f.from = FROM_STATE;
 		f.at = (u32)(m.disp + STATE_BIAS);
 	} else {
-		f.from = FROM_GPR + ext;
+		f.from = FROM_GPR;
 		f.at = x->at == AT_GPR ? x->reg : j->slot_home[x->slot] - 1u;
 	}
 	return f;
@@ -500,21 +540,35 @@ void lazy_emit(struct jit *j)
 /* ---- the fault: all from here on is async-signal-safe ---- */
 static greg_t *host_reg(greg_t *g, u64 n)
 {
-	static const u8 places[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-				       REG_R8,	REG_R9,	 REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+	static const u8 places[16] = {
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+		REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15
+	};
 	return &g[places[n & 15]];
+}
+
+static u64 shifted(u64 n, const struct found *f)
+{
+	switch (f->shift) {
+	case SHIFT_LEFT:
+		return n << f->count;
+	case SHIFT_RIGHT:
+		return (f->wide ? n : (u32)n) >> f->count;
+	case SHIFT_SIGNED:
+		return (u64)((f->wide ? (i64)n : (i32)n) >> f->count);
+	}
+	return n;
 }
 
 static u64 fetch(greg_t *g, const struct found *f, const u8 *state)
 {
 	u64 n = f->at;
-	if (f->from >= FROM_GPR && f->from <= FROM_GPR_ZEXT)
+	if (f->from == FROM_GPR)
 		n = (u64)*host_reg(g, f->at);
-	if (f->from >= FROM_STATE && f->from <= FROM_STATE_ZEXT)
+	else if (f->from == FROM_STATE)
 		memcpy(&n, state + f->at, sizeof(n));
-	if (f->from == FROM_GPR_SEXT || f->from == FROM_STATE_SEXT)
-		return (u64)(i64)(i32)n;
-	return f->from == FROM_GPR_ZEXT || f->from == FROM_STATE_ZEXT ? (u32)n : n;
+	n = shifted(n, f);
+	return f->extend == EXTEND_SIGNED ? (u64)(i64)(i32)n : f->extend == EXTEND_ZERO ? (u32)n : n;
 }
 
 /* The list of the site at this offset + 1; 0: none. */

@@ -118,16 +118,49 @@ static bool is_compare(enum ir_op op)
 
 /* What a value is used for (val.plan). Of flags, bit n: condition n. */
 enum {
-	FOR_MORE_THAN_SLOTS = 1 << 28,
 	FOR_MORE_THAN_ADDRESSES = 1 << 29,
 	FOR_SELECT = 1 << 30, /* flags: chosen by a SELECT */
 	FOR_ALL_FLAGS = 1u << 31,
 };
-_Static_assert(CC_COUNT < 28, "conditions have bits");
+_Static_assert(CC_COUNT < 29, "conditions have bits");
 
-bool only_for_slots(const struct val *x)
+/* May the operation be put off until a slot that was set to its result is looked at? */
+static bool can_wait(const struct ir_insn *insn, const struct ir_insn *in)
 {
-	return !(x->plan & FOR_MORE_THAN_SLOTS);
+	switch (in->op) {
+	case IR_SEXT:
+	case IR_ZEXT:
+		return in->type == TY_I64 && insn[in->a].type == TY_I32;
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
+		return (in->type == TY_I64 || in->type == TY_I32) && insn[in->b].op == IR_CONST &&
+		       insn[in->a].op != IR_CONST;
+	}
+	return false;
+}
+
+/* Which values are needed for slots alone, that may be set later, or for others that are. */
+static void plan_waits(struct jit *j, u32 end)
+{
+	const struct ir_insn *insn = j->r->insn;
+	struct val *val = j->val;
+	for (u32 pos = end; pos-- > 1;) {
+		u32 v = j->at[pos];
+		const struct ir_insn *in = &insn[v];
+		if (in->op == IR_SET && in->imm < j->r->n_slot && j->deferrable[in->imm])
+			continue;
+		if (can_wait(insn, in) && val[v].uses && !val[v].more &&
+		    !(val[v].flags & (VF_MERGE | VF_LATER))) {
+			val[v].flags |= VF_WAITS;
+			if (in->op == IR_SEXT || in->op == IR_ZEXT)
+				continue; /* of a shift, perhaps; but a shift of nothing that waits itself */
+		}
+		const u32 operand[3] = { in->a, in->b, in->c };
+		for (unsigned k = 0; k < 3; k++)
+			if (ir_op_info[in->op].values >> k & 1)
+				val[operand[k]].more = true;
+	}
 }
 
 static void note_flags_use(struct val *x, const struct ir_insn *in, unsigned k)
@@ -145,8 +178,7 @@ static inline void note_use(struct val *x, enum ir_type type, const struct ir_in
 	x->last = pos; /* positions only grow */
 	if (k || (in->op != IR_LD && in->op != IR_ST))
 		x->plan |= FOR_MORE_THAN_ADDRESSES;
-	if (in->op != IR_SET)
-		x->plan |= FOR_MORE_THAN_SLOTS;
+
 	if (UNLIKELY(x->root != root))
 		x->flags |= VF_MERGE;
 	if (UNLIKELY(type == TY_FLAGS))
@@ -266,7 +298,7 @@ static void plan_flags(struct jit *j, const u32 *clobbers, u32 f)
 		return; /* they stay in the host's flags until they are read */
 	if (partner && in->op != IR_FLLOGIC &&
 	    !(x->plan &
-	      ~(u32)(FOR_MORE_THAN_ADDRESSES | FOR_MORE_THAN_SLOTS | BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
+	      ~(u32)(FOR_MORE_THAN_ADDRESSES | BIT(CC_EQ) | BIT(CC_NE) | BIT(CC_MI) | BIT(CC_PL)))) {
 		x->flags |= VF_RESULT;
 		j->val[partner].last = MAX(j->val[partner].last, x->last);
 		if (j->val[partner].root != x->root)
@@ -464,6 +496,8 @@ void prepass(struct jit *j)
 		val[i] = blank;
 	u32 end = count_uses(j, clobbers);
 	plan_later(j, clobbers, end);
+	if (j->lazy)
+		plan_waits(j, end);
 	if (!j->r->quick)
 		plan_hints(j);
 }
