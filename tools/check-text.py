@@ -23,11 +23,9 @@ LONGER = re.compile(r'([0-9a-f]{8}|[0-9a-f]{4})( |$)|$')
 # Options of assembler files that give registers or their names another meaning than we know (Zfinx; the privileged architecture before it
 # was ratified as 1.12): not compared.
 OTHER = re.compile(r'z\w*inx|-mpriv-spec=1\.(9|10|11)')
-# What is refused on purpose: a feature that no CPU model here has, and the text of its instructions. First the ones that their place in
-# the encoding tells (DDI 0487 C4.1: op0, bits 25 to 28).
-SCALABLE = {0: 'SME', 2: 'SVE, SVE2'}
+# What is refused on purpose: a feature that no CPU model here has, and the text of its instructions.
 REFUSED = [
-    ('SME', r'smstart|smstop|m(rs|sr) .*\b(svcr|tpidr2_el0)'),
+    ('F64MM (vectors of 256 bits and more)', r'fmmla z\d+\.d|ld1ro|(zip|uzp|trn)[12] z\d+\.q'),
     ('MTE', r'irg|gmi|subps?|cmpp|addg|subg|ldg|st2?z?2?gm?|stgp|ldgm|m(rs|sr) .*\btco\b|dc (ci?g|gz?va|igd?(vac|sw)|ci?gd?)'),
     ('MOPS', r'cpyf?[pme]|setg?[pme]'),
     ('CSSC', r'(abs|cnt|ctz|[su]max|[su]min) [wx]'),
@@ -43,11 +41,17 @@ REFUSED = [
 ]
 
 
+# Words with bits that must be 0, which the disassembler does not look at: mask, value.
+RESERVED = [
+    (0xff20c200, 0x25204200), (0xff20c010, 0x25204010),  # PSEL
+    (0xff810000, 0xc0010000), (0xffc10000, 0xc0810000),  # MOVA of ZA's slices: Q without size 3
+]
+
+
 def feature_of(word, text):
     """The refused feature that this instruction belongs to, or None."""
-    place = word >> 25 & 15
-    if place in SCALABLE and (place or word >> 31):
-        return SCALABLE[place]
+    if any(word & mask == value for mask, value in RESERVED):
+        return 'reserved'
     return next((name for name, pattern in REFUSED if re.match(pattern, text)), None)
 
 

@@ -25,6 +25,6 @@ void test_skip(const char *fmt, ...) PRINTF(1, 2);
 #define CHECK_STR(got, want) do { \
 	const char *got_ = (got), *want_ = (want); \
 	if (!got_ || strcmp(got_, want_) != 0) \
-		test_fail(__FILE__, __LINE__, "%s is '%s', not '%s'", #got, got_ ? got_ : "(null)", want_); \
+		test_fail(__FILE__, __LINE__, "%s is '%s', not '%s'", #got, got_ ? got_ : "(null)", want_ ? want_ : "(null)"); \
 } while (0)
 /* clang-format on */

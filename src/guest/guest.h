@@ -46,6 +46,7 @@ struct guest {
 	const struct guest_model *models; /* the first is the default */
 	size_t model_size; /* of a model's data, which holds no pointers */
 	const struct guest_reg *regs;
+	const struct guest_reg *(*model_regs)(const void *model); /* NULL, or those of a CPU of this model */
 	const struct guest_reg_types *reg_types; /* NULL: no types of its own */
 	const char *gdb_arch; /* gdb's name of the architecture: "aarch64", "riscv:rv64" */
 	/*
@@ -86,6 +87,10 @@ struct guest {
 	/* Assembly text of the instruction at code; its length in ret_len. Never fails: ".inst 0x..." for what is undefined. */
 	const char *(*text)(const u8 *code, u32 avail, u64 pc, u64 key, char *buf, size_t size, u32 *ret_len);
 };
+static inline const struct guest_reg *guest_regs(const struct guest *g, const void *model)
+{
+	return g->model_regs ? g->model_regs(model) : g->regs;
+}
 //registry: GUEST struct guest guest_ guests
 #define GUEST(id) \
 	extern const struct guest guest_##id; \

@@ -37,15 +37,16 @@ struct notes {
 	size_t len, cap;
 };
 
-static void add_note(struct notes *n, u32 type, const void *data, size_t len)
+/* name: up to 7 letters. */
+static void add_note(struct notes *n, const char *name, u32 type, const void *data, size_t len)
 {
-	Elf64_Nhdr h = { 5, (u32)len, type };
+	Elf64_Nhdr h = { (u32)strlen(name) + 1, (u32)len, type };
 	size_t total = sizeof(h) + 8 + ROUND_UP(len, 4);
 	n->data = grow(n->data, &n->cap, n->len + total, 1);
 	u8 *p = n->data + n->len;
 	memset(p, 0, total);
 	memcpy(p, &h, sizeof(h));
-	memcpy(p + sizeof(h), "CORE", 5);
+	memcpy(p + sizeof(h), name, h.n_namesz);
 	memcpy(p + sizeof(h) + 8, data, len);
 	n->len += total;
 }
@@ -62,12 +63,15 @@ static void thread_notes(struct notes *n, struct thread *t, int sig)
 			      .sid = getsid(0) };
 	memcpy(buf, &s, sizeof(s));
 	unsigned len = t->abi->core_regs(t->cpu, buf + sizeof(s));
-	add_note(n, NT_PRSTATUS, buf, ROUND_UP(sizeof(s) + len + 4, 8));
+	add_note(n, "CORE", NT_PRSTATUS, buf, ROUND_UP(sizeof(s) + len + 4, 8));
 	if (t->abi->core_fpregs) {
 		memset(buf, 0, sizeof(buf));
 		len = t->abi->core_fpregs(t->cpu, buf);
-		add_note(n, NT_FPREGSET, buf, len);
+		add_note(n, "CORE", NT_FPREGSET, buf, len);
 	}
+	u32 type = 0;
+	for (unsigned i = 0; t->abi->core_note && (len = t->abi->core_note(t, i, &type, buf)); i++)
+		add_note(n, "LINUX", type, buf, len);
 }
 
 static void process_notes(struct notes *n, struct thread *t)
@@ -86,10 +90,10 @@ static void process_notes(struct notes *n, struct thread *t)
 	if (get_mem(vm, p.psargs, vm->arg_start, len))
 		for (size_t i = 0; i + 1 < len; i++)
 			p.psargs[i] = p.psargs[i] ? p.psargs[i] : ' ';
-	add_note(n, NT_PRPSINFO, &p, sizeof(p));
+	add_note(n, "CORE", NT_PRPSINFO, &p, sizeof(p));
 	u8 auxv[1024];
 	if (vm->auxv_len <= sizeof(auxv) && get_mem(vm, auxv, vm->auxv_addr, vm->auxv_len))
-		add_note(n, NT_AUXV, auxv, vm->auxv_len);
+		add_note(n, "CORE", NT_AUXV, auxv, vm->auxv_len);
 }
 
 static bool write_range(struct vm *vm, int fd, u64 at, u64 end, off_t offset)
@@ -130,7 +134,7 @@ bool core_dump(struct thread *t, const siginfo_t *info)
 	for (struct thread *o = t->next; o != t; o = o->next)
 		thread_notes(&notes, o, 0);
 	process_notes(&notes, t);
-	add_note(&notes, NT_SIGINFO, info, 128);
+	add_note(&notes, "CORE", NT_SIGINFO, info, 128);
 	Elf64_Phdr *ph = NULL;
 	size_t n = 1, cap = 0;
 	struct map_range r;

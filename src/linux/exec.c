@@ -59,6 +59,8 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->stats = flags & 8;
 	o->seeded = flags & 16;
 	o->jit_dump = flags & 32;
+	o->no_background = flags & 64;
+	o->vl_inherit = (u32)flags >> 7 & 3;
 	o->stack_size = size;
 	o->code_size = code;
 	o->hot_after = hot;
@@ -93,16 +95,17 @@ static const char *or_empty(const char *s)
 }
 
 /* Fills the arguments before the guest's; numbers: a buffer of 400. */
-static void state_write(const struct vm *vm, const struct linux_abi *abi, int fd, u64 mask,
+static void state_write(const struct thread *t, const struct linux_abi *abi, int fd,
 			const char *execfn, const char *path, char *numbers, const char **argv)
 {
+	const struct vm *vm = t->vm;
 	const struct linux_options *o = vm->opt;
 	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
-		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0);
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0) | (o->no_background ? 64 : 0) | (int)t->vl_inherit << 7;
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,
-		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)mask, (unsigned long long)o->seed,
+		 (unsigned long long)o->traces << 32 | o->log, (unsigned long long)t->mask, (unsigned long long)o->seed,
 		 (unsigned long long)vm->limit_as.cur, (unsigned long long)vm->limit_as.max, (unsigned long long)vm->limit_data.cur,
 		 (unsigned long long)vm->limit_data.max, (unsigned long long)o->code_size, (unsigned long long)o->hot_after);
 	bool same = abi == vm->abi;
@@ -258,7 +261,7 @@ static i64 run_self(struct thread *t, struct target *x, const char *execfn, cons
 		snprintf(path, sizeof(path), "%s", vm->exe);
 	else
 		snprintf(path, sizeof(path), "%s", x->path);
-	state_write(vm, x->abi, x->fd, t->mask, execfn, path, numbers, argv);
+	state_write(t, x->abi, x->fd, execfn, path, numbers, argv);
 	argv[S_DEBUGGER] = session;
 	argv[S_FILTERS] = filters;
 	const char **p = argv + S_ARGV;

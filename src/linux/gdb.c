@@ -420,7 +420,7 @@ struct err *debug_begin(struct thread *t)
 	struct vm *vm = t->vm;
 	struct debug *d = alloc(sizeof(*d));
 	d->vm = vm;
-	d->gdb = gdb_new(&ops, d, vm->abi->guest, (u64)getpid());
+	d->gdb = gdb_new(&ops, d, vm->abi->guest, vm->model, (u64)getpid());
 	struct err *e = connect_client(d, vm->opt);
 	if (e) {
 		gdb_free(d->gdb);

@@ -200,6 +200,7 @@ struct thread {
 	u32 seccomp_mode; /* SECCOMP_MODE_* */
 	struct strace_line *line;
 	u64 nr, arg[6]; /* the call being made */
+	u32 vl_inherit; /* arm64: prctl says that a vector length stays across exec; bit 0 SVE's, bit 1 SME's */
 	struct debug_part debug;
 };
 /* The thread that runs here; NULL on threads that run no guest. */
@@ -465,7 +466,7 @@ struct linux_abi {
 	u32 (*guard_prot)(const void *model);
 	u32 guard_property; /* the ELF property whose lowest bit asks for that in a program's code */
 	void (*start)(struct cpu *cpu, u64 entry, u64 sp);
-	u64 (*call)(const struct cpu *cpu, u64 arg[6]); /* number and arguments */
+	u64 (*call)(struct cpu *cpu, u64 arg[6]); /* number and arguments; changes what every call changes */
 	u64 (*result)(const struct cpu *cpu);
 	void (*set_result)(struct cpu *cpu, i64 result);
 	u64 (*sp)(const struct cpu *cpu);
@@ -476,7 +477,11 @@ struct linux_abi {
 	bool (*frame_return)(struct thread *t, u64 *ret_mask); /* false: a bad frame */
 	unsigned (*core_regs)(const struct cpu *cpu, u8 *buf); /* elf_gregset_t; its length */
 	unsigned (*core_fpregs)(const struct cpu *cpu, u8 *buf);
+	/* May be NULL, or the architecture's further notes of a thread, numbered from 0: type, data of at most 1024 bytes; their length, 0: no more. */
+	unsigned (*core_note)(const struct thread *t, unsigned number, u32 *ret_type, u8 *buf);
 	void (*cpuinfo)(const void *model, int fd, unsigned cpus);
+	/* May be NULL, or what a file of /proc holds that the kernel has on CPUs of this model alone; NULL: there is none. */
+	const char *(*proc_text)(const void *model, const char *path);
 	i64 (*prctl)(struct thread *t, const u64 *a, bool *ret_handled);
 	u64 (*fault_esr)(const struct cpu *cpu, enum ir_event ev);
 };

@@ -187,7 +187,8 @@ static void make_stat(struct thread *t, int fd, const char *path)
 	const struct {
 		unsigned field;
 		u64 value;
-	} own[] = { { 26, vm->code_start }, { 27, vm->code_end }, { 28, vm->start_stack },
+	} own[] = { { 20, vm->n_threads },
+		    { 26, vm->code_start }, { 27, vm->code_end }, { 28, vm->start_stack },
 		    { 45, vm->data_start }, { 46, vm->data_end }, { 47, vm->brk_start },
 		    { 48, vm->arg_start },  { 49, vm->arg_end },  { 50, vm->env_start },
 		    { 51, vm->env_end } };
@@ -221,6 +222,20 @@ static void make_stat(struct thread *t, int fd, const char *path)
 	dprintf(fd, "\n");
 }
 
+/* The host's, but for the number of threads: the engine has one of its own. */
+static void make_status(struct thread *t, int fd, const char *path)
+{
+	char line[4096];
+	FILE *in = fopen(path, "re");
+	while (in && fgets(line, sizeof(line), in))
+		if (strncmp(line, "Threads:", 8) == 0)
+			dprintf(fd, "Threads:\t%u\n", (unsigned)t->vm->n_threads);
+		else
+			dprintf(fd, "%s", line);
+	if (in)
+		fclose(in);
+}
+
 static unsigned cpu_count(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -237,8 +252,9 @@ i64 procfs_open(struct thread *t, int dirfd, const char *path, int flags)
 	bool cpuinfo = strcmp(path, "/proc/cpuinfo") == 0;
 	if (p && strcmp(p, "exe") == 0)
 		return HOST4(SYS_openat, dirfd, flags & O_NOFOLLOW ? path : vm->exe, flags, 0);
-	static const char *const known[] = { "maps", "smaps", "auxv", "cmdline", "environ", "stat" };
-	bool mine = cpuinfo && vm->abi->cpuinfo;
+	static const char *const known[] = { "maps", "smaps", "auxv", "cmdline", "environ", "stat", "status" };
+	const char *text = vm->abi->proc_text ? vm->abi->proc_text(vm->model, path) : NULL;
+	bool mine = text || (cpuinfo && vm->abi->cpuinfo);
 	for (unsigned i = 0; p && i < LEN(known); i++)
 		mine |= strcmp(p, known[i]) == 0;
 	if (!mine)
@@ -248,7 +264,9 @@ i64 procfs_open(struct thread *t, int dirfd, const char *path, int flags)
 	i64 fd = RAW2(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 	if (fd < 0)
 		return fd;
-	if (cpuinfo)
+	if (text)
+		dprintf((int)fd, "%s", text);
+	else if (cpuinfo)
 		vm->abi->cpuinfo(vm->model, (int)fd, cpu_count());
 	else if (strcmp(p, "maps") == 0 || strcmp(p, "smaps") == 0)
 		make_maps(t, (int)fd, p);
@@ -258,6 +276,8 @@ i64 procfs_open(struct thread *t, int dirfd, const char *path, int flags)
 		guest_bytes(t, (int)fd, vm->arg_start, vm->arg_end);
 	else if (strcmp(p, "environ") == 0)
 		guest_bytes(t, (int)fd, vm->env_start, vm->env_end);
+	else if (strcmp(p, "status") == 0)
+		make_status(t, (int)fd, path);
 	else if (strcmp(p, "stat") == 0)
 		make_stat(t, (int)fd, path);
 	else

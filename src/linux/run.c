@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/prctl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -96,6 +97,13 @@ static const u8 *fetch(void *user, struct cpu *cpu, u64 pc, u32 *ret_avail, u32 
 static void symbol(void *user, u64 pc, char *buf, size_t size)
 {
 	symbols_name(user, pc, buf, size);
+}
+
+/* On how many processors we may run. */
+static int host_cpus(void)
+{
+	cpu_set_t set;
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 2 : CPU_COUNT(&set);
 }
 
 /* ---- our own descriptors: far from those the guest counts on ---- */
@@ -283,6 +291,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .stats = o->stats,
 					      .code_size = o->code_size,
 					      .hot_after = (u32)o->hot_after,
+					      .background = !o->no_background && host_cpus() > 1,
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,
@@ -308,6 +317,7 @@ struct err *linux_run(const struct linux_options *o)
 	close(fd);
 	struct thread *t = thread_new(vm);
 	t->tid = getpid();
+	t->vl_inherit = o->vl_inherit;
 	t->sighand = sighand;
 	if (o->filters_fd && !seccomp_after_exec(t, o->filters_fd))
 		return err_new(ERR_CORRUPT, "the seccomp filters handed over are damaged");

@@ -151,115 +151,140 @@ static void add_set(struct strace_line *l, struct vm *vm, u64 addr)
 	add(l, "]");
 }
 
-static void add_arg(struct strace_line *l, struct thread *t, enum call_kind kind, u64 v)
+/* ---- arguments of each kind ---- */
+static void arg_int(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "%d", (int)v);
+}
+
+static void arg_uint(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "%u", (u32)v);
+}
+
+static void arg_size(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "%llu", (unsigned long long)v);
+}
+
+static void arg_long(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "%lld", (long long)v);
+}
+
+static void arg_octal(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "0%o", (u32)v);
+}
+
+static void arg_hex(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add(l, "0x%llx", (unsigned long long)v);
+}
+
+static void arg_dirfd(struct strace_line *l, struct thread *t, u64 v)
+{
+	if ((int)v == AT_FDCWD)
+		add(l, "AT_FDCWD");
+	else
+		arg_int(l, t, v);
+}
+
+static void arg_string(struct strace_line *l, struct thread *t, u64 v)
+{
+	add_string(l, t->vm, v);
+}
+
+static void arg_strings(struct strace_line *l, struct thread *t, u64 v)
+{
+	add_strings(l, t->vm, v);
+}
+
+static void arg_signal(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add_signal(l, v);
+}
+
+static void arg_sigset(struct strace_line *l, struct thread *t, u64 v)
+{
+	add_set(l, t->vm, v);
+}
+
+static void arg_oflags(struct strace_line *l, struct thread *t, u64 v)
+{
+	v = oflags_to_host(t, v);
+	add_flags(l, oflag_names, v, v & 3 ? NULL : "O_RDONLY");
+}
+
+static void arg_clone(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add_flags(l, clone_names, v & ~0xffull, v & 0xff ? NULL : "0");
+	if (v & 0xff) {
+		add(l, "|");
+		add_signal(l, v & 0xff);
+	}
+}
+
+static void arg_socktype(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	add_name(l, type_names, v & 15);
+	if (v & ~15ull)
+		add(l, "|0x%llx", (unsigned long long)(v & ~15ull));
+}
+
+static void arg_futex(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	if (v & FUTEX_PRIVATE_FLAG)
+		add(l, "FUTEX_PRIVATE_FLAG|");
+	if (v & FUTEX_CLOCK_REALTIME)
+		add(l, "FUTEX_CLOCK_REALTIME|");
+	add_name(l, futex_names, v & (u64)FUTEX_CMD_MASK);
+}
+
+static void arg_ioctl(struct strace_line *l, struct thread *t UNUSED, u64 v)
+{
+	if (ioctl_name((u32)v))
+		add(l, "%s", ioctl_name((u32)v));
+	else
+		add(l, "0x%x", (u32)v);
+}
+
+static void arg_timespec(struct strace_line *l, struct thread *t, u64 v)
 {
 	struct timespec ts;
-	switch (kind) {
-	case K_FD:
-	case K_INT:
-	case K_PID:
-		add(l, "%d", (int)v);
-		break;
-	case K_UINT:
-		add(l, "%u", (u32)v);
-		break;
-	case K_SIZE:
-		add(l, "%llu", (unsigned long long)v);
-		break;
-	case K_LONG:
-		add(l, "%lld", (long long)v);
-		break;
-	case K_OCTAL:
-	case K_MODE:
-		add(l, "0%o", (u32)v);
-		break;
-	case K_DIRFD:
-		if ((int)v == AT_FDCWD)
-			add(l, "AT_FDCWD");
-		else
-			add(l, "%d", (int)v);
-		break;
-	case K_PATH:
-	case K_STR:
-		add_string(l, t->vm, v);
-		break;
-	case K_STRV:
-		add_strings(l, t->vm, v);
-		break;
-	case K_SIGNAL:
-		add_signal(l, v);
-		break;
-	case K_OFLAGS:
-		v = oflags_to_host(t, v);
-		add_flags(l, oflag_names, v, v & 3 ? NULL : "O_RDONLY");
-		break;
-	case K_PROT:
-		add_flags(l, prot_names, v, "PROT_NONE");
-		break;
-	case K_MMAP:
-		add_flags(l, mmap_names, v, "0");
-		break;
-	case K_CLONE:
-		add_flags(l, clone_names, v & ~0xffull, v & 0xff ? NULL : "0");
-		if (v & 0xff) {
-			add(l, "|");
-			add_signal(l, v & 0xff);
-		}
-		break;
-	case K_ATFLAGS:
-		add_flags(l, at_names, v, "0");
-		break;
-	case K_ACCESS:
-		add_flags(l, access_names, v, "F_OK");
-		break;
-	case K_CLOCK:
-		add_name(l, clock_names, v);
-		break;
-	case K_FCNTL:
-		add_name(l, fcntl_names, v);
-		break;
-	case K_WHENCE:
-		add_name(l, whence_names, v);
-		break;
-	case K_SIGHOW:
-		add_name(l, how_names, v);
-		break;
-	case K_DOMAIN:
-		add_name(l, domain_names, v);
-		break;
-	case K_SOCKTYPE:
-		add_name(l, type_names, v & 15);
-		if (v & ~15ull)
-			add(l, "|0x%llx", (unsigned long long)(v & ~15ull));
-		break;
-	case K_FUTEX:
-		if (v & FUTEX_PRIVATE_FLAG)
-			add(l, "FUTEX_PRIVATE_FLAG|");
-		if (v & FUTEX_CLOCK_REALTIME)
-			add(l, "FUTEX_CLOCK_REALTIME|");
-		add_name(l, futex_names, v & (u64)FUTEX_CMD_MASK);
-		break;
-	case K_IOCTL:
-		if (ioctl_name((u32)v))
-			add(l, "%s", ioctl_name((u32)v));
-		else
-			add(l, "0x%x", (u32)v);
-		break;
-	case K_TIMESPEC:
-		if (v && get_struct(t->vm, LAYOUT_timespec, &ts, v))
-			add(l, "{tv_sec = %lld,tv_nsec = %lld}", (long long)ts.tv_sec, (long long)ts.tv_nsec);
-		else
-			add_pointer(l, v);
-		break;
-	case K_SIGSET:
-		add_set(l, t->vm, v);
-		break;
-	case K_HEX:
-		add(l, "0x%llx", (unsigned long long)v);
-		break;
-	default:
+	if (v && get_struct(t->vm, LAYOUT_timespec, &ts, v))
+		add(l, "{tv_sec = %lld,tv_nsec = %lld}", (long long)ts.tv_sec, (long long)ts.tv_nsec);
+	else
 		add_pointer(l, v);
-	}
+}
+
+/* How a kind is written: by a function, as flags (none is what no flag is), or as one of some names; what is not here as a pointer. */
+/* clang-format off */
+static const struct {
+	void (*put)(struct strace_line *l, struct thread *t, u64 v);
+	const struct name *names;
+	const char *none;
+} manner[] = {
+	[K_FD] = { arg_int }, [K_INT] = { arg_int }, [K_PID] = { arg_int }, [K_UINT] = { arg_uint }, [K_SIZE] = { arg_size }, [K_LONG] = { arg_long },
+	[K_OCTAL] = { arg_octal }, [K_MODE] = { arg_octal }, [K_HEX] = { arg_hex }, [K_DIRFD] = { arg_dirfd }, [K_PATH] = { arg_string },
+	[K_STR] = { arg_string }, [K_STRV] = { arg_strings }, [K_SIGNAL] = { arg_signal }, [K_SIGSET] = { arg_sigset }, [K_OFLAGS] = { arg_oflags },
+	[K_CLONE] = { arg_clone }, [K_SOCKTYPE] = { arg_socktype }, [K_FUTEX] = { arg_futex }, [K_IOCTL] = { arg_ioctl }, [K_TIMESPEC] = { arg_timespec },
+	[K_PROT] = { NULL, prot_names, "PROT_NONE" }, [K_MMAP] = { NULL, mmap_names, "0" }, [K_ATFLAGS] = { NULL, at_names, "0" },
+	[K_ACCESS] = { NULL, access_names, "F_OK" }, [K_CLOCK] = { NULL, clock_names }, [K_FCNTL] = { NULL, fcntl_names }, [K_WHENCE] = { NULL, whence_names },
+	[K_SIGHOW] = { NULL, how_names }, [K_DOMAIN] = { NULL, domain_names },
+};
+/* clang-format on */
+
+static void add_arg(struct strace_line *l, struct thread *t, enum call_kind kind, u64 v)
+{
+	if ((unsigned)kind >= LEN(manner) || (!manner[kind].put && !manner[kind].names))
+		add_pointer(l, v);
+	else if (manner[kind].put)
+		manner[kind].put(l, t, v);
+	else if (manner[kind].none)
+		add_flags(l, manner[kind].names, v, manner[kind].none);
+	else
+		add_name(l, manner[kind].names, v);
 }
 
 static void put_line(struct thread *t, const struct strace_line *l)

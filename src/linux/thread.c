@@ -302,6 +302,7 @@ static struct thread *child_new(struct clone_request *q)
 	if (q->flags & CLONE_SETTLS)
 		c->abi->set_tls(c->cpu, q->tls);
 	c->mask = t->mask;
+	c->vl_inherit = t->vl_inherit;
 	seccomp_inherit(c, t);
 	if (q->flags & CLONE_VFORK) {
 		c->alt_base = t->alt_base;
@@ -478,9 +479,11 @@ static i64 clone_fork(struct clone_request *q)
 	struct vm *vm = t->vm;
 	const u64 plain = CLONE_SETTLS | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID;
 	struct engine_fork engine;
+	engine_background_pause(vm->engine);
 	vm_lock_fork(vm);
 	if (!engine_fork_begin(vm->engine, &engine)) {
 		vm_unlock_fork(vm, false);
+		engine_background_resume(vm->engine);
 		return -ENOMEM;
 	}
 	pthread_mutex_lock(&t->sighand->lock);
@@ -495,6 +498,7 @@ static i64 clone_fork(struct clone_request *q)
 		pthread_mutex_unlock(&t->sighand->lock);
 		engine_fork_parent(vm->engine, &engine);
 		vm_unlock_fork(vm, false);
+		engine_background_resume(vm->engine);
 		if (r > 0 && q->flags & CLONE_PARENT_SETTID)
 			put_u32(vm, q->parent_tid, (u32)r);
 		return r;

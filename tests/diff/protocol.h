@@ -16,7 +16,7 @@
 #define DIFF_WORDS 4
 
 /* Registers as a guest sees them; which is which is the guest's matter (diff_aarch64 in aarch64.c). */
-#define DIFF_REGS 112
+#define DIFF_REGS 160
 struct diff_regs {
 	uint64_t r[DIFF_REGS];
 };

@@ -23,7 +23,7 @@ compare() { # number, what, options, program that runs A64 programs...
 	fi
 }
 command -v aarch64-linux-gnu-gcc >/dev/null && aarch64-linux-gnu-gcc -O2 -static -o "$work/other" tests/guests/diff-aarch64.c
-model=max,pauth-impdef=on,sve=off,sme=off
+model=max,pauth-impdef=on,sve-max-vq=1,sme-default-vector-length=16
 compare 1 "random A64 instructions do what they do under the peer" "--set zva=7 --set no-lse2=1" ${peer:+"$peer" -cpu $model}
 compare 2 "random A64 instructions do the same interpreted and translated" "--set zva=4 --set after-rounding=1" "$BUILD/bin/qemu-aarch64" -cpu $model
 

@@ -57,7 +57,7 @@ run -d exec,nochain -dfilter 0x$at+0x100 ./p; many=$(grep -c '^Trace 0: .* busy_
 check "exec with nochain shows every turn of a loop that regions make" [ "$many" -ge 1 ]
 run -d cpu,exec,nochain -dfilter 0x$at+4 ./p
 check "cpu: the argument in x0, the address in pc" sh -c 'grep -qE "x0=0*3e8 " err && grep -qE "pc=0*$0" err && ! grep -q "v0=" err' "$short"
-run -d cpu,fpu,nochain -dfilter 0x$at+4 ./p; check "fpu: vector registers too" grep -qE 'v0=[0-9a-f]{16}:[0-9a-f]{16}' err
+run -d cpu,fpu,nochain -dfilter 0x$at+4 ./p; check "fpu: vector registers too" grep -qE 'z0=[0-9a-f]{16}:[0-9a-f]{16}' err
 run -d int,unimp,page ./p
 check "int: a signal; unimp: a call; page: the map" sh -c 'grep -qE "^Taking signal 10 " err && grep -q "^Unsupported syscall: 999" err && grep -qE "^0000000000400000-[0-9a-f]+ [0-9a-f]+ r-x$" err && grep -q "^entry  *0x" err'
 run -d strace -D 'log-%d' ./p fork

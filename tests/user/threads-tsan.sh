@@ -7,7 +7,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # A fork copies the code cache while other threads write translations that nobody knows yet: the child never looks at those.
 echo "race:map_copy" >"$tmp/suppressions"
-export TSAN_OPTIONS="halt_on_error=0 report_signal_unsafe=0 exitcode=66 log_path=$tmp/report suppressions=$tmp/suppressions $TSAN_OPTIONS"
+export TSAN_OPTIONS="die_after_fork=0 halt_on_error=0 report_signal_unsafe=0 exitcode=66 log_path=$tmp/report suppressions=$tmp/suppressions $TSAN_OPTIONS"
 # What wild pointers meet there, and what lies where, is the sanitizer's own.
 elsewhere="reads by wild pointers|so are writes|and atomic operations|the emulator's own memory cannot be mapped over|a tebibyte can be reserved"
 status=0

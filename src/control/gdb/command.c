@@ -146,7 +146,7 @@ static void read_all(struct gdb *g, const char *p UNUSED)
 		put_error(g, ESRCH);
 		return;
 	}
-	for (const struct guest_reg *r = g->guest->regs; r->name; r++)
+	for (const struct guest_reg *r = g->regs; r->name; r++)
 		reply_hex(&g->out, buf, reg_read(g, cpu, r, buf));
 }
 
@@ -154,10 +154,10 @@ static void write_all(struct gdb *g, const char *p)
 {
 	u8 buf[REG_BYTES_MAX];
 	size_t want = 0;
-	for (const struct guest_reg *r = g->guest->regs; r->name; r++)
+	for (const struct guest_reg *r = g->regs; r->name; r++)
 		want += r->bits / 8u;
 	struct cpu *cpu = strlen(p) == want * 2 ? cpu_of(g, true) : NULL;
-	for (const struct guest_reg *r = g->guest->regs; cpu && r->name; p += r->bits / 4u, r++)
+	for (const struct guest_reg *r = g->regs; cpu && r->name; p += r->bits / 4u, r++)
 		if (scan_bytes(p, buf, r->bits / 8u) == r->bits / 8u)
 			reg_write(g, cpu, r, buf);
 	put_result(g, cpu, EINVAL);
@@ -165,7 +165,7 @@ static void write_all(struct gdb *g, const char *p)
 
 static const struct guest_reg *find_reg(const struct gdb *g, u64 n)
 {
-	const struct guest_reg *r = g->guest->regs;
+	const struct guest_reg *r = g->regs;
 	while (r->name && n) {
 		r++;
 		n--;
@@ -489,12 +489,13 @@ void gdb_report(struct gdb *g, const struct gdb_stop *stop)
 	g->gone |= stop->why == GDB_EXITED || stop->why == GDB_KILLED;
 }
 
-struct gdb *gdb_new(const struct gdb_ops *ops, void *user, const struct guest *guest, u64 pid)
+struct gdb *gdb_new(const struct gdb_ops *ops, void *user, const struct guest *guest, const void *model, u64 pid)
 {
 	struct gdb *g = alloc(sizeof(*g));
 	g->ops = ops;
 	g->user = user;
 	g->guest = guest;
+	g->regs = guest_regs(guest, model);
 	g->pid = pid;
 	for (unsigned i = 0; i < FILES_MAX; i++)
 		g->file[i] = -1;

@@ -75,8 +75,8 @@ struct gdb_ops {
 		*path); /* a file of the target's, to be read: a descriptor or -errno. NULL: no files */
 };
 
-/* ops and guest are borrowed; pid: what the process is called. Free with gdb_free. */
-struct gdb *gdb_new(const struct gdb_ops *ops, void *user, const struct guest *guest, u64 pid);
+/* ops and guest are borrowed; model: of its CPUs; pid: what the process is called. Free with gdb_free. */
+struct gdb *gdb_new(const struct gdb_ops *ops, void *user, const struct guest *guest, const void *model, u64 pid);
 void gdb_free(struct gdb *g);
 /* Bytes from the client. */
 void gdb_input(struct gdb *g, const void *data, size_t len);

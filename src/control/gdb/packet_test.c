@@ -126,7 +126,7 @@ static const struct guest fake_guest = { .name = "fake", .regs = fake_regs, .gdb
 static struct fake *fake_new(void)
 {
 	struct fake *f = alloc(sizeof(*f));
-	f->g = gdb_new(&fake_ops, f, &fake_guest, 0x10);
+	f->g = gdb_new(&fake_ops, f, &fake_guest, NULL, 0x10);
 	gdb_report(f->g, &(struct gdb_stop){ .why = GDB_SIGNAL, .thread = 1, .value = SIGTRAP });
 	return f;
 }
@@ -349,7 +349,7 @@ TEST(gdb, another_stub_goes_on_behind_an_exec)
 	CHECK(!ask(f, "vCont;c"));
 	gdb_save(f->g, agreed, sizeof(agreed));
 	AUTO(fake_free) struct fake *n = alloc(sizeof(*n));
-	n->g = gdb_new(&fake_ops, n, &fake_guest, 0x10);
+	n->g = gdb_new(&fake_ops, n, &fake_guest, NULL, 0x10);
 	CHECK(!gdb_restore(n->g, "12"));
 	CHECK(gdb_restore(n->g, agreed));
 	gdb_report(n->g, &(struct gdb_stop){ .why = GDB_EXEC, .thread = 2, .path = "/a" });

@@ -14,6 +14,7 @@ struct gdb {
 	const struct gdb_ops *ops;
 	void *user;
 	const struct guest *guest;
+	const struct guest_reg *regs;
 	u64 pid;
 	bool running; /* between resume and report */
 	bool gone; /* nothing is left to debug */

@@ -25,7 +25,7 @@ static void describe(struct gdb *g, struct reply *r)
 	if (g->guest->gdb_arch)
 		reply_fmt(r, "<architecture>%s</architecture>", g->guest->gdb_arch);
 	reply_fmt(r, "<osabi>GNU/Linux</osabi>");
-	for (const struct guest_reg *reg = g->guest->regs; reg->name; reg++) {
+	for (const struct guest_reg *reg = g->regs; reg->name; reg++) {
 		if (strcmp(feature, reg->feature) != 0) {
 			put_text(r, *feature ? "</feature>" : "");
 			feature = reg->feature;

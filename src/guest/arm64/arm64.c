@@ -1,11 +1,13 @@
 /*
- * Arm 64-bit guest: registers, reset, and where each instruction goes.
+ * Arm 64-bit guest: slots, reset, and where each instruction goes.
  */
-#include "guest/arm64/simd.h"
+#include "guest/arm64/sve.h"
 
 #define AT(field) offsetof(struct arm64, field)
 #define X(n) [A64_X0 + n] = { "x" #n, AT(x[n]), TY_I64, 0 }
 #define V(n) [A64_V0 + n] = { "v" #n, AT(v[n]), TY_V128, 0 }
+#define P(n) [A64_P0 + n] = { "p" #n, AT(p[n]), TY_V128, 0 }
+#define ZA(n, array) [A64_ZA + n] = { "za" #n, AT(za[n]), TY_V128, array }
 #define KEY(name) { #name "_lo", AT(name.lo), TY_I64, 0 }, { #name "_hi", AT(name.hi), TY_I64, 0 },
 /* clang-format off */
 const struct ir_slot arm64_slots[] = {
@@ -16,6 +18,12 @@ const struct ir_slot arm64_slots[] = {
 	V(0), V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8), V(9), V(10), V(11), V(12), V(13), V(14), V(15),
 	V(16), V(17), V(18), V(19), V(20), V(21), V(22), V(23), V(24), V(25), V(26), V(27), V(28), V(29), V(30), V(31),
 	[A64_QC] = { "qc", AT(qc), TY_V128, 0 },
+	P(0), P(1), P(2), P(3), P(4), P(5), P(6), P(7), P(8), P(9), P(10), P(11), P(12), P(13), P(14), P(15),
+	[A64_FFR] = { "ffr", AT(p[16]), TY_V128, 0 },
+	ZA(0, 16), ZA(1, 0), ZA(2, 0), ZA(3, 0), ZA(4, 0), ZA(5, 0), ZA(6, 0), ZA(7, 0),
+	ZA(8, 0), ZA(9, 0), ZA(10, 0), ZA(11, 0), ZA(12, 0), ZA(13, 0), ZA(14, 0), ZA(15, 0),
+	[A64_TPIDR2] = { "tpidr2_el0", AT(tpidr2), TY_I64, 0 },
+	[A64_SVCR] = { "svcr", AT(svcr), TY_I32, 0 },
 	[A64_FPCR] = { "fpcr", AT(fpcr), TY_I32, 0 },
 	[A64_TPIDR] = { "tpidr_el0", AT(tpidr_el0), TY_I64, 0 },
 	[A64_TPIDRRO] = { "tpidrro_el0", AT(tpidrro_el0), TY_I64, 0 },
@@ -38,87 +46,7 @@ static const u16 hot_vec[] = {
 	HV(31), HV(30), HV(29), HV(28), HV(24), HV(25), HV(26), HV(27), HV(8), HV(9), HV(10), HV(11), HV(12), HV(13), HV(14), HV(15), 0xffff,
 };
 
-static u64 fpsr_get(const struct cpu *cpu)
-{
-	return arm64_fpsr((const struct arm64 *)cpu);
-}
-
-static void fpsr_set(struct cpu *cpu, u64 value)
-{
-	arm64_set_fpsr((struct arm64 *)cpu, (u32)value);
-}
-
-static u64 fpcr_get(const struct cpu *cpu)
-{
-	return ((const struct arm64 *)cpu)->fpcr;
-}
-
-static void fpcr_set(struct cpu *cpu, u64 value)
-{
-	arm64_set_fpcr((struct arm64 *)cpu, (u32)value);
-}
-
-/* DDI 0487 C5.2: N, Z, C, V; the rest of PSTATE is not a program's to see. */
-static u64 cpsr_get(const struct cpu *cpu)
-{
-	return ((const struct arm64 *)cpu)->nzcv & 0xf0000000;
-}
-
-static void cpsr_set(struct cpu *cpu, u64 value)
-{
-	((struct arm64 *)cpu)->nzcv = value & 0xf0000000;
-}
-
-/* Signatures of pointers, as gdb takes them off: what of an address is not address. */
-static u64 pauth_mask(const struct cpu *cpu UNUSED)
-{
-	return BITS(7) << 48;
-}
-
-static void read_only(struct cpu *cpu UNUSED, u64 value UNUSED)
-{
-}
-
-#define CORE "org.gnu.gdb.aarch64.core"
-#define FPU "org.gnu.gdb.aarch64.fpu"
-#define PAUTH "org.gnu.gdb.aarch64.pauth"
-#define TLS "org.gnu.gdb.aarch64.tls"
-#define GX(n) { "x" #n, CORE, AT(x[n]), 64, NULL, NULL }
-#define GV(n) { "v" #n, FPU, AT(v[n]), 128, "aarch64v", NULL }
-static const struct guest_reg regs[] = {
-	GX(0), GX(1), GX(2), GX(3), GX(4), GX(5), GX(6), GX(7), GX(8), GX(9), GX(10), GX(11), GX(12), GX(13), GX(14), GX(15),
-	GX(16), GX(17), GX(18), GX(19), GX(20), GX(21), GX(22), GX(23), GX(24), GX(25), GX(26), GX(27), GX(28), GX(29), GX(30),
-	{ "sp", CORE, AT(sp), 64, "data_ptr", NULL },
-	{ "pc", CORE, AT(cpu.pc), 64, "code_ptr", NULL },
-	{ "cpsr", CORE, 0, 32, "cpsr_flags", NULL, cpsr_get, cpsr_set },
-	GV(0), GV(1), GV(2), GV(3), GV(4), GV(5), GV(6), GV(7), GV(8), GV(9), GV(10), GV(11), GV(12), GV(13), GV(14), GV(15),
-	GV(16), GV(17), GV(18), GV(19), GV(20), GV(21), GV(22), GV(23), GV(24), GV(25), GV(26), GV(27), GV(28), GV(29), GV(30), GV(31),
-	{ "fpsr", FPU, 0, 32, "int", "float", fpsr_get, fpsr_set },
-	{ "fpcr", FPU, 0, 32, "int", "float", fpcr_get, fpcr_set },
-	{ "pauth_dmask", PAUTH, 0, 64, NULL, "system", pauth_mask, read_only },
-	{ "pauth_cmask", PAUTH, 0, 64, NULL, "system", pauth_mask, read_only },
-	{ "tpidr", TLS, AT(tpidr_el0), 64, "data_ptr", "system" },
-	{ 0 },
-};
-
-#define VECTOR(id, type, count) "<vector id='" id "' type='" type "' count='" count "'/>"
-#define FIELD(name, type) "<field name='" name "' type='" type "'/>"
-#define BIT_FIELD(name, at) "<field name='" name "' start='" at "' end='" at "'/>"
-static const struct guest_reg_types reg_types[] = {
-	{ CORE, "<flags id='cpsr_flags' size='4'>" BIT_FIELD("V", "28") BIT_FIELD("C", "29") BIT_FIELD("Z", "30") BIT_FIELD("N", "31") "</flags>" },
-	{ FPU, VECTOR("v2d", "ieee_double", "2") VECTOR("v2u", "uint64", "2") VECTOR("v2i", "int64", "2")
-	       VECTOR("v4f", "ieee_single", "4") VECTOR("v4u", "uint32", "4") VECTOR("v4i", "int32", "4")
-	       VECTOR("v8f", "ieee_half", "8") VECTOR("v8u", "uint16", "8") VECTOR("v8i", "int16", "8")
-	       VECTOR("v16u", "uint8", "16") VECTOR("v16i", "int8", "16") VECTOR("v1u", "uint128", "1") VECTOR("v1i", "int128", "1")
-	       "<union id='vnd'>" FIELD("f", "v2d") FIELD("u", "v2u") FIELD("s", "v2i") "</union>"
-	       "<union id='vns'>" FIELD("f", "v4f") FIELD("u", "v4u") FIELD("s", "v4i") "</union>"
-	       "<union id='vnh'>" FIELD("f", "v8f") FIELD("u", "v8u") FIELD("s", "v8i") "</union>"
-	       "<union id='vnb'>" FIELD("u", "v16u") FIELD("s", "v16i") "</union>"
-	       "<union id='vnq'>" FIELD("u", "v1u") FIELD("s", "v1i") "</union>"
-	       "<union id='aarch64v'>" FIELD("d", "vnd") FIELD("s", "vns") FIELD("h", "vnh") FIELD("b", "vnb") FIELD("q", "vnq") "</union>" },
-	{ 0 },
-};
-
+/* clang-format off */
 /* Groups by bits 28 to 25 (DDI 0487 C4.1): each list is asked in order. */
 static const struct insn_group *const dp_imm[] = { &arm64_dp_imm, NULL };
 static const struct insn_group *const dp_reg[] = { &arm64_dp_reg, &arm64_pauth, NULL };
@@ -126,19 +54,31 @@ static const struct insn_group *const branch[] = { &arm64_branch, &arm64_pauth, 
 static const struct insn_group *const ldst[] = { &arm64_ldst, &arm64_atomic, &arm64_pauth, NULL };
 static const struct insn_group *const reserved[] = { &arm64_branch, NULL };
 static const struct insn_group *const none[] = { NULL };
+static const struct insn_group *const sme[] = {
+#define _(name) &arm64_##name,
+	ARM64_SME_GROUPS(_)
+#undef _
+	NULL,
+};
 static const struct insn_group *const *const top[16] = {
-	[0] = reserved, [1] = none, [2] = none, [3] = none, /* SME, SVE */
+	[0] = reserved, [1] = none, [3] = none,
 	[4] = ldst, [12] = ldst,
 	[8] = dp_imm, [9] = dp_imm,
 	[10] = branch, [11] = branch,
 	[5] = dp_reg, [13] = dp_reg,
+	[2] = NULL, /* SVE: sve.c */
 	[6] = NULL, [7] = NULL, [14] = NULL, [15] = NULL, /* floating point and SIMD: simd_groups.c */
 };
 /* clang-format on */
 
 static const struct insn_group *const *groups_of(u32 word)
 {
-	const struct insn_group *const *groups = top[word >> 25 & 15];
+	unsigned part = word >> 25 & 15;
+	if (part == 0 && word >> 31)
+		return sme;
+	if (part == 2)
+		return arm64_sve_candidates(word);
+	const struct insn_group *const *groups = top[part];
 	return groups ? groups : arm64_simd_candidates(word);
 }
 
@@ -146,7 +86,7 @@ static const struct insn_group *const *groups_of(u32 word)
 const struct insn_group *const arm64_groups[] = {
 	&arm64_dp_imm, &arm64_dp_reg, &arm64_branch, &arm64_system, &arm64_pauth, &arm64_ldst, &arm64_atomic,
 #define _(name) &arm64_##name,
-	ARM64_SIMD_GROUPS(_)
+	ARM64_SIMD_GROUPS(_) ARM64_SVE_GROUPS(_) ARM64_SME_GROUPS(_)
 #undef _
 	NULL,
 };
@@ -159,18 +99,22 @@ static void reset(struct cpu *cpu, const void *model)
 	a->cpu.excl_addr = ~0ull;
 }
 
-static void begin(struct tr *t)
+void arm64_fp_ctl(u64 key, struct fp_ctl *fp)
 {
 	/* FPCR.RMode: nearest, plus infinity, minus infinity, zero */
 	static const u8 round[4] = { FP_NEAREST_EVEN, FP_UP, FP_DOWN, FP_TO_ZERO };
-	struct fp_ctl *fp = &t->ir->fp;
 	*fp = fp_arm;
-	fp->round = round[(t->key & FPCR_RMODE) >> 22];
-	fp->default_nan = t->key & FPCR_DN;
-	fp->flush_in = fp->flush_out = t->key & FPCR_FZ;
-	fp->loose_flags = fp->flush_in && !(t->key & KEY_FPSR);
-	fp->flush_in_f16 = fp->flush_out_f16 = t->key & FPCR_FZ16;
-	fp->alt_half = t->key & FPCR_AHP;
+	fp->round = round[(key & FPCR_RMODE) >> 22];
+	fp->default_nan = key & FPCR_DN;
+	fp->flush_in = fp->flush_out = key & FPCR_FZ;
+	fp->loose_flags = fp->flush_in && !(key & KEY_FPSR);
+	fp->flush_in_f16 = fp->flush_out_f16 = key & FPCR_FZ16;
+	fp->alt_half = key & FPCR_AHP;
+}
+
+static void begin(struct tr *t)
+{
+	arm64_fp_ctl(t->key, &t->ir->fp);
 	t->tag_bits = t->key & KEY_TAGS ? TAG_BITS : 0;
 }
 
@@ -239,8 +183,9 @@ GUEST(aarch64) = {
 	.hot_vec = hot_vec,
 	.models = arm64_models,
 	.model_size = sizeof(struct arm64_model),
-	.regs = regs,
-	.reg_types = reg_types,
+	.regs = arm64_regs,
+	.model_regs = arm64_model_regs,
+	.reg_types = arm64_reg_types,
 	.gdb_arch = "aarch64",
 	.tag_bits = TAG_BITS,
 	.key_tags = KEY_TAGS,

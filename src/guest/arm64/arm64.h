@@ -23,11 +23,15 @@ struct arm64 {
 		u64 d[2];
 	} v[32] __attribute__((aligned(16)));
 	union ir_vec128 qc; /* FPSR.QC: any bit set */
+	union ir_vec128 p[17]; /* SVE's predicates and, the last, FFR: a byte for each bit, 0 or 0xff (sve.h) */
+	union ir_vec128 za[16]; /* SME's ZA, row by row; zeros while it is off */
 	u32 nzcv; /* as in the register: bits 31 to 28 */
 	u32 fpcr; /* all implemented bits; those that change arithmetic are in cpu.key too */
 	u64 tpidr_el0, tpidrro_el0;
 	u64 ssbs, dit; /* PSTATE.SSBS, DIT: kept, without effect. As the registers read: bit 12, bit 24 */
 	struct arm64_key apia, apib, apda, apdb, apga; /* pointer authentication keys */
+	u64 tpidr2; /* TPIDR2_EL0 */
+	u32 svcr; /* SME: SVCR_SM, SVCR_ZA; the key has them too */
 	u64 rng; /* state of RNDR where the host has no generator; seeded by reset */
 	const struct arm64_model *model;
 };
@@ -47,6 +51,11 @@ enum {
 	A64_EXCL_ADDR,
 	A64_EXCL_LO,
 	A64_EXCL_HI, /* the exclusive monitor */
+	A64_P0,
+	A64_FFR = A64_P0 + 16,
+	A64_ZA,
+	A64_TPIDR2 = A64_ZA + 16,
+	A64_SVCR, /* i32; written by helpers alone */
 	A64_SSBS,
 	A64_DIT,
 	A64_KEYS, /* low and high half of IA, IB, DA, DB, GA */
@@ -70,12 +79,26 @@ enum {
 	KEY_FPCR = FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_RMODE | FPCR_FZ16,
 	KEY_BTI = 1 << 1, /* there is guarded memory */
 	KEY_FPSR = 1 << 3, /* somebody has read FPSR while FPCR.FZ was set: its flags are to be right then, too */
+	KEY_SM = 1 << 4, /* SME: streaming mode */
+	KEY_ZA = 1 << 5, /* SME: ZA may be used */
 	KEY_SHARED = 1 << 2, /* others may look on: pairs of registers are loaded and stored at once (FEAT_LSE2) */
 };
+/* Predicates as programs see them: a bit for each byte of a vector. */
+u16 arm64_pred(const union ir_vec128 *p);
+void arm64_set_pred(union ir_vec128 *p, u16 bits);
+enum { SVCR_SM = 1, SVCR_ZA = 2 };
+/*
+ * SVCR and key (DDI 0487, SetPSTATE_SM, SetPSTATE_ZA): whichever way streaming mode is entered or left, Z, P and FFR become zero and FPSR 0x0800009f; ZA is zero when it
+ * is turned on.
+ */
+void arm64_set_svcr(struct arm64 *a, u32 value);
 enum { FPSR_QC = 1 << 27, FPSR_IDC = 1 << 7, FPSR_FLAGS = 0x9f };
 void arm64_set_fpcr(struct arm64 *a, u32 value); /* FPCR and key; bits the model has not stay 0 */
 u32 arm64_fpsr(const struct arm64 *a); /* out of cpu.fp_flags and qc */
 void arm64_set_fpsr(struct arm64 *a, u32 value);
+
+/* The rules of floating point in this mode (FPCR's bits in the key). */
+void arm64_fp_ctl(u64 key, struct fp_ctl *fp);
 
 /* ---- features ---- */
 enum arm64_id {
@@ -88,6 +111,8 @@ enum arm64_id {
 	ID_MMFR1,
 	ID_MMFR2,
 	ID_DFR0,
+	ID_ZFR0,
+	ID_SMFR0,
 	ID_COUNT
 };
 
@@ -135,6 +160,24 @@ enum arm64_id {
 	_(DIT,      PFR0,  48, 1,   24, 0xff) \
 	_(BTI,      PFR1,   0, 1,   49, 0xff) \
 	_(SSBS,     PFR1,   4, 2,   28, 0xff) \
+	_(SVE,      PFR0,  32, 1,   22, 0xff) \
+	_(SVE2,     ZFR0,   0, 1,   33, 0xff) \
+	_(SVEAES,   ZFR0,   4, 1,   34, 0xff) \
+	_(SVEPMULL, ZFR0,   4, 2,   35, 0xff) \
+	_(SVEBITPERM,ZFR0, 16, 1,   36, 0xff) \
+	_(SVEBF16,  ZFR0,  20, 1,   44, 0xff) \
+	_(SVESHA3,  ZFR0,  32, 1,   37, 0xff) \
+	_(SVESM4,   ZFR0,  40, 1,   38, 0xff) \
+	_(SVEI8MM,  ZFR0,  44, 1,   41, 0xff) \
+	_(SVEF32MM, ZFR0,  52, 1,   42, 0xff) \
+	_(SVEF64MM, ZFR0,  56, 1,   43, 0xff)  /* needs vectors of 256 bits, so no model has it */ \
+	_(SME,      PFR1,  24, 1,   55, 0xff) \
+	_(SMEF32,   SMFR0, 32, 13,  59,   61)  /* with the next two: what every SME has */ \
+	_(SMEB16,   SMFR0, 32, 13,  60, 0xff) \
+	_(SMEI8,    SMFR0, 36, 15,  58, 0xff) \
+	_(SMEF64,   SMFR0, 48, 1,   57, 0xff) \
+	_(SMEI16,   SMFR0, 52, 15,  56, 0xff) \
+	_(SMEFA64,  SMFR0, 60, 8,   62, 0xff)  /* all of A64 in streaming mode */ \
 	_(CPUID,    PFR0,   0, 0,   11, 0xff)  /* Linux emulates reads of the ID registers */
 /* clang-format on */
 enum arm64_feature {
@@ -335,6 +378,11 @@ void arm64_text_prfop(struct text *o, unsigned op); /* pldl1keep, #0x1f */
 void arm64_text_v(struct text *o, unsigned n, unsigned size, unsigned q);
 void arm64_text_f(struct text *o, unsigned n, unsigned size);
 void arm64_text_elem(struct text *o, unsigned n, unsigned size, unsigned index);
+
+/* ---- regs.c: as gdb knows them ---- */
+extern const struct guest_reg arm64_regs[]; /* of a CPU without SVE */
+extern const struct guest_reg_types arm64_reg_types[];
+const struct guest_reg *arm64_model_regs(const void *model);
 
 /* ---- flags.c ---- */
 enum guest_flags arm64_flags(const u8 *code);

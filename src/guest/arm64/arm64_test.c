@@ -159,7 +159,10 @@ TEST(arm64, instructions_of_absent_features_are_undefined)
 		{ "cortex-a76", 0xdac10000, false }, /* pacia x0, x0 */
 		{ "max", 0xdac10000, true },
 		{ "cortex-a72", 0xd503233f, true }, /* paciasp: a hint there */
-		{ "max", 0x04a0e3e0, false }, /* cntw: SVE */
+		{ "max", 0x04a0e3e0, true }, /* cntw: SVE */
+		{ "cortex-a76", 0x04a0e3e0, false },
+		{ "max", 0x9adf1020, false }, /* irg x0, x1: MTE */
+		{ "max", 0x05a20000, false }, /* zip1 z0.q, z0.q, z2.q: FEAT_F64MM */
 		{ "max", 0xd4000002, false }, /* hvc */
 		{ "max", 0xd69f03e0, false }, /* eret */
 		{ "max", 0xd53be040, true }, /* mrs x0, cntvct_el0 */
@@ -318,8 +321,8 @@ TEST(arm64, text_is_cut_to_the_buffer_and_says_inst_for_the_undefined)
 {
 	char buf[64];
 	u32 len;
-	u8 code[4] = { 0xe0, 0xe3, 0xa0, 0x04 };
-	CHECK_STR(text(code, 4, 0, 0, buf, sizeof(buf), &len), ".inst\t0x04a0e3e0");
+	u8 code[4] = { 0x20, 0x10, 0xdf, 0x9a };
+	CHECK_STR(text(code, 4, 0, 0, buf, sizeof(buf), &len), ".inst\t0x9adf1020");
 	CHECK_EQ(len, 4);
 	st_le32(code, 0x8b020c20);
 	CHECK_STR(text(code, 4, 0, 0, buf, sizeof(buf), &len), "add\tx0, x1, x2, lsl #3");

@@ -66,15 +66,6 @@ static void load_exclusive_pair(struct tr *t, unsigned sf, unsigned rt, unsigned
 	set_x(t, rt2, high);
 }
 
-/* A block inside this instruction. */
-static u32 inner(struct tr *t, bool cold)
-{
-	u32 b = ir_block_new(t->ir);
-	t->ir->block[b].pc = t->pc;
-	t->ir->block[b].cold = cold;
-	return b;
-}
-
 /* i1: do two values of 1 << size bytes differ? In the widths that hosts compare. */
 static ir_ref differ(struct tr *t, unsigned size, ir_ref a, ir_ref b)
 {
@@ -88,7 +79,7 @@ static ir_ref differ(struct tr *t, unsigned size, ir_ref a, ir_ref b)
 static void store_exclusive(struct tr *t, unsigned size, unsigned rs, unsigned rn, ir_ref v, ir_ref want,
 			    enum ir_order order)
 {
-	u32 same = inner(t, false), other = inner(t, true), out = inner(t, false),
+	u32 same = inner_block(t, false), other = inner_block(t, true), out = inner_block(t, false),
 	    status = ir_local(t->ir, TY_I32);
 	ir_ref addr = xsp(t, rn);
 	v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_EQ, addr, v_get(t, A64_EXCL_ADDR)), same, other, 1);

@@ -16,14 +16,6 @@
 #define OP3(op, x, y, z) OUT(v_op(t, IR_##op, TY_V128, x, y, z, 0))
 #define TT(kind) OUT(v_op(t, IR_SM3TT, TY_V128, D, N, M, a->imm | (kind) << 2))
 
-static ir_ref rotate_right(struct tr *t, ir_ref v, unsigned count)
-{
-	if (!count)
-		return v;
-	return simd_or(t, simd_shift(t, IR_SHR, TY_I64, v, count),
-		       simd_shift(t, IR_SHL, TY_I64, v, 64 - count));
-}
-
 /* clang-format off */
 
 INSN(aese,   "010011100010100 00100 10 Rn:5 Rd:5", "aese {v2(Rd, Rn, 0, 1)}", AES) { OP2(AESE, D, N); }
@@ -47,10 +39,10 @@ INSN(sha512h2,  "11001110011 Rm:5 1 0 00 01 Rn:5 Rd:5", "sha512h2 {s2(Rd, Rn, 4)
 INSN(sha512su1, "11001110011 Rm:5 1 0 00 10 Rn:5 Rd:5", "sha512su1 {v3(Rd, Rn, Rm, 3, 1)}", SHA512) { OP3(SHA512SU1, D, N, M); }
 INSN(sha512su0, "11001110110 00000 1000 00 Rn:5 Rd:5", "sha512su0 {v2(Rd, Rn, 3, 1)}", SHA512) { OP2(SHA512SU0, D, N); }
 
-INSN(rax1, "11001110011 Rm:5 1 0 00 11 Rn:5 Rd:5", "rax1 {v3(Rd, Rn, Rm, 3, 1)}", SHA3) { OUT(simd_xor(t, N, rotate_right(t, M, 63))); }
+INSN(rax1, "11001110011 Rm:5 1 0 00 11 Rn:5 Rd:5", "rax1 {v3(Rd, Rn, Rm, 3, 1)}", SHA3) { OUT(simd_xor(t, N, simd_rotate_right(t, TY_I64, M, 63))); }
 INSN(eor3, "11001110000 Rm:5 0 Ra:5 Rn:5 Rd:5", "eor3 {v3(Rd, Rn, Rm, 0, 1)}, {v(Ra, 0, 1)}", SHA3) { OUT(simd_xor(t, simd_xor(t, N, M), A)); }
 INSN(bcax, "11001110001 Rm:5 0 Ra:5 Rn:5 Rd:5", "bcax {v3(Rd, Rn, Rm, 0, 1)}, {v(Ra, 0, 1)}", SHA3) { OUT(simd_xor(t, N, simd_op2(t, IR_ANDN, TY_I64, M, A))); }
-INSN(xar,  "11001110100 Rm:5 imm:6 Rn:5 Rd:5", "xar {v3(Rd, Rn, Rm, 3, 1)}, {dec(imm)}", SHA3) { OUT(rotate_right(t, simd_xor(t, N, M), a->imm)); }
+INSN(xar,  "11001110100 Rm:5 imm:6 Rn:5 Rd:5", "xar {v3(Rd, Rn, Rm, 3, 1)}, {dec(imm)}", SHA3) { OUT(simd_rotate_right(t, TY_I64, simd_xor(t, N, M), a->imm)); }
 
 INSN(sm3ss1,    "11001110010 Rm:5 0 Ra:5 Rn:5 Rd:5", "sm3ss1 {v3(Rd, Rn, Rm, 2, 1)}, {v(Ra, 2, 1)}", SM3) { OP3(SM3SS1, N, M, A); }
 INSN(sm3tt1a,   "11001110010 Rm:5 10 imm:2 00 Rn:5 Rd:5", "sm3tt1a {v2(Rd, Rn, 2, 1)}, {elem(Rm, 2, imm)}", SM3) { TT(0); }

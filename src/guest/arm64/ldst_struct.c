@@ -69,8 +69,7 @@ static ir_ref sort(struct tr *t, ir_ref v, unsigned n, unsigned size)
 	return simd_shuffle(t, v, v, mask);
 }
 
-/* src: 16 * n bytes of memory. */
-static void split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *ret)
+void simd_split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *ret)
 {
 	if (n == 3 || (n == 2 && size == 2)) {
 		for (unsigned k = 0; k < n; k++)
@@ -97,8 +96,8 @@ static void split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *
 	ret[3] = zip(t, high0, high1, 3, true);
 }
 
-/* Members in v to what lies in memory, 16 bytes each in ret; with bytes 8 only the first half of ret is meant. */
-static void join(struct tr *t, const ir_ref *v, unsigned n, unsigned size, unsigned bytes, ir_ref *ret)
+/* With bytes 8 only the first half of ret is meant. */
+void simd_join(struct tr *t, const ir_ref *v, unsigned n, unsigned size, unsigned bytes, ir_ref *ret)
 {
 	if (n == 3) {
 		for (unsigned j = 0; j < 3; j++) {
@@ -156,7 +155,7 @@ static void load_multiple(struct tr *t, ir_ref base, unsigned rt, unsigned opcod
 		for (unsigned at = 0; at < n * bytes; at += 16)
 			src[n_src++] = load(t, base, at, MIN(16u, n * bytes - at));
 		if (q)
-			split(t, src, n, size, v);
+			simd_split(t, src, n, size, v);
 		else {
 			for (unsigned k = 0; k < n; k++)
 				v[k] = pick(t, src, n_src, n, k, size, 8);
@@ -169,7 +168,7 @@ static void load_multiple(struct tr *t, ir_ref base, unsigned rt, unsigned opcod
 static void store_multiple(struct tr *t, ir_ref base, unsigned rt, unsigned opcode, unsigned size, unsigned q)
 {
 	unsigned n = registers(opcode), bytes = q_bytes(q);
-	ir_ref v[4], out[4];
+	ir_ref v[4] = { IR_NONE }, out[4];
 	for (unsigned i = 0; i < n; i++)
 		v[i] = simd_get(t, (rt + i) & 31);
 	if (members(opcode) == 1) {
@@ -177,7 +176,7 @@ static void store_multiple(struct tr *t, ir_ref base, unsigned rt, unsigned opco
 			store(t, base, i * bytes, bytes, v[i]);
 		return;
 	}
-	join(t, v, n, size, bytes, out);
+	simd_join(t, v, n, size, bytes, out);
 	for (unsigned at = 0; at < n * bytes; at += 16)
 		store(t, base, at, MIN(16u, n * bytes - at), out[at / 16]);
 }

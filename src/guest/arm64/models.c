@@ -3,7 +3,7 @@
  *
  * MIDR, CTR and DCZID are those of the parts' technical reference manuals. What programs see of ID registers is Linux's choice
  * (Documentation/arm64/cpu-feature-registers.rst); HWCAP numbers are asm/hwcap.h's.
- * Models that cannot be without SVE (a64fx, neoverse-v1, cortex-a710) are not here.
+ * Vectors of SVE and SME have 128 bits, so models that have longer ones (a64fx, neoverse-v1) are not here.
  */
 #include "guest/arm64/arm64.h"
 #include "base/err.h"
@@ -54,7 +54,11 @@ u64 arm64_hwcap(const struct arm64_model *m, u64 *ret_hwcap2)
 #define V8_0 (F(FP) | F(CPUID) | F(CRC32))
 #define CRYPTO (F(AES) | F(PMULL) | F(SHA1) | F(SHA256))
 #define V8_2 (V8_0 | F(LSE) | F(RDM) | F(DPB) | F(FP16) | F(DOTPROD) | F(LRCPC))
-#define ALL (BITS(ARM64_FEATURE_COUNT) & ~F(PACQARMA5))
+#define ALL (BITS(ARM64_FEATURE_COUNT) & ~(F(PACQARMA5) | F(SVEF64MM)))
+#define SME_ALL (F(SME) | F(SMEF32) | F(SMEB16) | F(SMEI8) | F(SMEF64) | F(SMEI16) | F(SMEFA64))
+#define SVE_ALL \
+	(F(SVE) | F(SVE2) | F(SVEAES) | F(SVEPMULL) | F(SVEBITPERM) | F(SVEBF16) | F(SVESHA3) | F(SVESM4) | \
+	 F(SVEI8MM) | F(SVEF32MM))
 
 static const struct arm64_model max = { .features = ALL, .midr = 0x000f0510, .ctr = 0x84448004, .dczid = 4 };
 static const struct arm64_model a35 = {
@@ -102,15 +106,62 @@ static struct err *on_off(const char *option, const char *value, bool *ret_on)
 	return NULL;
 }
 
+static const char *const lengths[] = { "256",  "384",  "512",  "640",  "768",  "896",  "1024", "1152",
+				       "1280", "1408", "1536", "1664", "1792", "1920", "2048" };
+
+/*
+ * The peer's options of vector lengths: those of SVE's registers, and of SME's. One length is there: 128 bits, a quadword (vq), 16 bytes.
+ * ret_known: the option was one.
+ */
+static struct err *length_option(const char *option, const char *value, bool *ret_known)
+{
+	const char *rest = option + 3;
+	*ret_known = strncmp(option, "sve", 3) == 0 || strncmp(option, "sme", 3) == 0;
+	if (strcmp(option, "sve-max-vq") == 0) {
+		if (value && strcmp(value, "1") == 0)
+			return NULL;
+		return err_new(ERR_UNSUPPORTED,
+			       "'sve-max-vq=%s': vectors of more than 128 bits are not implemented; use 1",
+			       value ? value : "");
+	}
+	if (*ret_known && strcmp(rest, "-default-vector-length") == 0) {
+		if (value && (strcmp(value, "16") == 0 || strcmp(value, "-1") == 0))
+			return NULL;
+		return err_new(ERR_UNSUPPORTED,
+			       "'%s=%s': vectors of more than 16 bytes are not implemented; use 16, or -1 "
+			       "for the longest",
+			       option, value ? value : "");
+	}
+	bool on = false;
+	for (unsigned i = 0; *ret_known && i < LEN(lengths); i++)
+		if (strcmp(rest, lengths[i]) == 0) {
+			struct err *e = on_off(option, value, &on);
+			return e || !on ? e
+					: err_new(ERR_UNSUPPORTED,
+						  "'%s': vectors of more than 128 bits are not implemented",
+						  option);
+		}
+	*ret_known = *ret_known && (strcmp(rest, "128") == 0 || strcmp(option, "sme_fa64") == 0);
+	if (!*ret_known)
+		return NULL;
+	struct err *e = on_off(option, value, &on);
+	return e || on ? e : err_new(ERR_UNSUPPORTED, "'%s' cannot be turned off", option);
+}
+
 struct err *arm64_model_option(const void *model, const char *option, const char *value, void **ret_model)
 {
 	const struct arm64_model *old = model;
 	u64 auth = F(PAUTH) | F(PACIMP) | F(PACQARMA5), features = old->features;
-	bool on = false;
-	struct err *e = on_off(option, value, &on);
+	bool on = false, length = false;
+	struct err *e = length_option(option, value, &length);
+	if (!e && !length)
+		e = on_off(option, value, &on);
 	if (e)
 		return e;
-	if (strcmp(option, "pauth") == 0) {
+	if (length) {
+		if (!(old->features & F(SVE)))
+			return err_new(ERR_UNSUPPORTED, "'%s' needs a CPU model with SVE", option);
+	} else if (strcmp(option, "pauth") == 0) {
 		if (on && !(old->features & F(PAUTH)))
 			return err_new(ERR_UNSUPPORTED, "this CPU model has no pointer authentication");
 		features &= on ? ~0ull : ~auth;
@@ -120,8 +171,11 @@ struct err *arm64_model_option(const void *model, const char *option, const char
 				       "'pauth-impdef' needs a CPU model with pointer authentication");
 		features = (features & ~auth) | F(PAUTH) | (on ? F(PACIMP) : F(PACQARMA5));
 	} else if (strcmp(option, "sve") == 0 || strcmp(option, "sme") == 0) {
-		if (on)
-			return err_new(ERR_UNSUPPORTED, "'%s' is not implemented", option);
+		u64 what = option[1] == 'v' ? SVE_ALL | SME_ALL : SME_ALL;
+		if (on && (features & what) != what)
+			return err_new(ERR_UNSUPPORTED, "'%s=on' needs a CPU model with SVE%s, such as max",
+				       option, option[1] == 'v' ? "" : " and SME");
+		features &= on ? ~0ull : ~what; /* streaming mode counts on SVE */
 	} else {
 		return err_new(ERR_INVALID, "unknown CPU option '%s'", option);
 	}

@@ -21,6 +21,20 @@ ir_ref simd_const64(struct tr *t, u64 low, u64 high)
 	return v_const128(t, bytes);
 }
 
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count)
+{
+	if (!count)
+		return v;
+	return simd_or(t, simd_shift(t, IR_SHR, lane, v, count),
+		       simd_shift(t, IR_SHL, lane, v, ir_bits(lane) - count));
+}
+
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v)
+{
+	ir_ref all = simd_scalar(t, op, lane == TY_I64 ? TY_I64 : TY_I32, lane, v, 0);
+	v_set(t, A64_V0 + rd, v_op(t, IR_VZEXT, TY_V128, all, 0, 0, 0));
+}
+
 static u64 replicate(u64 value, unsigned bits)
 {
 	if (bits < 64)
@@ -52,6 +66,59 @@ ir_ref simd_dup(struct tr *t, ir_ref v, unsigned size, unsigned index, unsigned 
 ir_ref simd_lane(struct tr *t, ir_ref v, unsigned size, unsigned index)
 {
 	return index ? simd_dup(t, v, size, index, 1 << size) : simd_low(t, v, 1 << size);
+}
+
+ir_ref simd_permute(struct tr *t, enum simd_permutation kind, unsigned second, ir_ref n, ir_ref m,
+		    unsigned size, unsigned bytes)
+{
+	unsigned lanes = bytes >> size;
+	u8 mask[16];
+	memset(mask, 255, sizeof(mask));
+	for (unsigned i = 0; i < bytes; i++) {
+		unsigned lane = i >> size, from, other;
+		switch (kind) {
+		case PERMUTE_UZP:
+			from = (lane * 2 + second) % lanes;
+			other = lane >= lanes / 2;
+			break;
+		case PERMUTE_TRN:
+			from = (lane & ~1u) + second;
+			other = lane & 1;
+			break;
+		default:
+			from = lane / 2 + second * lanes / 2;
+			other = lane & 1;
+		}
+		mask[i] = other * 16 + (from << size) + (i & ((1 << size) - 1));
+	}
+	return simd_shuffle(t, n, m, mask);
+}
+
+ir_ref simd_extract(struct tr *t, ir_ref n, ir_ref m, unsigned from, unsigned bytes)
+{
+	u8 mask[16];
+	for (unsigned i = 0; i < 16; i++)
+		mask[i] = i >= bytes ? 255 : from + i < bytes ? from + i : 16 + from + i - bytes;
+	return simd_shuffle(t, n, m, mask);
+}
+
+ir_ref simd_reverse(struct tr *t, ir_ref v, unsigned size, unsigned log, unsigned bytes)
+{
+	u8 mask[16];
+	for (unsigned i = 0; i < 16; i++)
+		mask[i] = i < bytes ? i ^ ((1 << log) - (1 << size)) : 255;
+	return simd_shuffle(t, v, v, mask);
+}
+
+ir_ref simd_table(struct tr *t, unsigned rn, unsigned count, ir_ref index)
+{
+	ir_ref v = IR_NONE;
+	for (unsigned i = 0; i < count; i++) {
+		ir_ref at = i ? simd_op2(t, IR_SUB, TY_I8, index, simd_const(t, TY_I8, 16 * i)) : index;
+		ir_ref part = simd_op2(t, IR_TBL, TY_I8, simd_get(t, (rn + i) & 31), at);
+		v = i ? simd_or(t, v, part) : part;
+	}
+	return v;
 }
 
 ir_ref simd_concat(struct tr *t, ir_ref lo, ir_ref hi)
@@ -126,7 +193,7 @@ ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_
 }
 
 /*
- * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM), for 16- and 32-bit lanes. Everything is halved in lanes of twice the size,
+ * d + 2 * n * m (or -), rounded, the high half (FEAT_RDM). Everything is halved in lanes of twice the size,
  * (d << (w - 1)) + n * m, where it is exact: |d| < 2^(w - 1) and the product at most 2^(2w - 2).
  */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
@@ -144,7 +211,8 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 		low[high] = simd_op1(t, IR_NARROW, wide, sum);
 	}
 	ir_ref r = simd_concat(t, half[0], half[1]);
-	simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
+	if (bytes)
+		simd_qc_differ(t, r, simd_concat(t, low[0], low[1]), bytes);
 	return r;
 }
 

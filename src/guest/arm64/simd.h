@@ -12,8 +12,9 @@
 /* The groups of floating point, Advanced SIMD, cryptography. */
 #define ARM64_SIMD_GROUPS(_) \
 	_(fp) \
-	_(fp_convert) _(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) \
-	    _(simd_element) _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
+	_(fp_convert) \
+	_(simd_three) _(simd_three_fp) _(simd_extra) _(simd_two) _(simd_two_fp) _(simd_diff) _(simd_element) \
+	    _(simd_shift) _(simd_permute) _(crypto) _(ldst_simd) _(ldst_struct)
 #define _(name) extern const struct insn_group arm64_##name;
 ARM64_SIMD_GROUPS(_)
 #undef _
@@ -94,6 +95,26 @@ static inline ir_ref simd_xor(struct tr *t, ir_ref a, ir_ref b)
 
 /* SHL, SHR, SAR by a constant; RSHRU, RSHRS. */
 ir_ref simd_shift(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref v, unsigned count);
+/* Every lane, 0 <= count < its width. */
+ir_ref simd_rotate_right(struct tr *t, enum ir_type lane, ir_ref v, unsigned count);
+/*
+ * Shifts by an immediate have the lane's size and the count in one field, immh:immb (SVE: tszh:tszl:imm3), not below 8: its highest bit tells the size,
+ * right shifts are by 2 * width - imm, left ones by imm - width.
+ */
+static inline unsigned simd_shift_size(unsigned imm)
+{
+	return imm < 8 ? 0 : 28 - __builtin_clz(imm);
+}
+static inline unsigned simd_shift_right(unsigned imm)
+{
+	return (16u << simd_shift_size(imm)) - imm;
+}
+static inline unsigned simd_shift_left(unsigned imm)
+{
+	return imm - (8u << simd_shift_size(imm));
+}
+/* Vd = what a RED* operation makes of all lanes, zeros above. */
+void simd_across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v);
 /* Every 64 bits, resp. every lane, = value. */
 ir_ref simd_const64(struct tr *t, u64 low, u64 high);
 ir_ref simd_const(struct tr *t, enum ir_type lane, u64 value);
@@ -107,6 +128,16 @@ ir_ref simd_shuffle(struct tr *t, ir_ref a, ir_ref b, const u8 mask[16]);
 ir_ref simd_dup(struct tr *t, ir_ref v, unsigned size, unsigned index, unsigned bytes);
 /* Lane index moved to the bottom, zeros above. */
 ir_ref simd_lane(struct tr *t, ir_ref v, unsigned size, unsigned index);
+/* The low bytes (8, 16) of a permutation of lanes of n and m: the first (second: the second) of ZIP1 and ZIP2 and the like. */
+enum simd_permutation { PERMUTE_ZIP, PERMUTE_UZP, PERMUTE_TRN };
+ir_ref simd_permute(struct tr *t, enum simd_permutation kind, unsigned second, ir_ref n, ir_ref m,
+		    unsigned size, unsigned bytes);
+/* So many low bytes of n from byte from on, then of m. */
+ir_ref simd_extract(struct tr *t, ir_ref n, ir_ref m, unsigned from, unsigned bytes);
+/* Lanes of 1 << size bytes in the opposite order within groups of 1 << log bytes. */
+ir_ref simd_reverse(struct tr *t, ir_ref v, unsigned size, unsigned log, unsigned bytes);
+/* Byte i: byte index[i] of count registers from rn on, of which 0 follows 31; 0 beyond them. */
+ir_ref simd_table(struct tr *t, unsigned rn, unsigned count, ir_ref index);
 /* Low half of lo below low half of hi. */
 ir_ref simd_concat(struct tr *t, ir_ref lo, ir_ref hi);
 /* For 8 bytes the low half twice, else v. */
@@ -166,12 +197,24 @@ ir_ref simd_narrow(struct tr *t, enum ir_op op, enum ir_op widen, enum ir_type l
 		   unsigned bytes);
 /* SQDMULH, SQRDMULH (op QDMULH, QRDMULH); sets QC by the low bytes. */
 ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_ref m, unsigned bytes);
-/* SQRDMLAH, SQRDMLSH; sets QC by the low bytes. */
+/* SQRDMLAH, SQRDMLSH of 8 to 32 bits; sets QC by the low bytes; bytes 0: does not (SVE). */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned bytes);
 /* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */
 ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned high, unsigned bytes);
+
+/*
+ * Structures of n members (2 to 4), of 1 << size bytes each, that lie in memory one behind the other: from the 16 * n bytes of memory in src to the members'
+ * vectors, and back. src is overwritten.
+ */
+void simd_split(struct tr *t, ir_ref *src, unsigned n, unsigned size, ir_ref *ret);
+void simd_join(struct tr *t, const ir_ref *v, unsigned n, unsigned size, unsigned bytes, ir_ref *ret);
+/*
+ * A scalar register = the low bytes of v reduced: neighbours first, then neighbours of the results, the lower operand first (Reduce). op: VFPADD, VFPMIN,
+ * VFPMAX with its imm.
+ */
+void simd_fp_across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes);
 
 /* Formatters: simd_text.c. */
 void arm64_text_v2(struct text *o, unsigned d, unsigned n, unsigned size, unsigned q);

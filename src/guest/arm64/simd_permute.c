@@ -35,53 +35,13 @@ static void insert(struct tr *t, unsigned rd, unsigned rn, unsigned size, unsign
 	v_set(t, A64_V0 + rd, v_lanes(t, IR_VSET, lane_int(size), simd_get(t, rd), v, 0, index));
 }
 
-/* UZP, TRN, ZIP: lane i of the result is a lane of n or m. */
-enum permute { UZP, TRN, ZIP };
-static ir_ref permute(struct tr *t, enum permute kind, unsigned second, ir_ref n, ir_ref m, unsigned size,
-		      unsigned bytes)
-{
-	unsigned lanes = bytes >> size;
-	u8 mask[16];
-	memset(mask, 255, sizeof(mask));
-	for (unsigned i = 0; i < bytes; i++) {
-		unsigned lane = i >> size, from, other;
-		switch (kind) {
-		case UZP:
-			from = (lane * 2 + second) % lanes;
-			other = lane >= lanes / 2;
-			break;
-		case TRN:
-			from = (lane & ~1u) + second;
-			other = lane & 1;
-			break;
-		default:
-			from = lane / 2 + second * lanes / 2;
-			other = lane & 1;
-		}
-		mask[i] = other * 16 + (from << size) + (i & ((1 << size) - 1));
-	}
-	return simd_shuffle(t, n, m, mask);
-}
-#define PERMUTE(kind, second) OUT(permute(t, kind, second, N, M, a->size, BYTES))
-
-static ir_ref extract(struct tr *t, ir_ref n, ir_ref m, unsigned from, unsigned bytes)
-{
-	u8 mask[16];
-	for (unsigned i = 0; i < 16; i++)
-		mask[i] = i >= bytes ? 255 : from + i < bytes ? from + i : 16 + from + i - bytes;
-	return simd_shuffle(t, n, m, mask);
-}
+#define PERMUTE(kind, second) OUT(simd_permute(t, PERMUTE_##kind, second, N, M, a->size, BYTES))
 
 /* Bytes of len + 1 registers from rn on; those beyond the table are 0, or (keep) as they were. */
 static void table(struct tr *t, unsigned rd, unsigned rn, unsigned rm, unsigned len, bool keep,
 		  unsigned bytes)
 {
-	ir_ref index = simd_get(t, rm), v = IR_NONE;
-	for (unsigned i = 0; i <= len; i++) {
-		ir_ref at = i ? simd_op2(t, IR_SUB, TY_I8, index, simd_const(t, TY_I8, 16 * i)) : index;
-		ir_ref part = simd_op2(t, IR_TBL, TY_I8, simd_get(t, (rn + i) & 31), at);
-		v = i ? simd_or(t, v, part) : part;
-	}
+	ir_ref index = simd_get(t, rm), v = simd_table(t, rn, len + 1, index);
 	if (keep) {
 		ir_ref inside = simd_op2(t, IR_VGTU, TY_I8, simd_const(t, TY_I8, 16 * (len + 1)), index);
 		v = v_lanes(t, IR_BSL, TY_I64, inside, v, simd_get(t, rd), 0);
@@ -122,7 +82,7 @@ INSN(trn1, "0 Q:1 0 01110 size:2 0 Rm:5 0 010 10 Rn:5 Rd:5", "trn1 {v3(Rd, Rn, R
 INSN(trn2, "0 Q:1 0 01110 size:2 0 Rm:5 0 110 10 Rn:5 Rd:5", "trn2 {v3(Rd, Rn, Rm, size, Q)}", "size != 3 || Q") { PERMUTE(TRN, 1); }
 INSN(zip1, "0 Q:1 0 01110 size:2 0 Rm:5 0 011 10 Rn:5 Rd:5", "zip1 {v3(Rd, Rn, Rm, size, Q)}", "size != 3 || Q") { PERMUTE(ZIP, 0); }
 INSN(zip2, "0 Q:1 0 01110 size:2 0 Rm:5 0 111 10 Rn:5 Rd:5", "zip2 {v3(Rd, Rn, Rm, size, Q)}", "size != 3 || Q") { PERMUTE(ZIP, 1); }
-INSN(ext,  "0 Q:1 1 01110 00 0 Rm:5 0 imm:4 0 Rn:5 Rd:5", "ext {v3(Rd, Rn, Rm, 0, Q)}, {dec(imm)}", "Q || imm < 8") { v_set(t, A64_V0 + a->Rd, extract(t, N, M, a->imm, BYTES)); }
+INSN(ext,  "0 Q:1 1 01110 00 0 Rm:5 0 imm:4 0 Rn:5 Rd:5", "ext {v3(Rd, Rn, Rm, 0, Q)}, {dec(imm)}", "Q || imm < 8") { v_set(t, A64_V0 + a->Rd, simd_extract(t, N, M, a->imm, BYTES)); }
 INSN(tbl,  "0 Q:1 0 01110 00 0 Rm:5 0 len:2 0 00 Rn:5 Rd:5", "tbl {v(Rd, 0, Q)}, {list(Rn, len + 1, 0, 1)}, {v(Rm, 0, Q)}") { table(t, a->Rd, a->Rn, a->Rm, a->len, false, BYTES); }
 INSN(tbx,  "0 Q:1 0 01110 00 0 Rm:5 0 len:2 1 00 Rn:5 Rd:5", "tbx {v(Rd, 0, Q)}, {list(Rn, len + 1, 0, 1)}, {v(Rm, 0, Q)}") { table(t, a->Rd, a->Rn, a->Rm, a->len, true, BYTES); }
 

@@ -1,20 +1,14 @@
 /*
  * A64: Advanced SIMD, shifts by an immediate; fixed-point conversions.
  * Manual: Arm A-profile architecture, C4.1 "Advanced SIMD shift by immediate", "Advanced SIMD scalar shift by immediate".
- * imm is immh:immb: its highest bit tells the lane's size, right shifts are by 2 * width - imm, left ones by imm - width.
  */
 #include "guest/arm64/simd.h"
 #include "arm64_simd_shift.decode.h"
 
-static unsigned size_of(unsigned imm)
-{
-	return 28 - __builtin_clz(imm);
-}
-
-#define SIZE size_of(a->imm)
+#define SIZE simd_shift_size(a->imm)
 #define LANE lane_int(SIZE)
-#define RIGHT_COUNT ((16u << SIZE) - a->imm)
-#define LEFT_COUNT (a->imm - (8u << SIZE))
+#define RIGHT_COUNT simd_shift_right(a->imm)
+#define LEFT_COUNT simd_shift_left(a->imm)
 #define D simd_get(t, a->Rd)
 #define N simd_get(t, a->Rn)
 #define OUT(v) simd_set(t, a->Rd, v, q_bytes(a->Q))

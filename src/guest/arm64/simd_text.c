@@ -55,53 +55,48 @@ void arm64_text_twin(struct text *o, unsigned n, unsigned index)
 	text_fmt(o, "v%u.2h[%u]", n, index);
 }
 
-/* Shifts by immediate: imm is immh:immb. */
-static unsigned shift_size(unsigned imm)
-{
-	return imm < 8 ? 0 : 28 - __builtin_clz(imm);
-}
-
+/* Shifts by immediate. */
 void arm64_text_vi(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q)
 {
-	arm64_text_v2(o, d, n, shift_size(imm), q);
+	arm64_text_v2(o, d, n, simd_shift_size(imm), q);
 }
 
 void arm64_text_si(struct text *o, unsigned d, unsigned n, unsigned imm)
 {
-	arm64_text_s2(o, d, n, shift_size(imm));
+	arm64_text_s2(o, d, n, simd_shift_size(imm));
 }
 
 /* Narrowing. */
 void arm64_text_vin(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q)
 {
-	arm64_text_v(o, d, shift_size(imm), q);
+	arm64_text_v(o, d, simd_shift_size(imm), q);
 	text_put(o, ", ");
-	arm64_text_v(o, n, shift_size(imm) + 1, 1);
+	arm64_text_v(o, n, simd_shift_size(imm) + 1, 1);
 }
 
 void arm64_text_sin(struct text *o, unsigned d, unsigned n, unsigned imm)
 {
-	arm64_text_f(o, d, shift_size(imm));
+	arm64_text_f(o, d, simd_shift_size(imm));
 	text_put(o, ", ");
-	arm64_text_f(o, n, shift_size(imm) + 1);
+	arm64_text_f(o, n, simd_shift_size(imm) + 1);
 }
 
 /* Widening. */
 void arm64_text_viw(struct text *o, unsigned d, unsigned n, unsigned imm, unsigned q)
 {
-	arm64_text_v(o, d, shift_size(imm) + 1, 1);
+	arm64_text_v(o, d, simd_shift_size(imm) + 1, 1);
 	text_put(o, ", ");
-	arm64_text_v(o, n, shift_size(imm), q);
+	arm64_text_v(o, n, simd_shift_size(imm), q);
 }
 
 void arm64_text_right(struct text *o, unsigned imm)
 {
-	text_fmt(o, "%u", (16u << shift_size(imm)) - imm);
+	text_fmt(o, "%u", simd_shift_right(imm));
 }
 
 void arm64_text_left(struct text *o, unsigned imm)
 {
-	text_fmt(o, "%u", imm - (8u << shift_size(imm)));
+	text_fmt(o, "%u", simd_shift_left(imm));
 }
 
 /* Of a modified immediate, in bytes. */

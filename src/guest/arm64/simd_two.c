@@ -19,17 +19,8 @@
 #define SATURATE(op, plain, left, right, bytes) \
 	simd_saturate(t, IR_##op, IR_##plain, LANE, left, right, bytes)
 #define NARROW(kind, widen, bytes) simd_narrow(t, IR_NARROW##kind, IR_##widen, LANE, N, bytes)
-#define ACROSS(op, v) across(t, a->Rd, IR_##op, LANE, v)
-#define REVERSE(log) OUT(reverse(t, N, a->size, log, q_bytes(a->Q)))
-
-/* Lanes of 1 << size bytes in the opposite order within groups of 1 << log bytes. */
-static ir_ref reverse(struct tr *t, ir_ref v, unsigned size, unsigned log, unsigned bytes)
-{
-	u8 mask[16];
-	for (unsigned i = 0; i < 16; i++)
-		mask[i] = i < bytes ? i ^ ((1 << log) - (1 << size)) : 255;
-	return simd_shuffle(t, v, v, mask);
-}
+#define ACROSS(op, v) simd_across(t, a->Rd, IR_##op, LANE, v)
+#define REVERSE(log) OUT(simd_reverse(t, N, a->size, log, q_bytes(a->Q)))
 
 /* The absolute value of the most negative number is itself: one less is the largest. */
 static ir_ref sqabs(struct tr *t, enum ir_type lane, ir_ref n, unsigned bytes)
@@ -38,12 +29,6 @@ static ir_ref sqabs(struct tr *t, enum ir_type lane, ir_ref n, unsigned bytes)
 	ir_ref over = simd_op2(t, IR_VGTS, lane, simd_zero(t), v);
 	simd_qc(t, over, bytes);
 	return simd_op2(t, IR_ADD, lane, v, over);
-}
-
-static void across(struct tr *t, unsigned rd, enum ir_op op, enum ir_type lane, ir_ref v)
-{
-	ir_ref sum = simd_scalar(t, op, lane == TY_I64 ? TY_I64 : TY_I32, lane, v, 0);
-	v_set(t, A64_V0 + rd, v_op(t, IR_VZEXT, TY_V128, sum, 0, 0, 0));
 }
 
 /* clang-format off */
@@ -115,10 +100,10 @@ INSN(ursqrte_v, "0 Q:1 1 01110 10 10000 11100 10 Rn:5 Rd:5", "ursqrte {v2(Rd, Rn
 INSN(addv, "0 Q:1 0 01110 size:2 11000 11011 10 Rn:5 Rd:5", "addv {f(Rd, size)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { ACROSS(REDADD, simd_low(t, N, q_bytes(a->Q))); }
 INSN(smaxv, "0 Q:1 0 01110 size:2 11000 01010 10 Rn:5 Rd:5", "smaxv {f(Rd, size)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { ACROSS(REDMAXS, simd_twice(t, N, q_bytes(a->Q))); }
 INSN(sminv, "0 Q:1 0 01110 size:2 11000 11010 10 Rn:5 Rd:5", "sminv {f(Rd, size)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { ACROSS(REDMINS, simd_twice(t, N, q_bytes(a->Q))); }
-INSN(saddlv, "0 Q:1 0 01110 size:2 11000 00011 10 Rn:5 Rd:5", "saddlv {f(Rd, size + 1)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { across(t, a->Rd, IR_REDADD, LANE + 1, simd_op1(t, IR_PADDWS, LANE, simd_low(t, N, q_bytes(a->Q)))); }
+INSN(saddlv, "0 Q:1 0 01110 size:2 11000 00011 10 Rn:5 Rd:5", "saddlv {f(Rd, size + 1)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { simd_across(t, a->Rd, IR_REDADD, LANE + 1, simd_op1(t, IR_PADDWS, LANE, simd_low(t, N, q_bytes(a->Q)))); }
 INSN(umaxv, "0 Q:1 1 01110 size:2 11000 01010 10 Rn:5 Rd:5", "umaxv {f(Rd, size)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { ACROSS(REDMAXU, simd_twice(t, N, q_bytes(a->Q))); }
 INSN(uminv, "0 Q:1 1 01110 size:2 11000 11010 10 Rn:5 Rd:5", "uminv {f(Rd, size)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { ACROSS(REDMINU, simd_twice(t, N, q_bytes(a->Q))); }
-INSN(uaddlv, "0 Q:1 1 01110 size:2 11000 00011 10 Rn:5 Rd:5", "uaddlv {f(Rd, size + 1)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { across(t, a->Rd, IR_REDADD, LANE + 1, simd_op1(t, IR_PADDWU, LANE, simd_low(t, N, q_bytes(a->Q)))); }
+INSN(uaddlv, "0 Q:1 1 01110 size:2 11000 00011 10 Rn:5 Rd:5", "uaddlv {f(Rd, size + 1)}, {v(Rn, size, Q)}", "size < 2 || (size == 2 && Q)") { simd_across(t, a->Rd, IR_REDADD, LANE + 1, simd_op1(t, IR_PADDWU, LANE, simd_low(t, N, q_bytes(a->Q)))); }
 INSN(addp_d, "01 0 11110 11 11000 11011 10 Rn:5 Rd:5", "addp {f(Rd, 3)}, {v(Rn, 3, 1)}") { simd_set(t, a->Rd, simd_op2(t, IR_PADD, TY_I64, N, N), 8); }
 
 /* clang-format on */

@@ -36,14 +36,14 @@ static void compare_zero(struct tr *t, enum ir_op op, unsigned size, unsigned rd
 }
 
 /* Neighbours first, then neighbours of the results, lower operand first (Reduce). */
-static void across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes)
+void simd_fp_across(struct tr *t, unsigned rd, enum ir_op op, unsigned size, ir_ref v, u64 imm, unsigned bytes)
 {
 	v = simd_twice(t, v, bytes);
 	for (unsigned n = bytes >> size; n > 1; n /= 2)
 		v = simd_fp(t, op, lane_fp(size), v, v, 0, imm);
 	simd_set(t, rd, v, 1 << size);
 }
-#define ACROSS(size, bytes, op, imm) across(t, a->Rd, IR_##op, size, N(16), imm, bytes)
+#define ACROSS(size, bytes, op, imm) simd_fp_across(t, a->Rd, IR_##op, size, N(16), imm, bytes)
 
 /* Lane 0 with lane 1. */
 static void pair(struct tr *t, unsigned rd, unsigned rn, enum ir_op op, unsigned size, u64 imm)

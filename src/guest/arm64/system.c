@@ -48,6 +48,27 @@ static void fpsr_watch(struct cpu *cpu, union ir_val *ret, const union ir_val *a
 	cpu->key |= KEY_FPSR;
 }
 
+void arm64_set_svcr(struct arm64 *a, u32 value)
+{
+	u32 changed = a->svcr ^ value;
+	if (changed & SVCR_SM) {
+		memset(a->v, 0, sizeof(a->v));
+		memset(a->p, 0, sizeof(a->p));
+		arm64_set_fpsr(a, 0x0800009f);
+	}
+	if (changed & SVCR_ZA)
+		memset(a->za, 0, sizeof(a->za));
+	a->svcr = value & (SVCR_SM | SVCR_ZA);
+	a->cpu.key = (a->cpu.key & ~(u64)(KEY_SM | KEY_ZA)) | (a->svcr & SVCR_SM ? KEY_SM : 0) |
+		     (a->svcr & SVCR_ZA ? KEY_ZA : 0);
+}
+
+static void svcr_write(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
+{
+	struct arm64 *a = (struct arm64 *)cpu;
+	arm64_set_svcr(a, (a->svcr & ~arg[1].w) | (arg[0].w & arg[1].w));
+}
+
 static void counter(struct cpu *cpu, union ir_val *ret, const union ir_val *arg)
 {
 	struct timespec now;
@@ -81,6 +102,9 @@ HELPER(arm64_fpcr_write) = { .name = "arm64_fpcr_write",
 HELPER(arm64_fpsr_watch) = {
 	.name = "arm64_fpsr_watch", .fn = fpsr_watch, .effects = HELP_VOLATILE, .slots = slots_none
 };
+HELPER(arm64_svcr_write) = { .name = "arm64_svcr_write",
+			     .fn = svcr_write,
+			     .effects = HELP_READS | HELP_WRITES | HELP_VOLATILE };
 HELPER(arm64_counter) = {
 	.name = "arm64_counter", .fn = counter, .effects = HELP_VOLATILE, .slots = slots_none
 };
@@ -173,6 +197,23 @@ static void fpsr_set(struct tr *t, const struct sysreg *reg UNUSED, ir_ref v)
 	v_set(t, A64_QC, v_op(t, IR_VZEXT, TY_V128, v_zext(t, TY_I64, qc), 0, 0, 0));
 }
 
+static ir_ref svcr_get(struct tr *t, const struct sysreg *reg UNUSED)
+{
+	return v_zext(t, TY_I64, v_get(t, A64_SVCR));
+}
+
+/* The bits of SVCR in mask take value's place. */
+static void svcr_change(struct tr *t, ir_ref value, unsigned mask)
+{
+	v_call(t, &ir_helper_arm64_svcr_write, TY_VOID, (ir_ref[]){ value, konst32(t, mask) }, 2);
+	tr_end(t, t->pc + 4);
+}
+
+static void svcr_set(struct tr *t, const struct sysreg *reg UNUSED, ir_ref v)
+{
+	svcr_change(t, v_trunc(t, TY_I32, v), SVCR_SM | SVCR_ZA);
+}
+
 static ir_ref counter_get(struct tr *t, const struct sysreg *reg UNUSED)
 {
 	return v_call(t, &ir_helper_arm64_counter, TY_I64, NULL, 0);
@@ -230,6 +271,8 @@ static const struct sysreg sysregs[] = {
 	{ CODE(3, 3,  4,  4, 0), -1, A64_FPCR, "fpcr", slot_get, fpcr_set },
 	{ CODE(3, 3,  4,  4, 1), -1, 0, "fpsr", fpsr_get, fpsr_set },
 	{ CODE(3, 3, 13,  0, 2), -1, A64_TPIDR, "tpidr_el0", slot_get, slot_set },
+	{ CODE(3, 3,  4,  2, 2), ARM64_SME, A64_SVCR, "svcr", svcr_get, svcr_set },
+	{ CODE(3, 3, 13,  0, 5), ARM64_SME, A64_TPIDR2, "tpidr2_el0", slot_get, slot_set },
 	{ CODE(3, 3, 13,  0, 3), -1, A64_TPIDRRO, "tpidrro_el0", slot_get, NULL },
 	{ CODE(3, 3, 14,  0, 0), -1, 0, "cntfrq_el0", frequency_get, NULL },
 	{ CODE(3, 3, 14,  0, 2), -1, 0, "cntvct_el0", counter_get, NULL },
@@ -242,7 +285,7 @@ static const struct sysreg sysregs[] = {
 	{ CODE(3, 0,  0,  0, 6), -1, 0, "revidr_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  4, 0), -1, ID_PFR0, "id_aa64pfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  4, 1), -1, ID_PFR1, "id_aa64pfr1_el1", id_get, NULL },
-	{ CODE(3, 0,  0,  4, 4), -1, 0, "id_aa64zfr0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  4, 4), -1, ID_ZFR0, "id_aa64zfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  2, 0), -1, 0, "id_isar0_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  2, 1), -1, 0, "id_isar1_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  2, 2), -1, 0, "id_isar2_el1", zero_get, NULL },
@@ -259,7 +302,7 @@ static const struct sysreg sysregs[] = {
 	{ CODE(3, 0,  0,  3, 6), -1, 0, "id_mmfr5_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  5, 4), -1, 0, "id_aa64afr0_el1", zero_get, NULL },
 	{ CODE(3, 0,  0,  5, 5), -1, 0, "id_aa64afr1_el1", zero_get, NULL },
-	{ CODE(3, 0,  0,  4, 5), -1, 0, "id_aa64smfr0_el1", zero_get, NULL },
+	{ CODE(3, 0,  0,  4, 5), -1, ID_SMFR0, "id_aa64smfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  5, 0), -1, ID_DFR0, "id_aa64dfr0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  6, 0), -1, ID_ISAR0, "id_aa64isar0_el1", id_get, NULL },
 	{ CODE(3, 0,  0,  6, 1), -1, ID_ISAR1, "id_aa64isar1_el1", id_get, NULL },
@@ -404,6 +447,7 @@ INSN(axflag, "1101 0101 0000 0 000 0100 0000 010 11111", "axflag", FLAGM2)
 	set_flag_bits(t, 0, v_bin(t, IR_OR, z, v), v_bin(t, IR_ANDN, c, v), 0);
 }
 INSN(msr_dit,  "1101 0101 0000 0 011 0100 imm:4 010 11111", "[imm > 1] msr s0_3_c4_c{imm}_2, xzr; msr dit, {hex(imm)}", DIT) { v_set(t, A64_DIT, konst(t, a->imm & 1 ? BIT(24) : 0)); }
+INSN(msr_svcr, "1101 0101 0000 0 011 0100 0 mask:2 imm:1 011 11111", "{#imm:smstop|smstart}{#mask:| sm| za|}", SME, "mask") { svcr_change(t, konst32(t, a->imm ? ~0u : 0), a->mask); }
 INSN(msr_ssbs, "1101 0101 0000 0 011 0100 imm:4 001 11111", "[imm > 1] msr s0_3_c4_c{imm}_1, xzr; msr ssbs, {hex(imm)}", SSBS) { v_set(t, A64_SSBS, konst(t, a->imm & 1 ? BIT(12) : 0)); }
 
 /* Caches: data caches are coherent; IC IVAU forgets translations of the line. */

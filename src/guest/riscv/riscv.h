@@ -248,14 +248,6 @@ static inline struct ir_mem ordered(unsigned size, unsigned aq, unsigned rl)
 				.align = size,
 				.single = 1 };
 }
-/* A block inside this instruction. */
-static inline u32 inner_block(struct tr *t, bool cold)
-{
-	u32 b = ir_block_new(t->ir);
-	t->ir->block[b].pc = t->pc;
-	t->ir->block[b].cold = cold;
-	return b;
-}
 
 /* ---- formatters of the assembly text: what {name(...)} in INSN lines calls ---- */
 void riscv_text_x(struct text *o, unsigned n); /* zero, ra, sp, ... */

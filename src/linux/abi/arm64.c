@@ -2,9 +2,9 @@
  * The arm64 kernel's side of user mode: registers of a system call, signal frames, vDSO code, CPU information.
  *
  * Facts: Linux 6.1 include/uapi/asm/{sigcontext,ucontext,ptrace,hwcap,fcntl}.h, asm/auxvec.h; the frame's order as arch/arm64/kernel/signal.c
- * documents it (siginfo, ucontext, records, frame record).
+ * documents it (siginfo, ucontext, records, frame record); Documentation/arm64/sve.rst, sme.rst.
  */
-#include "guest/arm64/arm64.h"
+#include "guest/arm64/sve.h"
 #include "linux/abi/frame.h"
 #include "linux/internal.h"
 #include "syscalls.gen.h"
@@ -23,8 +23,10 @@ static struct arm64 *regs(const struct cpu *cpu)
 }
 
 /* ---- calls ---- */
-static u64 call(const struct cpu *cpu, u64 arg[6])
+/* Streaming mode is left by every call; ZA stays. */
+static u64 call(struct cpu *cpu, u64 arg[6])
 {
+	arm64_set_svcr(regs(cpu), regs(cpu)->svcr & ~(u32)SVCR_SM);
 	memcpy(arg, regs(cpu)->x, 6 * sizeof(u64));
 	return regs(cpu)->x[8];
 }
@@ -52,6 +54,7 @@ static void set_sp(struct cpu *cpu, u64 value)
 static void set_tls(struct cpu *cpu, u64 tls)
 {
 	regs(cpu)->tpidr_el0 = tls;
+	regs(cpu)->tpidr2 = 0;
 }
 
 static void start(struct cpu *cpu, u64 entry, u64 stack)
@@ -76,12 +79,41 @@ static u32 guard_prot(const void *model)
 struct record {
 	u32 magic, size;
 };
-enum { FPSIMD_MAGIC = 0x46508001, ESR_MAGIC = 0x45535201, EXTRA_MAGIC = 0x45585401 };
+enum {
+	FPSIMD_MAGIC = 0x46508001,
+	ESR_MAGIC = 0x45535201,
+	EXTRA_MAGIC = 0x45585401,
+	SVE_MAGIC = 0x53564501,
+	TPIDR2_MAGIC = 0x54504902,
+	ZA_MAGIC = 0x54366345
+};
+enum { SVE_STREAMING = 1 };
 struct fpsimd_record {
 	struct record head;
 	u32 fpsr, fpcr;
 	u8 v[32][16];
 };
+struct vl_record { /* of SVE, of ZA: followed by the registers at 16, or not when they are unused */
+	struct record head;
+	u16 vl, flags;
+	u16 reserved[2];
+};
+struct sve_record {
+	struct vl_record head;
+	u8 z[32][SVE_BYTES];
+	u16 p[17]; /* and FFR */
+	u8 pad[14];
+};
+struct tpidr2_record {
+	struct record head;
+	u64 tpidr2;
+};
+struct za_record {
+	struct vl_record head;
+	u8 za[SVE_BYTES][SVE_BYTES];
+};
+_Static_assert(sizeof(struct sve_record) % 16 == 0 && offsetof(struct sve_record, z) == 16,
+	       "as sigcontext.h says");
 struct esr_record {
 	struct record head;
 	u64 esr;
@@ -107,6 +139,63 @@ static u64 pstate(const struct arm64 *r)
 	       (u64)r->cpu.landing << PSTATE_BTYPE;
 }
 
+/* The records of SVE, TPIDR2 and ZA at p, where the CPU has them; behind them. */
+static u8 *sve_records_put(const struct arm64 *r, u8 *p)
+{
+	if (!arm64_model_has(r->model, ARM64_SVE))
+		return p;
+	struct sve_record sve = {
+		.head = { { SVE_MAGIC, sizeof(sve) }, SVE_BYTES, r->svcr & SVCR_SM ? SVE_STREAMING : 0 }
+	};
+	memcpy(sve.z, r->v, sizeof(sve.z));
+	for (unsigned i = 0; i < LEN(sve.p); i++)
+		sve.p[i] = arm64_pred(&r->p[i]);
+	memcpy(p, &sve, sizeof(sve));
+	p += sizeof(sve);
+	if (!arm64_model_has(r->model, ARM64_SME))
+		return p;
+	struct tpidr2_record tpidr2 = { { TPIDR2_MAGIC, sizeof(tpidr2) }, r->tpidr2 };
+	memcpy(p, &tpidr2, sizeof(tpidr2));
+	p += sizeof(tpidr2);
+	struct za_record za = { .head = { { ZA_MAGIC, r->svcr & SVCR_ZA ? sizeof(za) : sizeof(za.head) },
+					  SVE_BYTES } };
+	memcpy(za.za, r->za, sizeof(za.za));
+	memcpy(p, &za, za.head.head.size);
+	return p + za.head.head.size;
+}
+
+/* The records of a frame, NULL where there is none. */
+struct records {
+	const u8 *fpsimd, *sve, *tpidr2, *za;
+};
+
+/* What those of SVE, TPIDR2 and ZA say; one that is not there, or has no registers, leaves them zero. False: not what the kernel would take. */
+static bool sve_records_take(struct arm64 *r, const struct records *from)
+{
+	const u8 *sve = from->sve, *za = from->za;
+	struct sve_record s = { 0 };
+	struct za_record z = { 0 };
+	if (sve)
+		memcpy(&s, sve, MIN((size_t)((const struct record *)sve)->size, sizeof(s)));
+	if (za)
+		memcpy(&z, za, MIN((size_t)((const struct record *)za)->size, sizeof(z)));
+	bool streaming = s.head.flags & SVE_STREAMING, on = z.head.head.size >= sizeof(z);
+	if ((sve && (!arm64_model_has(r->model, ARM64_SVE) || s.head.vl != SVE_BYTES ||
+		     s.head.head.size < sizeof(s.head))) ||
+	    (za && (z.head.vl != SVE_BYTES || z.head.head.size < sizeof(z.head))) ||
+	    ((streaming || za || from->tpidr2) && !arm64_model_has(r->model, ARM64_SME)))
+		return false;
+	if (from->tpidr2)
+		memcpy(&r->tpidr2, from->tpidr2 + offsetof(struct tpidr2_record, tpidr2), sizeof(r->tpidr2));
+	arm64_set_svcr(r, 0);
+	arm64_set_svcr(r, (streaming ? SVCR_SM : 0) | (on ? SVCR_ZA : 0));
+	for (unsigned i = 0; i < LEN(s.p); i++)
+		arm64_set_pred(&r->p[i], s.head.head.size >= sizeof(s) ? s.p[i] : 0);
+	if (on)
+		memcpy(r->za, z.za, sizeof(z.za));
+	return true;
+}
+
 static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 {
 	struct arm64 *r = regs(t->cpu);
@@ -129,6 +218,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 		memcpy(p, &esr, sizeof(esr));
 		p += sizeof(esr);
 	}
+	p = sve_records_put(r, p);
 	memset(p, 0, sizeof(struct record));
 	p += sizeof(struct record);
 	u64 frame_record[2] = { r->x[29], r->x[30] };
@@ -140,6 +230,7 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 		r->x[1] = at;
 		r->x[2] = at + FRAME_INFO;
 	}
+	arm64_set_svcr(r, 0);
 	r->sp = at;
 	r->x[29] = link;
 	r->x[30] = f->action->flags & 0x04000000 ? f->action->restorer : f->trampoline;
@@ -149,14 +240,10 @@ static bool frame_setup(struct thread *t, const struct sigframe_info *f)
 	return true;
 }
 
-static bool frame_return(struct thread *t, u64 *ret_mask)
+/* False: they are not well-formed, or one is there that the kernel does not know. */
+static bool records_find(const struct frame *fr, struct records *ret)
 {
-	struct arm64 *r = regs(t->cpu);
-	struct frame fr;
-	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
-		return false;
-	const u8 *p = fr.reserved, *end = fr.reserved + sizeof(fr.reserved);
-	struct fpsimd_record fp = { { 0 } };
+	const u8 *p = fr->reserved, *end = fr->reserved + sizeof(fr->reserved);
 	while (end - p >= (ptrdiff_t)sizeof(struct record)) {
 		struct record head;
 		memcpy(&head, p, sizeof(head));
@@ -164,15 +251,35 @@ static bool frame_return(struct thread *t, u64 *ret_mask)
 			break;
 		if (head.size < sizeof(head) || head.size > (size_t)(end - p) || head.size % 16)
 			return false;
-		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(fp))
-			memcpy(&fp, p, sizeof(fp));
+		if (head.magic == FPSIMD_MAGIC && head.size == sizeof(struct fpsimd_record))
+			ret->fpsimd = p;
+		else if (head.magic == SVE_MAGIC)
+			ret->sve = p;
+		else if (head.magic == TPIDR2_MAGIC && head.size == sizeof(struct tpidr2_record))
+			ret->tpidr2 = p;
+		else if (head.magic == ZA_MAGIC)
+			ret->za = p;
 		else if (head.magic != ESR_MAGIC && head.magic != EXTRA_MAGIC)
 			return false;
 		p += head.size;
 	}
-	/* The kernel refuses every mode but EL0t here; the peer's own tests set others and count on EL0. */
-	if (!fp.head.magic || fr.pstate & PSTATE_AARCH32)
+	return ret->fpsimd;
+}
+
+static bool frame_return(struct thread *t, u64 *ret_mask)
+{
+	struct arm64 *r = regs(t->cpu);
+	struct frame fr;
+	if (r->sp & 15 || !get_mem(t->vm, &fr, r->sp, sizeof(fr)))
 		return false;
+	struct records from = { NULL };
+	struct fpsimd_record fp;
+	if (!records_find(&fr, &from))
+		return false;
+	/* The kernel refuses every mode but EL0t here; the peer's own tests set others and count on EL0. */
+	if (fr.pstate & PSTATE_AARCH32 || !sve_records_take(r, &from))
+		return false;
+	memcpy(&fp, from.fpsimd, sizeof(fp));
 	memcpy(r->x, fr.x, sizeof(fr.x));
 	r->sp = fr.sp;
 	t->cpu->pc = fr.pc;
@@ -207,6 +314,48 @@ static u64 fault_esr(const struct cpu *cpu, enum ir_event ev)
 	return (u64)DATA_ABORT << 26 | IL | (cpu->fault_write ? WNR : 0) | status;
 }
 
+/* ---- lengths of vectors (Documentation/arm64/sve.rst, sme.rst, 6 and 9): there is one ---- */
+enum {
+	VL_SVE,
+	VL_SME,
+	VL_MAX = 8192,
+	SME_SET_VL = 63,
+	SME_GET_VL = 64
+}; /* PR_SME_*: newer than some headers */
+
+static bool has_length(const struct arm64_model *m, unsigned which)
+{
+	return arm64_model_has(m, which == VL_SME ? ARM64_SME : ARM64_SVE);
+}
+
+static i64 get_length(const struct thread *t, unsigned which)
+{
+	if (!has_length(regs(t->cpu)->model, which))
+		return -EINVAL;
+	return SVE_BYTES | (t->vl_inherit >> which & 1 ? PR_SVE_VL_INHERIT : 0);
+}
+
+/* The longest one that is not longer than what is asked, now or at the next exec. SME's flags are the same bits. */
+static i64 set_length(struct thread *t, unsigned which, u64 arg)
+{
+	u64 vl = arg & PR_SVE_VL_LEN_MASK, flags = arg & ~(u64)PR_SVE_VL_LEN_MASK;
+	if (!has_length(regs(t->cpu)->model, which) ||
+	    flags & ~(u64)(PR_SVE_VL_INHERIT | PR_SVE_SET_VL_ONEXEC) || vl < 16 || vl % 16 || vl > VL_MAX)
+		return -EINVAL;
+	t->vl_inherit = (t->vl_inherit & ~(1u << which)) | (flags & PR_SVE_VL_INHERIT ? 1u << which : 0);
+	return get_length(t, which);
+}
+
+static const char *proc_text(const void *model, const char *path)
+{
+	static const char *const file[] = { [VL_SVE] = "/proc/sys/abi/sve_default_vector_length",
+					    [VL_SME] = "/proc/sys/abi/sme_default_vector_length" };
+	for (unsigned i = 0; i < LEN(file); i++)
+		if (strcmp(path, file[i]) == 0 && has_length(model, i))
+			return "16\n";
+	return NULL;
+}
+
 /* ---- core dumps ---- */
 static unsigned core_regs(const struct cpu *cpu, u8 *buf)
 {
@@ -227,6 +376,74 @@ static unsigned core_fpregs(const struct cpu *cpu, u8 *buf)
 	memcpy(buf, r->v, sizeof(r->v));
 	memcpy(buf + sizeof(r->v), tail, sizeof(tail));
 	return sizeof(r->v) + sizeof(tail);
+}
+
+/* What begins a note of SVE or ZA (struct user_sve_header, user_za_header). */
+struct vl_note {
+	u32 size, max_size;
+	u16 vl, max_vl, flags, reserved;
+};
+struct sve_note {
+	struct vl_note head;
+	u8 z[32][SVE_BYTES];
+	u16 p[17], pad[7];
+	u32 fpsr, fpcr, pad2[2];
+};
+struct za_note {
+	struct vl_note head;
+	u8 za[SVE_BYTES][SVE_BYTES];
+};
+_Static_assert(offsetof(struct sve_note, fpsr) == 576 && sizeof(struct sve_note) == 592,
+	       "SVE_PT_SIZE(1, SVE_PT_REGS_SVE)");
+enum {
+	SVE_PT_REGS_SVE = 1,
+	SVE_PT_VL_INHERIT = 2,
+	NT_SSVE = 0x40b,
+	NT_ZA = 0x40c
+}; /* NT_ARM_*: newer than some hosts' headers */
+
+/* The registers are in the note of the mode that the thread is in; the other has its head alone. */
+static unsigned sve_note(const struct thread *t, bool streaming, u8 *buf)
+{
+	const struct arm64 *r = regs(t->cpu);
+	bool live = streaming == !!(r->svcr & SVCR_SM),
+	     inherit = t->vl_inherit >> (streaming ? VL_SME : VL_SVE) & 1;
+	struct sve_note n = { .head = { live ? sizeof(n) : sizeof(n.head), sizeof(n), SVE_BYTES, SVE_BYTES,
+					(live ? SVE_PT_REGS_SVE : 0) | (inherit ? SVE_PT_VL_INHERIT : 0), 0 },
+			      .fpsr = arm64_fpsr(r),
+			      .fpcr = r->fpcr };
+	memcpy(n.z, r->v, sizeof(n.z));
+	for (unsigned i = 0; i < LEN(n.p); i++)
+		n.p[i] = arm64_pred(&r->p[i]);
+	memcpy(buf, &n, n.head.size);
+	return n.head.size;
+}
+
+static unsigned za_note(const struct thread *t, u8 *buf)
+{
+	const struct arm64 *r = regs(t->cpu);
+	bool live = r->svcr & SVCR_ZA, inherit = t->vl_inherit >> VL_SME & 1;
+	struct za_note n = { .head = { live ? sizeof(n) : sizeof(n.head), sizeof(n), SVE_BYTES, SVE_BYTES,
+				       inherit ? SVE_PT_VL_INHERIT : 0, 0 } };
+	memcpy(n.za, r->za, sizeof(n.za));
+	memcpy(buf, &n, n.head.size);
+	return n.head.size;
+}
+
+static unsigned core_note(const struct thread *t, unsigned number, u32 *ret_type, u8 *buf)
+{
+	static const u32 type[] = { NT_ARM_TLS, NT_ARM_SVE, NT_SSVE, NT_ZA };
+	const struct arm64 *r = regs(t->cpu);
+	bool sve = arm64_model_has(r->model, ARM64_SVE), sme = arm64_model_has(r->model, ARM64_SME);
+	unsigned count = sme ? 4 : sve ? 2 : 1;
+	if (number >= count)
+		return 0;
+	*ret_type = type[number];
+	if (number) /* of one and the same layout */
+		return *ret_type == NT_ZA ? za_note(t, buf) : sve_note(t, *ret_type == NT_SSVE, buf);
+	u64 tls[2] = { r->tpidr_el0, r->tpidr2 };
+	memcpy(buf, tls, sizeof(tls));
+	return sme ? 16 : 8;
 }
 
 /* ---- /proc/cpuinfo ---- */
@@ -291,10 +508,13 @@ static i64 arm64_prctl(struct thread *t, const u64 *a, bool *ret_handled)
 			return -EINVAL;
 		return t->vm->mem_mask == ~0ull ? 0 : PR_TAGGED_ADDR_ENABLE;
 	case PR_SVE_SET_VL:
+		return set_length(t, VL_SVE, a[1]);
 	case PR_SVE_GET_VL:
-	case 63: /* PR_SME_SET_VL */
-	case 64: /* PR_SME_GET_VL */
-		return -EINVAL;
+		return get_length(t, VL_SVE);
+	case SME_SET_VL:
+		return set_length(t, VL_SME, a[1]);
+	case SME_GET_VL:
+		return get_length(t, VL_SME);
 	}
 	*ret_handled = false;
 	return 0;
@@ -362,7 +582,9 @@ LINUX_ABI(arm64) = {
 	.frame_return = frame_return,
 	.core_regs = core_regs,
 	.core_fpregs = core_fpregs,
+	.core_note = core_note,
 	.cpuinfo = cpuinfo,
+	.proc_text = proc_text,
 	.prctl = arm64_prctl,
 	.fault_esr = fault_esr,
 };

@@ -31,7 +31,7 @@ static u64 reg(const struct riscv *r, unsigned n)
 }
 
 /* ---- calls ---- */
-static u64 call(const struct cpu *cpu, u64 arg[6])
+static u64 call(struct cpu *cpu, u64 arg[6])
 {
 	for (unsigned i = 0; i < 6; i++)
 		arg[i] = reg(regs(cpu), A0 + i);

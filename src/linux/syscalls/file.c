@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -142,6 +143,8 @@ i64 sys_close_range(CALL_ARGS)
 	u32 first = (u32)a[0], last = (u32)a[1];
 	if (first > last || a[2] & ~6ull)
 		return -EINVAL;
+	if (a[2] & CLOSE_RANGE_UNSHARE)
+		engine_background_end(t->vm->engine); /* which would keep the old table */
 	int ours[] = { t->vm->self_fd, t->vm->prefix_fd, t->vm->log.fd };
 	while (first <= last) {
 		u32 stop = last, next = last;

@@ -111,6 +111,19 @@ i64 sys_ptrace(CALL_ARGS)
 }
 
 /* Code made by one thread is seen by others through the engine's own rules; the host's SYNC_CORE is what generated code needs, too. */
+/* Namespaces and tables are left by processes of one thread, or by a thread: the engine's own must not stay behind with what the guest leaves. */
+i64 sys_unshare(CALL_ARGS)
+{
+	engine_background_end(t->vm->engine);
+	return HOST1(SYS_unshare, a[0]);
+}
+
+i64 sys_setns(CALL_ARGS)
+{
+	engine_background_end(t->vm->engine);
+	return HOST2(SYS_setns, a[0], a[1]);
+}
+
 i64 sys_membarrier(CALL_ARGS)
 {
 	return HOST3(SYS_membarrier, a[0], a[1], a[2]);

@@ -88,12 +88,15 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	/* what is looked at must be made now, and in every detail */
 	if (config->keep_dir && !config->one_insn && !config->interpret && !config->exact && !config->log)
 		e->keep = keep_new(e);
+	if (config->background && config->hot_after && !config->phys && !config->one_insn && !config->interpret && !config->exact && !config->log)
+		e->background = background_new(e);
 	*ret_engine = e;
 	return NULL;
 }
 
 void engine_free(struct engine *e)
 {
+	background_free(e->background);
 	engine_free_translations(e);
 	munmap(e->rw, e->size);
 	munmap(e->rx, e->size);
@@ -169,6 +172,7 @@ static void priv_free(struct priv *p)
 	ir_free(p->peek);
 	former_free(p->former);
 	free(p->keep_pages);
+	free(p->copies);
 	host_job_free(&p->job);
 	free(p);
 }
@@ -245,6 +249,7 @@ void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self
 	}
 	if (e->keep)
 		keep_after_fork(e->keep);
+	background_after_fork(e->background);
 	mine->next = NULL;
 	e->cpus = mine;
 	if (mremap(f->rw, e->size, e->size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||

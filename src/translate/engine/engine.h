@@ -1,7 +1,8 @@
 /*
  * The engine: translates guest code when it is first reached, keeps and links translations, and runs CPUs.
  *
- * Threads: one host thread runs a CPU at a time (cpu_run). Translation happens on the CPU's own thread, several at a time; the table of
+ * Threads: one host thread runs a CPU at a time (cpu_run). Translation happens on the CPU's own thread, several at a time, and what runs often is translated again by
+ * one of the engine's own; the table of
  * translations is read without locks. engine_invalidate may be called from any thread.
  */
 #pragma once
@@ -33,6 +34,7 @@ struct engine_config {
 	bool stats; /* measure the time in translation too */
 	size_t code_size; /* bytes of code cache; 0: the default */
 	u32 hot_after; /* how often code runs before it is translated for speed; 0: at once */
+	bool background; /* user mode: by a thread of the engine's own, while the code goes on as it is */
 	const char *keep_dir; /* where translations are kept across runs; NULL: nowhere */
 	u64 keep_build; /* tells this program's builds apart */
 	const struct log *log; /* NULL: nothing is logged; borrowed */
@@ -99,6 +101,15 @@ struct engine_fork {
 bool engine_fork_begin(struct engine *e, struct engine_fork *f) MUST_CHECK;
 void engine_fork_parent(struct engine *e, struct engine_fork *f);
 void engine_fork_child(struct engine *e, struct engine_fork *f, struct cpu *self);
+
+/*
+ * The engine's own thread (config.background), which is there once something ran often. Pause: it holds no lock and does nothing until resume; around a fork, before
+ * any lock that config.fetch takes; not to be called in the child. End: there is no such thread when this returns; it is started again when there is something to do.
+ */
+void engine_background_pause(struct engine *e);
+void engine_background_resume(struct engine *e);
+void engine_background_end(struct engine *e);
+unsigned engine_background_threads(struct engine *e); /* how many there are */
 
 /*
  * For debuggers. Breakpoints: cpu_run comes back with EV_DEBUG, event_arg 0 and cpu->pc at the instruction, which has not run. A

@@ -136,9 +136,8 @@ static u32 block_of(struct tr *t, u64 pc)
 static void fetch_across(struct former *f, u64 pc)
 {
 	struct tr *t = &f->t;
-	const struct engine_config *config = &f->p->e->config;
 	u32 more, code, have = t->avail, max = f->p->e->guest->insn_max;
-	const u8 *rest = config->fetch(config->user, f->p->cpu, pc + have, &more, &code);
+	const u8 *rest = code_at(f->p, pc + have, &more, &code);
 	if (!rest || max > sizeof(f->across))
 		return;
 	memcpy(f->across, t->code, have);
@@ -152,10 +151,9 @@ static void fetch_across(struct former *f, u64 pc)
 static bool fetch(struct former *f, u64 pc, u32 *ret_code)
 {
 	struct tr *t = &f->t;
-	const struct engine_config *config = &f->p->e->config;
 	if (pc - f->code_pc >= f->code_len) {
 		f->code_len = 0;
-		f->code = config->fetch(config->user, f->p->cpu, pc, &f->code_len, ret_code);
+		f->code = code_at(f->p, pc, &f->code_len, ret_code);
 		f->code_pc = pc;
 		if (!f->code) {
 			f->code_len = 0;

@@ -113,7 +113,7 @@ static void registers(struct priv *p, struct log_text *t)
 {
 	const struct guest *g = p->e->guest;
 	unsigned column = 0;
-	for (const struct guest_reg *r = g->regs; r->name; r++) {
+	for (const struct guest_reg *r = guest_regs(g, p->e->config.model); r->name; r++) {
 		if (!is_basic(g, r) && !(p->e->config.log->items & LOG_FPU))
 			continue;
 		log_add(t, "%*s%s=", column ? (int)(8 - strlen(r->name)) : (int)(5 - strlen(r->name)), "",

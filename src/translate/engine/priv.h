@@ -91,6 +91,7 @@ struct priv { /* a CPU's */
 	u32 seen; /* .passes, when somebody waited for it; under the lock */
 	bool inside; /* runs, or is about to run, translations; atomic */
 	struct former *former;
+	struct code_copies *copies; /* where code is copied to before it is looked at; NULL: it is not (background.c) */
 	bool cold; /* what is being made belongs to the first tier */
 	struct jumps table[KEYS];
 	u32 n_table;
@@ -141,6 +142,7 @@ struct engine {
 	struct keep *keep; /* kept translations; NULL: none */
 	bool guards; /* engine_guard was called: atomic */
 	struct windows *windows; /* NULL: none */
+	struct background *background; /* NULL: everything is translated by the CPU that needs it */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
 	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
@@ -159,9 +161,21 @@ void engine_free_translations(struct engine *e);
 /* ---- tiers.c ---- */
 /* How many guest instructions the translation at pc may have; sets p->cold. */
 u32 tier_at(struct priv *p, u64 pc);
-/* What began at entry ran often, and goes on at pc: both are translated again when they are asked for next, for speed. */
+/* What began at entry ran often, and goes on at pc: both are translated again for speed, by another thread or when they are asked for next. */
 void tier_up(struct priv *p, u64 entry, u64 pc);
+/* Translates what is at pc in the CPU's mode for speed now, if that was not done yet. */
+void tier_again(struct priv *p, u64 pc);
 void tiers_new_cpu(const struct engine *e, struct cpu *cpu);
+
+/* ---- background.c ---- */
+struct background *background_new(struct engine *e);
+void background_free(struct background *b);
+/* Shall pc be translated for speed by another thread? It is being, or will be: true. From any CPU's thread, without locks. */
+bool background_ask(struct priv *p, u64 pc);
+/* The thread is not in the child; with engine_background_pause in force before. */
+void background_after_fork(struct background *b);
+/* config.fetch, but for a CPU whose .copies is set a copy: good until the fourth call after this one. */
+const u8 *code_at(struct priv *p, u64 pc, u32 *ret_avail, u32 *ret_code);
 
 /* ---- former.c ---- */
 struct former;

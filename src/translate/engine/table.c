@@ -84,6 +84,11 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 {
 	pthread_mutex_lock(&e->lock);
 	struct tb *old = tb_find(e, tb->pc, tb->key);
+	if (old && old->cold && !tb->cold) {
+		tb_kill(e, old);
+		e->n_hot++;
+		old = NULL;
+	}
 	if (old || changed_since(e, tb, epoch)) {
 		pthread_mutex_unlock(&e->lock);
 		tb_free(tb);

@@ -1,6 +1,7 @@
 /*
  * Two tiers. Most code runs a few times only: what is new is translated a few instructions at a time, along the way that it runs, and counts. What has
- * run often is translated again, with everything around it, when it is entered next; the first translation is taken out of all tables and links.
+ * run often is translated again, with everything around it: by a thread of its own (background.c), the first translation running until then, or at once,
+ * when it is entered next. The first translation is taken out of all tables and links.
  */
 #include "translate/engine/mmu.h"
 #include "translate/engine/priv.h"
@@ -32,11 +33,17 @@ u32 tier_at(struct priv *p, u64 pc)
 	return p->cold ? FIRST_INSNS : SECOND_INSNS;
 }
 
+static void mark(struct engine *e, u64 pc)
+{
+	u32 bit = hot_bit(e, pc);
+	__atomic_or_fetch(&e->hot[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
+}
+
+/* Under the lock. */
 static void heat(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
-	u32 bit = hot_bit(e, pc);
-	__atomic_or_fetch(&e->hot[bit / 32], BIT(bit % 32), __ATOMIC_RELAXED);
+	mark(e, pc);
 	struct tb *tb = tb_find(e, pc, p->cpu->key);
 	if (tb && tb->cold) {
 		tb_kill(e, tb);
@@ -48,10 +55,21 @@ void tier_up(struct priv *p, u64 entry, u64 pc)
 {
 	struct engine *e = p->e;
 	p->cpu->heat[host_heat_slot(entry, __builtin_ctz(e->guest->insn_min))] = e->config.hot_after;
+	bool entry_later = background_ask(p, entry), pc_later = entry == pc ? entry_later : background_ask(p, pc);
 	pthread_mutex_lock(&e->lock);
-	heat(p, entry);
-	heat(p, pc);
+	if (!entry_later)
+		heat(p, entry);
+	if (!pc_later)
+		heat(p, pc);
 	pthread_mutex_unlock(&e->lock);
+}
+
+void tier_again(struct priv *p, u64 pc)
+{
+	struct tb *tb = tb_find(p->e, pc, p->cpu->key);
+	mark(p->e, pc);
+	if (!tb || tb->cold)
+		translate(p, pc);
 }
 
 void tiers_new_cpu(const struct engine *e, struct cpu *cpu)

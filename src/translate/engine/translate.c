@@ -37,9 +37,8 @@ enum { LOOK = 12 };
 /* The same for guests that can tell without translating. */
 static bool quick_peek(struct priv *p, u64 pc, u32 *ret_bytes)
 {
-	const struct engine_config *config = &p->e->config;
 	u32 code, avail, size = p->e->guest->insn_max;
-	const u8 *at = config->fetch(config->user, p->cpu, pc, &avail, &code);
+	const u8 *at = code_at(p, pc, &avail, &code);
 	for (u32 i = 0; at && i < LOOK && (i + 1) * size <= avail; i++) {
 		enum guest_flags does = p->e->guest->flags(at + i * size);
 		*ret_bytes = (i + 1) * size;
@@ -54,13 +53,12 @@ static bool peek_flags(struct priv *p, u64 pc, u32 *ret_bytes)
 {
 	if (p->e->guest->flags)
 		return quick_peek(p, pc, ret_bytes);
-	const struct engine_config *config = &p->e->config;
 	struct ir_region *r = p->peek;
 	u32 code = 0;
 	ir_reset(r);
 	struct tr t = { .ir = r,
 			.guest = p->e->guest,
-			.model = config->model,
+			.model = p->e->config.model,
 			.key = p->cpu->key,
 			.pc = pc,
 			.block_of = peek_block };
@@ -69,7 +67,7 @@ static bool peek_flags(struct priv *p, u64 pc, u32 *ret_bytes)
 	for (unsigned i = 0; i < LOOK; i++, t.pc += t.len) {
 		u32 from = r->n_insn;
 		t.len = 0;
-		t.code = config->fetch(config->user, p->cpu, t.pc, &t.avail, &code);
+		t.code = code_at(p, t.pc, &t.avail, &code);
 		if (!t.code || p->e->guest->insn(&t) != INSN_OK || !t.len)
 			return false;
 		bool set = false;

@@ -44,6 +44,15 @@ void tr_raise(struct tr *t, unsigned event, ir_ref arg, u64 resume);
 /* Ends the region here, without an event: what follows is translated anew (mode changes, ISB). */
 void tr_end(struct tr *t, u64 next);
 
+/* A new block inside the instruction being translated; what passes between such blocks goes through slots. */
+static inline u32 inner_block(struct tr *t, bool cold)
+{
+	u32 b = ir_block_new(t->ir);
+	t->ir->block[b].pc = t->pc;
+	t->ir->block[b].cold = cold;
+	return b;
+}
+
 /* ---- values; v_ for "value" ---- */
 static inline ir_ref v_op(struct tr *t, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b, ir_ref c, u64 imm)
 {

@@ -24,6 +24,24 @@ void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg)
 	siglongjmp(*cpu->raise, 1);
 }
 
+bool cpu_try(struct cpu *cpu, void (*access)(struct cpu *cpu, void *arg), void *arg)
+{
+	sigjmp_buf here, *outer = cpu->raise;
+	u64 pc = cpu->pc;
+	if (sigsetjmp(here, 0) == 0) {
+		cpu->raise = &here;
+		access(cpu, arg);
+		cpu->raise = outer;
+		return true;
+	}
+	cpu->raise = outer;
+	if (cpu->event != EV_MEMORY && cpu->event != EV_ALIGN)
+		cpu_raise(cpu, cpu->event, cpu->event_arg);
+	cpu->event = EV_NONE;
+	cpu->pc = pc;
+	return false;
+}
+
 /* ---- single accesses of host memory ---- */
 
 /* clang-format off */

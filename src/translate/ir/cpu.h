@@ -89,6 +89,11 @@ enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 /* From a helper or the interpreter: leaves to the run loop with this event; the guest's state is that at insn_pc. */
 void cpu_raise(struct cpu *cpu, enum ir_event event, u64 arg) NORETURN;
+/*
+ * Runs access(cpu, arg), whose reads and writes may fail without the guest's noticing: false when one did (EV_MEMORY, EV_ALIGN), where access was left and
+ * cpu->fault_* tell of it. Other events go on to whoever runs the CPU. For helpers: instructions that do not fault, or not behind their first element.
+ */
+bool cpu_try(struct cpu *cpu, void (*access)(struct cpu *cpu, void *arg), void *arg);
 /* Reads and writes 1 to 16 bytes as they lie in memory, in one access where the host has it; mem: .align, .order, .mmu count. */
 void cpu_read(struct cpu *cpu, u64 addr, void *buf, unsigned size, struct ir_mem mem);
 void cpu_write(struct cpu *cpu, u64 addr, const void *buf, unsigned size, struct ir_mem mem);

@@ -29,3 +29,34 @@ TEST(ir_cpu, accesses_have_any_size_up_to_sixteen)
 			CHECK(memcmp(out, in, size) == 0 && out[size] == 0xee);
 		}
 }
+
+static void touch(struct cpu *cpu, void *arg)
+{
+	u8 byte;
+	cpu_read(cpu, 1, &byte, 1, (struct ir_mem){ 0 });
+	cpu_raise(cpu, *(enum ir_event *)arg, 5);
+}
+
+static void touch_only(struct cpu *cpu, void *arg)
+{
+	cpu_read(cpu, 1, arg, 1, (struct ir_mem){ 0 });
+}
+
+TEST(ir_cpu, a_try_keeps_faults_of_memory_and_lets_other_events_pass)
+{
+	static u8 buf[2] = { 7, 8 };
+	sigjmp_buf outer;
+	struct cpu cpu = { .mem_base = buf, .mem_mask = ~0ull, .pc = 4, .insn_pc = 8, .raise = &outer };
+	enum ir_event memory = EV_MEMORY, align = EV_ALIGN, debug = EV_DEBUG;
+	volatile int passed = 0;
+	u8 byte = 0;
+	if (sigsetjmp(outer, 0) == 0) {
+		CHECK(cpu_try(&cpu, touch_only, &byte) && byte == 8);
+		CHECK(!cpu_try(&cpu, touch, &memory) && !cpu_try(&cpu, touch, &align));
+		CHECK(cpu.raise == &outer && cpu.event == EV_NONE && cpu.pc == 4);
+		cpu_try(&cpu, touch, &debug);
+	} else {
+		passed = 1;
+	}
+	CHECK(passed && cpu.event == EV_DEBUG && cpu.event_arg == 5 && cpu.pc == 8);
+}

@@ -226,6 +226,17 @@ static void select_bits(const struct ir_insn *in, const union ir_val *a, const u
 		ret->b[i] = (a->b[i] & b->b[i]) | (~a->b[i] & c->b[i]);
 }
 
+/* The top bits of the lanes, lane 0's lowest. */
+static void top_bits(const struct ir_region *r, const struct ir_insn *in, const union ir_val *a,
+		     union ir_val *ret)
+{
+	unsigned size = ir_type_size(in->lane);
+	u64 bits = 0;
+	for (unsigned i = 0; i < ir_type_size(r->insn[in->a].type) / size; i++)
+		bits |= (lane_get(a, size, i) >> (size * 8 - 1) & 1) << i;
+	val_put(ret, in->type, bits);
+}
+
 /* ---- products of rows ---- */
 
 /* a's lane + the sum of four products of parts a quarter as long. */
@@ -336,6 +347,9 @@ void ir_eval_vec(const struct ir_region *r, const struct ir_insn *in, const unio
 	case IR_REDMAXU:
 	case IR_REDMAXS:
 		reduce(r, in, a, ret);
+		return;
+	case IR_VBITS:
+		top_bits(r, in, a, ret);
 		return;
 	case IR_DOTU:
 	case IR_DOTS:

@@ -130,6 +130,7 @@
 	_(REDMINS, "v--", 't', "P")  /* result: the lane's bits zero-extended */ \
 	_(REDMAXU, "v--", 't', "P") \
 	_(REDMAXS, "v--", 't', "P") \
+	_(VBITS,   "v--", 't', "P")  /* bit i of the result, an integer = the top bit of lane i; as many bits as lanes at least */ \
 	/* ---- vectors: lanewise arithmetic ---- */ \
 	_(VEQ,     "vv-", '=', "P")  /* all ones where true */ \
 	_(VGTU,    "vv-", '=', "P") \

@@ -24,7 +24,7 @@ static const char signature[IR_OP_COUNT][5] = {
 	[IR_ADD ... IR_SUB] = "nn-n", [IR_ADC ... IR_SBC] = "ss1s", [IR_MUL ... IR_MULHS] = "nn-n", [IR_MULWU ... IR_MULWS] = "ss-S", [IR_DIVU ... IR_REMS] = "nn-n",
 	[IR_NEG ... IR_ABS] = "n--n", [IR_AND ... IR_ANDN] = "bb-b", [IR_NOT] = "b--b",
 	[IR_SHL ... IR_SAR] = "nC-n", [IR_ROTR] = "sC-s", [IR_FUNNEL] = "ss-s", [IR_MINU ... IR_MAXS] = "nn-n",
-	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT ... IR_PEXT] = "ss-s",
+	[IR_CLZ ... IR_BITREV] = "n--n", [IR_EXTRACTU ... IR_EXTRACTS] = "s--s", [IR_DEPOSIT] = "ss-s", [IR_PDEP ... IR_PEXT] = "nn-n",
 	[IR_ZEXT ... IR_SEXT] = "I--S", [IR_TRUNC] = "S--I", [IR_PAIR] = "SS-P", [IR_LO ... IR_HI] = "P--S", [IR_CAST] = "T--T",
 	[IR_EQ ... IR_LES] = "ii-1", [IR_SELECT] = "1ttt",
 	[IR_FLADD] = "ss-F", [IR_FLADC] = "ss1F", [IR_FLSUB] = "ss-F", [IR_FLSBC] = "ss1F", [IR_FLLOGIC] = "s--F",
@@ -33,7 +33,7 @@ static const char signature[IR_OP_COUNT][5] = {
 	[IR_PREFETCH ... IR_CLEAN] = "A--0",
 	[IR_DUP] = "X--W", [IR_VGET] = "W--X", [IR_VGETS] = "W--S", [IR_VSET] = "wX-w", [IR_VLOW] = "w--w", [IR_VZEXT] = "X--W",
 	[IR_VTRUNC] = "W--X", [IR_SHUFFLE ... IR_TBL] = "ww-w", [IR_BSL] = "wwww", [IR_WIDENU ... IR_NARROWSU] = "v--v",
-	[IR_PADD ... IR_PMAXS] = "vv-v", [IR_PADDWU ... IR_PADDWS] = "v--v", [IR_REDADD ... IR_REDMAXS] = "V--S",
+	[IR_PADD ... IR_PMAXS] = "vv-v", [IR_PADDWU ... IR_PADDWS] = "v--v", [IR_REDADD ... IR_VBITS] = "V--S",
 	[IR_VEQ ... IR_QRDMULH] = "vv-v", [IR_QRDMLAH ... IR_QRDMLSH] = "vvvv", [IR_HADDU ... IR_QRSHLVS] = "vv-v",
 	[IR_RSHRU ... IR_RSHRS] = "v--v", [IR_SLI ... IR_SRI] = "vv-v", [IR_MULLU ... IR_MULLS] = "vv-v",
 	[IR_DOTU ... IR_MMLAUS] = "vvvv",
@@ -301,6 +301,7 @@ static bool check_literals(struct check *c, const struct ir_insn *in)
 	case IR_PADDWU: case IR_PADDWS: return in_range(c, lane, 8, 32);
 	case IR_NARROW: case IR_NARROWUS: case IR_NARROWSS: case IR_NARROWSU: return in_range(c, lane, 16, 64);
 	case IR_REDADD: case IR_REDMINU: case IR_REDMINS: case IR_REDMAXU: case IR_REDMAXS: return w >= lane || bad(c, "narrower than a lane");
+	case IR_VBITS: return w * lane >= bits_of(r->insn[in->a].type) || bad(c, "fewer bits than lanes");
 	case IR_RSHRU: case IR_RSHRS: case IR_SRI: return in_range(c, in->imm, 1, lane);
 	case IR_SLI: return in_range(c, in->imm, 0, lane - 1);
 	case IR_DOTU: case IR_DOTS: case IR_DOTUS: return in_range(c, lane, 32, 64);

@@ -196,6 +196,8 @@ static void emit_block(struct jit *j, u32 number)
 	if (x->preds != 1 || x->pred != j->last_block)
 		system_forget(j);
 	j->last_block = number;
+	if (b->pc) /* which the block emitted before need not be at: one inside an instruction may be emitted behind others that follow it */
+		j->insn_pc = b->pc;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
 	x->fixes = 0;

@@ -739,7 +739,7 @@ static const char *const cases[] = {
 static struct ir_region *case_of(const char *body)
 {
 	struct ir_region *r = NULL;
-	AUTO(free_ptr) char *text = strf("region pc 0x1000 key 0x0 end 0x1004\nb0: ; pc 0x1000\n%s", body);
+	AUTO(free_ptr) char *text = strf("region pc 0x1000 key 0x0 end 0x1004\nb0:\n%s", body);
 	struct err *e = ir_parse(text, random_slots, TY_I64, &r);
 	if (!e)
 		e = ir_verify(r);

@@ -914,7 +914,7 @@ bool lower_int(struct jit *j, const struct ir_insn *in, u32 v)
 		return true;
 	case IR_PDEP:
 	case IR_PEXT: {
-		if (in->type < TY_I32)
+		if (ir_is_vector(in->type) || in->type < TY_I32)
 			return false;
 		unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr(j, v);
 		x_vrr(&j->c, width_of(in->type) | (in->op == IR_PDEP ? X_PDEP : X_PEXT), d, a, b);

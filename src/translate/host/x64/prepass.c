@@ -74,19 +74,19 @@ static void mark_loops(struct jit *j)
 /* What an operation does to the host's flags; those that are not named leave them alone when they compute vectors, else not. */
 enum { BY_KIND, LEAVES, ADDS, SUBTRACTS, LOGIC, ASKS };
 static const u8 flag_manners[IR_OP_COUNT] = {
-	[IR_NOP] = LEAVES,   [IR_CONST] = LEAVES,  [IR_VCONST] = LEAVES,   [IR_GET] = LEAVES,
-	[IR_SET] = LEAVES,   [IR_INSN] = LEAVES,   [IR_COPY] = LEAVES,	   [IR_NOT] = LEAVES,
-	[IR_ZEXT] = LEAVES,  [IR_SEXT] = LEAVES,   [IR_TRUNC] = LEAVES,	   [IR_LO] = LEAVES,
-	[IR_HI] = LEAVES,    [IR_PAIR] = LEAVES,   [IR_CAST] = LEAVES,	   [IR_COND] = LEAVES,
-	[IR_LD] = LEAVES,    [IR_ST] = LEAVES,	   [IR_PREFETCH] = LEAVES, [IR_DUP] = LEAVES,
-	[IR_VGET] = LEAVES,  [IR_VGETS] = LEAVES,  [IR_VSET] = LEAVES,	   [IR_VLOW] = LEAVES,
-	[IR_VZEXT] = LEAVES, [IR_VTRUNC] = LEAVES, [IR_SHUFFLE] = LEAVES,  [IR_TBL] = LEAVES,
-	[IR_BSL] = LEAVES,   [IR_BR] = LEAVES,	   [IR_FLPACK] = LEAVES,   [IR_JUMP] = LEAVES,
-	[IR_GOSUB] = LEAVES, [IR_JUMPI] = LEAVES,  [IR_RETURN] = LEAVES,   [IR_GOSUBI] = LEAVES,
-	[IR_BSWAP] = LEAVES, [IR_FBOX] = LEAVES,   [IR_ADD] = ADDS,	   [IR_SHL] = ADDS,
-	[IR_SHR] = ADDS,     [IR_SAR] = ADDS,	   [IR_ROTR] = ADDS,	   [IR_SUB] = SUBTRACTS,
-	[IR_AND] = LOGIC,    [IR_OR] = LOGIC,	   [IR_XOR] = LOGIC,	   [IR_ANDN] = LOGIC,
-	[IR_SELECT] = ASKS,  [IR_BRC] = ASKS,
+	[IR_NOP] = LEAVES,    [IR_CONST] = LEAVES,  [IR_VCONST] = LEAVES,   [IR_GET] = LEAVES,
+	[IR_SET] = LEAVES,    [IR_INSN] = LEAVES,   [IR_COPY] = LEAVES,	    [IR_NOT] = LEAVES,
+	[IR_ZEXT] = LEAVES,   [IR_SEXT] = LEAVES,   [IR_TRUNC] = LEAVES,    [IR_LO] = LEAVES,
+	[IR_HI] = LEAVES,     [IR_PAIR] = LEAVES,   [IR_CAST] = LEAVES,	    [IR_COND] = LEAVES,
+	[IR_LD] = LEAVES,     [IR_ST] = LEAVES,	    [IR_PREFETCH] = LEAVES, [IR_DUP] = LEAVES,
+	[IR_VGET] = LEAVES,   [IR_VGETS] = LEAVES,  [IR_VSET] = LEAVES,	    [IR_VLOW] = LEAVES,
+	[IR_VZEXT] = LEAVES,  [IR_VTRUNC] = LEAVES, [IR_SHUFFLE] = LEAVES,  [IR_TBL] = LEAVES,
+	[IR_VBITS] = LEAVES,  [IR_BSL] = LEAVES,    [IR_BR] = LEAVES,	    [IR_FLPACK] = LEAVES,
+	[IR_JUMP] = LEAVES,   [IR_GOSUB] = LEAVES,  [IR_JUMPI] = LEAVES,    [IR_RETURN] = LEAVES,
+	[IR_GOSUBI] = LEAVES, [IR_BSWAP] = LEAVES,  [IR_FBOX] = LEAVES,	    [IR_ADD] = ADDS,
+	[IR_SHL] = ADDS,      [IR_SHR] = ADDS,	    [IR_SAR] = ADDS,	    [IR_ROTR] = ADDS,
+	[IR_SUB] = SUBTRACTS, [IR_AND] = LOGIC,	    [IR_OR] = LOGIC,	    [IR_XOR] = LOGIC,
+	[IR_ANDN] = LOGIC,    [IR_SELECT] = ASKS,   [IR_BRC] = ASKS,
 };
 
 static inline bool clobbers_flags(const struct ir_insn *insn, const struct ir_insn *in)

@@ -178,6 +178,15 @@ static void minmax_quads(struct jit *j, enum ir_op op, unsigned d, unsigned a, u
 	x_vrri(&j->c, V_OP3A(0x4b), d, max ? b : a, max ? a : b, m << 4); /* blendvpd */
 }
 
+/* d = |a - b| of 64 bits: the difference, negated where b > a. t is scratch. */
+static void difference_quads(struct jit *j, bool sign, unsigned d, unsigned a, unsigned b, unsigned t)
+{
+	greater(j, sign, 3, d, b, a);
+	x_vrr(&j->c, V_OP(0xfb), t, a, b);
+	x_vrr(&j->c, V_PXOR, t, t, d);
+	x_vrr(&j->c, V_OP(0xfb), d, t, d);
+}
+
 static bool unary(struct jit *j, const struct ir_insn *in, u32 v, unsigned s)
 {
 	if (s == 3 && in->op == IR_ABS) {
@@ -349,11 +358,13 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, unsigned 
 		return halving(j, in, v, s);
 	case IR_ABDU:
 	case IR_ABDS: {
-		if (s == 3)
-			return false;
 		bool sign = in->op == IR_ABDS;
 		a = use_xmm(j, in->a), b = use_xmm(j, in->b), d = def_xmm_apart(j, v);
 		unsigned t = temp_xmm(j);
+		if (s == 3) {
+			difference_quads(j, sign, d, a, b, t);
+			return true;
+		}
 		x_vrr(&j->c, code_of(sign ? IR_MINS : IR_MINU, s), t, a, b);
 		x_vrr(&j->c, code_of(sign ? IR_MAXS : IR_MAXU, s), d, a, b);
 		x_vrr(&j->c, code_of(IR_SUB, s), d, d, t);

@@ -183,6 +183,24 @@ static bool dot(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+static bool top_bits(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	unsigned size = ir_type_size(in->lane);
+	if (j->r->insn[in->a].type != TY_V128 || !is_gpr(in->type))
+		return false;
+	unsigned a = use_xmm(j, in->a);
+	if (size == 2) { /* the top bits are kept by saturation */
+		unsigned t = temp_xmm(j), zero = temp_xmm(j);
+		x_vrr(&j->c, V_PXOR, zero, zero, zero);
+		x_vrr(&j->c, V_OP(0x63), t, a, zero); /* packsswb */
+		a = t;
+	}
+	u32 op = size == 8 ? V_OP(0x50) : size == 4 ? V_OP(0x50) & ~P66 : V_OP(0xd7); /* movmskpd, movmskps, pmovmskb */
+	x_vrr(&j->c, op, def_gpr(j, v), 0, a);
+	j->val[v].flags |= VF_ZERO_UPPER;
+	return true;
+}
+
 bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	unsigned size = ir_type_size(in->lane);
@@ -208,6 +226,8 @@ bool lower_vec_wide(struct jit *j, const struct ir_insn *in, u32 v)
 	case IR_REDMAXU:
 	case IR_REDMAXS:
 		return reduce(j, in, v);
+	case IR_VBITS:
+		return top_bits(j, in, v);
 	case IR_DOTU:
 	case IR_DOTS:
 	case IR_DOTUS:
