@@ -18,8 +18,30 @@ void chan_shut(struct chan *c)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
+static void too_late(void *arg)
+{
+	struct chan *c = arg;
+	c->deadline = NULL;
+	chan_shut(c);
+}
+
+void chan_limit(struct chan *c, unsigned seconds)
+{
+	c->deadline = loop_timer(loop_here(), loop_now() + seconds * 1000000000ll, too_late, c);
+}
+
+bool chan_in_time(struct chan *c)
+{
+	bool in_time = c->deadline;
+	if (in_time)
+		loop_timer_cancel(c->deadline);
+	c->deadline = NULL;
+	return in_time;
+}
+
 void chan_close(struct chan *c)
 {
+	chan_in_time(c);
 	tls_end(c->tls);
 	close(c->fd);
 	free(c->buf);

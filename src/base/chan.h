@@ -6,17 +6,24 @@
 #include "base/iov.h"
 #include "base/tls.h"
 
+struct loop_timer;
+
 struct chan {
 	int fd;
 	struct tls *tls; /* NULL: in the clear */
 	u32 at, have; /* unread bytes: buf[at..have) */
 	u8 *buf;
+	struct loop_timer *deadline;
 };
 
 /* Takes over the descriptor, which is connected and non-blocking (sock_prepare). */
 void chan_init(struct chan *c, int fd);
 /* Both directions end now; whoever waits in a read or write comes back with an error. The descriptor stays. */
 void chan_shut(struct chan *c);
+/* For a handshake: both directions end unless chan_in_time comes within so many seconds. Works while the calling thread's loop runs. */
+void chan_limit(struct chan *c, unsigned seconds);
+/* There is no limit any more. False: it was passed. */
+bool chan_in_time(struct chan *c);
 /* Says goodbye (TLS) and closes. No other call may be under way. */
 void chan_close(struct chan *c);
 /* All len bytes: 0 or -errno; -ECONNRESET at the other side's end, -ENODATA when it ended before the first byte. */

@@ -288,6 +288,11 @@ struct blk_measure {
 
 /* ---- drivers ---- */
 
+enum blk_change {
+	BLK_CHANGE_KEEP = BIT(0), /* what opts do not name stays as it is, else it gets its default */
+	BLK_CHANGE_TRY = BIT(1), /* nothing changes: only whether it could */
+};
+
 enum blk_kind { BLK_FORMAT, BLK_TRANSPORT, BLK_FILTER };
 enum blk_debug_op { BLK_DEBUG_BREAK, BLK_DEBUG_REMOVE, BLK_DEBUG_RESUME, BLK_DEBUG_WAIT };
 
@@ -323,8 +328,8 @@ struct blk_driver {
 	/* Children that come and go while the node is open; NULL: none do. The core attaches and detaches. *ret_name is the core's to free. */
 	struct err *(*add_child)(struct blk_node *node, struct blk_node *child, char **ret_name);
 	struct err *(*remove_child)(struct blk_node *node, struct blk_node *child);
-	/* Takes those options out of opts that can change while the node is open. NULL: none. */
-	struct err *(*change)(struct blk_node *node, struct json *opts);
+	/* Takes those options out of opts that can change while the node is open; no request is in flight. flags: as they will be. NULL: none. */
+	struct err *(*change)(struct blk_node *node, struct json *opts, u32 flags, enum blk_change how);
 	/* Flags changed (read-only to writable, cache mode). NULL: nothing to do but what the core does. */
 	struct err *(*reopen)(struct blk_node *node, u32 flags);
 

@@ -22,17 +22,23 @@ struct cache {
 	u8 *bounce;
 };
 
+static void set_shape(struct cache *c, u32 unit, u64 bytes)
+{
+	c->unit = unit;
+	c->max = MAX(bytes / unit, 4ull);
+	free(c->bounce);
+	c->bounce = alloc(unit);
+}
+
 struct cache *cache_new(struct blk_node **file, u32 unit, u64 bytes, const char *what)
 {
 	struct cache *c = alloc(sizeof(*c));
 	c->file = file;
-	c->unit = unit;
 	c->what = what;
 	cache_events(c, "table_load", "table_update");
-	c->max = MAX(bytes / unit, 4ull);
 	c->buckets = 64;
 	c->table = alloc(c->buckets * sizeof(*c->table));
-	c->bounce = alloc(unit);
+	set_shape(c, unit, bytes);
 	return c;
 }
 
@@ -386,4 +392,13 @@ void cache_age(struct cache *c)
 void cache_drop(struct cache *c)
 {
 	drop_clean(c, false);
+}
+
+int cache_reshape(struct cache *c, u32 unit, u64 bytes)
+{
+	cache_drop(c);
+	if (c->n)
+		return -EBUSY;
+	set_shape(c, unit, bytes);
+	return 0;
 }

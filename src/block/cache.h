@@ -18,6 +18,8 @@ struct cache;
 struct cache *cache_new(struct blk_node **file, u32 unit, u64 bytes, const char *what);
 /* Names of the events that a load and a write-back report (blk_event), in place of "table_load" and "table_update". */
 void cache_events(struct cache *c, const char *load, const char *update);
+/* Other slices, another bound; all that is kept goes. After cache_flush; -EBUSY when a slice is dirty, or pinned. */
+int cache_reshape(struct cache *c, u32 unit, u64 bytes) MUST_CHECK;
 /* Drops everything; what is dirty is lost (call cache_flush before). NULL is ignored. */
 void cache_free(struct cache *c);
 

@@ -70,3 +70,31 @@ TEST(cache, writes_what_another_cache_waits_for_first)
 	unlink(path);
 	blk_graph_free(g);
 }
+
+TEST(cache, takes_another_shape_when_nothing_in_it_is_dirty_or_held)
+{
+	struct blk_graph *g = blk_graph_new();
+	char path[64];
+	struct blk_node *n = file(g, path);
+	struct cache *c = cache_new(&n, 4096, 64 * 4096, "test");
+	u8 *p;
+	CHECK_EQ(cache_get_new(c, 4096, (void **)&p), 0);
+	p[512] = 9;
+	CHECK_EQ(cache_reshape(c, 512, 8 * 512), -EBUSY);
+	cache_put(c, p);
+	CHECK_EQ(cache_reshape(c, 512, 8 * 512), -EBUSY);
+	CHECK_EQ(cache_flush(c), 0);
+	CHECK_EQ(cache_reshape(c, 512, 8 * 512), 0);
+	CHECK_EQ(cache_get(c, 4096 + 512, (void **)&p), 0);
+	CHECK_EQ(p[0], 9);
+	cache_put(c, p);
+	for (u64 i = 0; i < 100; i++) {
+		CHECK_EQ(cache_get(c, i * 512, (void **)&p), 0);
+		cache_put(c, p);
+		CHECK(c->n <= 8);
+	}
+	cache_free(c);
+	blk_unref(n);
+	unlink(path);
+	blk_graph_free(g);
+}

@@ -12,6 +12,7 @@ struct iothread {
 	char *name;
 	pthread_t thread;
 	struct loop *loop;
+	struct loop_config config;
 	sem_t ready; /* loop is set */
 	struct loop_job end;
 	bool ending;
@@ -24,6 +25,7 @@ static void run(struct iothread *t)
 	snprintf(name, sizeof(name), "IO %s", t->name);
 	pthread_setname_np(pthread_self(), name);
 	t->loop = loop_here();
+	loop_configure(t->loop, &t->config);
 	sem_post(&t->ready);
 	loop_share(t->graph->gate);
 	while (!t->ending)
@@ -55,6 +57,13 @@ struct iothread *iothread_new(struct blk_graph *graph, const char *name)
 	t->graph = graph;
 	t->name = str_dup(name);
 	return t;
+}
+
+void iothread_configure(struct iothread *t, const struct loop_config *config)
+{
+	t->config = *config;
+	if (t->loop)
+		loop_configure(t->loop, config);
 }
 
 static struct err *start_running(struct iothread *t)

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/loop/loop.h"
 
 struct blk_graph;
 struct blk_node;
@@ -16,6 +17,8 @@ struct iothread;
 
 /* name: what it is known by ("IO name"). It runs from its first use on, so that a process can fork before. */
 struct iothread *iothread_new(struct blk_graph *graph, const char *name);
+/* May be called while it runs, too. What is not said: 0, but for poll_grow and max_workers. */
+void iothread_configure(struct iothread *t, const struct loop_config *config);
 /* Ends it; nobody uses it. NULL is ignored. */
 void iothread_free(struct iothread *t);
 /* Exports of the node, and of the nodes it stands on, that name no thread run in this one from now on; NULL: in the graph's own. */

@@ -1,5 +1,6 @@
 #include "block/object.h"
 #include "base/base64.h"
+#include "base/size.h"
 #include "block/graph.h"
 #include "block/iothread.h"
 #include "block/throttle.h"
@@ -197,13 +198,78 @@ static struct err *make_throttle(struct blk_graph *graph, struct blk_object *o)
 	return throttle_new(o->props, &o->throttle);
 }
 
+static struct err *get_count(const struct json *props, const char *name, i64 most, i64 *ret)
+{
+	const struct json *j = json_get(props, name);
+	u64 val;
+	if (!j)
+		return NULL;
+	if (j->kind == JSON_STR && size_parse(j->s, &val) == 0 && val <= (u64)most)
+		*ret = val;
+	else if (j->kind == JSON_INT && j->i >= 0 && j->i <= most)
+		*ret = j->i;
+	else
+		return err_new(ERR_INVALID, "%s value must be in range [0, %lld]", name, (long long)most);
+	return NULL;
+}
+
+static struct err *read_iothread(const struct json *props, struct loop_config *ret)
+{
+	i64 poll_max = 0, grow = 0, shrink = 0, min = 0, max = LOOP_MAX_WORKERS,
+	    batch = 0;
+	struct err *e;
+	if ((e = get_count(props, "poll-max-ns", INT64_MAX, &poll_max)) ||
+	    (e = get_count(props, "poll-grow", INT32_MAX, &grow)) ||
+	    (e = get_count(props, "poll-shrink", INT32_MAX, &shrink)) ||
+	    (e = get_count(props, "thread-pool-min", LOOP_MAX_WORKERS, &min)) ||
+	    (e = get_count(props, "thread-pool-max", LOOP_MAX_WORKERS, &max)) ||
+	    (e = get_count(props, "aio-max-batch", INT64_MAX, &batch)))
+		return e;
+	if (batch)
+		return err_new(
+		    ERR_UNSUPPORTED,
+		    "aio-max-batch is not built: requests are submitted as they come; leave it out, or 0");
+	if (!max || min > max)
+		return err_new(ERR_INVALID, "bad thread-pool-min/thread-pool-max values: %lld and %lld",
+			       (long long)min, (long long)max);
+	*ret = (struct loop_config){ poll_max, grow ? grow : LOOP_POLL_GROW, shrink, min, max };
+	return NULL;
+}
+
 static struct err *make_iothread(struct blk_graph *graph, struct blk_object *o)
 {
-	static const char *const known[] = { "qom-type", "id", NULL };
+	static const char *const known[] = { "qom-type",
+					     "id",
+					     "poll-max-ns",
+					     "poll-grow",
+					     "poll-shrink",
+					     "thread-pool-min",
+					     "thread-pool-max",
+					     "aio-max-batch",
+					     NULL };
+	struct loop_config config;
 	struct err *e = check_members(o->props, known);
 	if (!e)
-		o->thread = iothread_new(graph, o->id);
-	return e;
+		e = read_iothread(o->props, &config);
+	if (e)
+		return e;
+	o->thread = iothread_new(graph, o->id);
+	iothread_configure(o->thread, &config);
+	return NULL;
+}
+
+/* One property of those it was made with, or could have been. */
+static struct err *change_iothread(struct blk_object *o, const char *name, const struct json *val)
+{
+	AUTO(json_freep) struct json *props = json_copy(o->props);
+	struct loop_config config;
+	json_set(props, name, json_copy(val));
+	struct err *e = read_iothread(props, &config);
+	if (e)
+		return e;
+	iothread_configure(o->thread, &config);
+	json_set(o->props, name, json_copy(val));
+	return NULL;
 }
 
 struct iothread *blk_iothread(struct blk_graph *graph, const char *id)
@@ -286,5 +352,7 @@ struct err *blk_object_set(struct blk_object *o, const char *name, const struct 
 {
 	if (o->throttle && strcmp(name, "limits") == 0)
 		return throttle_change(o->throttle, val);
+	if (o->thread)
+		return change_iothread(o, name, val);
 	return err_new(ERR_UNSUPPORTED, "Property cannot be set after initialization");
 }

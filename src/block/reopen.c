@@ -104,10 +104,13 @@ struct err *blk_reopen_options(struct blk_node *node, const struct json *options
 		e = take_children(node, opts, &to);
 	if (!e)
 		e = take_backing(node, opts, &to);
+	AUTO(json_freep) struct json *rest = json_copy(opts);
 	if (!e && node->driver->change)
-		e = node->driver->change(node, opts);
+		e = node->driver->change(node, rest, flags, BLK_CHANGE_TRY);
 	if (!e)
-		e = same_rest(node, opts);
+		e = same_rest(node, rest);
+	if (!e && node->driver->change)
+		e = node->driver->change(node, opts, flags, 0);
 	if (!e)
 		e = change(node, &to, flags);
 	if (!e)

@@ -259,6 +259,35 @@ def comes_and_goes():
     s.end()
 
 
+def polling():
+    s = Served()
+    s.q.cmd('object-add', qom_type='iothread', id='io2', **{'poll-max-ns': 200000, 'poll-grow': 4, 'poll-shrink': 2, 'thread-pool-min': 5, 'thread-pool-max': 6})
+    s.add('a')
+    had = len(os.listdir(f'/proc/{s.d.proc.pid}/task'))
+    s.export('a', iothread='io2')
+    until = time.time() + 20
+    while len(os.listdir(f'/proc/{s.d.proc.pid}/task')) < had + 6 and time.time() < until:
+        time.sleep(0.01)
+    assert len(os.listdir(f'/proc/{s.d.proc.pid}/task')) >= had + 6  # itself and its five
+    w, r = writes(100, 1)
+    s.io('a', *w, *r)
+    before = s.threads()['IO io2']
+    s.q.cmd('qom-set', path='/objects/io2', property='poll-max-ns', value=10 ** 9)  # it looks for the next request all the time
+    s.io('a', *['read -q 0 4k', 'sleep 10'] * 50)
+    busy = s.threads()['IO io2'] - before
+    s.q.cmd('qom-set', path='/objects/io2', property='poll-max-ns', value=0)
+    before = s.threads()['IO io2']
+    s.io('a', *['read -q 0 4k', 'sleep 10'] * 50)
+    idle = s.threads()['IO io2'] - before
+    assert busy > 10 and busy > 2 * idle, (busy, idle)
+    assert s.q.cmd('qom-get', path='/objects/io2', property='poll-max-ns') == 0 and s.q.cmd('qom-get', path='/objects/io2', property='poll-grow') == 4
+    assert 'must be in range' in s.q.fails('qom-set', path='/objects/io2', property='poll-max-ns', value=-1)
+    assert 'not built' in s.q.fails('object-add', qom_type='iothread', id='io3', **{'aio-max-batch': 5})
+    assert 'bad thread-pool-min' in s.q.fails('object-add', qom_type='iothread', id='io3', **{'thread-pool-min': 5, 'thread-pool-max': 4})
+    assert 'must be in range' in s.q.fails('object-add', qom_type='iothread', id='io3', **{'thread-pool-max': 65})
+    s.end()
+
+
 tap = Tap(sys.argv[1:])
 tap.test('an export runs in its I/O thread', runs_there)
 tap.test('three threads, one base, many requests', many_at_once)
@@ -267,5 +296,6 @@ tap.test('a ring for each thread, gone with it', own_ring)
 tap.test('native aio in an I/O thread', native)
 tap.test('a throttle group of two I/O threads', throttled)
 tap.test('a FUSE export in an I/O thread', fuse)
+tap.test('polling, and how many workers there are', polling)
 tap.test('threads end when nobody uses them', comes_and_goes)
 sys.exit(tap.end())

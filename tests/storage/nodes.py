@@ -220,6 +220,35 @@ def filter_below():
     sh('rm', '-rf', i.dir)
 
 
+def options_change():
+    """blockdev-reopen gives a qcow2 that is served other options; what it does not name goes back to what is usual."""
+    i = Images()
+    q = i.q
+    i.add('a')
+    i.export('a', writable=True)
+    options = {'driver': 'qcow2', 'node-name': 'a', 'file': 'a-file'}
+
+    def dirty():
+        with open(f'{i.dir}/a', 'rb') as f:
+            return f.read(80)[79] == 1
+    i.io('a', 'write -P 1 0 1M')
+    q.cmd('blockdev-reopen', options=[{**options, 'lazy-refcounts': True, 'l2-cache-entry-size': 512, 'l2-cache-size': 65536, 'cache-clean-interval': 5,
+                                      'pass-discard-other': True, 'overlap-check': {'template': 'all', 'bitmap-directory': False}}])
+    assert not dirty()
+    i.io('a', 'write -P 2 1M 1M', 'read -P 1 0 1M', 'flush')
+    assert dirty()
+    assert 'power of two' in q.fails('blockdev-reopen', options=[{**options, 'l2-cache-entry-size': 1000}])
+    assert dirty()
+    q.cmd('blockdev-reopen', options=[options])
+    assert not dirty()
+    i.io('a', 'write -P 3 2M 1M', 'read -P 1 0 1M', 'read -P 2 1M 1M', 'read -P 3 2M 1M', 'flush')
+    assert not dirty()
+    q.cmd('quit')
+    assert i.d.proc.wait(20) == 0
+    sh('qemu-img', 'check', '-q', '-f', 'qcow2', f'{i.dir}/a')
+    sh('rm', '-rf', i.dir)
+
+
 def drained():
     """Changing the graph does not wait for a throttle to let its requests go one after the other."""
     i = Images()
@@ -323,6 +352,7 @@ t.test('the graph with permissions', graph)
 t.test('children of a quorum come and go', children)
 t.test('the file below a format is replaced', replaced_file)
 t.test('a filter goes between a format and its file, and away', filter_below)
+t.test('blockdev-reopen changes options of qcow2', options_change)
 t.test('a throttle is drained', drained)
 t.test('filter-node-name', filter_above)
 t.test('keys are amended', amend)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import shutil
 import socket
 import ssl
@@ -192,6 +193,48 @@ def bad_websockets():
 
 # ---- TLS ----
 
+def silent():
+    """Who does not finish its handshake is sent away, and the next one is served."""
+    m = monitor('silent', 'websocket=on')
+    s = connect('silent')
+    s.sendall(b'GET / HTTP/1.1\r\n')
+    other = connect('silent')
+    other.settimeout(60)
+    f = upgrade(other)
+    talk(f.send, f.read)
+    assert not s.recv(1)
+    m.end()
+
+
+def pty():
+    """A terminal is a monitor for whoever opens it, one after the other."""
+    link = f'{d.dir}/tty'
+    m = Daemon('--chardev', f'pty,id=x,path={link}', '--monitor', 'x')
+    m.client()
+    for _ in range(2):
+        fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        while not select.select([fd], [], [], 1)[0]:  # opened again before it was seen to be closed: the same client still
+            os.close(fd)
+            time.sleep(0.5)
+            fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        talk(lambda b: os.write(fd, b), lambda: os.read(fd, 65536))
+        os.write(fd, b'{"execute":"query-qmp-schema"}')
+        assert len(lines(lambda: os.read(fd, 65536), 1)[0]['return']) > 100
+        os.close(fd)
+    fd = os.open(link, os.O_RDWR | os.O_NOCTTY)  # gone with much unread: nobody else has to wait for that
+    os.write(fd, CAPS + b'{"execute":"query-qmp-schema"}' * 3)
+    time.sleep(0.2)
+    os.close(fd)
+    assert 'qemu' in m.client().cmd('query-version')
+    m.end()
+    assert not os.path.lexists(link)
+    made = q.cmd('chardev-add', id='p', backend={'type': 'pty', 'data': {}})['pty']
+    assert os.path.exists(made) and {'label': 'p', 'filename': f'pty:{made}', 'frontend-open': False} in q.cmd('query-chardev')
+    q.cmd('chardev-remove', id='p')
+    p = subprocess.run(['qemu-storage-daemon', '--chardev', 'udp,id=x'], capture_output=True, text=True, timeout=20)
+    assert p.returncode == 1 and "'udp' is not a valid" in p.stderr and 'pty, ' in p.stderr, p.stderr
+
+
 def certificates(where):
     """An authority, a server's certificate for localhost, clients good and evil."""
     def run(*args):
@@ -265,7 +308,9 @@ def refused():
 def main():
     t = Tap(sys.argv[1:])
     t.test('telnet: commands are taken out', telnet)
+    t.test('a pseudo terminal; devices that are not built', pty)
     t.test('WebSocket: frames, pings, the end', websocket)
+    t.test('WebSocket: a handshake that does not end keeps nobody out', silent)
     t.test('WebSocket: wrong requests and frames end one client, not the monitor', bad_websockets)
     if shutil.which('openssl') and 'GNUTLS' not in subprocess.run(
             ['qemu-storage-daemon', '--object', 'tls-creds-anon,id=a', '--frob'], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL).stderr:

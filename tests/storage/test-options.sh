@@ -53,7 +53,34 @@ for size in 512 4096 65536; do
 	ok $? "l2-cache-entry-size=$size, cache-clean-interval=1"
 done
 refuses "power of two" qemu-io -c 'open -o l2-cache-entry-size=1000 c.qcow2' -c quit; ok $? "a crooked l2-cache-entry-size is refused"
-refuses "pass-discard-other" qemu-io -c 'open -o pass-discard-other=on c.qcow2' -c quit; ok $? "pass-discard-other=on is refused"
+
+# An open image takes other options, all that are named together or none.
+qemu-img create -q -f qcow2 c.qcow2 1G
+changes=()
+for o in lazy-refcounts=on,pass-discard-request=on lazy-refcounts=off overlap-check=all overlap-check.template=none overlap-check.inactive-l2=on cache-size=1M l2-cache-size=64k \
+	refcount-cache-size=128k l2-cache-entry-size=512 l2-cache-entry-size=64k cache-clean-interval=1; do
+	changes+=(-c "reopen -o $o" -c 'write -q -P 6 100M 1M' -c 'read -q -P 3 0 3M' -c 'aio_write -q -P 7 200M 1M')
+done
+qemu-io -c 'write -q -P 3 0 3M' "${changes[@]}" -c aio_flush c.qcow2 >out 2>&1; r=$?; cat out | grep . | sed 's/^/# /'
+[ $r = 0 ] && ! grep -q . out && qemu-io -r -c 'read -q -P 3 0 3M' -c 'read -q -P 6 100M 1M' -c 'read -q -P 7 200M 1M' c.qcow2 >out && ! grep -q . out && qemu-img check -q c.qcow2
+ok $? "reopen -o changes the caches, the checks, the discards of an image in use"
+bad_reopen() { refuses "$1" qemu-io -c "reopen -o lazy-refcounts=on,$2" c.qcow2; }
+bad_reopen "may not be set at the same" cache-size=1M,l2-cache-size=64k,refcount-cache-size=64k && bad_reopen "L2 cache size too big" l2-cache-entry-size=512,l2-cache-size=1T &&
+	bad_reopen "power of two" l2-cache-entry-size=33k && bad_reopen "Allowed are" overlap-check=blubb && bad_reopen "Cannot change the option" size=5
+ok $? "reopen -o refuses what open refuses"
+dirty() { [ "$(od -An -tu1 -j79 -N1 c.qcow2 | tr -d ' ')" = 1 ]; }
+{ qemu-io -c 'reopen -o lazy-refcounts=on,overlap-check=blubb' -c 'reopen -o lazy-refcounts=on,size=5' -c 'write -q 300M 64k' -c 'sigraise 9' c.qcow2; } >/dev/null 2>&1
+! dirty; ok $? "a reopen that is refused changes nothing"
+{ qemu-io -c 'reopen -o lazy-refcounts=on' -c 'reopen -o cache-size=1M' -c 'write -q 400M 64k' -c 'sigraise 9' c.qcow2; } >/dev/null 2>&1
+dirty; ok $? "what a reopen does not name stays"
+qemu-img check -q -r all c.qcow2
+# The checks themselves: the count of the L1 table says that there is room.
+for how in none,cached cached,none; do
+	qemu-img create -q -f qcow2 c.qcow2 64M; printf '\0\0' | dd of=c.qcow2 bs=1 seek=$((0x20000 + 3 * 2)) conv=notrunc status=none
+	said=$(qemu-io -c "reopen -o overlap-check=${how%,*}" -c "reopen -o overlap-check=${how#*,}" -c 'write 64k 64k' c.qcow2 2>&1)
+	case $how,$said in none,cached,*"overlaps with active L1"*) true ;; cached,none,*overlaps*) false ;; cached,none,*) true ;; *) false ;; esac
+	ok $? "reopen -o overlap-check=${how#*,}"
+done
 
 blocks() { stat -c %b d.qcow2; }
 qemu-img create -q -f qcow2 d.qcow2 32M; qemu-io -c 'write -q 0 8M' d.qcow2; qemu-img snapshot -c s d.qcow2; qemu-io -c 'write -q 0 8M' d.qcow2
@@ -61,6 +88,14 @@ before=$(blocks); cp --sparse=always d.qcow2 keep.qcow2; qemu-img snapshot -d s 
 ok $? "a deleted snapshot's room goes back to the host"
 cp --sparse=always keep.qcow2 d.qcow2; before=$(blocks); qemu-img snapshot --image-opts -d s driver=qcow2,file.filename=d.qcow2,pass-discard-snapshot=off; [ "$(blocks)" -gt $((before - 8192)) ]
 ok $? "pass-discard-snapshot=off keeps it"
+# Room that overwriting gives up: compressed clusters'.
+base64 -w 0 src.raw | head -c 3M >text.raw
+for how in off on; do
+	qemu-img convert -c -f raw -O qcow2 text.raw d.qcow2; before=$(blocks)
+	qemu-io -c "open -o pass-discard-other=$how d.qcow2" -c 'write -q -z 0 2M' -c flush -c 'read -q -P 0 0 2M' >out && ! grep -q . out && qemu-img check -q d.qcow2; r=$?
+	if [ $how = on ]; then [ $r = 0 ] && [ "$(blocks)" -lt $((before - 2000)) ]; else [ $r = 0 ] && [ "$(blocks)" -ge $before ]; fi
+	ok $? "pass-discard-other=$how"
+done
 
 qemu-img create -q -f qcow2 -o cluster_size=1M e.qcow2 128M; qemu-io -c 'write -q -P 22 0 128M' e.qcow2
 lim="open -o driver=blkdebug,image.driver=qcow2,image.file.filename=e.qcow2"
@@ -69,6 +104,12 @@ ok $? "blkdebug align widens"
 qemu-io -c "$lim,align=512,opt-discard=15M,max-discard=15M,discard=unmap" -c 'discard -q 80000001 30M' >/dev/null
 qemu-io -r -c 'read -q -P 22 64M 13M' -c 'read -q -P 0 77M 29M' -c 'read -q -P 22 106M 22M' e.qcow2 >out && ! grep -q . out
 ok $? "blkdebug opt-discard splits at its multiples"
+
+# A compressed write that fails has taken room, and gives it back; the next one finds it.
+qemu-img create -q -f qcow2 w.qcow2 1M; qemu-io -c 'write -q -c 0 64k' w.qcow2
+refuses "Input/output error" qemu-io -c 'open -o driver=qcow2,file.driver=blkdebug,file.image.filename=w.qcow2,file.inject-error.0.event=write_compressed' -c 'write -c -P 9 64k 64k' -c 'write -c -P 9 512k 64k' &&
+	[ "$(qemu-img check w.qcow2 2>&1 | grep -c 'No errors')" = 1 ] && qemu-io -c 'write -q -c -P 7 64k 64k' -c 'read -q -P 7 64k 64k' w.qcow2 >out && ! grep -q . out && qemu-img check -q w.qcow2
+ok $? "a compressed write that fails leaks nothing"
 
 # Zeros that show through an image stay zeros when data comes to lie below it, whatever the version.
 for compat in 0.10 1.1; do

@@ -8,7 +8,7 @@ n=0 status=0
 take() { # one program: its name and source, the compiler
 	local name=$1 src=$2
 	shift 2
-	if ! "$@" -O1 -w -static -pthread -o "$tmp/program" "$src" -lutil 2>"$tmp/log"; then
+	if ! "$@" -O1 -w -static -pthread -o "$tmp/program" "$src" -lutil -lm 2>"$tmp/log"; then
 		echo "not ok $((++n)) - $name compiles"
 		sed 's/^/# /' "$tmp/log"
 		status=1

@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		__asm__ volatile(".arch_extension sme\nsmstart\n");
 	__asm__ volatile(".arch_extension sve\n"
-			 "ptrue p0.b, vl5\nwrffr p0.b\nptrue p15.s\nmov z0.b, #17\nmov z31.d, #-1\n"
+			 "ptrue p0.b, vl5\nwrffr p0.b\nptrue p15.s\nmov z0.b, #17\nmov z3.b, #0\nmov z31.d, #-1\n"
 			 "stopped: .globl stopped\nmov x0, #16\nstr x0, [x0]");
 	return 0;
 }

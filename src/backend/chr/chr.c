@@ -31,6 +31,18 @@ static const struct chr_kind *find_kind(const char *name)
 	return NULL;
 }
 
+static struct err *unknown_kind(const char *name)
+{
+	AUTO(free_ptr) char *known = str_dup("");
+	for (const struct chr_kind *const *k = chr_kinds; *k; k++) {
+		char *more = strf("%s%s%s", known, *known ? ", " : "", (*k)->name);
+		free(known);
+		known = more;
+	}
+	return err_hint(err_new(ERR_INVALID, "'%s' is not a valid char driver name", name),
+			"Character devices here: %s", known);
+}
+
 static struct err *check_options(const struct chr_kind *kind, const struct json *opts)
 {
 	for (size_t i = 0; i < opts->n; i++) {
@@ -56,7 +68,7 @@ static struct err *open_new(const struct chr_set *s, const char *id, const struc
 		return err_new(ERR_INVALID, "chardev: \"%s\" missing backend", id);
 	const struct chr_kind *kind = find_kind(name);
 	if (!kind)
-		return err_new(ERR_INVALID, "'%s' is not a valid char driver name", name);
+		return unknown_kind(name);
 	struct err *e = check_options(kind, opts);
 	if (e)
 		return e;
@@ -168,6 +180,13 @@ static void wait_ready(int fd, short events)
 		co_wait_fd(fd, events == POLLIN ? EPOLLIN : EPOLLOUT);
 }
 
+/* A terminal that nobody has open takes no more, and never will. */
+static bool hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 ssize_t chr_read(struct chr *c, void *buf, size_t len)
 {
 	if (c->kind->read)
@@ -193,6 +212,8 @@ int chr_write(struct chr *c, const void *buf, size_t len)
 		ssize_t n = write(c->out, at, MIN(len, (size_t)PIPE_BUF));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
+		if (n < 0 && errno == EAGAIN && hung_up(c->out))
+			return -EPIPE;
 		at += MAX(n, (ssize_t)0);
 		len -= MAX(n, (ssize_t)0);
 	}

@@ -28,6 +28,8 @@ struct chr_kind {
 	void (*close)(struct chr *c);
 	/* As query-chardev names it; the caller frees. NULL: the kind's name. */
 	char *(*text)(const struct chr *c);
+	/* The terminal that it made, for its user to open. NULL: it makes none. */
+	const char *(*terminal)(const struct chr *c);
 };
 
 #define CHR(id) \

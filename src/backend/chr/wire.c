@@ -11,11 +11,9 @@ static struct err *check_name(struct wire *w, const char *identity)
 		   : err_new(ERR_DENIED, "The client's certificate names '%s'", name ? name : "nobody");
 }
 
-struct err *wire_open(struct wire *w, int fd, const struct wire_options *o)
+static struct err *shake_hands(struct wire *w, const struct wire_options *o)
 {
 	struct err *e = NULL;
-	*w = (struct wire){ .kind = o->kind };
-	chan_init(&w->chan, fd);
 	if (o->creds)
 		e = chan_start_tls(&w->chan, o->creds, o->hostname);
 	if (!e && o->creds)
@@ -25,6 +23,19 @@ struct err *wire_open(struct wire *w, int fd, const struct wire_options *o)
 	if (!e && o->kind == WIRE_TELNET && o->server) {
 		int r = telnet_greet(w);
 		e = r ? err_errno(-r, "The client left") : NULL;
+	}
+	return e;
+}
+
+struct err *wire_open(struct wire *w, int fd, const struct wire_options *o)
+{
+	*w = (struct wire){ .kind = o->kind };
+	chan_init(&w->chan, fd);
+	chan_limit(&w->chan, WIRE_HANDSHAKE_SECONDS);
+	struct err *e = shake_hands(w, o);
+	if (!chan_in_time(&w->chan)) {
+		err_free(e);
+		e = err_new(ERR_IO, "The handshake took more than %d seconds", WIRE_HANDSHAKE_SECONDS);
 	}
 	if (e)
 		chan_close(&w->chan);

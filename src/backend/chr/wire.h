@@ -6,6 +6,9 @@
 #include "base/chan.h"
 #include "base/coroutine.h"
 
+/* Whoever takes longer to shake hands keeps others out, and is sent away. */
+enum { WIRE_HANDSHAKE_SECONDS = 10 };
+
 enum wire_kind { WIRE_PLAIN, WIRE_TELNET, WIRE_WEBSOCKET };
 
 struct wire {
@@ -29,7 +32,7 @@ struct wire_options {
 };
 
 /*
- * Takes over a connected descriptor and shakes hands. On failure it is closed.
+ * Takes over a connected descriptor and shakes hands; in a coroutine within WIRE_HANDSHAKE_SECONDS. On failure it is closed.
  */
 struct err *wire_open(struct wire *w, int fd, const struct wire_options *o) MUST_CHECK;
 /* Up to len bytes, at least one; 0: the other side left. -errno. */

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_WORKERS = 16, EVENTS = 64 };
+enum { USUAL_WORKERS = 16, EVENTS = 64, FIRST_POLL = 4000 };
 
 struct loop_fd {
 	struct loop *loop;
@@ -61,7 +61,9 @@ struct loop {
 	struct work *queue, **queue_end;
 	unsigned workers, idle;
 	bool ending;
-	pthread_t threads[MAX_WORKERS];
+	pthread_t threads[LOOP_MAX_WORKERS];
+	struct loop_config config;
+	i64 poll; /* nanoseconds, up to config.poll_max */
 };
 
 static __thread struct loop *here;
@@ -90,6 +92,7 @@ struct loop *loop_here(void)
 	pthread_cond_init(&l->more, NULL);
 	l->posted_end = &l->posted;
 	l->queue_end = &l->queue;
+	l->config.max_workers = USUAL_WORKERS;
 	return l;
 }
 
@@ -211,13 +214,40 @@ static int wait_ms(struct loop *l, bool wait)
 	return left <= 0 ? 0 : MIN((left + 999999) / 1000000, 1000000);
 }
 
+/* An event took so long to come: would another time of polling have been better? */
+static void adjust_poll(struct loop *l, i64 took)
+{
+	const struct loop_config *c = &l->config;
+	if (took <= l->poll)
+		return;
+	if (took > c->poll_max)
+		l->poll = c->poll_shrink ? l->poll / c->poll_shrink : 0;
+	else
+		l->poll = MIN(l->poll ? l->poll * c->poll_grow : FIRST_POLL, c->poll_max);
+}
+
+/* Without the gate: nothing of the loop is looked at that others may change. poll: for so long it does not sleep. */
+static int wait_events(int epoll, struct epoll_event *ev, int ms, i64 poll)
+{
+	i64 until = poll ? loop_now() + (ms < 0 ? poll : MIN(poll, ms * 1000000ll)) : 0;
+	int n = 0;
+	while (!n && poll && loop_now() < until)
+		n = epoll_wait(epoll, ev, EVENTS, 0);
+	return n ? n : epoll_wait(epoll, ev, EVENTS, ms);
+}
+
 bool loop_run_once(struct loop *l, bool wait)
 {
 	struct epoll_event ev[EVENTS];
 	int ms = wait_ms(l, wait);
+	bool may_poll = ms && l->config.poll_max;
+	i64 poll = may_poll ? l->poll : 0, begin = may_poll ? loop_now() : 0;
 	loop_let();
-	int n = epoll_wait(l->epoll, ev, EVENTS, ms);
+	int n = wait_events(l->epoll, ev, ms, poll);
+	i64 took = may_poll ? loop_now() - begin : 0;
 	loop_retake();
+	if (may_poll)
+		adjust_poll(l, took);
 	bool any = false;
 	for (int i = 0; i < n; i++) {
 		struct loop_fd *w = ev[i].data.ptr;
@@ -325,6 +355,18 @@ static void start_worker(struct loop *l)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+void loop_configure(struct loop *l, const struct loop_config *c)
+{
+	pthread_mutex_lock(&l->lock);
+	l->config = *c;
+	l->poll = MIN(l->poll, c->poll_max);
+	for (unsigned had = 0; l->workers < c->min_workers && l->workers + 1 != had;) {
+		had = l->workers + 1;
+		start_worker(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
 static void work_done(void *arg)
 {
 	struct work *w = arg;
@@ -339,7 +381,7 @@ int work_run(int (*fn)(void *), void *arg)
 	struct work w = { .fn = fn, .arg = arg, .co = co_self(), .loop = l };
 	w.back = (struct loop_job){ .fn = work_done, .arg = &w };
 	pthread_mutex_lock(&l->lock);
-	if (!l->idle && l->workers < MAX_WORKERS)
+	if (!l->idle && l->workers < l->config.max_workers)
 		start_worker(l);
 	if (!l->workers) {
 		pthread_mutex_unlock(&l->lock);

@@ -20,6 +20,16 @@ void loop_done(void);
 /* Handles what is ready; wait: sleeps until there is something. Returns false when nothing was handled. */
 bool loop_run_once(struct loop *l, bool wait);
 
+/* How a loop waits, and how many worker threads it has. */
+struct loop_config {
+	i64 poll_max; /* nanoseconds: before it sleeps it looks for events for up to so long, if that was of use lately; 0: never */
+	unsigned poll_grow, poll_shrink; /* how that time changes: times so much; by so much, 0: to nothing */
+	unsigned min_workers, max_workers; /* min: made at once; max: up to LOOP_MAX_WORKERS */
+};
+enum { LOOP_MAX_WORKERS = 64, LOOP_POLL_GROW = 2 };
+/* In the loop's thread, or in one that holds their gate. Workers that there are stay. */
+void loop_configure(struct loop *l, const struct loop_config *c);
+
 struct gate;
 struct gate *gate_new(void);
 /* No thread shares it any more. */

@@ -116,3 +116,72 @@ TEST(loop, who_waits_is_woken_by_another_thread)
 	finish(&p);
 	CHECK_EQ(sum, ROUNDS);
 }
+
+static void *ring_often(void *arg)
+{
+	const int *fd = arg;
+	u64 one = 1;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct timespec t = { .tv_nsec = 20000 };
+		nanosleep(&t, NULL);
+		if (write(*fd, &one, 8) != 8)
+			break;
+	}
+	return NULL;
+}
+
+static void heard(void *arg, u32 events UNUSED)
+{
+	u64 n;
+	if (read(*(int *)arg, &n, 8) != 8)
+		abort();
+}
+
+TEST(loop, looks_for_events_before_it_sleeps_as_long_as_that_is_of_use)
+{
+	const struct loop_config poll = { .poll_max = 60000000000, .poll_grow = 2, .max_workers = 4 },
+				 usual = { .max_workers = USUAL_WORKERS };
+	struct loop *l = loop_here();
+	int fd = eventfd(0, EFD_NONBLOCK);
+	struct loop_fd *w = loop_watch(l, fd, EPOLLIN, heard, &fd);
+	pthread_t t;
+	u64 one = 1;
+	loop_configure(l, &poll);
+	CHECK_EQ(l->poll, 0);
+	pthread_create(&t, NULL, ring_often, &fd);
+	do
+		loop_run_once(l, true);
+	while (!l->poll);
+	pthread_join(t, NULL);
+	while (loop_run_once(l, false))
+		;
+	/* What came within the time changes nothing, what took longer than the most that may be takes it back. */
+	adjust_poll(l, l->poll);
+	CHECK(l->poll >= FIRST_POLL && l->poll <= poll.poll_max);
+	adjust_poll(l, poll.poll_max + 1);
+	CHECK_EQ(l->poll, 0);
+	adjust_poll(l, 10);
+	CHECK_EQ(l->poll, FIRST_POLL);
+	adjust_poll(l, FIRST_POLL + 1);
+	CHECK_EQ(l->poll, FIRST_POLL * 2);
+	/* While it looks, what is ready is found. */
+	CHECK_EQ(write(fd, &one, 8), 8);
+	CHECK(loop_run_once(l, true));
+	CHECK_EQ(l->poll, FIRST_POLL * 2);
+	loop_configure(l, &usual);
+	CHECK_EQ(l->poll, 0);
+	loop_unwatch(w);
+	loop_run_once(l, false);
+	close(fd);
+}
+
+TEST(loop, makes_the_workers_that_it_is_told_to)
+{
+	const struct loop_config c = { .min_workers = 3, .max_workers = 5 },
+				 usual = { .max_workers = USUAL_WORKERS };
+	struct loop *l = loop_here();
+	unsigned had = l->workers;
+	loop_configure(l, &c);
+	CHECK_EQ(l->workers, MAX(had, 3u));
+	loop_configure(l, &usual);
+}

@@ -115,7 +115,10 @@ static inline void apply(const struct event *ev, u64 len)
 		mem_set_size(ev->mem, ev->offset);
 	else if (ev->offset + len > ev->mem->bytes)
 		mem_set_size(ev->mem, ev->offset + len);
-	memcpy(ev->mem->data + ev->offset, ev->data ? ev->data : (u8 *)"", ev->data ? len : 0);
+	if (ev->data)
+		memcpy(ev->mem->data + ev->offset, ev->data, len);
+	else
+		memset(ev->mem->data + ev->offset, 0, len);
 }
 
 /* The files as they are after the first n events; cut: those since the last flush may be lost or torn. */
@@ -189,6 +192,19 @@ static int testmem_pwritev(struct blk_node *node, u64 offset, struct iovs iov, u
 	return 0;
 }
 
+/* What was there is gone at once. */
+static int testmem_discard(struct blk_node *node, u64 offset, u64 len)
+{
+	struct mem *m = ((struct testmem *)node->state)->m;
+	int r = fault_meets(FAULT_WRITE, m);
+	len = offset < m->bytes ? MIN(len, m->bytes - offset) : 0;
+	if (r || !len)
+		return r;
+	memset(m->data + offset, 0, len);
+	log_event(m, offset, NULL, len);
+	return 0;
+}
+
 static int testmem_flush(struct blk_node *node)
 {
 	int r = fault_meets(FAULT_FLUSH, ((struct testmem *)node->state)->m);
@@ -245,7 +261,7 @@ static const struct blk_opt testmem_opts[] = { { "size", BLK_OPT_SIZE, "" }, { N
 /* Under another name, for a second test in the same program: each has its own files. */
 #define TESTMEM_DRIVER_AS(n, p) { \
 	.name = n, .summary = "a file in memory, for tests", .kind = BLK_TRANSPORT, .prefixes = p, \
-	.state_size = sizeof(struct testmem), .open = testmem_open, .preadv = testmem_preadv, .pwritev = testmem_pwritev, \
+	.state_size = sizeof(struct testmem), .open = testmem_open, .preadv = testmem_preadv, .pwritev = testmem_pwritev, .discard = testmem_discard, \
 	.flush = testmem_flush, .truncate = testmem_truncate, .create = testmem_create, .create_opts = testmem_opts }
 #define TESTMEM_DRIVER TESTMEM_DRIVER_AS("testmem", testmem_prefixes)
 /* clang-format on */

@@ -2,6 +2,7 @@
  * The tree of objects as clients see it: /objects/ID, /chardevs/ID. What properties a type has is taken from the schema's ObjectOptions.
  */
 #include "block/graph.h"
+#include "block/iothread.h"
 #include "block/object.h"
 #include "control/block/storage.h"
 
@@ -288,7 +289,7 @@ static struct json *usual(const struct schema_member *m)
 	static const struct {
 		const char *name;
 		i64 val;
-	} numbers[] = { { "poll-max-ns", 32768 }, { "thread-pool-max", 64 } };
+	} numbers[] = { { "thread-pool-max", LOOP_MAX_WORKERS } };
 	switch (m->type->kind) {
 	case SCHEMA_BOOL:
 		return json_bool(true);

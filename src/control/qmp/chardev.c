@@ -71,12 +71,24 @@ static struct err *not_added(struct err *e, const char *id)
 	return e ? err_in(e, "Failed to add chardev '%s'", id) : NULL;
 }
 
+/* {"pty": ...} of a device that made a terminal. */
+static struct json *made(const struct chr *c)
+{
+	struct json *j = json_dict();
+	if (c->kind->terminal)
+		json_set(j, "pty", json_str(c->kind->terminal(c)));
+	return j;
+}
+
 static struct err *chardev_add(struct qmp_call *call)
 {
 	const char *id = json_get_str(call->json, "id");
 	bool taken = chr_find(call->control->chrs, id);
 	struct err *e = chr_add(call->control->chrs, device_options(call->json));
-	return taken ? e : not_added(e, id);
+	if (e)
+		return taken ? e : not_added(e, id);
+	call->ret = made(chr_find(call->control->chrs, id));
+	return NULL;
 }
 QMP_COMMAND(chardev_add) = { &schema_command_chardev_add, chardev_add };
 
@@ -86,7 +98,10 @@ static struct err *chardev_change(struct qmp_call *call)
 	const struct chr *old = chr_find(call->control->chrs, id);
 	bool may = old && !old->used;
 	struct err *e = chr_change(call->control->chrs, device_options(call->json));
-	return may ? not_added(e, id) : e;
+	if (e)
+		return may ? not_added(e, id) : e;
+	call->ret = made(chr_find(call->control->chrs, id));
+	return NULL;
 }
 QMP_COMMAND(chardev_change) = { &schema_command_chardev_change, chardev_change };
 

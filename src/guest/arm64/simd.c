@@ -216,6 +216,19 @@ ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_
 	return r;
 }
 
+ir_ref simd_mulh(struct tr *t, enum ir_op multiply, enum ir_type lane, ir_ref n, ir_ref m)
+{
+	if (lane == TY_I16 ||
+	    lane == TY_I64) /* the host has 16 bits; nothing is as wide as the other's product */
+		return simd_op2(t, multiply == IR_MULLS ? IR_MULHS : IR_MULHU, lane, n, m);
+	unsigned size = ir_bits(lane) / 8;
+	ir_ref low = v_lanes(t, multiply, lane, n, m, 0, 0), high = v_lanes(t, multiply, lane, n, m, 0, 1);
+	u8 upper[16];
+	for (unsigned i = 0; i < 16; i++)
+		upper[i] = i / size * 2 * size + size + i % size;
+	return simd_shuffle(t, low, high, upper);
+}
+
 ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned high, unsigned bytes)
 {

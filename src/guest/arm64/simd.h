@@ -200,6 +200,8 @@ ir_ref simd_qdmulh(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref n, ir_
 /* SQRDMLAH, SQRDMLSH of 8 to 32 bits; sets QC by the low bytes; bytes 0: does not (SVE). */
 ir_ref simd_qrdmla(struct tr *t, bool subtract, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned bytes);
+/* SMULH, UMULH (multiply MULLS, MULLU): the high halves of the products of all lanes. */
+ir_ref simd_mulh(struct tr *t, enum ir_op multiply, enum ir_type lane, ir_ref n, ir_ref m);
 /* A long multiplication SQDMULL, SQDMLAL, SQDMLSL (accumulate 0, 1, -1) of the low (or, high: upper) halves; sets QC by the low bytes. */
 ir_ref simd_qdmull(struct tr *t, int accumulate, enum ir_type lane, ir_ref d, ir_ref n, ir_ref m,
 		   unsigned high, unsigned bytes);

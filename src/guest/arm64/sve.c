@@ -67,13 +67,15 @@ ir_ref sve_first(struct tr *t, unsigned n, unsigned size)
 	return v_const128(t, bytes);
 }
 
-/* With r the active true elements' bits and g the active ones': r has the highest of g's bits if and only if 2 r > g. */
+/*
+ * With r the active true elements' bits and g the active ones': r has the highest of g's bits if and only if 2 r > g; the lowest of them becomes
+ * bit 0 (without any both are 0, and r is shifted by a multiple of 32: not at all).
+ */
 void sve_test(struct tr *t, ir_ref pred, ir_ref result, unsigned size)
 {
 	ir_ref active = sve_active(t, pred, size);
 	ir_ref g = sve_bits(t, active), r = sve_bits(t, simd_and(t, active, result)), zero = konst32(t, 0);
-	ir_ref first = v_bin(t, IR_AND, r, v_bin(t, IR_AND, g, v_un(t, IR_NEG, g)));
-	ir_ref n = v_zext(t, TY_I32, v_cmp(t, IR_NE, first, zero));
+	ir_ref n = v_bin(t, IR_SHR, r, v_un(t, IR_CTZ, g));
 	ir_ref z = v_zext(t, TY_I32, v_cmp(t, IR_EQ, r, zero));
 	ir_ref c = v_zext(t, TY_I32, v_cmp(t, IR_LEU, v_bin(t, IR_ADD, r, r), g));
 	ir_ref bits =

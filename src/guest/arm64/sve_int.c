@@ -16,6 +16,7 @@
 #define REVERSED(op) MERGE(simd_op2(t, IR_##op, LANE, M, D))
 #define ACCUMULATE(op, sum, left, right) \
 	MERGE(simd_op2(t, IR_##op, LANE, sum, simd_op2(t, IR_MUL, LANE, left, right)))
+#define QUOTIENT(sign, n, m) MERGE(quotients(t, IR_DIV##sign, a->size, n, m))
 #define UNARY(op) MERGE(simd_op1(t, IR_##op, LANE, N))
 #define SIGN(op) MERGE(simd_op1(t, IR_##op, lane_fp(a->size), N))
 #define EXTEND(op, bits) MERGE(extend(t, IR_##op, LANE, N, bits))
@@ -25,6 +26,28 @@ static ir_ref extend(struct tr *t, enum ir_op op, enum ir_type lane, ir_ref v, u
 {
 	unsigned lost = ir_bits(lane) - bits;
 	return simd_shift(t, op, lane, simd_shift(t, IR_SHL, lane, v, lost), lost);
+}
+
+/* Of bytes, whose neighbours are added until they are as wide as the lanes. */
+static ir_ref count_ones(struct tr *t, unsigned size, ir_ref v)
+{
+	v = simd_op1(t, IR_POPCNT, TY_I8, v);
+	for (unsigned s = 0; s < size; s++)
+		v = simd_op1(t, IR_PADDWU, lane_int(s), v);
+	return v;
+}
+
+/* Hosts have no division of vectors, so it is done lane by lane. */
+static ir_ref quotients(struct tr *t, enum ir_op op, unsigned size, ir_ref n, ir_ref m)
+{
+	enum ir_type lane = lane_int(size);
+	ir_ref v = n;
+	for (unsigned i = 0; i < sve_elements(size); i++) {
+		ir_ref q = v_bin(t, op, simd_scalar(t, IR_VGET, lane, lane, n, i),
+				 simd_scalar(t, IR_VGET, lane, lane, m, i));
+		v = v_lanes(t, IR_VSET, lane, v, q, 0, i);
+	}
+	return v;
 }
 
 /* 1 in lanes that are 0, else 0. */
@@ -48,12 +71,12 @@ INSN(uabd_zpzz, "00000100 size:2 001 101 000 Pg:3 Rm:5 Rd:5", "uabd {z(Rd, size)
 
 /* Products, quotients. */
 INSN(mul_zpzz,   "00000100 size:2 010 000 000 Pg:3 Rm:5 Rd:5", "mul {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { BINARY(MUL); }
-INSN(smulh_zpzz, "00000100 size:2 010 010 000 Pg:3 Rm:5 Rd:5", "smulh {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { BINARY(MULHS); }
-INSN(umulh_zpzz, "00000100 size:2 010 011 000 Pg:3 Rm:5 Rd:5", "umulh {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { BINARY(MULHU); }
-INSN(sdiv_zpzz,  "00000100 size:2 010 100 000 Pg:3 Rm:5 Rd:5", "sdiv {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { BINARY(DIVS); }
-INSN(udiv_zpzz,  "00000100 size:2 010 101 000 Pg:3 Rm:5 Rd:5", "udiv {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { BINARY(DIVU); }
-INSN(sdivr_zpzz, "00000100 size:2 010 110 000 Pg:3 Rm:5 Rd:5", "sdivr {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { REVERSED(DIVS); }
-INSN(udivr_zpzz, "00000100 size:2 010 111 000 Pg:3 Rm:5 Rd:5", "udivr {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { REVERSED(DIVU); }
+INSN(smulh_zpzz, "00000100 size:2 010 010 000 Pg:3 Rm:5 Rd:5", "smulh {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { MERGE(simd_mulh(t, IR_MULLS, LANE, D, M)); }
+INSN(umulh_zpzz, "00000100 size:2 010 011 000 Pg:3 Rm:5 Rd:5", "umulh {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { MERGE(simd_mulh(t, IR_MULLU, LANE, D, M)); }
+INSN(sdiv_zpzz,  "00000100 size:2 010 100 000 Pg:3 Rm:5 Rd:5", "sdiv {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { QUOTIENT(S, D, M); }
+INSN(udiv_zpzz,  "00000100 size:2 010 101 000 Pg:3 Rm:5 Rd:5", "udiv {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { QUOTIENT(U, D, M); }
+INSN(sdivr_zpzz, "00000100 size:2 010 110 000 Pg:3 Rm:5 Rd:5", "sdivr {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { QUOTIENT(S, M, D); }
+INSN(udivr_zpzz, "00000100 size:2 010 111 000 Pg:3 Rm:5 Rd:5", "udivr {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE, "size >= 2") { QUOTIENT(U, M, D); }
 
 /* Logic. */
 INSN(orr_zpzz, "00000100 size:2 011 000 000 Pg:3 Rm:5 Rd:5", "orr {z(Rd, size)}, {pm(Pg)}, {z2(Rd, Rm, size)}", SVE) { BINARY(OR); }
@@ -78,7 +101,7 @@ INSN(abs_zpz,  "00000100 size:2 010 110 101 Pg:3 Rn:5 Rd:5", "abs {z(Rd, size)},
 INSN(neg_zpz,  "00000100 size:2 010 111 101 Pg:3 Rn:5 Rd:5", "neg {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { UNARY(NEG); }
 INSN(cls_zpz,  "00000100 size:2 011 000 101 Pg:3 Rn:5 Rd:5", "cls {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { UNARY(CLS); }
 INSN(clz_zpz,  "00000100 size:2 011 001 101 Pg:3 Rn:5 Rd:5", "clz {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { UNARY(CLZ); }
-INSN(cnt_zpz,  "00000100 size:2 011 010 101 Pg:3 Rn:5 Rd:5", "cnt {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { UNARY(POPCNT); }
+INSN(cnt_zpz,  "00000100 size:2 011 010 101 Pg:3 Rn:5 Rd:5", "cnt {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { MERGE(count_ones(t, a->size, N)); }
 INSN(cnot_zpz, "00000100 size:2 011 011 101 Pg:3 Rn:5 Rd:5", "cnot {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE) { MERGE(is_zero(t, LANE, N)); }
 INSN(fabs_zpz, "00000100 size:2 011 100 101 Pg:3 Rn:5 Rd:5", "fabs {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE, "size >= 1") { SIGN(FABS); }
 INSN(fneg_zpz, "00000100 size:2 011 101 101 Pg:3 Rn:5 Rd:5", "fneg {z(Rd, size)}, {pm(Pg)}, {z(Rn, size)}", SVE, "size >= 1") { SIGN(FNEG); }

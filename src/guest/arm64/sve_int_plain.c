@@ -30,8 +30,8 @@ INSN(uqsub_zzz, "00000100 size:2 1 Rm:5 000 111 Rn:5 Rd:5", "uqsub {z3(Rd, Rn, R
 /* Products. */
 INSN(mul_zzz,      "00000100 size:2 1 Rm:5 011 000 Rn:5 Rd:5", "mul {z3(Rd, Rn, Rm, size)}", SVE2) { THREE(MUL); }
 INSN(pmul_zzz,     "00000100 00 1 Rm:5 011 001 Rn:5 Rd:5", "pmul {z3(Rd, Rn, Rm, 0)}", SVE2) { OUT(simd_op2(t, IR_PMUL, TY_I8, N, M)); }
-INSN(smulh_zzz,    "00000100 size:2 1 Rm:5 011 010 Rn:5 Rd:5", "smulh {z3(Rd, Rn, Rm, size)}", SVE2) { THREE(MULHS); }
-INSN(umulh_zzz,    "00000100 size:2 1 Rm:5 011 011 Rn:5 Rd:5", "umulh {z3(Rd, Rn, Rm, size)}", SVE2) { THREE(MULHU); }
+INSN(smulh_zzz,    "00000100 size:2 1 Rm:5 011 010 Rn:5 Rd:5", "smulh {z3(Rd, Rn, Rm, size)}", SVE2) { OUT(simd_mulh(t, IR_MULLS, LANE, N, M)); }
+INSN(umulh_zzz,    "00000100 size:2 1 Rm:5 011 011 Rn:5 Rd:5", "umulh {z3(Rd, Rn, Rm, size)}", SVE2) { OUT(simd_mulh(t, IR_MULLU, LANE, N, M)); }
 INSN(sqdmulh_zzz,  "00000100 size:2 1 Rm:5 011 100 Rn:5 Rd:5", "sqdmulh {z3(Rd, Rn, Rm, size)}", SVE2) { THREE(QDMULH); }
 INSN(sqrdmulh_zzz, "00000100 size:2 1 Rm:5 011 101 Rn:5 Rd:5", "sqrdmulh {z3(Rd, Rn, Rm, size)}", SVE2) { THREE(QRDMULH); }
 

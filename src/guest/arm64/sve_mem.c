@@ -214,11 +214,20 @@ static void ways_end(struct tr *t, struct ways w)
 	ir_block_start(t->ir, w.on);
 }
 
+/* A bit in front of each active element, and of each element. */
+static ir_ref active_bits(struct tr *t, ir_ref pred, unsigned size)
+{
+	return v_bin(t, IR_AND, sve_bits(t, pred), konst32(t, BITS(SVE_BYTES) / BITS(1u << size)));
+}
+
 static ir_ref all_active(struct tr *t, ir_ref pred, unsigned size)
 {
-	u32 all = BITS(SVE_BYTES) / BITS(1u << size); /* a bit in front of each element */
-	ir_ref bits = v_bin(t, IR_AND, sve_bits(t, pred), konst32(t, all));
-	return v_cmp(t, IR_EQ, bits, konst32(t, all));
+	return v_cmp(t, IR_EQ, active_bits(t, pred, size), konst32(t, BITS(SVE_BYTES) / BITS(1u << size)));
+}
+
+static ir_ref none_active(struct tr *t, ir_ref pred, unsigned size)
+{
+	return v_cmp(t, IR_EQ, active_bits(t, pred, size), konst32(t, 0));
 }
 
 /* The first element is active, and so many bytes at base are in one page (of 4 KiB, which none is smaller than). */
@@ -244,12 +253,19 @@ static ir_ref load_whole(struct tr *t, struct sve_access how, ir_ref base)
 	return v;
 }
 
+/* The elements as they lie in memory, from the lowest byte on. */
+static ir_ref packed(struct tr *t, struct sve_access how, ir_ref v)
+{
+	for (unsigned size = how.elem; size > how.mem; size--)
+		v = simd_op1(t, IR_NARROW, lane_int(size), v);
+	return v;
+}
+
 static void store_whole(struct tr *t, struct sve_access how, ir_ref base, ir_ref v)
 {
 	static const enum ir_type type[] = { TY_V128, TY_F64, TY_F32, TY_I16 };
 	unsigned narrow = how.elem - how.mem;
-	for (unsigned size = how.elem; size > how.mem; size--)
-		v = simd_op1(t, IR_NARROW, lane_int(size), v);
+	v = packed(t, how, v);
 	if (narrow)
 		v = v_op(t, IR_VTRUNC, narrow == 3 ? TY_I32 : type[narrow], v, 0, 0, 0);
 	v_store(t, base, v, plain(type[narrow], 0));
@@ -285,13 +301,78 @@ static void store_each(struct tr *t, struct sve_access how, ir_ref base, ir_ref 
 			simd_scalar(t, IR_VGET, lane, lane, v, i), plain(lane_int(how.mem), 0));
 }
 
+static void store_if(struct tr *t, ir_ref cond, ir_ref base, ir_ref v, enum ir_type type)
+{
+	u32 then = inner_block(t, true), on = inner_block(t, true);
+	v_op(t, IR_BRC, TY_VOID, cond, then, on, 0);
+	ir_block_start(t->ir, then);
+	v_store(t, base, v, plain(type, 0));
+	v_op(t, IR_BR, TY_VOID, on, 0, 0, 0);
+	ir_block_start(t->ir, on);
+}
+
+/*
+ * The first elements, as the ends of arrays have them, n bytes in memory, fewer than all: a store of 8 bytes if n has an 8, behind it one of 4 if n has a 4, ...
+ */
+static void store_first(struct tr *t, struct sve_access how, ir_ref base, ir_ref v, ir_ref n)
+{
+	unsigned most = 3u - (how.elem - how.mem), size = how.mem;
+	v = packed(t, how, v);
+	ir_ref rest = simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 0),
+	       next = most == 3 ? simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 1)
+				: v_bin(t, IR_SHR, rest, konst(t, 8u << most));
+	ir_ref is[4], piece[4], at[4];
+	for (unsigned log = most; log + 1 > size; log--) {
+		ir_ref behind = v_bin(t, IR_AND, n, konst32(t, 16 - (2 << log)));
+		is[log] = v_cmp(t, IR_NE, v_bin(t, IR_AND, n, konst32(t, 1 << log)), konst32(t, 0));
+		piece[log] = v_trunc(t, size_type(log), rest);
+		at[log] = v_bin(t, IR_ADD, base, v_zext(t, TY_I64, behind));
+		rest = v_select(t, is[log], next, rest);
+		next = log ? v_bin(t, IR_SHR, rest, konst(t, 4 << log)) : rest;
+	}
+	for (unsigned log = most; log + 1 > size; log--)
+		store_if(t, is[log], at[log], piece[log], size_type(log));
+}
+
+/* Some elements, not all: the first ones, or by a helper. */
+static void store_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base,
+		       ir_ref offsets)
+{
+	bool contiguous = how.offsets == SVE_CONTIGUOUS;
+	ir_ref first = IR_NONE, bits = IR_NONE;
+	if (contiguous) {
+		bits = sve_bits(t, sve_mask(t, pred, how.elem));
+		first = v_cmp(t, IR_EQ, v_bin(t, IR_AND, bits, v_addi(t, bits, 1)), konst32(t, 0));
+	}
+	struct ways w = ways_begin(t, contiguous ? first : none_active(t, pred, how.elem));
+	if (contiguous)
+		store_first(t, how, base, v,
+			    v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem)));
+	ways_slow(t, w);
+	call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
+	ways_end(t, w);
+}
+
+/* Not the first element, or over the end of a page, or none at all, as behind the end of an array. */
+static void load_rest(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, ir_ref base,
+		      ir_ref offsets)
+{
+	if (how.faults) {
+		v_set(t, slot, call(t, &ir_helper_arm64_sve_load_some, how, pred, base, offsets, IR_NONE));
+		return;
+	}
+	struct ways w = ways_begin(t, none_active(t, pred, how.elem));
+	v_set(t, slot, simd_zero(t));
+	ways_slow(t, w);
+	v_set(t, slot, call(t, &ir_helper_arm64_sve_load, how, pred, base, offsets, IR_NONE));
+	ways_end(t, w);
+}
+
 void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, ir_ref base, ir_ref offsets)
 {
-	const struct ir_helper *helper =
-	    how.faults ? &ir_helper_arm64_sve_load_some : &ir_helper_arm64_sve_load;
 	bool contiguous = how.offsets == SVE_CONTIGUOUS;
 	if (how.faults == SVE_NO_FAULTS || (how.faults && !contiguous)) {
-		v_set(t, slot, call(t, helper, how, pred, base, offsets, IR_NONE));
+		load_rest(t, how, slot, pred, base, offsets);
 		return;
 	}
 	unsigned bytes = SVE_BYTES >> (how.elem - how.mem);
@@ -301,7 +382,7 @@ void sve_load(struct tr *t, struct sve_access how, unsigned slot, ir_ref pred, i
 	      contiguous ? simd_and(t, load_whole(t, how, base), sve_mask(t, pred, how.elem))
 			 : load_each(t, how, base, offsets));
 	ways_slow(t, w);
-	v_set(t, slot, call(t, helper, how, pred, base, offsets, IR_NONE));
+	load_rest(t, how, slot, pred, base, offsets);
 	ways_end(t, w);
 }
 
@@ -313,7 +394,7 @@ void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_re
 	else
 		store_each(t, how, base, offsets, v);
 	ways_slow(t, w);
-	call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
+	store_some(t, how, v, pred, base, offsets);
 	ways_end(t, w);
 }
 

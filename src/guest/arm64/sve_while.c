@@ -28,8 +28,8 @@ static ir_ref count(struct tr *t, ir_ref lo, ir_ref hi, bool down, bool or_equal
 }
 
 /*
- * The flags of PredTest for the first (down: the last) n of so many elements: N Z C, three bits for each n from 0 on, looked up. C tells that the last element is
- * false.
+ * The flags of PredTest for the first (down: the last) n of so many elements: N Z C, three bits for each n from 0 on, looked up. C tells that
+ * the last element is false.
  */
 static ir_ref count_flags(struct tr *t, ir_ref n, unsigned elements, bool down)
 {

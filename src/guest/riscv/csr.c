@@ -10,7 +10,8 @@
 #include <time.h>
 
 /* ---- fcsr: fflags 4:0 are NV DZ OF UF NX, FP_*'s first five bits in reverse; frm 7:5 ---- */
-_Static_assert(FP_INVALID == 1 && FP_DIVZERO == 2 && FP_OVERFLOW == 4 && FP_UNDERFLOW == 8 && FP_INEXACT == 16,
+_Static_assert(FP_INVALID == 1 && FP_DIVZERO == 2 && FP_OVERFLOW == 4 && FP_UNDERFLOW == 8 &&
+		   FP_INEXACT == 16,
 	       "the reverse of fflags");
 
 static u32 reverse5(u32 v)
@@ -45,7 +46,9 @@ static const u16 no_slots[] = { 0xffff };
 HELPER(riscv_frm_write) = {
 	.name = "riscv_frm_write", .fn = frm_write, .effects = HELP_VOLATILE, .slots = no_slots
 };
-HELPER(riscv_counter) = { .name = "riscv_counter", .fn = counter, .effects = HELP_VOLATILE, .slots = no_slots };
+HELPER(riscv_counter) = {
+	.name = "riscv_counter", .fn = counter, .effects = HELP_VOLATILE, .slots = no_slots
+};
 
 /* ---- the registers ---- */
 struct csr {
@@ -53,19 +56,23 @@ struct csr {
 	i8 feature;
 	bool rv32; /* only there */
 	ir_ref (*get)(struct tr *t);
-	void (*set)(struct tr *t, ir_ref v); /* NULL: read-only. A write that changes the mode ends the region */
+	void (*set)(struct tr *t,
+		    ir_ref v); /* NULL: read-only. A write that changes the mode ends the region */
 };
+
+static ir_ref emit_reverse5(struct tr *t, ir_ref v)
+{
+	return v_bin(t, IR_SHR, v_un(t, IR_BITREV, v_trunc(t, TY_I8, v)), v_const(t, TY_I8, 3));
+}
 
 static ir_ref fflags_get(struct tr *t)
 {
-	ir_ref f = v_op(t, IR_FPFLAGS, TY_I32, 0, 0, 0, 0);
-	return v_zext(t, XT(t), v_bin(t, IR_SHR, v_un(t, IR_BITREV, f), konst32(t, 27)));
+	return v_zext(t, XT(t), emit_reverse5(t, v_op(t, IR_FPFLAGS, TY_I32, 0, 0, 0, 0)));
 }
 
 static void fflags_set(struct tr *t, ir_ref v)
 {
-	ir_ref f = v_bin(t, IR_SHR, v_un(t, IR_BITREV, v_trunc(t, TY_I32, v)), konst32(t, 27));
-	v_op(t, IR_SETFPFLAGS, TY_VOID, f, 0, 0, 0);
+	v_op(t, IR_SETFPFLAGS, TY_VOID, v_zext(t, TY_I32, emit_reverse5(t, v)), 0, 0, 0);
 }
 
 static ir_ref frm_get(struct tr *t)
@@ -105,7 +112,17 @@ static ir_ref zero_get(struct tr *t)
 	return konst(t, 0);
 }
 
-enum { FFLAGS = 1, FRM = 2, FCSR = 3, CYCLE = 0xc00, TIME = 0xc01, INSTRET = 0xc02, HPM3 = 0xc03, HPM31 = 0xc1f, HIGH = 0x80 };
+enum {
+	FFLAGS = 1,
+	FRM = 2,
+	FCSR = 3,
+	CYCLE = 0xc00,
+	TIME = 0xc01,
+	INSTRET = 0xc02,
+	HPM3 = 0xc03,
+	HPM31 = 0xc1f,
+	HIGH = 0x80
+};
 
 static const struct csr csrs[] = {
 	{ FFLAGS, RISCV_F, false, fflags_get, fflags_set },

@@ -498,7 +498,7 @@ bool engine_fault(struct cpu *cpu, void *ucontext, void *info)
 		cpu->fault_addr = addr;
 		cpu->fault_code = si->si_code;
 		cpu->fault_write = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_ERR] >> 1 & 1;
-		host_fault(tb->code, tb->leave, &e->stubs, ucontext, EV_MEMORY);
+		host_fault(tb->code, site->leave, &e->stubs, ucontext, EV_MEMORY);
 		return true;
 	}
 	if (cpu->raise && cpu_is_access((uintptr_t)run)) {

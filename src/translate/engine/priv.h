@@ -31,7 +31,7 @@ struct tb {
 	u64 pc, key;
 	const u8 *code; /* run address; NULL: .region is interpreted */
 	u32 size;
-	u32 n_site, leave; /* leave: as host_job's */
+	u32 n_site;
 	struct host_site *site;
 	struct ir_region *region;
 	struct tb *next; /* in its bucket of the table */

@@ -157,7 +157,6 @@ static bool compile(struct priv *p, struct tb *tb)
 		return false;
 	tb->code = job->out + job->to_run;
 	tb->size = job->size;
-	tb->leave = job->leave;
 	tb->n_site = job->n_site;
 	tb->site = alloc(job->n_site * sizeof(*tb->site));
 	if (job->n_site)
@@ -208,6 +207,20 @@ static struct tb *get(struct priv *p, u64 pc)
 	return tb;
 }
 
+/*
+ * Whether pc's code has been translated since it last changed, which is asked for on the translator's thread alone (background.c). Others translate what they are
+ * about to run; that thread may come when new memory has been put there of which nothing is written yet, and no change to it would be told.
+ */
+static bool is_code(struct priv *p, u64 pc)
+{
+	if (!p->copies)
+		return true;
+	pthread_mutex_lock(&p->e->lock);
+	bool found = tb_in(p->e, pc, p->e->guest->insn_min);
+	pthread_mutex_unlock(&p->e->lock);
+	return found;
+}
+
 struct tb *translate(struct priv *p, u64 pc)
 {
 	struct engine *e = p->e;
@@ -215,7 +228,7 @@ struct tb *translate(struct priv *p, u64 pc)
 	struct tb *tb;
 	do {
 		u64 epoch = __atomic_load_n(&e->epoch, __ATOMIC_ACQUIRE);
-		tb = get(p, pc);
+		tb = is_code(p, pc) ? get(p, pc) : NULL;
 		if (!tb)
 			return NULL;
 		tb = tb_insert(e, tb, epoch);

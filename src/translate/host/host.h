@@ -30,6 +30,7 @@ struct host_hot {
 struct host_site {
 	u32 at; /* offset in the region's code of the instruction that may fault */
 	u32 pc; /* guest pc of the instruction, relative to the region's; system mode: offset in the code where it goes on instead; 0: nowhere */
+	u32 leave; /* user mode: what a fault there must be given as its way out: host_fault */
 };
 
 /* What in a region's code depends on where it lies, beside what is relative to itself. */
@@ -85,7 +86,6 @@ struct host_job {
 	u32 n_reloc;
 	size_t reloc_cap;
 	void *own; /* the back end's memory, used again for the next region */
-	u32 leave; /* what a fault in the region's code must be given as its way out: host_fault */
 	u32 stopped; /* with unsupported: the IR instruction */
 	u32 n_slow; /* operations without an inline form, done by calls of ir_eval */
 	u32 last_slow; /* the last of them: the IR instruction */
@@ -149,7 +149,7 @@ u64 host_kept_as(void);
 void host_link(u8 *site, const u8 *target);
 /*
  * A fault in generated code: makes the signal's context write the guest's state at that point into the CPU and return from stubs->enter with this event. code,
- * leave: the region's run address and host_job.leave. Async-signal-safe.
+ * leave: the region's run address and host_site.leave. Async-signal-safe.
  */
 void host_fault(const u8 *code, u32 leave, const struct host_stubs *stubs, void *ucontext, u64 event);
 /* The host's program counter in a signal context. */

@@ -156,6 +156,16 @@ static void call(const struct frame *f, const struct ir_insn *in, const struct i
 	memcpy(ret, &cpu->call_ret, ir_type_size(in->type));
 }
 
+/* Is one of operands b and c a NaN? */
+static bool unordered(const struct frame *f, const struct ir_insn *in)
+{
+	struct ir_insn compare = { .op = IR_FUNORD, .type = TY_I1, .a = in->b, .b = in->c };
+	union ir_val yes = { 0 };
+	u32 raised = 0;
+	ir_eval(f->r, &compare, cell(f, in->b), cell(f, in->c), cell(f, 0), &yes, &raised);
+	return yes.b[0];
+}
+
 /* ---- control ---- */
 
 static enum ir_event leave(struct cpu *cpu, u64 pc)
@@ -230,6 +240,10 @@ static u32 run_block(const struct frame *f, u32 at, u32 end, enum ir_event *even
 			break;
 		case IR_SETFPFLAGS:
 			cpu->fp_flags = number(f, in->a);
+			break;
+		case IR_UNRAISE:
+			if (unordered(f, in))
+				cpu->fp_flags = number(f, in->a);
 			break;
 		case IR_LD:
 			do_load(f, in, ret);

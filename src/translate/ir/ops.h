@@ -226,6 +226,7 @@
 	_(BFMLAL,  "vvv", '=', "F")  /* imm bit 8: top (odd) elements */ \
 	_(FPFLAGS, "---", 't', "S")  /* i32: the sticky flags as FP_* bits */ \
 	_(SETFPFLAGS,"v--",'-', "S") \
+	_(UNRAISE, "vvv", '-', "S")  /* SETFPFLAGS a where b or c (f16, f32, f64) is a NaN: takes back what a comparison of those has raised since */ \
 	/* ---- cryptography, checksums ---- */ \
 	_(CLMUL,   "vv-", '=', "P")  /* i64 scalars: low half of the carry-less product */ \
 	_(CLMULH,  "vv-", '=', "P") \

@@ -51,5 +51,11 @@ static inline unsigned ir_successors(const struct ir_region *r, u32 block, u32 t
 /* The blocks that have instructions, in the order of those. Returns how many; order: room for all. */
 u32 ir_block_order(const struct ir_region *r, u32 *order);
 
+/*
+ * set, a SETFPFLAGS in the block that begins with first: where it puts back what was read, and only numbers were compared since (each with the
+ * same other one), it becomes UNRAISE.
+ */
+void ir_unraise(struct ir_region *r, struct ir_insn *set, ir_ref first);
+
 /* One instruction by itself: what value it is the same as (0: none), or in place a simpler one. It lies in the region, or is about to. */
 ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in);

@@ -42,7 +42,7 @@ static const char signature[IR_OP_COUNT][5] = {
 	[IR_FRECPX] = "f--f", [IR_URECPE ... IR_URSQRTE] = "v--v", [IR_FRINT] = "f--f", [IR_FCVT] = "H--T",
 	[IR_FTOI ... IR_FTOU] = "T--T", [IR_ITOF ... IR_UTOF] = "T--T", [IR_FJCVT] = "G--S", [IR_FEQ ... IR_FUNORD] = "gg-1",
 	[IR_VFEQ ... IR_VFPMAX] = "ff-f", [IR_FBOX ... IR_FUNBOX] = "G--G", [IR_FCLASS] = "H--T", [IR_FCMLA] = "ffff", [IR_FCADD] = "ff-f",
-	[IR_FMLAL ... IR_BFMLAL] = "wwww", [IR_FPFLAGS] = "---4", [IR_SETFPFLAGS] = "4--0",
+	[IR_FMLAL ... IR_BFMLAL] = "wwww", [IR_FPFLAGS] = "---4", [IR_SETFPFLAGS] = "4--0", [IR_UNRAISE] = "4gg0",
 	[IR_CLMUL ... IR_CLMULH] = "ss-s", [IR_PMULL ... IR_PMUL] = "ww-w", [IR_CRC32] = "4S-4", [IR_AESE ... IR_AESD] = "ww-w",
 	[IR_AESMC ... IR_AESIMC] = "w--w", [IR_SHA1C ... IR_SHA1M] = "wwww", [IR_SHA1H] = "w--w", [IR_SHA1SU0] = "wwww",
 	[IR_SHA1SU1] = "ww-w", [IR_SHA256H ... IR_SHA256H2] = "wwww", [IR_SHA256SU0] = "ww-w", [IR_SHA256SU1] = "wwww",
@@ -285,6 +285,7 @@ static bool check_literals(struct check *c, const struct ir_insn *in)
 	case IR_LD: case IR_ST: case IR_CAS: case IR_RMW: return check_memory(c, in);
 	case IR_ZEXT: case IR_SEXT: case IR_TRUNC: case IR_LO: case IR_HI: case IR_PAIR: case IR_MULWU: case IR_MULWS: case IR_CAST:
 		return check_widths(c, in);
+	case IR_UNRAISE: return r->insn[in->b].type <= TY_F64 || bad(c, "%s is not compared by flags", ir_type_name(r->insn[in->b].type));
 	case IR_FBOX: return w > bits_of(r->insn[in->a].type) || bad(c, "not wider");
 	case IR_FUNBOX: return w < bits_of(r->insn[in->a].type) || bad(c, "not narrower");
 	case IR_FUNNEL: return in_range(c, in->imm, 0, w - 1);

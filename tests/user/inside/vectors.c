@@ -170,6 +170,7 @@ static void *look_at_thread(void *arg)
 	long *result = arg;
 	result[0] = tpidr2();
 	result[1] = svcr() & SM;
+	result[2] = prctl(SVE_GET);
 	return NULL;
 }
 
@@ -234,13 +235,14 @@ static void signals(void)
 
 static void others(void)
 {
-	long result[2] = { 1, 1 };
+	long result[3] = { 1, 1, 1 };
 	pthread_t thread;
 	prctl(SVE_SET, 16 | INHERIT);
 	CHECK("a forked child has ZA, TPIDR2 and the flags of lengths", child(look_at_fork) == 0);
 	pthread_create(&thread, NULL, look_at_thread, result);
 	pthread_join(thread, NULL);
 	CHECK("a thread with its own TLS has no TPIDR2", result[0] == 0 && result[1] == 0);
+	CHECK("and the flags of lengths", result[2] == (16 | INHERIT));
 	set_svcr(0);
 	CHECK("room for a frame", getauxval(AT_MINSIGSTKSZ) >= 4688);
 }

@@ -176,30 +176,15 @@ static void end(struct nbd_client *c)
 		s->left(s->user, x);
 }
 
-struct deadline {
-	struct nbd_client *client;
-	struct loop_timer *timer;
-};
-
-static void too_late(void *arg)
-{
-	struct deadline *d = arg;
-	d->timer = NULL;
-	chan_shut(&d->client->chan);
-}
-
 static void serve(void *arg)
 {
 	struct nbd_client *c = arg;
 	bool quiet = false;
 	struct err *e = NULL;
 	if (!c->export) {
-		struct deadline d = { .client = c };
-		d.timer =
-		    loop_timer(loop_here(), loop_now() + NBD_HANDSHAKE_SECONDS * 1000000000ll, too_late, &d);
+		chan_limit(&c->chan, NBD_HANDSHAKE_SECONDS);
 		e = nbd_negotiate(c, &quiet);
-		if (d.timer)
-			loop_timer_cancel(d.timer);
+		chan_in_time(&c->chan);
 	}
 	if (!e)
 		transmit_there(c);

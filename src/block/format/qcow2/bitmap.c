@@ -309,7 +309,7 @@ int qcow2_store_bitmaps(struct blk_node *node)
 		}
 	}
 	for (size_t i = 0; i < gone.n && !r; i++)
-		r = qcow2_refcount_add(node, gone.v[i][0], gone.v[i][1], -1, DISCARD_NEVER);
+		r = qcow2_refcount_add(node, gone.v[i][0], gone.v[i][1], -1, DISCARD_OTHER);
 	free(gone.v);
 	return r;
 }

@@ -379,9 +379,9 @@ static int compare(struct check *c, u32 fix, u64 *ret_highest)
 		if (fixed) {
 			u64 at = i << s->cluster_bits;
 			for (; have < want && !r; have++)
-				r = qcow2_refcount_add(c->node, at, 1, 1, DISCARD_NEVER);
+				r = qcow2_refcount_add(c->node, at, 1, 1, DISCARD_OTHER);
 			for (; have > want && !r; have--)
-				r = qcow2_refcount_add(c->node, at, 1, -1, DISCARD_NEVER);
+				r = qcow2_refcount_add(c->node, at, 1, -1, DISCARD_OTHER);
 			if (!r) {
 				++*fixed;
 				continue;

@@ -73,6 +73,35 @@ int qcow2_read(struct blk_node *node, const struct blk_extent *x, u64 offset, st
 	return 0;
 }
 
+static unsigned sectors_shift(const struct qcow2 *s)
+{
+	return 62 - (s->cluster_bits - 8);
+}
+
+/* Takes room for the packed bytes and writes them there. When that fails the room is free again. */
+static int write_packed(struct blk_node *node, const void *packed, size_t len, u64 *ret)
+{
+	struct qcow2 *s = node->state;
+	int r = qcow2_alloc_bytes(node, len, ret);
+	if (r)
+		return r;
+	if (*ret < s->cluster_size)
+		return qcow2_corrupt(node, true,
+				     "Preventing invalid allocation of compressed cluster at offset 0");
+	/* An entry has as many bits for the place as the count of sectors leaves. */
+	if (*ret >> MIN(sectors_shift(s), 56u))
+		r = -EFBIG;
+	if (!r)
+		r = qcow2_check_overlap(node, *ret, len, 0);
+	if (!r) {
+		blk_event(node->file, "write_compressed");
+		r = blk_pwrite(node->file, *ret, packed, len);
+	}
+	if (r)
+		qcow2_free(node, *ret, len, DISCARD_OTHER);
+	return r;
+}
+
 /* Writes the packed bytes and the entry for them. Under the lock: room is taken and shown in one order. */
 static int store(struct blk_node *node, u64 offset, const void *packed, size_t len)
 {
@@ -84,33 +113,20 @@ static int store(struct blk_node *node, u64 offset, const void *packed, size_t l
 	if (r)
 		return r;
 	u64 old = qcow2_entry(s, slice, index);
-	r = qcow2_alloc_bytes(node, len, &at);
-	if (!r && at < s->cluster_size) {
-		r = qcow2_corrupt(node, true,
-				  "Preventing invalid allocation of compressed cluster at offset 0");
-		cache_put(s->l2, slice);
-		return r;
-	}
-	unsigned x = 62 - (s->cluster_bits - 8);
-	if (!r && at >> MIN(x, 56u))
-		r = -EFBIG;
-	if (!r)
-		r = qcow2_check_overlap(node, at, len, 0);
-	if (!r)
-		r = blk_pwrite(node->file, at, packed, len);
+	r = write_packed(node, packed, len, &at);
 	if (!r && !s->lazy)
 		r = cache_after(s->l2, s->refs);
 	if (!r) {
 		u64 sectors = ((at + len - 1) >> 9) - (at >> 9);
 		cache_after_data(s->l2, &node->file);
-		u64 entry = at | ENTRY_COMPRESSED | sectors << x;
+		u64 entry = at | ENTRY_COMPRESSED | sectors << sectors_shift(s);
 		qcow2_set_entry(s, slice, index, entry, 0);
 		/* What was unpacked last may have lain in this very room before it was given up. */
 		if (s->plain_entry == old || s->plain_entry == entry)
 			s->plain_entry = 0;
 	}
 	cache_put(s->l2, slice);
-	return r ? r : qcow2_free_entry(node, old, DISCARD_NEVER);
+	return r ? r : qcow2_free_entry(node, old, DISCARD_OTHER);
 }
 
 int qcow2_pack(struct blk_node *node, u64 offset, const void *buf, void **ret)

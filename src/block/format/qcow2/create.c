@@ -158,7 +158,7 @@ static struct err *check_params(const struct params *p)
 	if (p->backing && strlen(p->backing) > 1023)
 		return err_new(ERR_INVALID, "Backing file name too long");
 	u64 per_l1 = (1ull << (2 * p->cluster_bits)) / (p->extended ? 16 : 8);
-	if (p->size / per_l1 >= MAX_L1_BYTES / 8)
+	if ((p->size + per_l1 - 1) / per_l1 > MAX_L1_BYTES / 8)
 		return err_errno(EFBIG, "Could not resize image: Failed to grow the L1 table");
 	return NULL;
 }
@@ -395,7 +395,7 @@ struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, e
 	if (size < old)
 		return shrink(node, size);
 	u64 span = (u64)s->l2_entries << s->cluster_bits;
-	if (size / span > MAX_L1_BYTES / 8)
+	if ((size + span - 1) / span > MAX_L1_BYTES / 8)
 		return err_errno(EFBIG, "Failed to grow the L1 table");
 	int r = qcow2_grow_l1(node, (size + span - 1) / span, true);
 	if (r)
@@ -430,7 +430,7 @@ int qcow2_make_empty(struct blk_node *node)
 	struct qcow2 *s = node->state;
 	blk_event(node->file, "empty_image_prepare");
 	/* The file keeps the bytes until no table refers to them: ended in between, the image holds what it held. */
-	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true, DISCARD_NEVER);
+	int r = qcow2_discard_range(node, 0, ROUND_UP(node->size, s->cluster_size), true, DISCARD_OTHER);
 	if (!r && !s->n_snapshots)
 		r = drop_l1_tail(node, 0);
 	if (!r) {
@@ -520,7 +520,7 @@ struct err *qcow2_measure(const struct json *opts, struct blk_node *src, u64 siz
 		size = src->size;
 	size = ROUND_UP(size, cs);
 	u64 per_l1 = (cs * cs) / (p.extended ? 16 : 8);
-	if (size / per_l1 > MAX_L1_BYTES / 8)
+	if ((size + per_l1 - 1) / per_l1 > MAX_L1_BYTES / 8)
 		return err_new(ERR_INVALID, "The image size is too large (try using a larger cluster size)");
 	u64 data = 0;
 	if (src && p.prealloc != BLK_PREALLOC_FALLOC && p.prealloc != BLK_PREALLOC_FULL && !p.backing &&

@@ -19,7 +19,7 @@ static int zero_cluster(struct expand *x, u64 table_refs, u64 *ret)
 	struct qcow2 *s = x->node->state;
 	int r = qcow2_alloc(x->node, 1, ret);
 	if (!r && table_refs > 1)
-		r = qcow2_refcount_add(x->node, *ret, s->cluster_size, table_refs - 1, DISCARD_NEVER);
+		r = qcow2_refcount_add(x->node, *ret, s->cluster_size, table_refs - 1, DISCARD_OTHER);
 	if (!r)
 		r = qcow2_check_overlap(x->node, *ret, s->cluster_size, 0);
 	return r ? r : blk_pwrite(s->data, *ret, x->zeros, s->cluster_size);

@@ -464,139 +464,6 @@ static struct err *read_tables(struct blk_node *node)
 	return NULL;
 }
 
-/* ---- options ---- */
-
-static const char *const overlap_parts[PARTS] = {
-	"main-header",	  "active-l1",	 "active-l2",	"refcount-block",   "refcount-table",
-	"snapshot-table", "inactive-l1", "inactive-l2", "bitmap-directory",
-};
-
-static struct err *take_overlap(struct qcow2 *s, struct json *opts)
-{
-	AUTO(free_ptr)
-	char *a = blk_take_str(opts, "overlap-check"), *b = blk_take_str(opts, "overlap-check.template");
-	if (a && b && strcmp(a, b) != 0)
-		return err_new(ERR_INVALID,
-			       "Conflicting values for qcow2 options 'overlap-check' ('%s') and "
-			       "'overlap-check.template' ('%s')",
-			       a, b);
-	const char *mode = a ? a : b ? b : "cached";
-	u32 cached = BITS(PARTS) & ~BIT(PART_INACTIVE_L2) & ~BIT(PART_BITMAPS);
-	if (strcmp(mode, "none") == 0)
-		s->overlap = 0;
-	else if (strcmp(mode, "constant") == 0)
-		s->overlap =
-		    BIT(PART_HEADER) | BIT(PART_ACTIVE_L1) | BIT(PART_REFTABLE) | BIT(PART_SNAPSHOTS);
-	else if (strcmp(mode, "cached") == 0)
-		s->overlap = cached;
-	else if (strcmp(mode, "all") == 0)
-		s->overlap = BITS(PARTS);
-	else
-		return err_new(ERR_INVALID,
-			       "Unsupported value '%s' for qcow2 option 'overlap-check'. Allowed are any of "
-			       "the following: "
-			       "none, constant, cached, all",
-			       mode);
-	for (unsigned i = 0; i < PARTS; i++) {
-		AUTO(free_ptr) char *name = strf("overlap-check.%s", overlap_parts[i]);
-		bool on = s->overlap >> i & 1;
-		struct err *e = blk_take_bool(opts, name, &on);
-		if (e)
-			return e;
-		s->overlap = on ? s->overlap | BIT(i) : s->overlap & ~BIT(i);
-	}
-	return NULL;
-}
-
-struct cache_sizes {
-	u64 total, l2, refs, unit, clean; /* clean: seconds */
-};
-
-static struct err *take_cache_sizes(struct blk_node *node, struct json *opts, struct cache_sizes *c)
-{
-	struct qcow2 *s = node->state;
-	bool has_total = json_get(opts, "cache-size"), has_l2 = json_get(opts, "l2-cache-size"),
-	     has_refs = json_get(opts, "refcount-cache-size");
-	struct err *e = NULL;
-	*c = (struct cache_sizes){ .unit = MIN(s->cluster_size, (u64)4096) };
-	if (!(e = blk_take_size(opts, "cache-size", &c->total)) &&
-	    !(e = blk_take_size(opts, "l2-cache-size", &c->l2)) &&
-	    !(e = blk_take_size(opts, "refcount-cache-size", &c->refs)) &&
-	    !(e = blk_take_size(opts, "l2-cache-entry-size", &c->unit)))
-		e = blk_take_size(opts, "cache-clean-interval", &c->clean);
-	if (e)
-		return e;
-	if (has_total && has_l2 && has_refs)
-		return err_new(ERR_INVALID,
-			       "cache-size, l2-cache-size and refcount-cache-size may not be set at the same "
-			       "time");
-	if (has_total && has_l2 && c->l2 > c->total)
-		return err_new(ERR_INVALID, "l2-cache-size may not exceed cache-size");
-	if (has_total && has_refs && c->refs > c->total)
-		return err_new(ERR_INVALID, "refcount-cache-size may not exceed cache-size");
-	if (c->unit < 512 || c->unit > s->cluster_size || (c->unit & (c->unit - 1)))
-		return err_new(ERR_INVALID,
-			       "L2 cache entry size must be a power of two between %d and the cluster size "
-			       "(%llu)",
-			       512, (unsigned long long)s->cluster_size);
-	if (c->clean > UINT32_MAX)
-		return err_new(ERR_INVALID, "Cache clean interval too big");
-	/* All of it 32 MiB: L2 tables get most, blocks of counts are read in order. */
-	if (!has_total)
-		c->total = 32 * MiB;
-	if (!has_refs)
-		c->refs = MIN(c->total / 4, 8 * MiB);
-	if (!has_l2)
-		c->l2 = has_total ? c->total - MIN(c->refs, c->total) : 24 * MiB;
-	return NULL;
-}
-
-/* cache-clean-interval is over: tables that nobody used since the last one go. */
-static void clean_caches(void *user)
-{
-	struct qcow2 *s = user;
-	cache_age(s->l2);
-	cache_age(s->refs);
-	s->clean = loop_timer(loop_here(), loop_now() + s->clean_ns, clean_caches, s);
-}
-
-static struct err *take_options(struct blk_node *node, struct json *opts, u32 flags)
-{
-	struct qcow2 *s = node->state;
-	struct cache_sizes c;
-	struct err *e = take_cache_sizes(node, opts, &c);
-	if (e)
-		return e;
-	u32 unit = MIN(s->cluster_size, (u64)4096);
-	s->slice_bytes = c.unit;
-	s->slice_entries = c.unit / s->entry_size;
-	s->l2 = cache_new(&node->file, c.unit, c.l2, "L2 table");
-	cache_events(s->l2, "l2_load", "l2_update");
-	s->refs = cache_new(&node->file, unit, c.refs, "refcount block");
-	cache_events(s->refs, "refblock_load", "refblock_update");
-	s->lazy = s->compatible & COMPAT_LAZY;
-	s->clean_ns = c.clean * 1000000000;
-	bool request = flags & BLK_UNMAP, snapshot = true, other = false;
-	if (!(e = blk_take_bool(opts, "lazy-refcounts", &s->lazy)) &&
-	    !(e = blk_take_bool(opts, "pass-discard-request", &request)) &&
-	    !(e = blk_take_bool(opts, "pass-discard-snapshot", &snapshot)))
-		e = blk_take_bool(opts, "pass-discard-other", &other);
-	if (e)
-		return e;
-	if (s->lazy && s->version < 3)
-		return err_new(ERR_INVALID,
-			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
-			       "level");
-	/* Clusters freed by overwriting: giving them back at once could lose what a crash still needs. */
-	if (other)
-		return err_new(ERR_UNSUPPORTED, "pass-discard-other=on is not supported");
-	s->discard_passes = BIT(DISCARD_ALWAYS) | (request ? BIT(DISCARD_REQUEST) : 0) |
-			    (snapshot ? BIT(DISCARD_SNAPSHOT) : 0);
-	if (s->clean_ns)
-		s->clean = loop_timer(loop_here(), loop_now() + s->clean_ns, clean_caches, s);
-	return take_overlap(s, opts);
-}
-
 /* ---- opening ---- */
 
 static struct err *open_data_file(struct blk_node *node, struct json *opts, u32 flags)
@@ -665,7 +532,7 @@ struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 	if (!e)
 		e = read_tables(node);
 	if (!e)
-		e = take_options(node, opts, flags);
+		e = qcow2_take_options(node, opts, flags);
 	if (!e)
 		e = open_data_file(node, opts, flags);
 	if (!e) {
@@ -690,6 +557,8 @@ void qcow2_close(struct blk_node *node)
 		int r = qcow2_store_bitmaps(node);
 		if (!r)
 			r = qcow2_flush_meta(node);
+		if (!r && s->unwanted.bits)
+			r = qcow2_let_go(node);
 		if (r)
 			blk_say(node, "Failed to flush the metadata of '%s': %s",
 				node->filename ? node->filename : "", strerror(-r));
@@ -710,29 +579,11 @@ void qcow2_close(struct blk_node *node)
 	qcow2_set_free(&s->meta);
 	qcow2_set_free(&s->held);
 	qcow2_set_free(&s->leaving);
+	qcow2_set_free(&s->unwanted);
 	free(s->header_rest);
 	free(s->data_file);
 	free(s->plain);
 	*s = (struct qcow2){ .version = s->version };
-}
-
-/* lazy-refcounts may change at any time. */
-static struct err *change(struct blk_node *node, struct json *opts)
-{
-	struct qcow2 *s = node->state;
-	bool lazy = s->lazy;
-	struct err *e = blk_take_bool(opts, "lazy-refcounts", &lazy);
-	if (e || lazy == s->lazy)
-		return e;
-	if (lazy && s->version < 3)
-		return err_new(ERR_INVALID,
-			       "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility "
-			       "level");
-	int r = !lazy && (node->flags & BLK_RDWR) ? qcow2_mark_clean(node) : 0;
-	if (r)
-		return err_errno(-r, "Could not write the reference counts");
-	s->lazy = lazy;
-	return NULL;
 }
 
 /* ---- info ---- */
@@ -800,7 +651,7 @@ BLK_DRIVER(qcow2) = {
 	.open = qcow2_open,
 	.close = qcow2_close,
 	.moved = moved,
-	.change = change,
+	.change = qcow2_change,
 	.map = qcow2_map,
 	.read = qcow2_read,
 	.place = qcow2_place,

@@ -174,3 +174,29 @@ TEST(qcow2, changed_header_bytes_do_no_harm)
 	unlink(path);
 	blk_graph_free(g);
 }
+
+/* What the header names far behind the file's end takes no memory, and is known once the file has grown so far. */
+TEST(qcow2, tables_that_lie_far_away_do_not_make_the_map_of_metadata_huge)
+{
+	enum { L1_OFFSET = 40, CLUSTER = 65536 };
+	struct blk_graph *g = blk_graph_new();
+	char path[64];
+	struct blk_node *n = image(g, path, kinds[0], BLK_RDWR), *file;
+	blk_unref(n);
+	struct err *e = blk_open(g, path, NULL, NULL, BLK_RDWR | BLK_PROTOCOL, &file);
+	CHECK(!e);
+	u8 far[8];
+	st_be64(far, BIT(40));
+	CHECK_EQ(blk_pwrite(file, L1_OFFSET, far, sizeof(far)), 0);
+	blk_unref(file);
+	e = blk_open(g, path, "qcow2", NULL, BLK_RDWR, &n);
+	CHECK(!e);
+	struct qcow2 *s = n->state;
+	CHECK_EQ(qcow2_check_overlap(n, CLUSTER * 4, CLUSTER, 0), 0);
+	CHECK(s->meta.bits && s->meta.n < BIT(20));
+	n->file->size = BIT(41);
+	CHECK(qcow2_check_overlap(n, BIT(40), CLUSTER, 0) != 0);
+	blk_unref(n);
+	unlink(path);
+	blk_graph_free(g);
+}

@@ -126,7 +126,7 @@ int qcow2_grow_l1(struct blk_node *node, u64 entries, bool exact)
 	s->l1_offset = at;
 	qcow2_meta_set(s, at, bytes);
 	r = blk_barrier(node->file);
-	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, DISCARD_NEVER);
+	return r || !old_bytes ? r : qcow2_refcount_add(node, old, old_bytes, -1, DISCARD_OTHER);
 }
 
 /* A table of its own for an L1 entry: new, or a copy of one that a snapshot shares. */
@@ -160,7 +160,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 	if (!r)
 		r = blk_barrier(node->file);
 	if (r) {
-		qcow2_free(node, at, s->cluster_size, DISCARD_NEVER);
+		qcow2_free(node, at, s->cluster_size, DISCARD_OTHER);
 		return r;
 	}
 	s->l1[l1_index] = at | ENTRY_COPIED;
@@ -171,7 +171,7 @@ static int make_l2(struct blk_node *node, u32 l1_index)
 		return r;
 	}
 	/* The old table has one user less: it lives on in its snapshot. */
-	return from ? qcow2_free(node, from, s->cluster_size, DISCARD_NEVER) : 0;
+	return from ? qcow2_free(node, from, s->cluster_size, DISCARD_OTHER) : 0;
 }
 
 static bool is_own(u64 l1_entry)
@@ -560,7 +560,7 @@ int qcow2_commit(struct blk_node *node, const struct blk_place *p)
 	cache_put(s->l2, slice);
 	if (p->cookie[2] == PLACE_NEW)
 		for (u64 i = 0; i < p->cookie[1] && !r; i++)
-			r = qcow2_free_entry(node, old ? old[i] : old_first, DISCARD_NEVER);
+			r = qcow2_free_entry(node, old ? old[i] : old_first, DISCARD_OTHER);
 	return r;
 }
 
@@ -568,7 +568,7 @@ void qcow2_abandon(struct blk_node *node, const struct blk_place *p)
 {
 	struct qcow2 *s = node->state;
 	if (p->cookie[2] == PLACE_NEW && !s->data_file && !s->dead)
-		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, DISCARD_NEVER);
+		qcow2_free(node, p->cookie[0], p->cookie[1] << s->cluster_bits, DISCARD_OTHER);
 }
 
 int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discard)
@@ -725,7 +725,7 @@ int qcow2_zero(struct blk_node *node, u64 offset, u64 len, u32 flags)
 	u64 stop = end >= node->size && s->subs == 1 ? ROUND_UP(end, cs) : ROUND_DOWN(end, cs);
 	struct change c = { .zero = true,
 			    .unmap = flags & BLK_REQ_MAY_UNMAP,
-			    .why = flags & BLK_REQ_MAY_UNMAP ? DISCARD_REQUEST : DISCARD_NEVER };
+			    .why = flags & BLK_REQ_MAY_UNMAP ? DISCARD_REQUEST : DISCARD_OTHER };
 	if (s->version < 3)
 		c = (struct change){ .why = DISCARD_REQUEST };
 	if (!r && offset < stop) {

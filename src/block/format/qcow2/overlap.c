@@ -48,17 +48,43 @@ void qcow2_meta_clear(struct qcow2 *s, u64 offset, u64 len)
 			 (offset + len + s->cluster_size - 1) >> s->cluster_bits);
 }
 
-static bool sane(u64 offset)
+/*
+ * Notes a range that the image names. One that lies far behind the end would make the map huge, and is looked up when the file
+ * has grown so far.
+ */
+static void note(struct qcow2 *s, u64 offset, u64 len)
 {
-	return offset && offset < BIT(56);
+	if (offset && offset < s->meta_end && len <= s->meta_end - offset)
+		qcow2_meta_set(s, offset, len);
 }
 
 static int note_range(void *user, u64 offset, u64 len)
 {
-	struct qcow2 *s = user;
-	u64 most = s->meta.n * 16 + BIT(20); /* a range far behind the end would make the map huge */
-	if (offset < BIT(56) && len < BIT(40) && (offset + len) >> s->cluster_bits < most)
-		qcow2_meta_set(s, offset, len);
+	note(user, offset, len);
+	return 0;
+}
+
+static int note_snapshot(struct blk_node *node, const struct qcow2_snapshot *sn)
+{
+	struct qcow2 *s = node->state;
+	/* Who asks for inactive L2 tables to be watched wants no write where they cannot be known. */
+	bool must = s->overlap & BIT(PART_INACTIVE_L2);
+	int bad = qcow2_check_l1(s, sn);
+	if (bad)
+		return must ? bad : 0;
+	if (sn->l1_offset >= s->meta_end)
+		return 0;
+	note(s, sn->l1_offset, (u64)sn->l1_size * 8);
+	void *l1;
+	struct err *e =
+	    blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &l1);
+	if (e) {
+		err_free(e);
+		return must ? -EINVAL : 0;
+	}
+	for (u32 k = 0; k < sn->l1_size; k++)
+		note(s, ld_be64((u8 *)l1 + k * 8) & OFFSET_MASK, s->cluster_size);
+	free(l1);
 	return 0;
 }
 
@@ -70,43 +96,19 @@ static int make_map(struct blk_node *node)
 	if (!qcow2_set_add(&s->meta, 0, (node->file->size >> s->cluster_bits) + 64))
 		return -ENOMEM;
 	memset(s->meta.bits, 0, s->meta.n / 8);
-	u64 end = MAX(node->file->size * 2, BIT(32)); /* entries that point nowhere would make the map huge */
+	s->meta_end = MAX(node->file->size * 2, BIT(32));
 	qcow2_meta_set(s, 0, 1);
-	qcow2_meta_set(s, s->l1_offset, (u64)s->l1_size * 8);
-	qcow2_meta_set(s, s->reftable_offset, (u64)s->reftable_clusters << s->cluster_bits);
+	note(s, s->l1_offset, (u64)s->l1_size * 8);
+	note(s, s->reftable_offset, (u64)s->reftable_clusters << s->cluster_bits);
 	for (u32 i = 0; i < s->l1_size; i++)
-		if (sane(s->l1[i] & OFFSET_MASK) && (s->l1[i] & OFFSET_MASK) < end)
-			qcow2_meta_set(s, s->l1[i] & OFFSET_MASK, s->cluster_size);
+		note(s, s->l1[i] & OFFSET_MASK, s->cluster_size);
 	for (u64 i = 0; i < s->reftable_size; i++)
-		if (sane(s->reftable[i] & ~0x1ffull) && s->reftable[i] < end)
-			qcow2_meta_set(s, s->reftable[i] & ~0x1ffull, s->cluster_size);
-	if (s->snapshots_offset < end)
-		qcow2_meta_set(s, s->snapshots_offset, s->snapshots_size);
+		note(s, s->reftable[i] & ~0x1ffull, s->cluster_size);
+	note(s, s->snapshots_offset, s->snapshots_size);
 	for (u32 i = 0; i < s->n_snapshots; i++) {
-		struct qcow2_snapshot *sn = &s->snapshots[i];
-		/* Who asks for inactive L2 tables to be watched wants no write where they cannot be known. */
-		bool must = s->overlap & BIT(PART_INACTIVE_L2);
-		int bad = qcow2_check_l1(s, sn);
-		if (bad && must)
-			return bad;
-		if (bad || sn->l1_offset >= end)
-			continue;
-		qcow2_meta_set(s, sn->l1_offset, (u64)sn->l1_size * 8);
-		void *l1;
-		struct err *e =
-		    blk_load_table(node->file, sn->l1_offset, (u64)sn->l1_size * 8, "snapshot L1 table", &l1);
-		if (e) {
-			err_free(e);
-			if (must)
-				return -EINVAL;
-			continue;
-		}
-		for (u32 k = 0; k < sn->l1_size; k++) {
-			u64 l2 = ld_be64((u8 *)l1 + k * 8) & OFFSET_MASK;
-			if (sane(l2) && l2 < end)
-				qcow2_meta_set(s, l2, s->cluster_size);
-		}
-		free(l1);
+		int r = note_snapshot(node, &s->snapshots[i]);
+		if (r)
+			return r;
 	}
 	return s->has_bitmap_ext ? qcow2_each_bitmap_range(node, note_range, s) : 0;
 }
@@ -177,10 +179,14 @@ int qcow2_check_overlap(struct blk_node *node, u64 offset, u64 len, u32 ignore)
 	struct qcow2 *s = node->state;
 	if (!s->overlap)
 		return 0;
+	if (s->meta.bits && offset + len > s->meta_end)
+		qcow2_set_free(&s->meta);
 	if (!s->meta.bits) {
 		int r = make_map(node);
-		if (r)
+		if (r) {
+			qcow2_set_free(&s->meta); /* half a map would let the next write pass */
 			return r;
+		}
 	}
 	u64 from = offset >> s->cluster_bits, to = (offset + len - 1) >> s->cluster_bits;
 	for (u64 i = from; i <= to && i < s->meta.n; i++) {

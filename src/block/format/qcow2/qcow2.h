@@ -41,8 +41,11 @@ enum {
 };
 enum { SUBS = 32 }; /* subclusters of a cluster, in extended images */
 
-/* Why clusters become free: whether the file is told, pass-discard-* say. */
-enum qcow2_discard { DISCARD_NEVER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
+/*
+ * Why clusters become free: whether the file is told, pass-discard-* say. It is told when the tables are stable: a crash may need what is in
+ * them until then.
+ */
+enum qcow2_discard { DISCARD_OTHER, DISCARD_ALWAYS, DISCARD_REQUEST, DISCARD_SNAPSHOT };
 
 enum { QCOW2_AES = 1, QCOW2_LUKS }; /* crypt_method */
 enum qcow2_compression { QCOW2_ZLIB, QCOW2_ZSTD };
@@ -114,6 +117,7 @@ struct qcow2 {
 	u64 free_hint; /* no free cluster lies below this index, but for those held */
 	/* Clusters without a reference that one may still have on disk, until the tables are stable: not to be used. */
 	struct qcow2_set held, leaving; /* leaving: the tables are being made stable for them */
+	struct qcow2_set unwanted; /* of these two: the file is told of those that are free indeed */
 	u64 n_held, held_first; /* how many in held; no held or leaving one lies below held_first */
 	struct co_lock letting_go;
 	u64 packed_at; /* where the next compressed cluster may go on, 0: a new host cluster */
@@ -121,6 +125,7 @@ struct qcow2 {
 	struct blk_node *data; /* where guest data lies: the file, or the external data file */
 	char *data_file;
 	struct qcow2_set meta; /* clusters that hold metadata; empty: not made yet */
+	u64 meta_end; /* what lies behind it is not in there */
 	u32 overlap; /* bits of enum qcow2_part that are checked */
 
 	struct qcow2_snapshot *snapshots;
@@ -138,6 +143,7 @@ struct qcow2 {
 	bool told; /* a corruption that does not end the image was reported */
 	bool lazy;
 	u32 discard_passes; /* bits of enum qcow2_discard */
+	u64 l2_bytes, refs_bytes; /* bounds of the caches */
 	u64 clean_ns; /* tables that were not used for so long leave the cache; 0: stay */
 	struct loop_timer *clean;
 	u64 vm_state_l1; /* first L1 index behind the disk */
@@ -168,6 +174,11 @@ int qcow2_mark_dirty(struct blk_node *node) MUST_CHECK;
 int qcow2_mark_clean(struct blk_node *node) MUST_CHECK;
 struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
 void qcow2_close(struct blk_node *node);
+
+/* ---- options.c ---- */
+/* At opening: takes them, makes the caches. */
+struct err *qcow2_take_options(struct blk_node *node, struct json *opts, u32 flags) MUST_CHECK;
+struct err *qcow2_change(struct blk_node *node, struct json *opts, u32 flags, enum blk_change how) MUST_CHECK;
 
 /* ---- l2.c ---- */
 enum qcow2_kind {

@@ -129,6 +129,30 @@ static bool is_held(const struct qcow2 *s, u64 cluster)
 	return qcow2_set_has(&s->held, cluster) || qcow2_set_has(&s->leaving, cluster);
 }
 
+/* Tells the file of the clusters that are free for good, one run after another. */
+static int discard_unwanted(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	u64 from = 0, count;
+	for (u64 i = s->held_first; i <= s->leaving.n; i++) {
+		bool gone = qcow2_set_has(&s->leaving, i) && qcow2_set_has(&s->unwanted, i);
+		int r = gone ? qcow2_refcount(node, i, &count) : 0;
+		if (r)
+			return r;
+		if (gone && !count) { /* a repair may have found a use for it */
+			from = from ? from : i;
+			continue;
+		}
+		if (from)
+			r = blk_discard(node->file, from << s->cluster_bits, (i - from) << s->cluster_bits);
+		from = 0;
+		if (r)
+			return r;
+	}
+	qcow2_set_remove(&s->unwanted, s->held_first, s->leaving.n);
+	return 0;
+}
+
 int qcow2_let_go(struct blk_node *node)
 {
 	struct qcow2 *s = node->state;
@@ -143,6 +167,10 @@ int qcow2_let_go(struct blk_node *node)
 	int r = s->lazy && (s->incompatible & INCOMPAT_DIRTY) ? cache_flush(s->l2) : qcow2_flush_meta(node);
 	if (!r && any)
 		r = blk_barrier(node->file);
+	if (!r && any && s->unwanted.bits) {
+		int told = discard_unwanted(node);
+		(void)told; /* a wish */
+	}
 	if (!r && any) {
 		qcow2_set_free(&s->leaving);
 		s->free_hint = MIN(s->free_hint, s->held_first);
@@ -160,10 +188,8 @@ static void now_free(struct blk_node *node, u64 cluster, enum qcow2_discard disc
 		s->packed_at = 0;
 	cache_forget(s->l2, offset, s->cluster_size);
 	qcow2_meta_clear(s, offset, s->cluster_size);
-	if (s->discard_passes & BIT(discard)) {
-		int r = blk_discard(node->file, offset, s->cluster_size);
-		(void)r; /* a wish */
-	}
+	bool noted = (s->discard_passes & BIT(discard)) && qcow2_set_add(&s->unwanted, cluster, cluster + 1);
+	(void)noted; /* a wish */
 }
 
 int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, enum qcow2_discard discard)
@@ -204,7 +230,7 @@ int qcow2_refcount_add(struct blk_node *node, u64 offset, u64 len, int delta, en
 	}
 	if (r && i > from && delta > 0) { /* what was added is taken back */
 		int back = qcow2_refcount_add(node, from << s->cluster_bits, (i - from) << s->cluster_bits,
-					      -delta, DISCARD_NEVER);
+					      -delta, DISCARD_OTHER);
 		(void)back;
 	}
 	return r;
@@ -290,7 +316,7 @@ static int grow_reftable(struct blk_node *node, u64 want)
 	s->reftable_clusters = clusters;
 	qcow2_meta_set(s, start << s->cluster_bits, (blocks + clusters) << s->cluster_bits);
 	r = blk_barrier(node->file);
-	return r || !old_len ? r : qcow2_refcount_add(node, old, old_len, -1, DISCARD_NEVER);
+	return r || !old_len ? r : qcow2_refcount_add(node, old, old_len, -1, DISCARD_OTHER);
 }
 
 /* A block for the counts around a cluster. It takes a place of its own range, so that it counts itself. */
@@ -376,7 +402,7 @@ static int take(struct blk_node *node, u64 cluster, u64 n)
 	int r = s->lazy ? qcow2_mark_dirty(node) : 0;
 	return r ? r
 		 : qcow2_refcount_add(node, cluster << s->cluster_bits, n << s->cluster_bits, 1,
-				      DISCARD_NEVER);
+				      DISCARD_OTHER);
 }
 
 /* Skips the used clusters from the hint on. */
@@ -536,7 +562,7 @@ int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret)
 	if (room && count == qcow2_max_ref(s))
 		room = 0; /* no more may share the cluster */
 	if (room >= len) {
-		r = qcow2_refcount_add(node, s->packed_at, len, 1, DISCARD_NEVER);
+		r = qcow2_refcount_add(node, s->packed_at, len, 1, DISCARD_OTHER);
 		if (r)
 			return r;
 		*ret = s->packed_at;
@@ -545,13 +571,15 @@ int qcow2_alloc_bytes(struct blk_node *node, u64 len, u64 *ret)
 			return r;
 		if (room && cluster == ROUND_UP(s->packed_at, s->cluster_size)) {
 			/* The next cluster in the file: go on into it. The new one has its count, the old one gets it. */
-			r = qcow2_refcount_add(node, s->packed_at, 1, 1, DISCARD_NEVER);
+			r = qcow2_refcount_add(node, s->packed_at, 1, 1, DISCARD_OTHER);
 			*ret = s->packed_at;
 		} else {
 			*ret = cluster;
 		}
-		if (r)
+		if (r) {
+			qcow2_free(node, cluster, s->cluster_size, DISCARD_OTHER);
 			return r;
+		}
 	}
 	s->packed_at = *ret + len;
 	return 0;

@@ -161,14 +161,14 @@ int qcow2_write_snapshots(struct blk_node *node)
 		r = blk_pwrite_flush(node->file, 60, head, 12);
 	if (r) {
 		if (at)
-			qcow2_free(node, at, size, DISCARD_NEVER);
+			qcow2_free(node, at, size, DISCARD_OTHER);
 		return r;
 	}
 	s->snapshots_offset = at;
 	s->snapshots_size = size;
 	qcow2_meta_set(s, at, size);
 	if (old_size)
-		qcow2_free(node, old, old_size, DISCARD_NEVER);
+		qcow2_free(node, old, old_size, DISCARD_OTHER);
 	return 0;
 }
 
@@ -501,7 +501,7 @@ struct err *qcow2_snapshot_apply(struct blk_node *node, const char *id_or_name)
 		r = qcow2_update_refs(node, copy, s->l1_size, -1);
 	}
 	if (copy)
-		qcow2_free(node, copy, (u64)s->l1_size * 8, DISCARD_NEVER);
+		qcow2_free(node, copy, (u64)s->l1_size * 8, DISCARD_OTHER);
 	if (!r)
 		r = qcow2_update_refs(node, s->l1_offset, s->l1_size, 0);
 	if (!r)

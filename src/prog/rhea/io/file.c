@@ -337,6 +337,23 @@ static struct err *same_value(struct blk_node *node, const char *key, const stru
 	return err_new(ERR_UNSUPPORTED, "Cannot change the option '%s'", key);
 }
 
+/* All of it, or nothing when a part of it is refused. opts: NULL, or what is left of them for the format. */
+static struct err *change(struct io *io, struct json *opts, u32 flags)
+{
+	const struct blk_driver *d = io->node->driver;
+	AUTO(json_freep) struct json *rest = opts ? json_copy(opts) : NULL;
+	struct err *e =
+	    opts && d->change ? d->change(io->node, rest, flags, BLK_CHANGE_KEEP | BLK_CHANGE_TRY) : NULL;
+	for (size_t i = 0; i < (opts ? rest->n : 0) && !e; i++)
+		e = same_value(io->node, rest->keys[i], rest->items[i]);
+	if (e)
+		return e;
+	io_drain(io);
+	if (opts && d->change)
+		e = d->change(io->node, opts, flags, BLK_CHANGE_KEEP);
+	return e ? e : blk_reopen(io->node, flags);
+}
+
 static int reopen(struct io *io, int argc, char **argv)
 {
 	u32 flags = io->node->flags;
@@ -392,12 +409,8 @@ static int reopen(struct io *io, int argc, char **argv)
 	if (opts && !e && !(e = blk_take_bool(opts, "auto-read-only", &auto_rdonly)) &&
 	    auto_rdonly != !!(flags & BLK_AUTO_RDONLY))
 		e = err_new(ERR_UNSUPPORTED, "Cannot change the option 'auto-read-only'");
-	if (opts && !e && io->node->driver->change)
-		e = io->node->driver->change(io->node, opts);
-	for (size_t i = 0; i < (opts ? opts->n : 0) && !e; i++)
-		e = same_value(io->node, opts->keys[i], opts->items[i]);
 	if (!e)
-		e = blk_reopen(io->node, flags);
+		e = change(io, opts, flags);
 out:
 	if (!e)
 		return 0;

@@ -248,6 +248,12 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : 1;
 }
 
+static void end(struct io *io)
+{
+	io_close(io);
+	blk_graph_free(io->graph);
+}
+
 static int run(int argc, char **argv)
 {
 	enum { OBJECT = 256, IMAGE_OPTS };
@@ -271,7 +277,7 @@ static int run(int argc, char **argv)
 		{ "image-opts", no_argument, NULL, IMAGE_OPTS },
 		{ 0 },
 	};
-	struct io io = { .graph = blk_graph_new() };
+	AUTO(end) struct io io = { .graph = blk_graph_new() };
 	const char *fmt = NULL, *cmds[256];
 	unsigned n_cmds = 0;
 	struct io_mode mode = { .flags = IO_USUAL_FLAGS };

@@ -138,7 +138,16 @@ static struct err *add_chardev(struct daemon *d, const char *text)
 {
 	struct json *opts;
 	struct err *e = keyval_parse(text, "backend", &opts);
-	return e ? e : chr_add(&d->chrs, opts);
+	const char *given = e ? NULL : json_get_str(opts, "id");
+	AUTO(free_ptr) char *id = given ? str_dup(given) : NULL;
+	if (e || (e = chr_add(&d->chrs, opts)))
+		return e;
+	const struct chr *c = chr_find(&d->chrs, id);
+	if (c->kind->terminal) {
+		printf("char device redirected to %s (label %s)\n", c->kind->terminal(c), id);
+		fflush(stdout);
+	}
+	return NULL;
 }
 
 static struct err *take_option(struct daemon *d, int option, const char *text)

@@ -120,8 +120,8 @@ static bool fits(void *user, const struct kept *k)
 	return true;
 }
 
-_Static_assert(sizeof(struct kept_pair) == sizeof(struct host_site) &&
-		   sizeof(struct kept_pair) == sizeof(struct host_reloc),
+_Static_assert(sizeof(struct kept_site) == sizeof(struct host_site) &&
+		   sizeof(struct kept_reloc) == sizeof(struct host_reloc),
 	       "sites and relocations are kept as they are");
 
 struct tb *keep_load(struct priv *p, u64 pc)
@@ -141,7 +141,6 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	struct tb *tb = tb_new(p, pc);
 	tb->code = out + (e->rx - e->rw);
 	tb->size = k->code_size;
-	tb->leave = k->leave;
 	tb->n_site = k->n_site;
 	tb->site = (struct host_site *)kept_sites(k);
 	tb->site_is_kept = true;
@@ -162,8 +161,7 @@ void keep_save(struct priv *p, const struct tb *tb)
 			       .code_size = tb->size,
 			       .n_span = tb->n_ref,
 			       .n_site = job->n_site,
-			       .n_reloc = job->n_reloc,
-			       .leave = tb->leave };
+			       .n_reloc = job->n_reloc };
 	struct kept_span span[SPANS];
 	for (u32 i = 0; s && i < tb->n_ref; i++) {
 		const struct span *from = &tb->ref[i].span;

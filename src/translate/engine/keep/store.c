@@ -14,7 +14,7 @@
 
 #define FILE_MAGIC 0x5045454b41454852ull /* "RHEAKEEP" */
 #define SEGMENT_MAGIC 0x4d474553u /* "SEGM" */
-enum { VERSION = 1, MAX_SEGMENTS = 16, FLUSH_AT = 1 << 20, MAX_RECORD = 1 << 20 };
+enum { VERSION = 2, MAX_SEGMENTS = 16, FLUSH_AT = 1 << 20, MAX_RECORD = 1 << 20 };
 #define MAX_FILE (256 * MiB)
 #define MAX_ALL GiB /* of a directory */
 #define USED_AGAIN (24 * 3600) /* seconds after which a use is noted in the file's time */
@@ -54,10 +54,10 @@ struct store {
 /* ---- records ---- */
 u32 kept_size(u64 code_size, u64 n_span, u64 n_site, u64 n_reloc)
 {
-	if (code_size > MAX_RECORD || n_span > 64 || n_site > MAX_RECORD / 8 || n_reloc > MAX_RECORD / 8)
+	if (code_size > MAX_RECORD || n_span > 64 || n_site > MAX_RECORD / 12 || n_reloc > MAX_RECORD / 8)
 		return 0;
 	u64 size = sizeof(struct kept) + ROUND_UP(code_size, 8u) + n_span * sizeof(struct kept_span) +
-		   (n_site + n_reloc) * sizeof(struct kept_pair);
+		   n_site * sizeof(struct kept_site) + n_reloc * sizeof(struct kept_reloc);
 	return size > MAX_RECORD ? 0 : (u32)ROUND_UP(size, 16u);
 }
 
@@ -74,11 +74,14 @@ static const struct kept *record(const struct segment *g, u64 at)
 	const struct kept *k = (const struct kept *)((const u8 *)g + at);
 	if (k->size > g->size - at || !k->size ||
 	    k->size != kept_size(k->code_size, k->n_span, k->n_site, k->n_reloc) ||
-	    k->leave >= k->code_size || k->check != record_check(k))
+	    k->check != record_check(k))
 		return NULL;
+	for (u32 i = 0; i < k->n_site; i++)
+		if (kept_sites(k)[i].leave >= k->code_size)
+			return NULL;
 	for (u32 i = 0; i < k->n_reloc; i++) { /* what is changed lies inside the code */
-		const struct kept_pair *r = &kept_relocs(k)[i];
-		if (r->at > k->code_size || k->code_size - r->at < (r->what == HOST_RELOC_STUB ? 4 : 8))
+		const struct kept_reloc *r = &kept_relocs(k)[i];
+		if (r->at > k->code_size || k->code_size - r->at < (r->kind == HOST_RELOC_STUB ? 4 : 8))
 			return NULL;
 	}
 	return k;

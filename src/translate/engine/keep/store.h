@@ -36,12 +36,14 @@ struct kept {
 	u64 pc, key;
 	u32 size; /* of the record, a multiple of 16 */
 	u32 code_size, n_span, n_site, n_reloc;
-	u32 leave; /* where in the code a fault goes on; 0: nowhere of its own */
-	u32 spare[3];
+	u32 spare[4];
 };
 _Static_assert(sizeof(struct kept) == 64, "code in a record is aligned");
-struct kept_pair { /* a site or a relocation: as struct host_site and host_reloc */
-	u32 at, what;
+struct kept_site { /* as struct host_site */
+	u32 at, pc, leave;
+};
+struct kept_reloc { /* as struct host_reloc */
+	u32 at, kind;
 };
 
 static inline const u8 *kept_code(const struct kept *k)
@@ -52,13 +54,13 @@ static inline const struct kept_span *kept_spans(const struct kept *k)
 {
 	return (const struct kept_span *)(kept_code(k) + ROUND_UP(k->code_size, 8u));
 }
-static inline const struct kept_pair *kept_sites(const struct kept *k)
+static inline const struct kept_site *kept_sites(const struct kept *k)
 {
-	return (const struct kept_pair *)(kept_spans(k) + k->n_span);
+	return (const struct kept_site *)(kept_spans(k) + k->n_span);
 }
-static inline const struct kept_pair *kept_relocs(const struct kept *k)
+static inline const struct kept_reloc *kept_relocs(const struct kept *k)
 {
-	return kept_sites(k) + k->n_site;
+	return (const struct kept_reloc *)(kept_sites(k) + k->n_site);
 }
 /* The size of a record with these counts; 0: too large to be one. */
 u32 kept_size(u64 code_size, u64 n_span, u64 n_site, u64 n_reloc);

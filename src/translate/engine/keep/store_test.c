@@ -21,10 +21,17 @@ static void remove_dir(char *dir)
 
 static void add(struct store *s, u64 pc, u64 key, unsigned n)
 {
-	struct kept counts = { .pc = pc, .key = key, .code_size = 16 + n % 100, .leave = (u32)n % 16, .spare = { n }, .n_span = 1, .n_site = n % 3,
+	struct kept counts = { .pc = pc,
+			       .key = key,
+			       .code_size = 16 + n % 100,
+			       .spare = { n },
+			       .n_span = 1,
+			       .n_site = n % 3,
 			       .n_reloc = 1 };
 	struct kept *k = store_add(s, &counts);
 	memset((u8 *)kept_code(k), (int)(pc + n), k->code_size);
+	for (u32 i = 0; i < k->n_site; i++)
+		((struct kept_site *)kept_sites(k))[i].leave = i;
 	*(struct kept_span *)kept_spans(k) = (struct kept_span){ pc >> 12, 0, 4, n };
 	store_added(s);
 }
@@ -50,7 +57,8 @@ TEST(store, gives_back_what_was_added_after_it_was_opened_again)
 	s = store_open(dir, &id);
 	for (unsigned i = 0; i < 500; i++) {
 		const struct kept *k = store_find(s, 0x1000 + 4 * i, i % 2, any, NULL);
-		CHECK(k && k->spare[0] == i && k->code_size == 16 + i % 100 && kept_code(k)[3] == (u8)(0x1000 + 5 * i));
+		CHECK(k && k->spare[0] == i && k->code_size == 16 + i % 100 &&
+		      kept_code(k)[3] == (u8)(0x1000 + 5 * i));
 		CHECK(!store_find(s, 0x1000 + 4 * i, 1 - i % 2, any, NULL));
 	}
 	store_free(s);
@@ -144,7 +152,8 @@ TEST(store, believes_no_damaged_record)
 		s = store_open(dir, &id);
 		for (unsigned i = 0; i < 20; i++) {
 			const struct kept *k = store_find(s, 0x1000 + 4 * i, 0, any, NULL);
-			CHECK(!k || (k->spare[0] == i && k->code_size == 16 + i && kept_code(k)[0] == (u8)(0x1000 + 5 * i)));
+			CHECK(!k || (k->spare[0] == i && k->code_size == 16 + i &&
+				     kept_code(k)[0] == (u8)(0x1000 + 5 * i)));
 		}
 		store_free(s);
 		bytes[at] ^= 0x41;

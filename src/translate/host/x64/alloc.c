@@ -604,7 +604,7 @@ void slot_changed(struct jit *j, unsigned slot)
 			unsigned r = use_xmm(j, v);
 			j->lock_xmm &= ~BIT(r);
 		}
-		j->slot_copy[slot] = 0; /* what was just loaded from there must not be put back */
+		j->slot_copy[slot] = 0; /* nor may what was just loaded from there be put back */
 		v = next;
 	}
 }

@@ -86,29 +86,6 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 	}
 }
 
-static void lower_fpflags(struct jit *j, const struct ir_insn *in, u32 v)
-{
-	flags_clobber(j);
-	x_room(&j->c);
-	x_rm(&j->c, MAP0F | 0xae, 3, CPU(host_fp)); /* stmxcsr */
-	if (in->op == IR_FPFLAGS) {
-		unsigned d = def_gpr(j, v), t = temp_gpr(j);
-		x_rm(&j->c, X_MOV_LOAD, d, CPU(host_fp));
-		x_mov_rr(&j->c, 0, t, d);
-		x_alu_ri(&j->c, X_AND, 0, d, 1); /* IE */
-		x_shift_ri(&j->c, 5, 0, t, 1); /* ZE OE UE PE follow DE */
-		x_alu_ri(&j->c, X_AND, 0, t, 0x1e);
-		x_rr(&j->c, X_ALU(X_OR), d, t);
-		x_rm(&j->c, X_ALU(X_OR), d, CPU(fp_flags));
-		j->val[v].flags |= VF_ZERO_UPPER;
-		return;
-	}
-	x_alu_mi(&j->c, X_AND, 0, CPU(host_fp), ~0x3f);
-	x_rm(&j->c, MAP0F | 0xae, 2, CPU(host_fp)); /* ldmxcsr */
-	unsigned r = use_gpr(j, in->a);
-	x_rm(&j->c, X_MOV_STORE, r, CPU(fp_flags));
-}
-
 static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	switch (in->op) {
@@ -120,7 +97,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		return;
 	case IR_FPFLAGS:
 	case IR_SETFPFLAGS:
-		lower_fpflags(j, in, v);
+	case IR_UNRAISE:
+		lower_fp_flags(j, in, v);
 		return;
 	case IR_CALL:
 		lower_call(j, in, v);
@@ -150,7 +128,7 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 		use_later(j, v);
 		return;
 	}
-	if (j->val[v].flags & VF_WAITS && lazy_wait(j, in, v))
+	if (j->val[v].waits && lazy_wait(j, in, v))
 		return;
 	bool reads_flags = in->op == IR_ZEXT || in->op == IR_SELECT || in->op == IR_ADC || in->op == IR_SBC ||
 			   in->type == TY_FLAGS;
@@ -163,6 +141,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 static void emit_insn(struct jit *j, u32 v, u32 pos)
 {
 	const struct ir_insn *in = &j->r->insn[v];
+	if (j->loose && ir_has(in->op, IR_F_END))
+		mend_for_ways(j, j->last_block);
 	j->cur = v;
 	j->now = pos;
 	switch (in->op) {
@@ -175,6 +155,8 @@ static void emit_insn(struct jit *j, u32 v, u32 pos)
 	}
 	lazy_spare_frame(j);
 	lower(j, in, v);
+	if (in->op == IR_SET)
+		loose_step(j, v);
 	if (j->val[v].flags & VF_MERGE && j->val[v].at != AT_NONE)
 		keep_in_frame(j, v);
 	kill_dead(j);
@@ -196,7 +178,9 @@ static void emit_block(struct jit *j, u32 number)
 	if (x->preds != 1 || x->pred != j->last_block)
 		system_forget(j);
 	j->last_block = number;
-	if (b->pc) /* which the block emitted before need not be at: one inside an instruction may be emitted behind others that follow it */
+	j->loose = x->loose;
+	/* Of the block emitted before it may be another: cold ones inside an instruction come behind those that follow it. */
+	if (number && b->pc)
 		j->insn_pc = b->pc;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
 		x_patch(j->fix[f - 1].rel, x->start);
@@ -310,6 +294,7 @@ void host_job_free(struct host_job *job)
 		free(j->pend_snap);
 		free(j->lists);
 		free(j->found_site);
+		free(j->mend);
 		free(j->slot_home);
 		free(j);
 	}
@@ -325,7 +310,6 @@ void host_compile(struct host_job *job)
 	struct jit *j = start(job);
 	job->n_site = job->n_reloc = 0;
 	job->size = 0;
-	job->leave = 0;
 	job->n_slow = 0;
 	job->unsupported = false;
 	set_up(j, job);
@@ -338,6 +322,8 @@ void host_compile(struct host_job *job)
 	}
 	if (!j->c.full && !job->unsupported)
 		emit_cold(j);
+	if (!j->c.full && !job->unsupported)
+		mend_ways_out(j);
 	if (!j->c.full && !job->unsupported)
 		lazy_emit(j);
 	if (!j->c.full && !job->unsupported)

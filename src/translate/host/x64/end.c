@@ -5,7 +5,7 @@ struct cold *cold_new(struct jit *j, unsigned kind, u8 *from)
 {
 	j->cold = grow(j->cold, &j->cold_cap, j->n_cold + 1, sizeof(*j->cold));
 	struct cold *c = &j->cold[j->n_cold++];
-	*c = (struct cold){ .kind = kind, .from = from, .a = 0xff };
+	*c = (struct cold){ .kind = kind, .from = from, .a = 0xff, .loose = j->loose };
 	return c;
 }
 
@@ -160,6 +160,7 @@ void call_c(struct jit *j, u64 fn)
 		}
 	spill_all(j);
 	system_forget(j);
+	mend(j);
 	homes_leave(j);
 	mov_image(j, RAX, fn);
 	x_mov_ri(&j->c, RCX, j->insn_pc);
@@ -257,7 +258,8 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && !j->n_moved && lazy_clean(j) && end->op == IR_JUMP && end->imm > j->insn_pc &&
+	return in == end && !j->n_moved && lazy_clean(j) && !j->loose && end->op == IR_JUMP &&
+	       end->imm > j->insn_pc &&
 	       j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
@@ -343,6 +345,7 @@ static void direct(struct jit *j, u64 pc)
 {
 	if (pc <= j->insn_pc)
 		emit_poll(j, pc);
+	mend(j);
 	homes_leave(j);
 	if (!linkable(j, pc)) {
 		flags_clobber(j);
@@ -363,6 +366,7 @@ static void indirect(struct jit *j, u32 target)
 		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
 	else if (!wide)
 		x_mov_rr(&j->c, 0, RAX, RAX);
+	mend(j);
 	homes_leave(j);
 	through_table(j);
 }
@@ -372,6 +376,11 @@ static void leave(struct jit *j, u64 pc, u32 event)
 	x_mov_ri(&j->c, RAX, pc);
 	x_rm(&j->c, OPW | X_MOV_STORE, RAX, CPU(pc));
 	x_mov_ri(&j->c, RAX, event);
+	leave_by_exit(j);
+}
+
+void leave_by_exit(struct jit *j)
+{
 	if (j->leave) {
 		x_patch(x_jmp(&j->c), j->leave);
 		return;
@@ -416,6 +425,7 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 			}
 			x_rm(&j->c, OPW | X_MOV_STORE, r, CPU(event_arg));
 		}
+		mend(j);
 		x_mov_ri(&j->c, RCX, j->insn_pc);
 		x_rm(&j->c, OPW | X_MOV_STORE, RCX, CPU(insn_pc));
 		leave(j, in->imm, in->b);
@@ -449,6 +459,7 @@ static void emit_event(struct jit *j, const struct cold *c)
 		x_rm(&j->c, 0xc6, 0, CPU(fault_write));
 		x_byte(&j->c, c->b);
 	}
+	emit_mend(j, c);
 	leave(j, c->pc, c->event);
 }
 
@@ -472,6 +483,12 @@ void emit_cold(struct jit *j)
 			emit_miss(j, c);
 		} else if (c->kind == COLD_COMPARE) {
 			emit_compare(j, c);
+		} else if (c->kind == COLD_MEND) {
+			emit_mend(j, c);
+		} else if (c->kind == COLD_NAN) {
+			emit_nan(j, c);
+		} else if (c->kind == COLD_UNRAISE) {
+			emit_unraise(j, c);
 		} else if (c->kind == COLD_FAR) {
 			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {

@@ -263,8 +263,7 @@ static u32 sized_alu(enum ir_type type, unsigned op)
 				: X_ALU(op);
 }
 
-/* A register with a number that the host can compare: of f16, as f32. */
-static unsigned use_float(struct jit *j, u32 v)
+unsigned fp_operand(struct jit *j, u32 v)
 {
 	unsigned x = use_xmm(j, v);
 	return j->r->insn[v].type == TY_F16 ? fp_widen_half(j, x) : x;
@@ -389,7 +388,7 @@ static void make_flags(struct jit *j, u32 v)
 		return;
 	}
 	case IR_FLFCMP: {
-		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
+		unsigned a = fp_operand(j, in->a), b = fp_operand(j, in->b);
 		u32 op = MAP0F | (in->imm & 1 ? 0x2f : 0x2e) | (type == TY_F64 ? P66 : 0);
 		fp_ucomis(j, op, type, a, b);
 		flags_now(j, v, in->imm & 2 ? FK_ADD : FK_FCMP); /* x86's own form is as it comes */
@@ -473,20 +472,27 @@ static struct cc bit_test(struct jit *j, const struct ir_insn *in)
 	return one(XC_B);
 }
 
+/* After ucomis b, a, where b > a and b >= a read well. */
+static struct cc float_cc(enum ir_op op)
+{
+	return op == IR_FEQ   ? both(XC_E, XC_NP)
+	       : op == IR_FLT ? one(XC_A)
+	       : op == IR_FLE ? one(XC_AE)
+			      : one(XC_P);
+}
+
 static struct cc compare_cc(struct jit *j, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
 	static const u8 cc[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE };
-	if (in->op >= IR_FEQ) { /* b > a and b >= a read well after ucomis b, a */
+	if (in->op >= IR_FEQ) {
 		bool quiet = in->op == IR_FEQ || in->op == IR_FUNORD;
-		unsigned a = use_float(j, in->a), b = use_float(j, in->b);
+		unsigned a = fp_operand(j, in->a), b = fp_operand(j, in->b);
 		enum ir_type type = j->r->insn[in->a].type;
 		u32 op = MAP0F | (quiet ? 0x2e : 0x2f) | (type == TY_F64 ? P66 : 0);
 		fp_ucomis(j, op, type, b, a);
-		return in->op == IR_FEQ	  ? both(XC_E, XC_NP)
-		       : in->op == IR_FLT ? one(XC_A)
-		       : in->op == IR_FLE ? one(XC_AE)
-					  : one(XC_P);
+		j->compared = v;
+		return float_cc(in->op);
 	}
 	if (j->val[in->a].at == AT_USE && j->r->insn[in->a].op == IR_EXTRACTU) {
 		struct cc set = bit_test(j, &j->r->insn[in->a]);
@@ -530,10 +536,31 @@ static bool compared_already(struct jit *j, const struct ir_insn *in, struct cc 
 	if (!j->compared || in->op < IR_EQ || in->op >= IR_FEQ)
 		return false;
 	const struct ir_insn *flags = &j->r->insn[j->compared];
+	if (flags->op != IR_FLSUB)
+		return false;
 	bool as_is = same_number(j, in->a, flags->a) && same_number(j, in->b, flags->b);
 	if (!as_is && !(same_number(j, in->a, flags->b) && same_number(j, in->b, flags->a)))
 		return false;
 	*ret = one((as_is ? straight : turned)[in->op - IR_EQ]);
+	return true;
+}
+
+/* A condition of one packed flag that nobody has loaded yet: its bit is tested where it lies. */
+static bool packed_flag(struct jit *j, const struct ir_insn *cond, struct cc *ret)
+{
+	static const u8 bit[] = {
+		[CC_EQ >> 1] = 30, [CC_CS >> 1] = 29, [CC_MI >> 1] = 31, [CC_VS >> 1] = 28
+	};
+	const struct ir_insn *pack = &j->r->insn[cond->a];
+	u64 k;
+	if (pack->op != IR_FLPACK || j->val[cond->a].at != AT_USE || cond->imm > CC_VC ||
+	    const_of(j, pack->a, &k))
+		return false;
+	use_gpr(j, pack->a);
+	flags_clobber(j);
+	*ret = bit_test(j, &(struct ir_insn){ .a = pack->a, .b = bit[cond->imm >> 1] });
+	if (cond->imm & 1)
+		*ret = cc_not(*ret);
 	return true;
 }
 
@@ -545,6 +572,8 @@ struct cc cc_of(struct jit *j, u32 v)
 	if (x->at == AT_CC)
 		return x->cc;
 	if (x->at == AT_USE && in->op == IR_COND) {
+		if (packed_flag(j, in, &cc))
+			return cc;
 		flags_load(j, in->a);
 		return map_cc(j->val[in->a].fkind & 3, in->imm);
 	}
@@ -555,6 +584,8 @@ struct cc cc_of(struct jit *j, u32 v)
 		flags_clobber(j);
 		return compare_cc(j, v);
 	}
+	if (j->compared == v)
+		return float_cc(in->op);
 	unsigned r = use_gpr(j, v);
 	flags_clobber(j);
 	x_rr(&j->c, 0xf6 | OPB, 0, r); /* test r8, 1 */

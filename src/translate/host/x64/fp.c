@@ -58,6 +58,30 @@ void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear)
 		j->val[v].flags |= VF_ZERO_UPPER;
 }
 
+/* Is every NaN that this gives the same one? Then the operands need not be there any more when one was found. */
+static bool one_nan(const struct jit *j, const struct form *f)
+{
+	return j->r->fp.default_nan && !f->packed && !fp_flushes(j);
+}
+
+/* To cold code if the result in d is a NaN: it becomes the default one. */
+static void check_one_nan(struct jit *j, const struct form *f, unsigned d)
+{
+	x_vrr(&j->c, f->compare | 0x2e, d, 0, d);
+	struct cold *c = cold_new(j, COLD_NAN, x_jcc(&j->c, XC_P));
+	c->dst = d;
+	c->event = f->wide;
+	c->back = j->c.p;
+}
+
+void emit_nan(struct jit *j, const struct cold *c)
+{
+	bool wide = c->event;
+	u64 nan = (u64)fp_default_nan(wide ? FP_F64 : FP_F32, &j->r->fp);
+	v_splat(j, wide ? V_MOVQ_LOAD : V_MOVD_LOAD, c->dst, 0, wide ? 8 : 4, nan, 0);
+	x_patch(x_jmp(&j->c), c->back);
+}
+
 static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
 {
 	static const u8 code[] = { [IR_FADD - IR_FADD] = 0x58,
@@ -68,18 +92,34 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const str
 	bool one = in->op == IR_FSQRT;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = one ? a : use_xmm(j, in->b);
-	bool clear = zero_above(j, in->a) <= f->size;
-	unsigned d = def_xmm_apart(j, v);
+	bool clear = zero_above(j, in->a) <= f->size, simple = one_nan(j, f);
+	unsigned d = simple ? def_xmm(j, v) : def_xmm_apart(j, v);
 	if (in->op == IR_VFPADD)
 		x_vrr(&j->c, MAP0F | (f->wide ? P66 : PF2) | 0x7c, d, a, b);
 	else
 		x_vrr(&j->c, f->prefix | code[in->op - IR_FADD], d, one && f->packed ? 0 : a, b);
+	fp_upper(j, f, v, clear);
+	if (simple) {
+		if (!(j->val[v].flags & VF_LOOSE))
+			check_one_nan(j, f, d);
+		return true;
+	}
 	const unsigned operand[] = { 16 + a, one ? 0xff : 16 + b, 0xff };
 	fp_check_nan(j, f, in, v, 16 + d, d, d, operand);
 	if (in->op == IR_FMUL || in->op == IR_FDIV)
 		fp_check_least(j, f, in, v, d, operand);
-	fp_upper(j, f, v, clear);
 	return true;
+}
+
+/*
+ * What is added may give its register to the result: of all NaNs that it may be, the result tells as much as is asked, whether it was one. Not where it
+ * is a factor as well.
+ */
+static void offer_addend(struct jit *j, const struct ir_insn *in, const struct form *f, unsigned a,
+			 unsigned b, unsigned c)
+{
+	if (one_nan(j, f) && dies(j, in->c) && c != a && c != b)
+		j->lock_xmm &= ~BIT(c);
 }
 
 static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
@@ -91,8 +131,10 @@ static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const s
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), c = use_xmm(j, in->c);
 	bool clear = zero_above(j, in->c) <= f->size;
+	offer_addend(j, in, f, a, b, c);
 	unsigned d = def_xmm_apart(j, v);
-	x_vrr(&j->c, V_MOVAPS, d, 0, c);
+	if (d != c)
+		x_vrr(&j->c, V_MOVAPS, d, 0, c);
 	x_vrr(&j->c, V_OP38(code[neg] + !f->packed) | (f->wide ? OPW : 0), d, a, b);
 	const unsigned operand[] = { 16 + a, 16 + b, 16 + c };
 	fp_check_nan(j, f, in, v, 16 + d, d, d, operand);

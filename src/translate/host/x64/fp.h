@@ -63,6 +63,9 @@ void fp_check_least(struct jit *j, const struct form *f, const struct ir_insn *i
 /* ucomis or comis a, b (op) of numbers of this type (f16: as f32) in any region. Takes up to two scratch registers. */
 void fp_ucomis(struct jit *j, u32 op, enum ir_type type, unsigned a, unsigned b);
 
+/* A register with a number that fp_ucomis compares: of f16, as f32. */
+unsigned fp_operand(struct jit *j, u32 v);
+
 /* ---- fp_half.c: arithmetic of f16, scalars and v128 ---- */
 bool lower_fp_half(struct jit *j, const struct ir_insn *in, u32 v);
 /* An f16 as f32 in a scratch register, nothing else in the other lanes. */

@@ -190,7 +190,6 @@ void homes_way_out(struct jit *j)
 	if (over)
 		x_patch8(&j->c, over);
 	j->leave = j->c.p;
-	j->job->leave = j->c.p - j->c.start;
 	homes_leave(j);
 	to_stub(j, x_jmp(&j->c), j->job->stubs->exit);
 }

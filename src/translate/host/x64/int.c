@@ -407,10 +407,29 @@ static void mask_step(struct jit *j, u32 w, unsigned d, unsigned t, unsigned k, 
 	x_rr(&j->c, w | X_ALU(X_OR), d, t);
 }
 
+/* A byte reversed: five copies side by side, of which each gives the bits that lie where a sum of the others' places brings them in order. */
+static bool reverse_byte(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	flags_clobber(j);
+	unsigned a = use_gpr(j, in->a), d = def_gpr_apart(j, v), t = temp_gpr(j);
+	widen_in_place(j, TY_I8, d, a, false);
+	x_mov_ri(&j->c, t, 0x80200802);
+	x_rr(&j->c, OPW | X_IMUL, d, t);
+	x_mov_ri(&j->c, t, 0x0884422110);
+	x_rr(&j->c, OPW | X_ALU(X_AND), d, t);
+	x_mov_ri(&j->c, t, 0x0101010101);
+	x_rr(&j->c, OPW | X_IMUL, d, t);
+	x_shift_ri(&j->c, 5, OPW, d, 32);
+	j->val[v].flags &= ~VF_ZERO_UPPER;
+	return true;
+}
+
 static bool bit_count(struct jit *j, const struct ir_insn *in, u32 v)
 {
 	u32 w = width_of(in->type);
 	unsigned bits = ir_bits(in->type);
+	if (in->op == IR_BITREV && in->type == TY_I8)
+		return reverse_byte(j, in, v);
 	if (bits < 32 && in->op != IR_BSWAP)
 		return false;
 	const struct ir_insn *arg = &j->r->insn[in->a];

@@ -45,7 +45,8 @@ enum {
 	VF_MERGE = 8 /* used where places are not known: kept in the frame from the start */,
 	VF_RESULT = 16 /* flags: recompute from the result in .partner */,
 	VF_SETFL = 32 /* must leave its flags: the FL* value .partner */,
-	VF_WAITS = 64 /* computed when a slot that was set to it is looked at */
+	VF_LOOSE = 64 /* f64: when a NaN, any quiet one */,
+	VF_BITS = 128 /* f64: what bits it has is asked */
 };
 
 struct val {
@@ -64,6 +65,7 @@ struct val {
 	u8 at, reg, flags, fkind;
 	bool listed; /* in jit->live */
 	bool more; /* used for more than slots */
+	bool waits; /* computed when a slot that was set to it is looked at */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
@@ -87,6 +89,7 @@ struct blk {
 	bool has_snap;
 	u32 pend_snap, n_pend,
 	    away; /* with has_snap: pending slots, in jit->pend_snap, and homes that serve for values */
+	u64 computed, read, loose; /* f64 slots at its start: loose.c */
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
 };
@@ -111,6 +114,12 @@ struct cold { /* code out of line, emitted behind the region */
 	i32 disp;
 	u64 konst;
 	u8 *done; /* where it goes on when nothing is left to do */
+	u64 loose; /* COLD_EVENT, COLD_MEND: these slots are mended */
+};
+
+struct mend { /* a way out for faults where these slots are loose; at: offset in the code */
+	u64 slots;
+	u32 at;
 };
 
 /* A register whose contents went to the frame behind a jump to cold code that comes back: that must do the same. */
@@ -178,6 +187,8 @@ struct jit {
 	size_t lists_cap;
 	struct found_site *found_site;
 	size_t found_site_cap;
+	struct mend *mend;
+	size_t mend_cap;
 	const struct ir_slot *homes_of; /* the guest's slots whose homes these are: */
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
@@ -226,10 +237,12 @@ struct jit {
 	u32 next_death; /* no value in live is used last before this position */
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
-	u32 compared; /* the FLSUB whose comparison the host's flags are still of; 0: none */
+	u32 compared; /* the FLSUB, or comparison of floats, that the host's flags are still of; 0: none */
 	u32 n_cold;
 	u32 n_aside;
 	u32 n_fix;
+	u32 n_mend;
+	u64 loose; /* slots that may be, at the instruction being emitted */
 	u64 insn_pc;
 	u32 mem_base; /* the value that the current access's base register holds */
 	struct {
@@ -343,7 +356,7 @@ void lazy_start(struct jit *j); /* needs the homes */
 bool lazy_set(struct jit *j, unsigned slot, u32 v);
 void lazy_drop(struct jit *j, unsigned slot); /* it was set in another way */
 void unpin(struct jit *j, u32 v);
-/* A VF_WAITS value is made: true when it is AT_WAIT now; and its register, when it must have one. */
+/* A value that waits is made: true when it is AT_WAIT now; and its register, when it must have one. */
 bool lazy_wait(struct jit *j, const struct ir_insn *in, u32 v);
 unsigned lazy_compute(struct jit *j, u32 v);
 /* The low word of a value: true when it is AT_PART now. */
@@ -400,11 +413,15 @@ bool fp_host_rules(
 bool fp_compared(const struct jit *j,
 		 enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
+void lower_fp_flags(struct jit *j, const struct ir_insn *in, u32 v);
+void emit_nan(struct jit *j, const struct cold *c); /* a COLD_NAN; fp.c */
+void emit_unraise(struct jit *j, const struct cold *c); /* a COLD_UNRAISE; fp_flags.c */
 void lower_slow(struct jit *j, const struct ir_insn *in,
 		u32 v); /* any pure operation, through the interpreter's ir_eval */
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
+void leave_by_exit(struct jit *j); /* to the stub that leaves, with the event in EAX */
 void emit_compare(struct jit *j, const struct cold *c); /* a COLD_COMPARE; fp_flush.c */
 /* An out-of-line piece, entered from the jump at `from`. */
 struct cold *cold_new(struct jit *j, unsigned kind, u8 *from);
@@ -414,6 +431,9 @@ enum {
 	COLD_HOT, /* what is counted has run often; the guest is at .pc */
 	COLD_MISS, /* an address that is not in its table */
 	COLD_COMPARE, /* the comparison .event of XMM a and b, operands flushed; comes back with the host's flags */
+	COLD_NAN, /* the default NaN into XMM register .dst, .event: f64; comes back */
+	COLD_MEND, /* one of two slots is a NaN: mended; comes back */
+	COLD_UNRAISE, /* puts the sticky flags in register a back, for a NaN; comes back with the host's flags as a comparison leaves them */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
@@ -501,6 +521,15 @@ void homes_leave(
 	*j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
 void homes_called(struct jit *j); /* behind such a call */
 void homes_way_out(struct jit *j); /* the code that all ways out of line share */
+
+/* ---- loose.c ---- */
+void choose_loose(struct jit *j); /* which results need not be tested for NaNs; needs the layout */
+void loose_step(struct jit *j, u32 v); /* instruction v, a SET, was emitted */
+void mend(struct jit *j); /* before the region is left: all slots are as the guest has them. XMM values are dead */
+void mend_for_ways(struct jit *j, u32 block); /* before the end of a block: those that are not loose where it leads */
+void emit_mend(struct jit *j, const struct cold *c); /* what a COLD_MEND or COLD_EVENT has to mend */
+u32 mend_number(struct jit *j); /* of the way out for an access that faults now; 0: no slot is loose */
+void mend_ways_out(struct jit *j); /* behind all code that may fault: gives every site its way out */
 
 /* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
 

@@ -530,7 +530,9 @@ void lazy_emit(struct jit *j)
 		return;
 	}
 	u32 at = (u32)(j->c.p - j->c.start);
-	memcpy(j->c.start + j->job->leave - sizeof(at), &at, sizeof(at));
+	memcpy(j->leave - sizeof(at), &at, sizeof(at)); /* before all that faults may be given as their way out */
+	for (u32 i = 0; i < j->n_mend; i++)
+		memcpy(j->c.start + j->mend[i].at - sizeof(at), &at, sizeof(at));
 	memcpy(j->c.p, &table, sizeof(table));
 	memcpy(j->c.p + sizeof(table), j->found_site, sites);
 	memcpy(j->c.p + sizeof(table) + sites, j->lists, j->n_lists);

@@ -10,7 +10,8 @@ void site(struct jit *j)
 	lazy_site(j);
 	job->site = grow(job->site, &job->site_cap, job->n_site + 1, sizeof(*job->site));
 	job->site[job->n_site++] =
-	    (struct host_site){ j->c.p - j->c.start, job->link_bits ? 0 : j->insn_pc - j->r->pc };
+	    (struct host_site){ j->c.p - j->c.start, job->link_bits ? 0 : j->insn_pc - j->r->pc,
+				mend_number(j) };
 }
 
 /* The memory operand for a guest address: parts that are computed where they are used become base, index and displacement. */

@@ -152,7 +152,7 @@ static void plan_waits(struct jit *j, u32 end)
 			continue;
 		if (can_wait(insn, in) && val[v].uses && !val[v].more &&
 		    !(val[v].flags & (VF_MERGE | VF_LATER))) {
-			val[v].flags |= VF_WAITS;
+			val[v].waits = true;
 			if (in->op == IR_SEXT || in->op == IR_ZEXT)
 				continue; /* of a shift, perhaps; but a shift of nothing that waits itself */
 		}
@@ -500,4 +500,5 @@ void prepass(struct jit *j)
 		plan_waits(j, end);
 	if (!j->r->quick)
 		plan_hints(j);
+	choose_loose(j);
 }

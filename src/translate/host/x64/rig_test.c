@@ -1,4 +1,5 @@
 #include "translate/host/x64/rig.h"
+#include "translate/host/x64/jit.h"
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -21,8 +22,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 				cpu->fault_addr = (uintptr_t)info->si_addr;
 				cpu->pc = rig->job.region->pc + rig->job.site[i].pc;
 				cpu->event = EV_MEMORY;
-				host_fault(rig->code + rig->to_run, rig->job.leave, &rig->stubs, context,
-					   EV_MEMORY);
+				host_fault(rig->code + rig->to_run, rig->job.site[i].leave, &rig->stubs,
+					   context, EV_MEMORY);
 				return;
 			}
 		if (cpu_is_access(pc)) {
@@ -91,7 +92,7 @@ bool rig_compile(struct rig *rig, const struct ir_region *r)
 	host_compile(&rig->job);
 	rig->compiled++;
 	rig->unsupported += rig->job.unsupported;
-	rig->moved += rig->job.leave != 0;
+	rig->moved += ((struct jit *)rig->job.own)->n_moved != 0;
 	rig->slow += rig->job.n_slow;
 	return rig->job.size;
 }

@@ -225,6 +225,8 @@ static void forward_block(struct forward *f, u32 b)
 			}
 			if (in->op >= IR_AND && in->op <= IR_NOT)
 				narrow(f, v);
+			if (in->op == IR_SETFPFLAGS)
+				ir_unraise(r, in, f->first);
 			kind = traits[in->op];
 		}
 		if (kind & SLOTS ? slots(f, in, v, known, &same) : kind & look && (same = seen(f, v))) {

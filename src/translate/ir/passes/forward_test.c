@@ -51,6 +51,50 @@ TEST(ir_forward, a_get_takes_the_value_that_was_set)
 		"b0:\nv1:i64 = get x1\nv2:i64 = not v1\nset x2, v2\nset x3, v2\nset x4, v1\njump #0x8\n");
 }
 
+TEST(ir_forward, flags_put_back_behind_a_comparison_are_so_for_nans_alone)
+{
+	static const char start
+	    [] = "b0:\n v1:f64 = get d0\n v2:f64 = get d1\n v3:i32 = fpflags\n v4:i8 = trunc v3\n "
+		 "v5:i8 = bitrev v4\n v6:i8 = const #3\n v7:i8 = shr v5, v6\n v8:i64 = zext v7\n set x1, "
+		 "v8\n ",
+       again[] = "v20:i64 = get x1\n v21:i8 = trunc v20\n v22:i8 = bitrev v21\n v23:i8 = shr v22, v6\n "
+		 "v24:i32 = zext v23\n setfpflags v24\n jump #8\n",
+       head[] =
+	    "b0:\nv1:f64 = get d0\nv2:f64 = get d1\nv3:i32 = fpflags\nv4:i8 = trunc v3\nv5:i8 = bitrev v4\n"
+	    "v6:i8 = const #0x3\nv7:i8 = shr v5, v6\nv8:i64 = zext v7\nset x1, v8\n",
+       tail[] = "v22:i8 = bitrev v7\nv23:i8 = extractu v4, 0, 5\nv24:i32 = zext v23\n";
+	static const struct {
+		const char *text, *want, *end;
+	} rows[] = {
+		{ "v10:i1 = flt v1, v2\n set bit0, v10\n ", "v10:i1 = flt v1, v2\nset bit0, v10\n",
+		  "unraise v3, v1, v2\n" },
+		{ "v10:i1 = fle v1, v2\n v11:i1 = feq v2, v1\n ",
+		  "v10:i1 = fle v1, v2\nv11:i1 = feq v2, v1\n", "unraise v3, v1, v2\n" },
+		{ "", "", "" },
+		/* what raises more, or compares others */
+		{ "v10:f64 = fadd v1, v2\n ", "v10:f64 = fadd v1, v2\n", "setfpflags v24\n" },
+		{ "v10:i1 = flt v1, v2\n v11:i1 = flt v1, v1\n ",
+		  "v10:i1 = flt v1, v2\nv11:i1 = flt v1, v1\n", "setfpflags v24\n" },
+		{ "v10:i1 = flt v1, v2\n setfpflags v3\n ", "v10:i1 = flt v1, v2\nunraise v3, v1, v2\n",
+		  "setfpflags v24\n" },
+	};
+	for (unsigned i = 0; i < LEN(rows); i++) {
+		AUTO(free_ptr) char *text = strf("%s%s%s", start, rows[i].text, again);
+		AUTO(free_ptr)
+		char *want = strf("%s%s%s%sjump #0x8\n", head, rows[i].want, tail, rows[i].end);
+		becomes(text, want);
+	}
+}
+
+TEST(ir_forward, a_truth_value_widened_is_asked_itself)
+{
+	becomes("b0:\n v1:i1 = get bit0\n v2:i64 = zext v1\n v3:i64 = const #0\n v4:i1 = ne v2, v3\n v5:i1 = "
+		"eq v2, v3\n "
+		"set bit0, v5\n set bit1, v4\n jump #8\n",
+		"b0:\nv1:i1 = get bit0\nv2:i64 = zext v1\nv3:i64 = const\nv5:i1 = not v1\nset bit0, v5\nset "
+		"bit1, v1\njump #0x8\n");
+}
+
 TEST(ir_forward, values_go_on_into_a_block_with_one_way_in)
 {
 	becomes("b0:\n v1:i64 = get x1\n v2:i1 = get bit0\n brc v2, b1, b2\nb1:\n v4:i64 = get x1\n set x2, "

@@ -86,6 +86,29 @@ static bool commutes(enum ir_op op)
 	}
 }
 
+/* Bits reversed and shifted down, twice: the low bits that were left over. */
+static void reversed_twice(struct ir_region *r, struct ir_insn *in, u64 n)
+{
+	const struct ir_insn *again = r->insn + in->a, *shift = r->insn + again->a,
+			     *once = r->insn + shift->a;
+	u64 m;
+	if (in->op != IR_SHR || again->op != IR_BITREV || shift->op != IR_SHR || once->op != IR_BITREV ||
+	    !is_int(in->type) || !constant(r, shift->b, &m) || m != n)
+		return;
+	*in = (struct ir_insn){
+		.op = IR_EXTRACTU, .type = in->type, .a = once->a, .c = (u32)(width(in->type) - n)
+	};
+}
+
+/* A truth value, widened, against 0. */
+static ir_ref is_false(struct ir_region *r, struct ir_insn *in)
+{
+	const struct ir_insn *a = r->insn + in->a;
+	if (a->op != IR_ZEXT || r->insn[a->a].type != TY_I1)
+		return 0;
+	return in->op == IR_NE ? a->a : become(r, in, IR_NOT, a->a, 0);
+}
+
 /* x op constant. */
 static ir_ref with_const(struct ir_region *r, struct ir_insn *in, u64 n)
 {
@@ -108,6 +131,7 @@ static ir_ref with_const(struct ir_region *r, struct ir_insn *in, u64 n)
 	case IR_ROTR:
 		if (!(n % width(in->type)))
 			return in->a;
+		reversed_twice(r, in, n);
 		break;
 	case IR_MUL:
 		if (n == 1)
@@ -131,6 +155,9 @@ static ir_ref with_const(struct ir_region *r, struct ir_insn *in, u64 n)
 		if (n == 1)
 			return in->a;
 		break;
+	case IR_EQ:
+	case IR_NE:
+		return n ? 0 : is_false(r, in);
 	}
 	return 0;
 }
