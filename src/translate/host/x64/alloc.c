@@ -851,7 +851,6 @@ void snap_take(struct jit *j, struct blk *b)
 								  x->reg,     x->flags, x->fkind, x->cc };
 	}
 	b->n_snap = j->n_snap - b->snap;
-	lazy_save(j, b);
 }
 
 void snap_give(struct jit *j, const struct blk *b)

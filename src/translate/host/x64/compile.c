@@ -291,7 +291,6 @@ void host_job_free(struct host_job *job)
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
-		free(j->pend_snap);
 		free(j->lists);
 		free(j->found_site);
 		free(j->mend);

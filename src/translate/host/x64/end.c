@@ -258,8 +258,7 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && !j->n_moved && lazy_clean(j) && !j->loose && end->op == IR_JUMP &&
-	       end->imm > j->insn_pc &&
+	return in == end && !j->n_moved && !j->loose && end->op == IR_JUMP && end->imm > j->insn_pc &&
 	       j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
@@ -277,8 +276,6 @@ static void jcc_to(struct jit *j, unsigned cc, u32 block)
 
 static void branch(struct jit *j, const struct ir_insn *in)
 {
-	if (j->blk[in->b].preds != 1 || j->blk[in->c].preds != 1)
-		lazy_flush_all(j);
 	struct cc cc = cc_of(j, in->a);
 	u32 yes = in->b, no = in->c;
 	if (j->next_block == yes) {
@@ -391,7 +388,8 @@ void leave_by_exit(struct jit *j)
 
 void lower_end(struct jit *j, const struct ir_insn *in)
 {
-	if (in->op == IR_BR ? j->blk[in->a].preds != 1 : in->op != IR_BRC)
+	/* before a branch, too: ways out get no longer for what would be stored on both ways in most code */
+	if (in->op != IR_BR || j->blk[in->a].preds != 1 || j->next_block != in->a)
 		lazy_flush_all(j);
 	switch (in->op) {
 	case IR_BR:

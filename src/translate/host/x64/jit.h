@@ -87,8 +87,6 @@ struct blk {
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
-	u32 pend_snap, n_pend,
-	    away; /* with has_snap: pending slots, in jit->pend_snap, and homes that serve for values */
 	u64 computed, read, loose; /* f64 slots at its start: loose.c */
 	bool in_branch; /* only a jump out, which the branch to it does itself */
 	u32 fixes; /* jumps waiting for it: index + 1 into jit->fix */
@@ -134,11 +132,6 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 behind; /* bytes of the instruction behind the displacement */
 };
 
-struct pend_snap {
-	u32 v;
-	u16 slot;
-};
-
 struct
     death { /* a slot's value: behind one position and before another, which sets it, nothing can find it */
 	u32 until, behind;
@@ -181,8 +174,6 @@ struct jit {
 	size_t aside_cap;
 	struct fix *fix;
 	size_t fix_cap;
-	struct pend_snap *pend_snap;
-	size_t pend_snap_cap;
 	u8 *lists;
 	size_t lists_cap;
 	struct found_site *found_site;
@@ -224,7 +215,6 @@ struct jit {
 	struct next_touch *next_touch; /* plan_deaths' own */
 	u32 *barrier;
 	u32 placed; /* homes with a value computed for a SET to come */
-	u32 n_pend_snap;
 	struct found *told; /* by slot: what the lists say in this block so far */
 	size_t n_lists;
 	u32 n_found, list; /* list: the last one, + 1 */
@@ -370,10 +360,8 @@ int lazy_room(struct jit *j, u32 locked);
 bool lazy_store(struct jit *j, u32 v);
 void lazy_flush(struct jit *j, unsigned slot); /* puts a slot where it belongs */
 void lazy_flush_all(struct jit *j);
-bool lazy_clean(const struct jit *j); /* is nothing pending? */
-void lazy_save(struct jit *j, struct blk *b); /* as snap_take, snap_give and alloc_reset */
-void lazy_forget(struct jit *j);
-void lazy_give(struct jit *j, const struct blk *b);
+void lazy_forget(struct jit *j); /* as alloc_reset; nothing is pending between blocks but where one goes on straight */
+void lazy_give(struct jit *j, const struct blk *b); /* as snap_give */
 void lazy_site(struct jit *j); /* the next host instruction may fault */
 void lazy_emit(struct jit *j); /* the table for lazy_fault */
 /* A fault in code at this run address, whose table lies at this offset: puts pending slots where they belong. Async-signal-safe. */

@@ -140,11 +140,6 @@ bool lazy_part(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
-bool lazy_clean(const struct jit *j)
-{
-	return !j->n_pending;
-}
-
 /* Does a value that is still needed lie where the slot belongs? */
 static bool taken(const struct jit *j, unsigned slot)
 {
@@ -403,17 +398,6 @@ bool lazy_store(struct jit *j, u32 v)
 }
 
 /* ---- ways that part ---- */
-void lazy_save(struct jit *j, struct blk *b)
-{
-	j->pend_snap =
-	    grow(j->pend_snap, &j->pend_snap_cap, j->n_pend_snap + j->n_pending, sizeof(*j->pend_snap));
-	b->pend_snap = j->n_pend_snap;
-	b->n_pend = j->n_pending;
-	b->away = j->away;
-	for (u32 i = 0; i < j->n_pending; i++)
-		j->pend_snap[j->n_pend_snap++] = (struct pend_snap){ j->pend[j->pending[i]], j->pending[i] };
-}
-
 void lazy_forget(struct jit *j)
 {
 	for (u32 i = 0; i < j->n_live; i++)
@@ -431,18 +415,8 @@ void lazy_forget(struct jit *j)
 
 void lazy_give(struct jit *j, const struct blk *b)
 {
-	j->away = b->away;
-	for (unsigned r = 0; r < 16; r++)
-		if (j->away & BIT(r))
-			j->gpr[r] = 0;
-	for (u32 i = 0; i < b->n_pend; i++) {
-		const struct pend_snap *s = &j->pend_snap[b->pend_snap + i];
-		j->pend[s->slot] = s->v;
-		j->pending[j->n_pending++] = s->slot;
-		pin(j, s->v);
-	}
 	for (const struct snap_val *s = j->snap + b->snap, *end = s + b->n_snap; s < end; s++)
-		if ((s->at == AT_WAIT || s->at == AT_PART) && needed(j, s->v))
+		if (s->at == AT_PART && needed(j, s->v))
 			pin(j, j->r->insn[s->v].a);
 }
 
@@ -530,7 +504,8 @@ void lazy_emit(struct jit *j)
 		return;
 	}
 	u32 at = (u32)(j->c.p - j->c.start);
-	memcpy(j->leave - sizeof(at), &at, sizeof(at)); /* before all that faults may be given as their way out */
+	memcpy(j->leave - sizeof(at), &at,
+	       sizeof(at)); /* before all that faults may be given as their way out */
 	for (u32 i = 0; i < j->n_mend; i++)
 		memcpy(j->c.start + j->mend[i].at - sizeof(at), &at, sizeof(at));
 	memcpy(j->c.p, &table, sizeof(table));
