@@ -197,6 +197,8 @@ static void flatten_into(struct json *flat, struct json *from, const char *prefi
 		} else {
 			json_set(flat, name, val);
 		}
+		if (from->kind == JSON_DICT)
+			free(from->keys[i]);
 	}
 	from->n = 0;
 }
@@ -204,11 +206,8 @@ static void flatten_into(struct json *flat, struct json *from, const char *prefi
 void json_flatten(struct json *dict)
 {
 	struct json *flat = json_dict();
-	AUTO(free_ptr) char **old_keys = dict->keys;
-	size_t n = dict->n;
 	flatten_into(flat, dict, "");
-	for (size_t i = 0; i < n; i++)
-		free(old_keys[i]);
+	free(dict->keys);
 	free(dict->items);
 	*dict = *flat;
 	free(flat);

@@ -105,6 +105,23 @@ qemu-io -c "$lim,align=512,opt-discard=15M,max-discard=15M,discard=unmap" -c 'di
 qemu-io -r -c 'read -q -P 22 64M 13M' -c 'read -q -P 0 77M 29M' -c 'read -q -P 22 106M 22M' e.qcow2 >out && ! grep -q . out
 ok $? "blkdebug opt-discard splits at its multiples"
 
+# convert over a backing file that is shorter than the disk: what lies behind its end is not written where it is zeros, and is where the source's own, longer one has data.
+qemu-img create -q -f qcow2 long.qcow2 64M; qemu-io -c 'write -q -P 1 0 1M' -c 'write -q -P 2 40M 1M' long.qcow2
+qemu-img create -q -f qcow2 short.qcow2 16M; qemu-io -c 'write -q -P 1 0 1M' short.qcow2
+qemu-img create -q -f qcow2 -b long.qcow2 -F qcow2 top.qcow2; qemu-io -c 'write -q -P 3 50M 64k' top.qcow2
+qemu-img convert -O qcow2 -B short.qcow2 -F qcow2 -o compat=0.10 top.qcow2 x.qcow2 && qemu-img compare -q top.qcow2 x.qcow2 &&
+	[ "$(qemu-img map x.qcow2 | awk 'NR > 1 { print $1, $2, $4 }' | tr '\n' ' ')" = "0 0x100000 short.qcow2 0x2800000 0x100000 x.qcow2 0x3200000 0x10000 x.qcow2 " ]
+ok $? "convert -B of a shorter backing file writes what is not zero, and no more"
+for how in "" -c; do
+	qemu-img convert $how -S 0 -O qcow2 long.qcow2 x.qcow2 && [ "$(qemu-img map --output=json x.qcow2 | grep -c '"data": true')" = 1 ] && qemu-img compare -q long.qcow2 x.qcow2 && ! qemu-img map --output=json x.qcow2 | grep -q '"data": false'
+	ok $? "convert $how -S 0 writes zeros as well"
+done
+qemu-img create -q -f qcow2 x.qcow2 64M; refuses "-o has no effect when skipping image creation" qemu-img convert -n -O qcow2 -o preallocation=metadata long.qcow2 x.qcow2 &&
+	qemu-img convert -n -O qcow2 -B short.qcow2 long.qcow2 x.qcow2 && qemu-img compare -q long.qcow2 x.qcow2
+ok $? "convert -n refuses -o, and takes -B for a target without a backing file"
+[ "$(qemu-io -r -c 'alloc 63M 5P' -c 'alloc 64M 1' long.qcow2 | tr '\n' ' ')" = "0/1048576 bytes allocated at offset 63 MiB 0/0 bytes allocated at offset 64 MiB " ]
+ok $? "alloc counts up to the disk's end"
+
 # A compressed write that fails has taken room, and gives it back; the next one finds it.
 qemu-img create -q -f qcow2 w.qcow2 1M; qemu-io -c 'write -q -c 0 64k' w.qcow2
 refuses "Input/output error" qemu-io -c 'open -o driver=qcow2,file.driver=blkdebug,file.image.filename=w.qcow2,file.inject-error.0.event=write_compressed' -c 'write -c -P 9 64k 64k' -c 'write -c -P 9 512k 64k' &&

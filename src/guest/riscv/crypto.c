@@ -46,7 +46,8 @@ static ir_ref low_half(struct tr *t, ir_ref v)
 /* Half of a round, with mix: columns mixed too. */
 static ir_ref aes_round(struct tr *t, enum ir_op op, ir_ref low, ir_ref high, enum ir_op mix)
 {
-	ir_ref v = v_op(t, op, TY_V128, state(t, low, high), state(t, konst64(t, 0), konst64(t, 0)), 0, 0);
+	static const u8 no_key[16];
+	ir_ref v = v_op(t, op, TY_V128, state(t, low, high), v_const128(t, no_key), 0, 0);
 	return low_half(t, mix == IR_NOP ? v : v_op(t, mix, TY_V128, v, 0, 0, 0));
 }
 

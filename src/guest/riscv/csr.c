@@ -67,6 +67,7 @@ static ir_ref emit_reverse5(struct tr *t, ir_ref v)
 
 static ir_ref fflags_get(struct tr *t)
 {
+	t->together = 2; /* often a comparison, and they are put back: passes/unraise.c */
 	return v_zext(t, XT(t), emit_reverse5(t, v_op(t, IR_FPFLAGS, TY_I32, 0, 0, 0, 0)));
 }
 

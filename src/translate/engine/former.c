@@ -200,6 +200,7 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 	u64 pc = p->pc;
 	u32 code = 0;
 	p->done = true;
+	t->together = 0;
 	ir_block_start(t->ir, p->block);
 	for (;;) {
 		t->pc = pc;
@@ -229,7 +230,9 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		if (*n_insns >= limit || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
+		bool full = *n_insns >= limit && (!t->together || max_insns == 1);
+		t->together -= t->together > 0;
+		if (full || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
 		    t->len == 0 || known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;

@@ -19,6 +19,7 @@ struct tr {
 	const u8 *code; /* its bytes */
 	u32 avail; /* how many of them may be read */
 	u32 len; /* set by the front end: how long it is */
+	u32 together; /* set by the front end: so many instructions behind it are translated better in the same region, for which that may be a little longer */
 	bool guarded; /* the code lies in memory in which landings of indirect jumps are checked */
 	/* The region former's: the block in which the guest code at pc goes on, inside this region or leaving it. */
 	u32 (*block_of)(struct tr *t, u64 pc);

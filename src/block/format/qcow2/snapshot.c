@@ -217,11 +217,11 @@ static int count_table(struct blk_node *node, u64 l2, int addend)
 	int r = 0;
 	for (u64 at = 0; at < s->cluster_size && !r; at += unit) {
 		void *slice;
-		r = cache_get(s->l2, l2 + at, &slice);
+		if ((r = cache_get(s->l2, l2 + at, &slice)))
+			return r;
 		for (u32 i = 0; i < s->slice_entries && !r; i++)
 			r = count_entry(node, slice, i, addend);
-		if (slice && !r)
-			cache_put(s->l2, slice);
+		cache_put(s->l2, slice);
 	}
 	return r;
 }

@@ -22,6 +22,7 @@ struct convert {
 	struct blk_node *dst, *base; /* base: target's backing file, -B */
 	u64 total, pos;
 	u64 min_sparse, compress_unit, align;
+	bool created; /* the target is new */
 	bool compressed, target_zero, target_has_backing, in_order, salvage, copy_range;
 	u64 rate; /* bytes a second, 0: no limit */
 	i64 rate_start;
@@ -59,26 +60,19 @@ static int status_at(struct convert *c, u64 at, u64 *ret_len, enum kind *ret)
 	unsigned i = source_at(c, at, &offset);
 	struct blk_status s;
 	left = c->src_size[i] - offset;
-	if (c->target_has_backing) {
-		/* What the target's backing file shows anyway is not copied. */
-		int r = blk_status(c->src[i], c->src[i]->backing, offset, left, &s);
-		if (r)
-			return r;
-		*ret_len = s.len;
-		bool below = !s.present && !s.data;
-		*ret = below ? K_BACKING : s.zero ? K_ZERO : K_DATA;
-		if (below && at >= blk_size(c->base))
-			*ret = K_ZERO;
-		else if (below)
-			*ret_len = MIN(s.len, blk_size(c->base) - at);
-		return 0;
-	}
-	int r = blk_status(c->src[i], NULL, offset, left, &s);
+	bool over = c->target_has_backing && at < blk_size(c->base);
+	if (over)
+		left = MIN(left, blk_size(c->base) - at);
+	int r = blk_status(c->src[i], over ? c->src[i]->backing : NULL, offset, left, &s);
 	if (r)
 		return r;
 	*ret_len = s.len;
-	/* Without sparse detection zeros are written like any bytes. */
-	*ret = s.zero && (c->min_sparse || c->compressed) ? K_ZERO : K_DATA;
+	if (over && !s.present && !s.data)
+		*ret = K_BACKING; /* the target's backing file shows it anyway */
+	else if (s.zero && c->target_has_backing && !over && c->created)
+		*ret = K_BACKING; /* so does nothing, behind its end */
+	else /* without sparse detection zeros are written like any bytes */
+		*ret = s.zero && c->min_sparse ? K_ZERO : K_DATA;
 	return 0;
 }
 
@@ -311,7 +305,7 @@ static int fetch_data(struct convert *c, struct lane *l)
 		return r;
 	if ((r = read_piece(c, p->at, l->buf, p->len)))
 		return r;
-	l->runs.step = c->compressed ? c->compress_unit : c->min_sparse;
+	l->runs.step = c->compressed && c->min_sparse ? c->compress_unit : c->min_sparse;
 	l->runs.at = p->at;
 	l->runs.len = p->len;
 	l->runs.buf = l->buf;
@@ -539,6 +533,8 @@ static int check_args(struct args *a)
 		img_error("Cannot enable copy offloading when -c is used");
 	else if (a->copy_range && a->salvage)
 		img_error("Cannot use copy offloading in salvaging mode");
+	else if (a->no_create && a->opts->n)
+		img_error("-o has no effect when skipping image creation");
 	else if (a->target_is_zero && !a->no_create)
 		img_error("--target-is-zero requires use of -n flag");
 	else if (a->target_is_zero && a->out_base)
@@ -632,7 +628,7 @@ static int check_target(struct img *m, struct args *a, struct convert *c)
 			img_report(e, "Could not open backing file: ");
 			return 1;
 		}
-		if (!a->out_base_fmt) {
+		if (!a->out_base_fmt && !a->no_create) {
 			img_error("Use of backing file requires explicit backing format");
 			blk_unref(node);
 			return 1;
@@ -772,6 +768,7 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		return 1;
 	}
 	c->target_has_backing = a->out_base;
+	c->created = !a->no_create;
 	c->base = c->dst->backing;
 	if (c->target_has_backing && !c->base)
 		c->target_has_backing = false;

@@ -152,21 +152,12 @@ static int alloc_cmd(struct io *io, int argc, char **argv)
 	char text[64];
 	if (!io_number(argv[1], &offset) || (argc > 2 && !io_number(argv[2], &len)))
 		return 1;
-	if (len > INT32_MAX) {
-		printf("length argument cannot exceed %llu, given %s\n", (unsigned long long)INT32_MAX,
-		       argv[2]);
-		return 1;
-	}
 	if (offset > INT64_MAX - len)
 		return 1;
+	len = offset < blk_size(io->node) ? MIN(len, blk_size(io->node) - offset) : 0;
 	for (u64 at = 0; at < len; at += n) {
 		bool here;
-		int r = offset + at >= blk_size(io->node)
-			    ? -EINVAL
-			    : allocated(io, offset + at, MIN(len - at, blk_size(io->node) - offset - at),
-					&here, &n);
-		if (r == -EINVAL)
-			break;
+		int r = allocated(io, offset + at, len - at, &here, &n);
 		if (r) {
 			printf("is_allocated failed: %s\n", strerror(-r));
 			return 1;

@@ -730,6 +730,10 @@ static const char *const cases[] = {
 	"v1:f64 = get d0\nv2:f64 = get d1\nv3:i32 = fpflags\nv4:i1 = feq v1, v2\nunraise v3, v2, v1\nv6:i1 = "
 	"fle v2, v1\n"
 	"unraise v3, v2, v1\nv8:i64 = zext v4\nv9:i64 = zext v6\nset x0, v8\nset x1, v9\njump #0x2000\n",
+	/* rounds of AES that are the host's, and ones whose halves are both used, or are of two kinds */
+	"v1:v128 = get v0\nv2:v128 = get v1\nv3:v128 = aese v1, v2\nv4:v128 = aesmc v3\nset v2, v4\nv6:v128 = aesd v4, v1\n"
+	"v7:v128 = aesimc v6\nset v3, v7\nv9:v128 = aese v7, v2\nset v0, v9\nv11:v128 = aesmc v9\nset v1, v11\n"
+	"v13:v128 = aesd v11, v7\nv14:v128 = aesmc v13\nset v4, v14\njump #0x2000\n",
 	/* division: by zero, MIN / -1 */
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i64 = divs v1, v2\nset x2, v3\nv5:i64 = rems v1, v2\nset x3, "
 	"v5\nv7:i64 = divu v1, v2\nset x4, v7\n"

@@ -5,23 +5,51 @@
  */
 #include "translate/host/x64/jit.h"
 
-static bool aes(struct jit *j, const struct ir_insn *in, u32 v)
+static bool is_zero(const struct jit *j, u32 v)
 {
-	unsigned a = use_xmm(j, in->a), b = in->op == IR_AESE || in->op == IR_AESD ? use_xmm(j, in->b) : 0;
-	unsigned d = def_xmm(j, v);
+	static const u8 zeroes[16];
+	const struct ir_insn *in = &j->r->insn[v];
+	return in->op == IR_VCONST && !memcmp(j->r->consts[in->imm], zeroes, 16);
+}
+
+/* A round of the host's, op, of the round in: the key is added before instead of after. */
+static void aes_round(struct jit *j, u32 op, const struct ir_insn *in, u32 v)
+{
+	bool key = !is_zero(j, in->b);
+	unsigned a = use_xmm(j, in->a), b = key ? use_xmm(j, in->b) : 0, d = def_xmm(j, v),
+		 zero = temp_xmm(j);
+	if (key)
+		x_vrr(&j->c, V_PXOR, d, a, b);
+	x_vrr(&j->c, V_PXOR, zero, zero, zero);
+	x_vrr(&j->c, V_OP38(op), d, key ? d : a, zero);
+}
+
+static void aes_columns(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	unsigned a = use_xmm(j, in->a), d = def_xmm(j, v);
 	if (in->op == IR_AESIMC) {
 		x_vrr(&j->c, V_OP38(0xdb), d, 0, a);
-		return true;
+		return;
 	}
-	unsigned zero = temp_xmm(j);
+	unsigned zero = temp_xmm(j); /* undo the substitution that comes with MixColumns */
 	x_vrr(&j->c, V_PXOR, zero, zero, zero);
-	if (in->op == IR_AESMC) { /* undo the substitution that comes with MixColumns */
-		x_vrr(&j->c, V_OP38(0xdf), d, a, zero);
-		x_vrr(&j->c, V_OP38(0xdc), d, d, zero);
-	} else {
-		x_vrr(&j->c, V_PXOR, d, a, b);
-		x_vrr(&j->c, V_OP38(in->op == IR_AESE ? 0xdd : 0xdf), d, d, zero);
-	}
+	x_vrr(&j->c, V_OP38(0xdf), d, a, zero);
+	x_vrr(&j->c, V_OP38(0xdc), d, d, zero);
+}
+
+/* A round whose columns are mixed by the next operation, and by nothing else used, is done by that (prepass). */
+static bool aes(struct jit *j, const struct ir_insn *in, u32 v)
+{
+	enum { AESENC = 0xdc, AESENCLAST, AESDEC, AESDECLAST };
+	bool mixes = in->op == IR_AESMC || in->op == IR_AESIMC;
+	if (j->val[v].flags & VF_LATER)
+		use_later(j, v);
+	else if (mixes && j->val[in->a].at == AT_USE)
+		aes_round(j, in->op == IR_AESMC ? AESENC : AESDEC, &j->r->insn[in->a], v);
+	else if (mixes)
+		aes_columns(j, in, v);
+	else
+		aes_round(j, in->op == IR_AESE ? AESENCLAST : AESDECLAST, in, v);
 	return true;
 }
 

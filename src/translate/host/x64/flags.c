@@ -305,6 +305,10 @@ static void compare(struct jit *j, u32 a, u32 b)
 			x_alu_ri(&j->c, X_CMP, w, ra, k);
 		return;
 	}
+	if (dies(j, a) && in_memory(j, a, &m) && !in_memory(j, b, &(struct x64_mem){ 0 })) {
+		x_rm(&j->c, w | 0x39, use_gpr(j, b), m); /* cmp [a], b */
+		return;
+	}
 	unsigned ra = use_gpr(j, a);
 	if (in_memory(j, b, &m))
 		x_rm(&j->c, w | X_ALU(X_CMP), ra, m);

@@ -330,7 +330,16 @@ static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
 		x->flags |= VF_LATER;
 }
 
-/* Conditions, bit tests and parts of addresses are computed where they are used; what they are computed from lives until then. */
+/* Is an operation of the round that it mixes the columns of the only use, so that the host does both in one? */
+static bool whole_round(const struct jit *j, const struct ir_insn *mix)
+{
+	const struct ir_insn *round = &j->r->insn[mix->a];
+	const struct val *x = &j->val[mix->a];
+	return round->op == (mix->op == IR_AESMC ? IR_AESE : IR_AESD) && mix->type == TY_V128 &&
+	       x->uses == 1 && !(x->flags & VF_MERGE);
+}
+
+/* Conditions, bit tests, rounds of AES and parts of addresses are computed where they are used; what they are computed from lives until then. */
 static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 {
 	const struct ir_region *r = j->r;
@@ -350,6 +359,8 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
 		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
 		x->flags |= VF_LATER;
+	} else if (in->op == IR_AESMC || in->op == IR_AESIMC) {
+		j->val[in->a].flags |= whole_round(j, in) ? VF_LATER : 0;
 	} else if (address_part(j, i)) {
 		x->flags |= VF_LATER;
 		const struct ir_insn *shift = &r->insn[in->b];
@@ -370,6 +381,7 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 /* Operations of which plan_one knows something by themselves. */
 static const bool has_plan[IR_OP_COUNT] = {
 	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
+	[IR_AESMC] = true, [IR_AESIMC] = true,
 };
 /* clang-format on */
 
