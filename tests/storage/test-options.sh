@@ -122,6 +122,24 @@ ok $? "convert -n refuses -o, and takes -B for a target without a backing file"
 [ "$(qemu-io -r -c 'alloc 63M 5P' -c 'alloc 64M 1' long.qcow2 | tr '\n' ' ')" = "0/1048576 bytes allocated at offset 63 MiB 0/0 bytes allocated at offset 64 MiB " ]
 ok $? "alloc counts up to the disk's end"
 
+# A snapshot whose entry is longer than it may be: nothing opens it but a repair, which keeps the snapshot.
+qemu-img create -q -f qcow2 s.qcow2 1M; qemu-io -c 'write -q -P 4 0 64k' s.qcow2; qemu-img snapshot -c here s.qcow2; qemu-io -c 'write -q -P 5 0 64k' s.qcow2
+python3 - <<'X'
+f = open('s.qcow2', 'r+b')
+f.seek(64)
+at = int.from_bytes(f.read(8), 'big')
+f.seek(at)
+entry = f.read(40)
+extra, names = int.from_bytes(entry[36:], 'big'), int.from_bytes(entry[12:14], 'big') + int.from_bytes(entry[14:16], 'big')
+known, rest = f.read(extra), f.read(names)
+f.seek(at)
+f.write(entry[:36] + (5000).to_bytes(4, 'big') + known.ljust(5000, b'x') + rest)
+X
+refuses "check -r all" qemu-img info s.qcow2 && refuses "Too much extra metadata in snapshot table entry 0" qemu-img check s.qcow2 && refuses "Too much extra" qemu-img check -r leaks s.qcow2 &&
+	qemu-img check -r all s.qcow2 >out 2>&1 && grep -q '(5000 > 1024)' out && qemu-img check -q s.qcow2 && qemu-img snapshot -l s.qcow2 | grep -q here &&
+	qemu-img snapshot -a here s.qcow2 && qemu-io -r -c 'read -q -P 4 0 64k' s.qcow2 >out && ! grep -q . out
+ok $? "a snapshot with too much extra data is repaired"
+
 # A compressed write that fails has taken room, and gives it back; the next one finds it.
 qemu-img create -q -f qcow2 w.qcow2 1M; qemu-io -c 'write -q -c 0 64k' w.qcow2
 refuses "Input/output error" qemu-io -c 'open -o driver=qcow2,file.driver=blkdebug,file.image.filename=w.qcow2,file.inject-error.0.event=write_compressed' -c 'write -c -P 9 64k 64k' -c 'write -c -P 9 512k 64k' &&

@@ -710,23 +710,52 @@ static int run(struct check *c)
 	return r;
 }
 
+/* What of the snapshot table cannot stay as it is: changed in memory, *ret then. */
+static struct err *mend_snapshots(struct qcow2 *s, struct blk_check *res, u32 fix, bool *ret)
+{
+	u64 had = res->corruptions_fixed;
+	for (u32 i = 0; i < s->n_snapshots; i++) {
+		struct qcow2_snapshot *sn = &s->snapshots[i];
+		if (sn->extra_found > MAX_SNAPSHOT_EXTRA) {
+			if (!(fix & BLK_FIX_ERRORS))
+				return qcow2_extra_too_long(i);
+			blk_check_say(
+			    res, "Discarding too much extra metadata in snapshot table entry %u (%u > %u)", i,
+			    sn->extra_found, MAX_SNAPSHOT_EXTRA);
+			res->corruptions_fixed++;
+			sn->extra_found = sn->extra_size;
+		} else if (fix && s->version >= 3 && sn->extra_size < 16) {
+			blk_check_say(res, "Repairing snapshot table entry %u is incomplete", i);
+			res->corruptions_fixed++;
+			sn->extra_size = 24;
+		}
+	}
+	if (s->snapshots_beyond) {
+		if (!(fix & BLK_FIX_ERRORS))
+			return qcow2_snapshots_too_big(s->snapshots_beyond);
+		blk_check_say(res, "Discarding %u overhanging snapshots (snapshot table is too big)",
+			      s->snapshots_beyond);
+		res->corruptions_fixed += s->snapshots_beyond;
+		s->snapshots_beyond = 0;
+	}
+	*ret = res->corruptions_fixed != had;
+	return NULL;
+}
+
 struct err *qcow2_check(struct blk_node *node, struct blk_check *res, u32 fix)
 {
 	struct qcow2 *s = node->state;
 	struct check c = { .node = node, .res = res, .fix = fix };
-	if (fix && s->n_snapshots && s->version >= 3)
-		for (u32 i = 0; i < s->n_snapshots; i++)
-			if (s->snapshots[i].extra_size < 16) {
-				blk_check_say(res, "Repairing snapshot table entry %u is incomplete", i);
-				res->corruptions_fixed++;
-				s->snapshots[i].extra_size = 24;
-			}
-	bool incomplete = fix && res->corruptions_fixed;
+	bool changed = false;
+	struct err *e = mend_snapshots(s, res, fix, &changed);
+	if (e)
+		return e;
 	res->total_clusters = (node->size + s->cluster_size - 1) >> s->cluster_bits;
-	int r = incomplete ? qcow2_write_snapshots(node) : 0;
-	if (!r)
-		r = run(&c);
+	int r = run(&c);
 	free(c.refs);
+	/* Room for a new table is only known when the counts are right. */
+	if (!r && changed && !res->check_errors && !res->corruptions)
+		r = qcow2_write_snapshots(node);
 	if (!r && fix)
 		r = qcow2_flush_meta(node);
 	if (!r && fix && !res->check_errors && !res->corruptions)

@@ -539,7 +539,7 @@ struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 		node->granularity = s->sub_size;
 		node->cluster = s->cluster_size;
 		node->vm_state = s->vm_state_l1 * s->l2_entries << s->cluster_bits;
-		e = qcow2_load_snapshots(node);
+		e = qcow2_load_snapshots(node, flags & BLK_FOR_CHECK);
 	}
 	if (!e && s->has_bitmap_ext)
 		e = qcow2_load_bitmaps(node);

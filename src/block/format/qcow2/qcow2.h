@@ -36,6 +36,7 @@ enum {
 	MAX_REFTABLE_BYTES = 8 << 20,
 	MAX_SNAPSHOTS = 65536,
 	MAX_SNAPSHOT_BYTES = 64 << 20,
+	MAX_SNAPSHOT_EXTRA = 1024,
 	MAX_BITMAPS = 65535,
 	MAX_BITMAP_DIR = MAX_BITMAPS * 1024
 };
@@ -72,6 +73,7 @@ struct qcow2_snapshot {
 	u64 vm_clock, vm_state, disk_size;
 	i64 icount;
 	u32 extra_size;
+	u32 extra_found; /* in the image: more than MAX_SNAPSHOT_EXTRA is not kept, and borne for repair only */
 	u8 *unknown; /* extra data beyond what is known here */
 };
 
@@ -131,6 +133,7 @@ struct qcow2 {
 	struct qcow2_snapshot *snapshots;
 	u32 n_snapshots;
 	u64 snapshots_offset, snapshots_size;
+	u32 snapshots_beyond; /* entries that the table is too big for; they are left out, for repair only */
 
 	struct qcow2_extension *ext;
 	size_t n_ext;
@@ -271,7 +274,11 @@ struct err *qcow2_create_crypt(struct blk_node *node, const struct json *opts, u
 			       u64 bytes) MUST_CHECK;
 
 /* ---- snapshot.c ---- */
-struct err *qcow2_load_snapshots(struct blk_node *node) MUST_CHECK;
+/* repair: a table that is too big is read as far as it may go. */
+struct err *qcow2_load_snapshots(struct blk_node *node, bool repair) MUST_CHECK;
+void qcow2_free_snapshot(struct qcow2_snapshot *sn);
+struct err *qcow2_extra_too_long(u32 index) MUST_CHECK;
+struct err *qcow2_snapshots_too_big(u32 beyond) MUST_CHECK;
 void qcow2_free_snapshots(struct qcow2 *s);
 int qcow2_write_snapshots(struct blk_node *node) MUST_CHECK;
 /* Adds addend to the refcounts of all that an L1 table refers to, and brings the COPIED flags up to date. */

@@ -3,21 +3,38 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { ENTRY = 40, KNOWN_EXTRA = 24, MAX_EXTRA = 1024 };
+enum { ENTRY = 40, KNOWN_EXTRA = 24 };
+
+void qcow2_free_snapshot(struct qcow2_snapshot *sn)
+{
+	free(sn->id);
+	free(sn->name);
+	free(sn->unknown);
+}
 
 void qcow2_free_snapshots(struct qcow2 *s)
 {
-	for (u32 i = 0; i < s->n_snapshots && s->snapshots; i++) {
-		free(s->snapshots[i].id);
-		free(s->snapshots[i].name);
-		free(s->snapshots[i].unknown);
-	}
+	for (u32 i = 0; i < s->n_snapshots && s->snapshots; i++)
+		qcow2_free_snapshot(&s->snapshots[i]);
 	free(s->snapshots);
 	s->snapshots = NULL;
 	s->n_snapshots = 0;
 }
 
 /* ---- the table ---- */
+
+struct err *qcow2_extra_too_long(u32 index)
+{
+	return err_hint(err_new(ERR_CORRUPT, "Too much extra metadata in snapshot table entry %u", index),
+			"You can force-remove this extra metadata with qemu-img check -r all\n");
+}
+
+struct err *qcow2_snapshots_too_big(u32 beyond)
+{
+	return err_hint(err_new(ERR_CORRUPT, "Snapshot table is too big"),
+			"You can force-remove all %u overhanging snapshots with qemu-img check -r all\n",
+			beyond);
+}
 
 static struct err *read_one(struct blk_node *node, struct qcow2_snapshot *sn, u32 index, u64 *at, bool repair)
 {
@@ -36,13 +53,12 @@ static struct err *read_one(struct blk_node *node, struct qcow2_snapshot *sn, u3
 		.vm_state = ld_be32(h + 32),
 		.disk_size = node->size,
 		.icount = -1,
-		.extra_size = extra_len,
+		.extra_size = MIN(extra_len, (u32)MAX_SNAPSHOT_EXTRA),
+		.extra_found = extra_len,
 	};
 	*at += ENTRY;
-	if (extra_len > MAX_EXTRA && !repair)
-		return err_hint(
-		    err_new(ERR_CORRUPT, "Too much extra metadata in snapshot table entry %u", index),
-		    "You can force-remove this extra metadata with qemu-img check -r all\n");
+	if (extra_len > MAX_SNAPSHOT_EXTRA && !repair)
+		return qcow2_extra_too_long(index);
 	r = blk_pread(node->file, *at, extra, MIN(extra_len, (u32)KNOWN_EXTRA));
 	if (extra_len >= 8)
 		sn->vm_state = ld_be64(extra);
@@ -50,10 +66,9 @@ static struct err *read_one(struct blk_node *node, struct qcow2_snapshot *sn, u3
 		sn->disk_size = ld_be64(extra + 8);
 	if (extra_len >= 24)
 		sn->icount = ld_be64(extra + 16);
-	u32 keep = MIN(extra_len, (u32)MAX_EXTRA);
-	if (!r && keep > KNOWN_EXTRA) {
-		sn->unknown = alloc(keep - KNOWN_EXTRA);
-		r = blk_pread(node->file, *at + KNOWN_EXTRA, sn->unknown, keep - KNOWN_EXTRA);
+	if (!r && sn->extra_size > KNOWN_EXTRA) {
+		sn->unknown = alloc(sn->extra_size - KNOWN_EXTRA);
+		r = blk_pread(node->file, *at + KNOWN_EXTRA, sn->unknown, sn->extra_size - KNOWN_EXTRA);
 	}
 	*at += extra_len;
 	sn->id = alloc(id_len + 1);
@@ -67,7 +82,7 @@ static struct err *read_one(struct blk_node *node, struct qcow2_snapshot *sn, u3
 	return r ? err_errno(-r, "Failed to read snapshot table") : NULL;
 }
 
-struct err *qcow2_load_snapshots(struct blk_node *node)
+struct err *qcow2_load_snapshots(struct blk_node *node, bool repair)
 {
 	struct qcow2 *s = node->state;
 	u64 at = s->snapshots_offset;
@@ -79,15 +94,20 @@ struct err *qcow2_load_snapshots(struct blk_node *node)
 	if (!s->snapshots)
 		return err_new(ERR_BUSY, "No memory for %u snapshots", n);
 	for (u32 i = 0; i < n; i++) {
-		struct err *e = read_one(node, &s->snapshots[i], i, &at, false);
+		u64 begin = at;
+		struct err *e = read_one(node, &s->snapshots[i], i, &at, repair);
 		s->n_snapshots = i + 1;
 		if (e)
 			return e;
-		if (at - s->snapshots_offset > MAX_SNAPSHOT_BYTES)
-			return err_hint(
-			    err_new(ERR_CORRUPT, "Snapshot table is too big"),
-			    "You can force-remove all %u overhanging snapshots with qemu-img check -r all\n",
-			    n - i);
+		if (at - s->snapshots_offset <= MAX_SNAPSHOT_BYTES)
+			continue;
+		if (!repair)
+			return qcow2_snapshots_too_big(n - i);
+		qcow2_free_snapshot(&s->snapshots[i]);
+		s->n_snapshots = i;
+		s->snapshots_beyond = n - i;
+		at = begin;
+		break;
 	}
 	s->snapshots_size = at - s->snapshots_offset;
 	return NULL;
