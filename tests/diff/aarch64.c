@@ -142,7 +142,7 @@ static u64 edge_addr(struct rng *r)
 /* An element of offsets or addresses for SVE: most small, some wild. */
 static u64 offset_element(struct rng *r, bool is_address, bool is_signed, u64 near)
 {
-	u64 wild = one_in(r, 30) ? (rnd(r) & 0xff) << 48 : 0;
+	u64 wild = one_in(r, 30) ? ((rnd(r) & 0xff) | 1) << 48 : 0; /* not a tag alone, when it is scaled */
 	if (is_address)
 		return wild + (one_in(r, 8) ? edge_addr(r) : data_addr(r) - near);
 	return wild + (u64)((i64)below(r, 128) - (is_signed && one_in(r, 2) ? 128 : 0));
