@@ -9,8 +9,10 @@
  */
 #include "translate/engine/priv.h"
 #include "translate/host/syscall.h"
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { QUEUE = 32, STACK = 512 << 10, COPIES = 4 };
@@ -28,6 +30,7 @@ struct background {
 	bool working; /* on .current */
 	bool running, stop;
 	bool failed; /* the host gives us no thread */
+	pid_t tid; /* .thread's; atomic */
 	pid_t pid; /* whose process .thread belongs to; a child of vfork shares all this */
 	pthread_t thread;
 };
@@ -100,6 +103,7 @@ static void *work(void *arg)
 	struct priv *p = cpu->engine_priv;
 	p->copies = alloc(sizeof(*p->copies));
 	prctl(PR_SET_NAME, "translator");
+	__atomic_store_n(&b->tid, gettid(), __ATOMIC_RELAXED);
 	pthread_mutex_lock(&b->busy);
 	pthread_mutex_lock(&b->lock);
 	while (next(b)) {
@@ -203,6 +207,9 @@ void engine_background_end(struct engine *e)
 	if (!first)
 		return;
 	pthread_join(b->thread, NULL);
+	/* which comes back a little before the kernel has taken the thread out of the process */
+	while (syscall(SYS_tgkill, b->pid, __atomic_load_n(&b->tid, __ATOMIC_RELAXED), 0) == 0)
+		sched_yield();
 	pthread_mutex_lock(&b->lock);
 	b->running = b->stop = b->working = false;
 	pthread_mutex_unlock(&b->lock);
