@@ -100,10 +100,10 @@ TEST(x64, long_regions_of_integers_do_what_the_interpreter_does_up_to_any_fault)
 	struct ir_random_options o = {
 		.insns = 50, .no_vectors = true, .no_crypto = true, .no_flags = true, .no_i128 = true
 	};
-	struct rig *rig = rig_of(hot_int, hot_vec);
-	random_seeds(rig, first_seed(2680), 2680 + seeds(120), o);
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	random_seeds(rig, compare_first_seed(2680), 2680 + compare_seeds(120), o);
 	o.faults = true;
-	random_seeds(rig, first_seed(2800), 2800 + seeds(240), o);
+	random_seeds(rig, compare_first_seed(2800), 2800 + compare_seeds(240), o);
 	rig_free(rig);
 }
 
