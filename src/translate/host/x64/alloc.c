@@ -802,6 +802,13 @@ void kill_dead(struct jit *j)
 		take_back(j, true);
 }
 
+void cut_lives(struct jit *j, const struct blk *b)
+{
+	for (u32 i = 0; i < j->n_live; i++)
+		cut_life(j, b, j->live[i]);
+	kill_dead(j);
+}
+
 void spill_all(struct jit *j)
 {
 	for (unsigned r = 0; r < 16; r++) {
@@ -855,17 +862,20 @@ void snap_take(struct jit *j, struct blk *b)
 
 void snap_give(struct jit *j, const struct blk *b)
 {
+	const struct snap_val *first = j->snap + b->snap, *end = first + b->n_snap;
 	for (u32 i = 0; i < j->n_live; i++) {
 		forget(j, j->live[i]);
 		j->val[j->live[i]].listed = false;
 	}
 	lazy_forget(j);
+	for (const struct snap_val *s = first; s < end; s++)
+		cut_life(j, b, s->v);
 	lazy_give(j, b);
 	j->n_live = j->n_ef = j->compared = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
 	forget_copies(j);
-	for (const struct snap_val *s = j->snap + b->snap, *end = s + b->n_snap; s < end; s++) {
+	for (const struct snap_val *s = first; s < end; s++) {
 		u32 v = s->v;
 		struct val *x = &j->val[v];
 		if (!needed(j, v) && !(s->flags & VF_MERGE))

@@ -173,6 +173,8 @@ static void emit_block(struct jit *j, u32 number)
 		snap_give(j, x);
 	else if (x->preds != 1)
 		alloc_reset(j);
+	else if (number)
+		cut_lives(j, x);
 	lazy_block(j, x);
 	x->start = j->c.p;
 	if (x->preds != 1 || x->pred != j->last_block)
@@ -294,6 +296,7 @@ void host_job_free(struct host_job *job)
 		free(j->lists);
 		free(j->found_site);
 		free(j->mend);
+		free(j->use);
 		free(j->slot_home);
 		free(j);
 	}

@@ -51,7 +51,8 @@ enum {
 
 struct val {
 	u32 pos; /* where it is computed */
-	u32 last; /* position of the last use */
+	u32 last; /* position of the last use: of those that can still come, lives.c */
+	u32 latest, use; /* lives.c: of all; list of the last ones of each block */
 	u32 uses;
 	u32 plan; /* the prepass's: what it is used for */
 	u32 root; /* the block from which on places are known where it is computed */
@@ -78,11 +79,16 @@ struct snap_val { /* where a value is at the start of a block with one predecess
 	struct cc cc;
 };
 
+struct use { /* of a value */
+	u32 pos, next;
+};
+
 struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
 	u32 root; /* the block from which on places are known here: the first of those with one predecessor that lead here */
 	u32 first_pos, end_pos; /* of its instructions */
+	u32 reach; /* the end of those that are reached through it alone: lives.c */
 	u8 *start; /* where its code begins, NULL before */
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
@@ -180,6 +186,8 @@ struct jit {
 	size_t found_site_cap;
 	struct mend *mend;
 	size_t mend_cap;
+	struct use *use;
+	size_t use_cap;
 	const struct ir_slot *homes_of; /* the guest's slots whose homes these are: */
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
@@ -232,6 +240,7 @@ struct jit {
 	u32 n_aside;
 	u32 n_fix;
 	u32 n_mend;
+	u32 n_use;
 	u64 loose; /* slots that may be, at the instruction being emitted */
 	u64 insn_pc;
 	u32 mem_base; /* the value that the current access's base register holds */
@@ -294,6 +303,7 @@ static inline bool is_gpr(enum ir_type type) /* does a value of this type live i
 }
 void alloc_start(struct jit *j);
 void alloc_reset(struct jit *j); /* nothing has a place but what was kept in the frame */
+void cut_lives(struct jit *j, const struct blk *b); /* where b goes on from the block emitted last */
 void snap_take(struct jit *j, struct blk *b);
 void snap_give(struct jit *j, const struct blk *b);
 /* Brings a value into a register of its kind and locks that for the current instruction. The register may be a home: read only. */
@@ -500,6 +510,10 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 void prepass(struct jit *j);
 void plan_deaths(struct jit *j,
 		 const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
+
+/* ---- lives.c ---- */
+void find_uses(struct jit *j); /* needs all that the prepass plans */
+void cut_life(struct jit *j, const struct blk *x, u32 v); /* to what can still come where x begins */
 
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */

@@ -513,4 +513,6 @@ void prepass(struct jit *j)
 	if (!j->r->quick)
 		plan_hints(j);
 	choose_loose(j);
+	if (!j->r->quick)
+		find_uses(j);
 }
