@@ -301,11 +301,14 @@ static void branch(struct jit *j, const struct ir_insn *in)
 		to_block(j, x_jmp(&j->c), no);
 }
 
-/* A jump that never comes out otherwise asks whether it shall. */
+/*
+ * A jump that never comes out otherwise asks whether it shall. Where it shall, all bits of cpu->stop are set; an instruction without a constant is one
+ * operation with the jump behind it.
+ */
 void emit_poll(struct jit *j, u64 pc)
 {
 	flags_clobber(j);
-	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
+	x_rm(&j->c, X_TEST, RBP, CPU(stop));
 	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
 	c->event = EV_NONE;
 	c->pc = pc;

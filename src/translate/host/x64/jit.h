@@ -277,9 +277,10 @@ static inline unsigned slot_of(const struct jit *j, u64 imm)
 /* ---- fields of the CPU state as memory operands ---- */
 /*
  * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
- * are read and written by instructions of four bytes instead of seven.
+ * are read and written by instructions of four bytes instead of seven. It is no multiple of 8: emit_poll needs some bit in it.
  */
-enum { STATE_BIAS = sizeof(struct cpu) + 128 };
+enum { STATE_BIAS = sizeof(struct cpu) + 124 };
+_Static_assert(STATE_BIAS % 8 == 4 && _Alignof(struct cpu) % 8 == 0, "RBP is not zero");
 static inline struct x64_mem state_mem(size_t offset)
 {
 	return x_mem(RBP, (i32)offset - STATE_BIAS);
