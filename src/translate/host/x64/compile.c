@@ -79,7 +79,12 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 		get_slot(j, v, slot);
 		lazy_touched(j, slot, j->now);
 	} else if (in->op == IR_SET) {
+		unsigned box = box_of(j, slot);
+		if (box != NO_SLOT)
+			slot_changed(j, box);
 		set_slot(j, slot, in->a);
+		if (box != NO_SLOT)
+			box_set(j, slot, in->a);
 		lazy_touched(j, slot, j->now);
 	} else if (!indexed(j, in, v)) {
 		j->job->unsupported = true;
@@ -254,7 +259,7 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->r = r;
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
-	j->n_slot = r->n_slot + r->n_local;
+	j->n_slot = r->n_slot + r->n_local + MOST_BOXES;
 	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
 	       of_slots = (j->n_slot + 1) * (12 * sizeof(u32) + 1 + 16), arrays = 30;
@@ -318,6 +323,7 @@ void host_compile(struct host_job *job)
 	prepass(j);
 	homes_enter(j);
 	set_float_modes(j);
+	boxes_enter(j);
 	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
 		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;
 		emit_block(j, j->order[o]);

@@ -224,18 +224,25 @@ static bool box(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+void fp_test_box(struct jit *j, unsigned narrow, unsigned r)
+{
+	u8 ones[16];
+	above(narrow, ones);
+	v_const(j, V_PTEST, r, 0, ones, 0);
+}
+
 /* The register as it is, once its upper bits have been seen to be ones. */
 static bool unbox(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	u8 ones[16];
 	if (j->r->insn[in->a].type != TY_F64)
 		return false;
-	above(ir_type_size(in->type), ones);
+	if (box_opened(j, in, v))
+		return true;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), d = def_xmm(j, v);
 	if (d != a)
 		x_vrr(&j->c, V_MOVAPS, d, 0, a);
-	v_const(j, V_PTEST, d, 0, ones, 0);
+	fp_test_box(j, ir_type_size(in->type), d);
 	cold_slow(j, x_jcc(&j->c, XC_AE), in, v, 16 + d, 16 + a, 0xff, 0xff);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	return true;

@@ -126,6 +126,8 @@ void choose_moves(struct jit *j)
 	struct flow f;
 	u32 calls, *weight;
 	measure_depth(j, &f);
+	for (u32 o = 0; o < j->n_order; o++)
+		j->blk[j->order[o]].depth = f.depth[o];
 	weight = weigh(j, &f, &calls);
 	u32 price = j->job->moves == MOVES_ALWAYS ? 1 : MOVE + calls * MOVE_AT_CALL;
 	for (unsigned xmm = 0; xmm < 2; xmm++) {

@@ -12,7 +12,7 @@
 #include "translate/host/host.h"
 #include "translate/host/x64/emit.h"
 
-enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48 };
+enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48, MOST_BOXES = 4 };
 
 enum place {
 	AT_NONE, /* not computed, or dead */
@@ -90,6 +90,7 @@ struct blk {
 	u32 first_pos, end_pos; /* of its instructions */
 	u32 reach; /* the end of those that are reached through it alone: lives.c */
 	u8 *start; /* where its code begins, NULL before */
+	u8 depth; /* in how many loops it is */
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
@@ -211,7 +212,7 @@ struct jit {
 	    *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
-	u16 n_slot; /* incl. locals */
+	u16 n_slot; /* incl. locals, and those of boxes.c */
 	/* slots that are set later: lazy.c */
 	bool lazy;
 	u8 *deferrable; /* by slot: may it be? */
@@ -242,6 +243,8 @@ struct jit {
 	u32 n_mend;
 	u32 n_use;
 	u64 loose; /* slots that may be, at the instruction being emitted */
+	u16 box[MOST_BOXES]; /* slots whose f32 lie in local slots of our own: boxes.c */
+	unsigned n_box;
 	u64 insn_pc;
 	u32 mem_base; /* the value that the current access's base register holds */
 	struct {
@@ -290,7 +293,7 @@ static inline struct x64_mem frame_mem(int frame)
 {
 	return state_mem(offsetof(struct cpu, frame) + (size_t)frame * 16);
 }
-/* Local slots are the last frame slots. */
+/* Local slots are the last frame slots; of our own come behind the region's. */
 static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
 	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset)
@@ -516,6 +519,13 @@ void plan_deaths(struct jit *j,
 void find_uses(struct jit *j); /* needs all that the prepass plans */
 void cut_life(struct jit *j, const struct blk *x, u32 v); /* to what can still come where x begins */
 
+/* ---- boxes.c ---- */
+void choose_boxes(struct jit *j); /* needs the loops' depths */
+void boxes_enter(struct jit *j); /* where the region begins */
+unsigned box_of(const struct jit *j, unsigned slot); /* the place with the slot's f32; NO_SLOT: it has none */
+void box_set(struct jit *j, unsigned slot, u32 v); /* the slot, which has one, was set to v, a box */
+bool box_opened(struct jit *j, const struct ir_insn *in, u32 v); /* v, in->a opened, is such a place */
+
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
 void homes_enter(struct jit *j); /* where the region begins */
@@ -526,6 +536,7 @@ void homes_called(struct jit *j); /* behind such a call */
 void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 
 /* ---- loose.c ---- */
+bool slots_reached(enum ir_op op); /* may slots be read or written by it in another way than by GET and SET? */
 void choose_loose(struct jit *j); /* which results need not be tested for NaNs; needs the layout */
 void loose_step(struct jit *j, u32 v); /* instruction v, a SET, was emitted */
 void mend(struct jit *j); /* before the region is left: all slots are as the guest has them. XMM values are dead */

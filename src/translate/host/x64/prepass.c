@@ -513,6 +513,8 @@ void prepass(struct jit *j)
 	if (!j->r->quick)
 		plan_hints(j);
 	choose_loose(j);
-	if (!j->r->quick)
-		find_uses(j);
+	if (j->r->quick)
+		return;
+	find_uses(j);
+	choose_boxes(j);
 }
