@@ -115,11 +115,19 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const str
  * What is added may give its register to the result: of all NaNs that it may be, the result tells as much as is asked, whether it was one. Not where it
  * is a factor as well.
  */
-static void offer_addend(struct jit *j, const struct ir_insn *in, const struct form *f, unsigned a,
-			 unsigned b, unsigned c)
+static unsigned def_sum(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f, unsigned a,
+			unsigned b, unsigned c)
 {
-	if (one_nan(j, f) && dies(j, in->c) && c != a && c != b)
+	if (one_nan(j, f) && dies(j, in->c) && c != a && c != b) {
 		j->lock_xmm &= ~BIT(c);
+		if (j->val[v].hint == NO_SLOT && j->xmm[c] == in->c) {
+			forget(j, in->c);
+			put_reg(j, v, true, c);
+			j->lock_xmm |= BIT(c);
+			return c;
+		}
+	}
+	return def_xmm_apart(j, v);
 }
 
 static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
@@ -131,8 +139,7 @@ static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const s
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), c = use_xmm(j, in->c);
 	bool clear = zero_above(j, in->c) <= f->size;
-	offer_addend(j, in, f, a, b, c);
-	unsigned d = def_xmm_apart(j, v);
+	unsigned d = def_sum(j, in, v, f, a, b, c);
 	if (d != c)
 		x_vrr(&j->c, V_MOVAPS, d, 0, c);
 	x_vrr(&j->c, V_OP38(code[neg] + !f->packed) | (f->wide ? OPW : 0), d, a, b);

@@ -44,6 +44,15 @@ static void deepen(const struct jit *j, struct flow *f, u32 head)
 		f->depth[o] += f->in[o] && f->depth[o] < MOST_DEPTH;
 }
 
+/* A block that is a loop of its own and the head of one around it lies in both. */
+static void deepen_twofold(struct flow *f, u32 n, u32 head)
+{
+	bool own = f->to[head][0] == head || f->to[head][1] == head, other = false;
+	for (u32 o = head + 1; o < n; o++)
+		other |= f->to[o][0] == head || f->to[o][1] == head;
+	f->depth[head] += own && other && f->depth[head] < MOST_DEPTH;
+}
+
 static void measure_depth(struct jit *j, struct flow *f)
 {
 	f->to = jit_mem(j, j->n_order * sizeof(*f->to));
@@ -52,7 +61,7 @@ static void measure_depth(struct jit *j, struct flow *f)
 	find_ways(j, f);
 	for (u32 o = 0; o < j->n_order; o++)
 		if (j->blk[j->order[o]].loop_head)
-			deepen(j, f, o);
+			deepen(j, f, o), deepen_twofold(f, j->n_order, o);
 }
 
 /* What the accesses to each slot weigh, and the uses of values that lie there; and all calls of C, in *ret_calls. */
