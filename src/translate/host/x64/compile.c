@@ -129,7 +129,7 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 			j->job->unsupported = true;
 		return;
 	}
-	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU)) {
+	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU || in->op == IR_AND)) {
 		use_later(j, v);
 		return;
 	}

@@ -323,22 +323,30 @@ void emit_count(struct jit *j, u64 pc)
 	cold_new(j, COLD_HOT, x_jcc(&j->c, XC_B))->pc = pc;
 }
 
-/* To the guest address in RAX by the CPU's hash of translations. */
-static void through_table(struct jit *j)
+/*
+ * To the guest address in RAX by the CPU's hash of translations; odd: its lowest bit does not count. Where the index is the low 16 bits without that bit, what is odd
+ * is compared with the code of an entry, which is even.
+ */
+static void through_table(struct jit *j, bool odd)
 {
 	unsigned shift = j->job->insn_shift;
-	x_mov_rr(&j->c, 0, RCX, RAX);
-	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
-	if (shift == 0) {
-		x_shift_ri(&j->c, 4, 0, RCX, 4);
-		x_rm(&j->c, OPW | X_ALU(X_ADD), RCX, CPU(jump_table));
+	struct x64_mem entry = { .base = RDX, .index = RCX, .scale = shift ? 4 - shift : 0 };
+	if (shift + HOST_JUMP_BITS == 16) {
+		x_rr(&j->c, X_MOVZX16, RCX, RAX);
 	} else {
-		x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
-		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
+		x_mov_rr(&j->c, 0, RCX, RAX);
+		x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
 	}
-	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
-	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
-	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+	if (shift == 0)
+		x_shift_ri(&j->c, 4, 0, RCX, 4);
+	x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
+	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, entry);
+	if (odd)
+		cold_new(j, COLD_ODD, x_jcc(&j->c, XC_NE));
+	else
+		to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
+	entry.disp = 8;
+	x_rm(&j->c, 0xff, 4, entry); /* jmp */
 }
 
 static void direct(struct jit *j, u64 pc)
@@ -350,7 +358,7 @@ static void direct(struct jit *j, u64 pc)
 	if (!linkable(j, pc)) {
 		flags_clobber(j);
 		x_mov_ri(&j->c, RAX, pc);
-		through_table(j);
+		through_table(j, false);
 		return;
 	}
 	align_link(j, 1);
@@ -359,6 +367,9 @@ static void direct(struct jit *j, u64 pc)
 
 static void indirect(struct jit *j, u32 target)
 {
+	bool odd = j->val[target].at == AT_USE && j->r->insn[target].op == IR_AND;
+	if (odd)
+		target = j->r->insn[target].a;
 	unsigned r = use_gpr(j, target);
 	bool wide = j->r->insn[target].type == TY_I64;
 	flags_clobber(j);
@@ -368,7 +379,7 @@ static void indirect(struct jit *j, u32 target)
 		x_mov_rr(&j->c, 0, RAX, RAX);
 	mend(j);
 	homes_leave(j);
-	through_table(j);
+	through_table(j, odd);
 }
 
 static void leave(struct jit *j, u64 pc, u32 event)
@@ -490,6 +501,9 @@ void emit_cold(struct jit *j)
 			emit_nan(j, c);
 		} else if (c->kind == COLD_UNRAISE) {
 			emit_unraise(j, c);
+		} else if (c->kind == COLD_ODD) {
+			x_alu_ri(&j->c, X_AND, OPW, RAX, ~1);
+			jump_stub(j, j->job->stubs->miss);
 		} else if (c->kind == COLD_FAR) {
 			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {

@@ -436,6 +436,7 @@ enum {
 	COLD_NAN, /* the default NaN into XMM register .dst, .event: f64; comes back */
 	COLD_MEND, /* one of two slots is a NaN: mended; comes back */
 	COLD_UNRAISE, /* puts the sticky flags in register a back, for a NaN; comes back with the host's flags as a comparison leaves them */
+	COLD_ODD, /* a jump to RAX without its lowest bit misses */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */

@@ -339,7 +339,17 @@ static bool whole_round(const struct jit *j, const struct ir_insn *mix)
 	       x->uses == 1 && !(x->flags & VF_MERGE);
 }
 
-/* Conditions, bit tests, rounds of AES and parts of addresses are computed where they are used; what they are computed from lives until then. */
+/* Is it the target of a jump without its lowest bit, so that most jumps need not see to that? */
+static bool even_target(const struct jit *j, const struct ir_insn *in, const struct val *x)
+{
+	enum ir_op by = j->r->insn[j->at[x->last]].op;
+	const struct ir_insn *mask = &j->r->insn[in->b];
+	return in->op == IR_AND && in->type == TY_I64 && mask->op == IR_CONST && mask->imm == ~1ull &&
+	       j->r->insn[in->a].op != IR_CONST && x->uses == 1 && !(x->flags & (VF_MERGE | VF_SETFL)) &&
+	       (by == IR_JUMPI || by == IR_GOSUBI || by == IR_RETURN);
+}
+
+/* Conditions, bit tests, rounds of AES, targets of jumps and parts of addresses are computed where they are used; what they are computed from lives until then. */
 static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 {
 	const struct ir_region *r = j->r;
@@ -358,6 +368,8 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 		}
 	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
 		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+		x->flags |= VF_LATER;
+	} else if (even_target(j, in, x)) {
 		x->flags |= VF_LATER;
 	} else if (in->op == IR_AESMC || in->op == IR_AESIMC) {
 		j->val[in->a].flags |= whole_round(j, in) ? VF_LATER : 0;
@@ -381,7 +393,7 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 /* Operations of which plan_one knows something by themselves. */
 static const bool has_plan[IR_OP_COUNT] = {
 	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
-	[IR_AESMC] = true, [IR_AESIMC] = true,
+	[IR_AND] = true, [IR_AESMC] = true, [IR_AESIMC] = true,
 };
 /* clang-format on */
 
