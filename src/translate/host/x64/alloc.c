@@ -513,6 +513,7 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 			j->val[v].at = o->at;
 			j->val[v].reg = reg;
 			owner[reg] = v;
+			*(xmm ? &j->lock_xmm : &j->lock_gpr) |= BIT(reg); /* a constant's register may not be */
 			return reg;
 		}
 	}

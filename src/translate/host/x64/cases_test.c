@@ -76,6 +76,9 @@ static const char *const cases[] = {
 	"v1:i32 = get w0\nv2:i32 = get w1\nv3:i32 = add v1, v2\nv4:i64 = zext v3\nset x0, v4\nv6:i64 = get "
 	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
+	/* a difference with a carry that means borrow is no twin of one where it means none */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i1 = get bit0\nv4:i64 = sbc v1, v2, v3\n"
+	"v5:flags = flsbc v1, v2, v3, #1\nset x2, v4\nset fl0, v5\njump #0x2000\n",
 	/* a slot's old value goes to a register that is needed at once: not back to the slot */
 	"v2:i32 = const #0x14\nv6:i64 = mulws v2, v2\nv7:i16 = get h1\nv8:i16 = sar v7, v6\nv9:i1 = get bit1\nset bit0, v9\n"
 	"v11:i32 = rems v2, v2\nv14:i1 = lts v8, v7\nv15:i8 = const #0x12\nv16:i8 = adc v15, v15, v14\nv22:i1 = const #0x1\n"
@@ -174,6 +177,43 @@ TEST(x64, conditions_of_packed_flags_are_those_of_their_bits)
 			 i & 1 ? "set fl0, v3\nv9:i64 = mul v5, v6\n" : "nop\nv9:i64 = mul v5, v6\n",
 			 names[(i * 5 + 2) % LEN(names)]);
 		if (!run_case(rig, body, 60))
+			break;
+	}
+	rig_free(rig);
+}
+
+/* What waits for its slot is made of a value whose register others need. */
+TEST(x64, slots_that_wait_for_shifts_and_words_are_right_when_registers_run_short)
+{
+	/* mem x0..x11 */
+	static const u16 more_than_homes[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, NO_SLOT };
+	static const char *const waits[] = {
+		"v4:i64 = zext v3\nv6:i64 = shl v4, v5\n", "v4:i64 = sext v3\nv6:i64 = sar v4, v5\n",
+		"v4:i32 = shr v3, v5\nv6:i64 = zext v4\n", "v4:i32 = sar v3, v5\nv6:i64 = sext v4\n",
+		"v6:i64 = sext v3\n",			     "v6:i64 = zext v3\n",
+	};
+	struct rig *rig = compare_rig(more_than_homes, compare_vec);
+	for (unsigned i = 0; i < LEN(waits) * 12; i++) {
+		char type[] = "v5:i64 = const #2\n";
+		if (strstr(waits[i / 12], ":i32"))
+			memcpy(type + 4, "32", 2);
+		AUTO(free_ptr)
+		char *text = strf("v1:i64 = get x%u\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\n%s%sset x%u, v6\n", i % 5,
+				  type, waits[i / 12], i % 12);
+		for (unsigned k = 0; k < 24; k++) { /* values that are all needed at the end */
+			char *more = strf("%sv%u:i64 = xor v%u, v%u\n", text, 10 + k, k ? 9 + k : 1, k > 3 ? 7 + k : 1);
+			free(text);
+			text = more;
+		}
+		for (unsigned k = 0; k < 23; k++) {
+			char *more = strf("%sv%u:i64 = add v%u, v%u\n", text, 40 + k, k ? 39 + k : 33, 10 + k);
+			free(text);
+			text = more;
+		}
+		char *body = strf("%sset x11, v62\njump #0x2000\n", text);
+		bool same = run_case(rig, body, 4);
+		free(body);
+		if (!same)
 			break;
 	}
 	rig_free(rig);

@@ -139,18 +139,18 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 behind; /* bytes of the instruction behind the displacement */
 };
 
-struct
-    death { /* a slot's value: behind one position and before another, which sets it, nothing can find it */
+/* A slot's value: behind one position and before another, which sets it, nothing can find it. */
+struct death {
 	u32 until, behind;
 };
 
-struct
-    next_touch { /* of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it */
+/* Of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it. */
+struct next_touch {
 	u32 set, barrier;
 };
 
-struct
-    found_site { /* an access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1 */
+/* An access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1. */
+struct found_site {
 	u32 at, list;
 };
 
@@ -208,8 +208,7 @@ struct jit {
 	u32 gpr[16], xmm[16]; /* which value owns it; 0 none, HOME: a slot's home */
 	struct moved moved[16];
 	unsigned n_moved;
-	u8 *leave,
-	    *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
+	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
 	u16 n_slot; /* incl. locals, and those of boxes.c */
@@ -296,8 +295,7 @@ static inline struct x64_mem frame_mem(int frame)
 /* Local slots are the last frame slots; of our own come behind the region's. */
 static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
-	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset)
-				   : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
+	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset) : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
 }
 
 /* ---- alloc.c: places ---- */
@@ -331,8 +329,7 @@ void get_slot(struct jit *j, u32 v, unsigned slot);
 void forget_copies(struct jit *j); /* slots in memory may change behind our back, or this is another path */
 void slot_changed(struct jit *j,
 		  unsigned slot); /* somebody writes it behind our back: save values that are there */
-void put_reg(struct jit *j, u32 v, bool xmm,
-	     unsigned reg); /* v lies in this register, which was a temp or free */
+void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg); /* v lies in this register, which was a temp or free */
 void put_at(struct jit *j, u32 v, enum place at); /* v is there now: AT_FLAGS, AT_FLMEM, AT_CC, AT_USE */
 void flags_at_slot(struct jit *j, u32 v,
 		   unsigned slot); /* a flags value in the host's flags lies in its slot as well */
@@ -347,8 +344,7 @@ bool const_of(const struct jit *j, u32 v, u64 *ret_value);
 
 void put_slot(struct jit *j, u32 v, unsigned slot); /* v lies where the slot does */
 void forget(struct jit *j, u32 v); /* takes v out of where it is */
-void note_copy(struct jit *j, u32 v,
-	       unsigned slot); /* v, in a register, lies in this slot's memory as well */
+void note_copy(struct jit *j, u32 v, unsigned slot); /* v, in a register, lies in this slot's memory as well */
 static inline bool needed(const struct jit *j, u32 v) /* behind this instruction */
 {
 	return j->val[v].last > j->now || j->val[v].pins;
@@ -410,10 +406,8 @@ bool lower_mem(struct jit *j, const struct ir_insn *in, u32 v);
 bool lower_vec(struct jit *j, const struct ir_insn *in, u32 v);
 enum { MXCSR_FLUSH = 0x8040 /* FTZ, DAZ */, MXCSR_MODES = 0x6000 | MXCSR_FLUSH };
 bool fp_flushes(const struct jit *j); /* does the region compute with MXCSR's DAZ and FTZ? */
-bool fp_host_rules(
-    const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
-bool fp_compared(const struct jit *j,
-		 enum ir_type type); /* may host instructions compare numbers of this type? */
+bool fp_host_rules(const struct jit *j); /* may host instructions stand for the region's rules of floating point? */
+bool fp_compared(const struct jit *j, enum ir_type type); /* may host instructions compare numbers of this type? */
 bool lower_fp(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_fp_flags(struct jit *j, const struct ir_insn *in, u32 v);
 void emit_nan(struct jit *j, const struct cold *c); /* a COLD_NAN; fp.c */
@@ -467,8 +461,7 @@ void system_value(struct jit *j, u32 access, unsigned reg,
 void system_end(struct jit *j, u32 access, unsigned dst); /* the access ends here; dst as above, 0xff none */
 void emit_miss(struct jit *j, const struct cold *c);
 void emit_far(struct jit *j, const struct cold *c);
-void system_forget(
-    struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
+void system_forget(struct jit *j); /* what is known of addresses: another block, or page tables may have changed */
 struct miss_desc;
 /* Called by the stub with registers saved: gives the address to go on at. */
 u64 host_miss(struct cpu *cpu, const struct miss_desc *d);
@@ -513,8 +506,7 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
-void plan_deaths(struct jit *j,
-		 const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
+void plan_deaths(struct jit *j, const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
 
 /* ---- lives.c ---- */
 void find_uses(struct jit *j); /* needs all that the prepass plans */
@@ -530,9 +522,7 @@ bool box_opened(struct jit *j, const struct ir_insn *in, u32 v); /* v, in->a ope
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
 void homes_enter(struct jit *j); /* where the region begins */
-void homes_leave(
-    struct jit
-	*j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
+void homes_leave(struct jit *j); /* where it is left, and before a call of C, which sees slots; touches nothing but homes */
 void homes_called(struct jit *j); /* behind such a call */
 void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 

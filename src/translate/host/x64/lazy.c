@@ -381,7 +381,7 @@ bool lazy_store(struct jit *j, u32 v)
 	for (u32 i = 0; i < j->n_pending; i++) {
 		unsigned slot = j->pending[i];
 		u32 u = j->pend[slot];
-		bool ext = j->val[u].at == AT_WAIT && j->r->insn[u].a == v;
+		bool ext = j->val[u].at == AT_WAIT && j->r->insn[u].a == v && extends(&j->r->insn[u]);
 		if ((u != v && !ext) || j->slot_home[slot] || taken(j, slot))
 			continue;
 		if (ext)

@@ -178,7 +178,6 @@ static inline void note_use(struct val *x, enum ir_type type, const struct ir_in
 	x->last = pos; /* positions only grow */
 	if (k || (in->op != IR_LD && in->op != IR_ST))
 		x->plan |= FOR_MORE_THAN_ADDRESSES;
-
 	if (UNLIKELY(x->root != root))
 		x->flags |= VF_MERGE;
 	if (UNLIKELY(type == TY_FLAGS))
@@ -256,7 +255,7 @@ static u32 find_partner(const struct jit *j, u32 f)
 			continue;
 		for (u32 i = f - MIN(f - 1, 4u); i < f + 4 && i < r->n_insn; i++)
 			if (r->insn[i].op == twin[t][1] && r->insn[i].a == in->a && r->insn[i].b == in->b &&
-			    r->insn[i].c == in->c)
+			    r->insn[i].c == in->c && (in->op != IR_FLSBC || r->insn[i].imm == in->imm))
 				return i;
 	}
 	if (in->op == IR_FLLOGIC && (r->insn[in->a].op == IR_AND || r->insn[in->a].op == IR_ANDN) &&
