@@ -10,6 +10,7 @@ enum { READ = 1, WRITE = 2, PRICE = 6, MOST_LOCALS = 16 };
 /* What keeping it open gains, by slot, and what it may cost where nothing speaks against it. */
 static void weigh(const struct jit *j, const struct ir_block *b, i32 once, i32 gain[64])
 {
+	i32 write = j->job->moves == MOVES_ALWAYS ? 0 : once * WRITE;
 	for (u32 i = b->first; i < b->first + b->count; i++) {
 		const struct ir_insn *in = &j->r->insn[i], *a = &j->r->insn[in->a];
 		if (in->op == IR_FUNBOX && in->type == TY_F32 && a->op == IR_GET && a->imm < 64)
@@ -17,7 +18,7 @@ static void weigh(const struct jit *j, const struct ir_block *b, i32 once, i32 g
 		if (in->op != IR_SET || in->imm >= 64)
 			continue;
 		bool boxed = a->op == IR_FBOX && j->r->insn[a->a].type == TY_F32;
-		gain[in->imm] -= boxed ? once * WRITE : 1 << 24;
+		gain[in->imm] -= boxed ? write : 1 << 24;
 	}
 }
 
@@ -31,7 +32,7 @@ static bool reaches_slots(const struct ir_region *r)
 
 void choose_boxes(struct jit *j)
 {
-	i32 gain[64] = { 0 };
+	i32 gain[64] = { 0 }, price = j->job->moves == MOVES_ALWAYS ? 0 : PRICE;
 	unsigned best;
 	for (u32 o = 0; o < j->n_order; o++) {
 		const struct blk *x = &j->blk[j->order[o]];
@@ -41,7 +42,7 @@ void choose_boxes(struct jit *j)
 		best = 0;
 		for (unsigned s = 0; s < 64; s++)
 			best = gain[s] > gain[best] ? s : best;
-		if (gain[best] <= PRICE || j->r->n_local > MOST_LOCALS || (!j->n_box && reaches_slots(j->r)))
+		if (gain[best] <= price || j->r->n_local > MOST_LOCALS || (!j->n_box && reaches_slots(j->r)))
 			break;
 		gain[best] = 0;
 		unsigned place = (unsigned)j->r->n_local + j->n_box;
