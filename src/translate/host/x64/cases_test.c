@@ -82,12 +82,14 @@ static const char *const cases[] = {
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i1 = get bit0\nv4:i64 = sbc v1, v2, v3\n"
 	"v5:flags = flsbc v1, v2, v3, #1\nset x2, v4\nset fl0, v5\njump #0x2000\n",
 	/* a slot's old value goes to a register that is needed at once: not back to the slot */
-	"v2:i32 = const #0x14\nv6:i64 = mulws v2, v2\nv7:i16 = get h1\nv8:i16 = sar v7, v6\nv9:i1 = get "
-	"bit1\nset bit0, v9\n"
-	"v11:i32 = rems v2, v2\nv14:i1 = lts v8, v7\nv15:i8 = const #0x12\nv16:i8 = adc v15, v15, "
-	"v14\nv22:i1 = const #0x1\n"
-	"set bit0, v22\nv29:i8 = bitrev v16\nset bit1, v14\nv31:i16 = trunc v11\nset bit1, v9\njump "
-	"#0x2000\n",
+	"v2:i32 = const #0x14\nv6:i64 = mulws v2, v2\nv7:i16 = get h1\nv8:i16 = sar v7, v6\nv9:i1 = get bit1\nset bit0, v9\n"
+	"v11:i32 = rems v2, v2\nv14:i1 = lts v8, v7\nv15:i8 = const #0x12\nv16:i8 = adc v15, v15, v14\nv22:i1 = const #0x1\n"
+	"set bit0, v22\nv29:i8 = bitrev v16\nset bit1, v14\nv31:i16 = trunc v11\nset bit1, v9\njump #0x2000\n",
+	/* what waits for its slot is shifted before a branch that asks for the flags, and that takes both ways */
+	"v1:i64 = get x1\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\nv4:i64 = get x2\nv5:i32 = trunc v4\n"
+	"v6:i32 = const #1\nv7:i32 = sar v3, v6\nv8:i64 = zext v7\nset x3, v8\nv10:flags = flsub v2, v5\n"
+	"v11:i1 = cond.lt v10\nbrc v11, b1, b2\nb1: ; pc 0x1000\nset x4, v1\njump #0x2000\n"
+	"b2: ; pc 0x1000\nset x5, v1\njump #0x3000\n",
 	/* a difference in one register, its extended lower half in another, and the whole of it compared behind that */
 	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext "
 	"v5\nset x0, v6\n"

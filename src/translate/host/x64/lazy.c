@@ -249,7 +249,9 @@ unsigned lazy_compute(struct jit *j, u32 v)
 	put_reg(j, v, false, r);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	if (!extends(in)) {
+		j->now--; /* the instruction that this is done before may use the host's flags */
 		flags_clobber(j);
+		j->now++;
 		x_shift_ri(&j->c, kinds[in->op - IR_SHL], op & OPW, r,
 			   j->r->insn[in->b].imm & (ir_bits(in->type) - 1));
 	}
