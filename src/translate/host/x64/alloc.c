@@ -60,6 +60,8 @@ void put_slot(struct jit *j, u32 v, unsigned slot)
 	forget(j, v);
 	j->val[v].at = AT_SLOT;
 	j->val[v].slot = slot;
+	if (j->r->insn[v].type < TY_I32) /* it is read with what lies behind it */
+		j->val[v].flags &= ~VF_ZERO_UPPER;
 	j->val[v].next = j->slot_vals[slot];
 	j->slot_vals[slot] = v;
 }

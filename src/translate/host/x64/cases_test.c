@@ -189,45 +189,52 @@ TEST(x64, conditions_of_packed_flags_are_those_of_their_bits)
 	rig_free(rig);
 }
 
+/* The text and behind it values v10 to v62 made of v1, more than there are registers, all needed by the last. Frees text. */
+static char *crowded(char *text)
+{
+	for (unsigned k = 0; k < 47; k++) {
+		char *more = k < 24 ? strf("%sv%u:i64 = xor v%u, v%u\n", text, 10 + k, k ? 9 + k : 1, k > 3 ? 7 + k : 1)
+				    : strf("%sv%u:i64 = add v%u, v%u\n", text, 16 + k, k > 24 ? 15 + k : 33, k - 14);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
 /* What waits for its slot is made of a value whose register others need. */
 TEST(x64, slots_that_wait_for_shifts_and_words_are_right_when_registers_run_short)
 {
 	/* mem x0..x11 */
 	static const u16 more_than_homes[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, NO_SLOT };
 	static const char *const waits[] = {
-		"v4:i64 = zext v3\nv6:i64 = shl v4, v5\n",
-		"v4:i64 = sext v3\nv6:i64 = sar v4, v5\n",
-		"v4:i32 = shr v3, v5\nv6:i64 = zext v4\n",
-		"v4:i32 = sar v3, v5\nv6:i64 = sext v4\n",
-		"v6:i64 = sext v3\n",
-		"v6:i64 = zext v3\n",
+		"v4:i64 = zext v3\nv6:i64 = shl v4, v5\n", "v4:i64 = sext v3\nv6:i64 = sar v4, v5\n",
+		"v4:i32 = shr v3, v5\nv6:i64 = zext v4\n", "v4:i32 = sar v3, v5\nv6:i64 = sext v4\n",
+		"v6:i64 = sext v3\n",			     "v6:i64 = zext v3\n",
 	};
 	struct rig *rig = compare_rig(more_than_homes, compare_vec);
-	for (unsigned i = 0; i < LEN(waits) * 12; i++) {
-		char type[] = "v5:i64 = const #2\n";
-		if (strstr(waits[i / 12], ":i32"))
-			memcpy(type + 4, "32", 2);
+	bool same = true;
+	for (unsigned i = 0; i < LEN(waits) * 12 && same; i++) {
+		const char *w = waits[i / 12];
 		AUTO(free_ptr)
-		char *text =
-		    strf("v1:i64 = get x%u\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\n%s%sset x%u, v6\n", i % 5,
-			 type, waits[i / 12], i % 12);
-		for (unsigned k = 0; k < 24; k++) { /* values that are all needed at the end */
-			char *more = strf("%sv%u:i64 = xor v%u, v%u\n", text, 10 + k, k ? 9 + k : 1,
-					  k > 3 ? 7 + k : 1);
-			free(text);
-			text = more;
-		}
-		for (unsigned k = 0; k < 23; k++) {
-			char *more =
-			    strf("%sv%u:i64 = add v%u, v%u\n", text, 40 + k, k ? 39 + k : 33, 10 + k);
-			free(text);
-			text = more;
-		}
-		char *body = strf("%sset x11, v62\njump #0x2000\n", text);
-		bool same = run_case(rig, body, 4);
-		free(body);
-		if (!same)
-			break;
+		char *text = crowded(strf(
+		    "v1:i64 = get x%u\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\nv5:i%d = const #2\n%sset x%u, v6\n", i % 5,
+		    strstr(w, ":i32") ? 32 : 64, w, i % 12));
+		AUTO(free_ptr) char *body = strf("%sset x11, v62\njump #0x2000\n", text);
+		same = run_case(rig, body, 4);
+	}
+	rig_free(rig);
+}
+
+TEST(x64, narrow_values_that_lie_in_their_slots_alone_have_nothing_above_them)
+{
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	for (unsigned i = 0; i < 2; i++) {
+		AUTO(free_ptr)
+		char *text = crowded(strf("v1:i64 = get x1\nv2:i%d = const #0x70\nv3:i64 = get mem\n"
+					  "v4:i%d = cas.i%d [v3], v2, v2\nset %s, v4\n",
+					  i ? 8 : 16, i ? 8 : 16, i ? 8 : 16, i ? "b0" : "h0"));
+		AUTO(free_ptr) char *body = strf("%sset x11, v62\nv63:v128 = vzext.i64 v4\nset v4, v63\njump #0x2000\n", text);
+		run_case(rig, body, 20);
 	}
 	rig_free(rig);
 }
