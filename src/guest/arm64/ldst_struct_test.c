@@ -1,35 +1,7 @@
 #include "ldst_struct.c"
-#include "base/test.h"
+#include "one_insn.h"
 
-extern const struct guest guest_aarch64;
-static const struct arm64_model everything = { .features = ~0ull };
 enum { BASE = 256, SIZE = 1024 };
-
-static void run(struct arm64 *a, u8 *memory, u32 insn)
-{
-	u8 code[4];
-	st_le32(code, insn);
-	struct ir_region *ir = ir_new(guest_aarch64.slots, TY_I64);
-	struct tr t = { .ir = ir,
-			.guest = &guest_aarch64,
-			.model = &everything,
-			.pc = 0x1000,
-			.code = code,
-			.avail = 4 };
-	guest_aarch64.begin(&t);
-	CHECK_EQ(guest_aarch64.insn(&t), INSN_OK);
-	v_op(&t, IR_JUMP, TY_VOID, 0, 0, 0, 0x1004);
-	a->cpu.mem_base = memory;
-	a->cpu.mem_mask = ~0ull;
-	ir_run(ir, &a->cpu);
-	ir_free(ir);
-}
-
-static void fill(u8 *p, unsigned size, u32 x)
-{
-	for (unsigned i = 0; i < size; i++, x = x * 1664525u + 1013904223u)
-		p[i] = x >> 24;
-}
 
 /* The manual's loop: registers from 30 on (they wrap), element by element. */
 static void model(u8 v[32][16], u8 *memory, bool load, unsigned n, unsigned members_, unsigned size,
@@ -61,15 +33,18 @@ TEST(arm64_ldst_struct, multiple_structures_are_the_manual_s_loop)
 			unsigned n = registers(opcodes[i]), bytes = q_bytes(q);
 			if (!multiple_ok(opcodes[i], size, q))
 				continue;
-			fill(memory, SIZE, bits);
-			fill((u8 *)a.v, sizeof(a.v), bits + 99);
+			a.cpu.mem_base = memory;
+			a.cpu.mem_mask = ~0ull;
+			fill_randomly(memory, SIZE, bits);
+			fill_randomly((u8 *)a.v, sizeof(a.v), bits + 99);
 			a.x[3] = BASE;
 			memcpy(want, a.v, sizeof(want));
 			memcpy(want_memory, memory, SIZE);
 			model(want, want_memory, load, n, members(opcodes[i]), size, bytes);
-			run(&a, memory,
-			    0x0c00007e | q << 30 | load << 22 | post << 23 | (post ? 31u << 16 : 0) |
-				opcodes[i] << 12 | size << 10);
+			run_insn(&a,
+				 0x0c00007e | q << 30 | load << 22 | post << 23 | (post ? 31u << 16 : 0) |
+				     opcodes[i] << 12 | size << 10,
+				 0);
 			if (memcmp(want, a.v, sizeof(want)) != 0 || memcmp(memory, want_memory, SIZE) != 0)
 				test_fail(__FILE__, __LINE__, "opcode %u size %u q %u load %u", opcodes[i],
 					  size, q, load);
@@ -81,21 +56,23 @@ TEST(arm64_ldst_struct, single_structures_touch_one_lane)
 {
 	static struct arm64 a;
 	static u8 memory[SIZE];
-	fill(memory, SIZE, 5);
+	a.cpu.mem_base = memory;
+	a.cpu.mem_mask = ~0ull;
+	fill_randomly(memory, SIZE, 5);
 	memset(a.v, 0xee, sizeof(a.v));
 	a.x[3] = BASE;
 	a.x[4] = 100;
-	run(&a, memory, 0x4de44862); /* ld2 {v2.h, v3.h}[5], [x3], x4 */
+	run_insn(&a, 0x4de44862, 0); /* ld2 {v2.h, v3.h}[5], [x3], x4 */
 	CHECK_EQ(a.v[2].h[5], ld_le16(memory + BASE));
 	CHECK_EQ(a.v[3].h[5], ld_le16(memory + BASE + 2));
 	CHECK_EQ(a.v[2].h[4], 0xeeee);
 	CHECK_EQ(a.x[3], BASE + 100);
 	a.x[3] = BASE;
-	run(&a, memory, 0x0d40c862); /* ld1r {v2.2s}, [x3] */
+	run_insn(&a, 0x0d40c862, 0); /* ld1r {v2.2s}, [x3] */
 	CHECK_EQ(a.v[2].s[1], ld_le32(memory + BASE));
 	CHECK_EQ(a.v[2].d[1], 0);
 	memset(&a.v[2], 0x55, 32);
-	run(&a, memory, 0x4d208462); /* st2 {v2.d, v3.d}[1], [x3] */
+	run_insn(&a, 0x4d208462, 0); /* st2 {v2.d, v3.d}[1], [x3] */
 	CHECK_EQ(ld_le64(memory + BASE + 8), 0x5555555555555555);
 }
 

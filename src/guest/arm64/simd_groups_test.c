@@ -1,6 +1,6 @@
 #include "simd_groups.c"
 #include "base/err.h"
-#include "base/test.h"
+#include "one_insn.h"
 #include <stdio.h>
 
 #include "simd_cases.h"
@@ -11,27 +11,6 @@ struct vector {
 	u64 hash;
 };
 #include "simd_vectors.inc"
-
-extern const struct guest guest_aarch64;
-static const struct arm64_model everything = { .features = ~0ull };
-
-/* One instruction and a jump behind it. */
-static void translate(struct ir_region *ir, u32 insn, u32 fpcr)
-{
-	u8 code[4];
-	st_le32(code, insn);
-	ir_reset(ir);
-	struct tr t = { .ir = ir,
-			.guest = &guest_aarch64,
-			.model = &everything,
-			.key = fpcr,
-			.pc = 0x1000,
-			.code = code,
-			.avail = 4 };
-	guest_aarch64.begin(&t);
-	CHECK_EQ(guest_aarch64.insn(&t), INSN_OK);
-	v_op(&t, IR_JUMP, TY_VOID, 0, 0, 0, 0x1004);
-}
 
 static const struct vector *vector_of(const char *name)
 {
@@ -50,7 +29,7 @@ static void run_case(struct ir_region *ir, const struct simd_case *c, struct sim
 		memcpy(&a.v[i], c->in[i & 3], 16);
 	for (unsigned i = 0; i < 31; i++)
 		a.x[i] = c->in[i & 3][0];
-	translate(ir, c->insn, c->fpcr);
+	one_insn(ir, c->insn, c->fpcr);
 	ir_run(ir, &a.cpu);
 	*out = (struct simd_outcome){ { a.v[0].d[0], a.v[0].d[1] }, a.x[0], a.nzcv >> 28, arm64_fpsr(&a) };
 }
@@ -119,7 +98,7 @@ TEST(arm64_simd, finds_the_group_of_every_pattern_and_makes_valid_code)
 				if (!word || *c != g)
 					test_fail(__FILE__, __LINE__, "%s %s: %08x is taken for %s", g->name,
 						  g->patterns[n].name, word, *c ? (*c)->name : "nothing");
-				translate(ir, word, 0);
+				one_insn(ir, word, 0);
 				struct err *e = ir_verify(ir);
 				if (e)
 					test_fail(__FILE__, __LINE__, "%s %08x: %s", g->patterns[n].name,

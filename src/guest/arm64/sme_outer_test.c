@@ -1,34 +1,5 @@
 #include "sme_outer.c"
-#include "base/test.h"
-
-extern const struct guest guest_aarch64;
-static const struct arm64_model everything = { .features = ~0ull };
-
-static void run(struct arm64 *a, u32 insn)
-{
-	u8 code[4];
-	st_le32(code, insn);
-	struct ir_region *ir = ir_new(guest_aarch64.slots, TY_I64);
-	struct tr t = { .ir = ir,
-			.guest = &guest_aarch64,
-			.model = &everything,
-			.key = KEY_SM | KEY_ZA,
-			.pc = 0x1000,
-			.code = code,
-			.avail = 4 };
-	guest_aarch64.begin(&t);
-	CHECK_EQ(guest_aarch64.insn(&t), INSN_OK);
-	v_op(&t, IR_JUMP, TY_VOID, 0, 0, 0, 0x1004);
-	ir_run(ir, &a->cpu);
-	ir_free(ir);
-}
-
-static void fill(void *to, unsigned size, u32 x)
-{
-	u8 *p = to;
-	for (unsigned i = 0; i < size; i++, x = x * 1664525u + 1013904223u)
-		p[i] = x >> 24;
-}
+#include "one_insn.h"
 
 static i64 part(const union ir_vec128 *v, unsigned bytes, unsigned i, bool is_unsigned)
 {
@@ -66,14 +37,16 @@ TEST(arm64_sme_outer, integer_outer_products_are_the_manual_s_loops)
 	static struct arm64 a, want;
 	for (unsigned seed = 0; seed < 512; seed++) {
 		unsigned kind = seed & 7, size = 2 + (seed >> 3 & 1), tile = seed >> 4 & 3;
-		fill(a.v, sizeof(a.v), seed);
-		fill(a.za, sizeof(a.za), seed + 1000);
+		fill_randomly(a.v, sizeof(a.v), seed);
+		fill_randomly(a.za, sizeof(a.za), seed + 1000);
 		arm64_set_pred(&a.p[1], seed & 32 ? 0xffff : seed * 40503u >> 3);
 		arm64_set_pred(&a.p[2], seed & 64 ? 0xffff : seed * 30011u >> 5);
 		want = a;
 		model(&want, size, tile, kind & 1, kind & 2, kind & 4);
-		run(&a, 0xa0800000 | (kind & 1) << 24 | (size - 2) << 22 | (kind >> 1 & 1) << 21 | 4 << 16 |
-			    2 << 13 | 1 << 10 | 3 << 5 | (kind >> 2) << 4 | tile);
+		run_insn(&a,
+			 0xa0800000 | (kind & 1) << 24 | (size - 2) << 22 | (kind >> 1 & 1) << 21 | 4 << 16 |
+			     2 << 13 | 1 << 10 | 3 << 5 | (kind >> 2) << 4 | tile,
+			 KEY_SM | KEY_ZA);
 		CHECK(memcmp(a.za, want.za, sizeof(a.za)) == 0);
 	}
 }

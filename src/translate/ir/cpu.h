@@ -26,7 +26,7 @@ static inline u64 landing_mark(unsigned how)
 
 struct cpu {
 	u32 heat[CPU_HEAT]; /* by hash of where regions begin: how often those that are new may yet run (engine/tiers.c) */
-	u32 stop; /* not 0: leave generated code at the next poll (back edges, indirect branches that miss) */
+	u32 stop; /* all ones, else 0: leave generated code at the next poll (back edges, indirect branches that miss) */
 	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
 	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */
 	void *no_table; /* an empty one: cpu_stop puts it in place, so that every indirect jump comes out */
@@ -111,6 +111,6 @@ bool cpu_is_access(uintptr_t host_pc);
 /* Asks a running CPU to come out; from any thread or signal handler. */
 static inline NO_TSAN void cpu_stop(struct cpu *cpu)
 {
-	__atomic_store_n(&cpu->stop, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->stop, ~0u, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->jump_table, cpu->no_table, __ATOMIC_SEQ_CST);
 }

@@ -285,7 +285,7 @@ TEST(ir_interp, a_stop_is_heeded_on_the_way_back_only)
 	       " v8:i64 = add v4, v1\n set x0, v8\n set x1, v6\n v11:i1 = get bit0\n brc v11, b1, b2\nb2:\n "
 	       "jump #0x18\n";
 	c.bit[0] = 1;
-	c.cpu.stop = 1;
+	c.cpu.stop = ~0u;
 	CHECK_EQ(run_text(text, &c), EV_NONE);
 	CHECK_EQ(c.cpu.pc, 0x14);
 	CHECK_EQ(c.x[0], 2);

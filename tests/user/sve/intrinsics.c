@@ -7,24 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#define SEED 7
+#include "sums.h"
 
 /* clang-format off */
-
-static uint64_t seed = 7;
-static uint64_t rnd(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-static uint64_t sum;
-static void mix(const void *p, size_t n)
-{
-	const uint8_t *b = p;
-	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ b[i]) * 0x100000001b3;
-}
 
 enum { TIMES = 60 };
 #define ALL svptrue_b8()

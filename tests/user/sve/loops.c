@@ -6,28 +6,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#define SEED 1
+#include "sums.h"
 
 /* clang-format off */
 
 enum { MOST = 300 };
-static uint64_t seed = 1;
-static uint64_t rnd(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-static uint64_t sum;
-static void mix(const void *p, size_t n)
-{
-	const uint8_t *b = p;
-	for (size_t i = 0; i < n; i++) {
-		sum = (sum ^ b[i]) * 0x100000001b3;
-		__asm__ volatile("" ::: "memory");
-	}
-}
-
 /* Operands of every type; a count beyond the end of what is used shows stores where none belong. */
 #define TYPES(_) \
 	_(i8, int8_t) _(u8, uint8_t) _(i16, int16_t) _(u16, uint16_t) _(i32, int32_t) _(u32, uint32_t) _(i64, int64_t) _(u64, uint64_t) \

@@ -7,7 +7,7 @@ static void __attribute__((noinline)) give_up(struct jit *j)
 	j->c.full = true;
 }
 
-static void forget(struct jit *j, u32 v) /* takes v out of where it is */
+void forget(struct jit *j, u32 v)
 {
 	struct val *x = &j->val[v];
 	if (x->at == AT_GPR && j->gpr[x->reg] == v)
@@ -21,7 +21,10 @@ static void forget(struct jit *j, u32 v) /* takes v out of where it is */
 		if (*p)
 			*p = x->next;
 	}
+	bool stands_for = x->at == AT_WAIT || x->at == AT_PART;
 	x->at = AT_NONE;
+	if (stands_for)
+		unpin(j, j->r->insn[v].a);
 }
 
 static void enliven(struct jit *j, u32 v)
@@ -51,12 +54,14 @@ void put_reg(struct jit *j, u32 v, bool xmm, unsigned reg)
 		owner[reg] = v;
 }
 
-static void put_slot(struct jit *j, u32 v, unsigned slot)
+void put_slot(struct jit *j, u32 v, unsigned slot)
 {
 	enliven(j, v);
 	forget(j, v);
 	j->val[v].at = AT_SLOT;
 	j->val[v].slot = slot;
+	if (j->r->insn[v].type < TY_I32) /* it is read with what lies behind it */
+		j->val[v].flags &= ~VF_ZERO_UPPER;
 	j->val[v].next = j->slot_vals[slot];
 	j->slot_vals[slot] = v;
 }
@@ -162,7 +167,7 @@ void forget_copies(struct jit *j)
 	memset(j->slot_copy, 0, j->n_slot * sizeof(*j->slot_copy));
 }
 
-static void note_copy(struct jit *j, u32 v, unsigned slot)
+void note_copy(struct jit *j, u32 v, unsigned slot)
 {
 	j->slot_copy[slot] = v;
 	j->val[v].copy = slot;
@@ -180,6 +185,8 @@ static void spill(struct jit *j, u32 v)
 		put_slot(j, v, copy);
 		return;
 	}
+	if (lazy_store(j, v))
+		return;
 	to_frame(j, v);
 	frame = j->val[v].frame;
 	forget(j, v);
@@ -197,8 +204,10 @@ static int pick(struct jit *j, const u32 *owner, u32 locked, unsigned n, unsigne
 			continue;
 		if (!owner[r])
 			return r;
-		if (j->val[owner[r]].last >= last) {
-			last = j->val[owner[r]].last;
+		const struct val *x = &j->val[owner[r]];
+		u32 until = x->pins && x->last <= j->now ? ~0u : x->last; /* for slots alone: first to go */
+		if (until >= last) {
+			last = until;
 			worst = r;
 		}
 	}
@@ -251,6 +260,10 @@ static void take_back(struct jit *j, bool xmm)
 unsigned temp_gpr(struct jit *j)
 {
 	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
+	if (r < 0 || j->gpr[r]) {
+		int home = lazy_room(j, j->lock_gpr);
+		r = home >= 0 ? home : r;
+	}
 	if (r < 0)
 		r = lend(j, false);
 	if (r < 0) {
@@ -319,7 +332,7 @@ bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem)
 	else if (x->at == AT_SLOT && !j->slot_home[x->slot])
 		*ret_mem = slot_mem(j, x->slot);
 	else
-		return false;
+		return x->at == AT_PART && in_memory(j, j->r->insn[v].a, ret_mem);
 	return true;
 }
 
@@ -344,6 +357,10 @@ unsigned use_gpr(struct jit *j, u32 v)
 		j->lock_gpr |= BIT(r);
 		return r;
 	}
+	if (x->at == AT_PART)
+		return use_gpr(j, j->r->insn[v].a);
+	if (x->at == AT_WAIT)
+		return lazy_compute(j, v);
 	if (x->at == AT_CC || x->at == AT_USE) {
 		struct cc cc = cc_of(j, v);
 		r = temp_gpr(j);
@@ -439,7 +456,7 @@ unsigned use_xmm(struct jit *j, u32 v)
 
 bool dies(const struct jit *j, u32 v)
 {
-	return j->val[v].last <= j->now;
+	return !needed(j, v);
 }
 
 /* May v be computed straight into its slot's home? Not while another value that is still needed is there. */
@@ -449,10 +466,10 @@ static int home_for(struct jit *j, u32 v, bool xmm)
 	if (x->hint == NO_SLOT || !j->slot_home[x->hint])
 		return -1;
 	unsigned home = j->slot_home[x->hint] - 1;
-	if ((home >= 16) != xmm)
+	if ((home >= 16) != xmm || (!xmm && j->gpr[home] != HOME))
 		return -1;
 	for (u32 u = j->slot_vals[x->hint]; u; u = j->val[u].next)
-		if (j->val[u].last > j->now && u != v)
+		if (needed(j, u) && u != v)
 			return -1;
 	return home & 15;
 }
@@ -470,8 +487,16 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 		if (xmm)
 			j->lock_xmm |= BIT(home);
 		else
-			j->lock_gpr |= BIT(home);
+			j->lock_gpr |= BIT(home), j->placed |= BIT(home);
 		return home;
+	}
+	if (!xmm && j->val[v].hint != NO_SLOT) { /* its slot's home, when that serves for values */
+		unsigned r = j->slot_home[j->val[v].hint] - 1u;
+		if (r < 16 && !j->gpr[r] && j->away & BIT(r) && !(locked & BIT(r))) {
+			j->lock_gpr |= BIT(r);
+			put_reg(j, v, false, r);
+			return r;
+		}
 	}
 	if (!apart) { /* the register of an operand that dies here */
 		const struct ir_insn *in = &j->r->insn[j->cur];
@@ -490,6 +515,7 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 			j->val[v].at = o->at;
 			j->val[v].reg = reg;
 			owner[reg] = v;
+			*(xmm ? &j->lock_xmm : &j->lock_gpr) |= BIT(reg); /* a constant's register may not be */
 			return reg;
 		}
 	}
@@ -560,7 +586,7 @@ void slot_changed(struct jit *j, unsigned slot)
 	j->slot_copy[slot] = 0;
 	while (v) {
 		u32 next = j->val[v].next;
-		if (j->val[v].last <= j->now) {
+		if (!needed(j, v)) {
 			forget(j, v);
 		} else if (j->r->insn[v].type == TY_FLAGS) {
 			flags_to_frame(j, v);
@@ -588,6 +614,7 @@ void slot_changed(struct jit *j, unsigned slot)
 
 void get_slot(struct jit *j, u32 v, unsigned slot)
 {
+	lazy_flush(j, slot);
 	put_slot(j, v, slot);
 }
 
@@ -679,8 +706,10 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	}
 	unsigned home = j->slot_home[slot];
-	if (x->at == AT_SLOT && x->slot == slot)
-		return; /* it is there already */
+	if (x->at == AT_SLOT && x->slot == slot) { /* it is there already */
+		lazy_drop(j, slot);
+		return;
+	}
 	if (x->flags & VF_PLACED && x->hint == slot) { /* computed into the home */
 		for (u32 u = j->slot_vals[slot], next; u; u = next) {
 			next = j->val[u].next;
@@ -696,9 +725,14 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 			u->flags &= ~VF_PLACED;
 			put_slot(j, j->live[i], slot);
 		}
+		lazy_drop(j, slot);
+		if (home <= 16)
+			j->placed &= ~BIT(home - 1);
 		with_word(j, slot, v);
 		return;
 	}
+	if (lazy_set(j, slot, v))
+		return;
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
 		u64 k;
 		bool constant = const_of(j, v, &k) && x->at != AT_GPR;
@@ -744,7 +778,7 @@ static void bury(struct jit *j)
 			x->listed = false;
 			continue;
 		}
-		if (x->last <= j->now) {
+		if (!needed(j, v)) {
 			if (x->frame >= 0 && !(x->flags & VF_MERGE)) {
 				j->frame_used &= ~BIT(x->frame);
 				x->frame = -1;
@@ -753,7 +787,8 @@ static void bury(struct jit *j)
 			x->listed = false;
 			continue;
 		}
-		j->next_death = MIN(j->next_death, x->last);
+		if (x->last > j->now)
+			j->next_death = MIN(j->next_death, x->last);
 		j->live[n++] = v;
 	}
 	j->n_live = n;
@@ -768,6 +803,13 @@ void kill_dead(struct jit *j)
 		take_back(j, false);
 	if (j->lent[1])
 		take_back(j, true);
+}
+
+void cut_lives(struct jit *j, const struct blk *b)
+{
+	for (u32 i = 0; i < j->n_live; i++)
+		cut_life(j, b, j->live[i]);
+	kill_dead(j);
 }
 
 void spill_all(struct jit *j)
@@ -793,6 +835,7 @@ void alloc_reset(struct jit *j)
 			x->at = j->r->insn[v].type == TY_FLAGS ? AT_FLMEM : AT_FRAME;
 		x->flags &= ~VF_PLACED;
 	}
+	lazy_forget(j);
 	u32 n = 0;
 	for (u32 i = 0; i < j->n_live; i++) {
 		j->val[j->live[i]].listed = j->val[j->live[i]].at != AT_NONE;
@@ -822,18 +865,23 @@ void snap_take(struct jit *j, struct blk *b)
 
 void snap_give(struct jit *j, const struct blk *b)
 {
+	const struct snap_val *first = j->snap + b->snap, *end = first + b->n_snap;
 	for (u32 i = 0; i < j->n_live; i++) {
 		forget(j, j->live[i]);
 		j->val[j->live[i]].listed = false;
 	}
+	lazy_forget(j);
+	for (const struct snap_val *s = first; s < end; s++)
+		cut_life(j, b, s->v);
+	lazy_give(j, b);
 	j->n_live = j->n_ef = j->compared = 0;
 	j->lock_gpr = j->lock_xmm = 0;
 	j->frame_used = j->frame_kept;
 	forget_copies(j);
-	for (const struct snap_val *s = j->snap + b->snap, *end = s + b->n_snap; s < end; s++) {
+	for (const struct snap_val *s = first; s < end; s++) {
 		u32 v = s->v;
 		struct val *x = &j->val[v];
-		if (x->last <= j->now && !(s->flags & VF_MERGE))
+		if (!needed(j, v) && !(s->flags & VF_MERGE))
 			continue;
 		x->frame = s->frame;
 		x->flags = s->flags;

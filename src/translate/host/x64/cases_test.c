@@ -64,8 +64,10 @@ static const char *const cases[] = {
 	"fle v2, v1\n"
 	"unraise v3, v2, v1\nv8:i64 = zext v4\nv9:i64 = zext v6\nset x0, v8\nset x1, v9\njump #0x2000\n",
 	/* rounds of AES that are the host's, and ones whose halves are both used, or are of two kinds */
-	"v1:v128 = get v0\nv2:v128 = get v1\nv3:v128 = aese v1, v2\nv4:v128 = aesmc v3\nset v2, v4\nv6:v128 = aesd v4, v1\n"
-	"v7:v128 = aesimc v6\nset v3, v7\nv9:v128 = aese v7, v2\nset v0, v9\nv11:v128 = aesmc v9\nset v1, v11\n"
+	"v1:v128 = get v0\nv2:v128 = get v1\nv3:v128 = aese v1, v2\nv4:v128 = aesmc v3\nset v2, v4\nv6:v128 "
+	"= aesd v4, v1\n"
+	"v7:v128 = aesimc v6\nset v3, v7\nv9:v128 = aese v7, v2\nset v0, v9\nv11:v128 = aesmc v9\nset v1, "
+	"v11\n"
 	"v13:v128 = aesd v11, v7\nv14:v128 = aesmc v13\nset v4, v14\njump #0x2000\n",
 	/* division: by zero, MIN / -1 */
 	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i64 = divs v1, v2\nset x2, v3\nv5:i64 = rems v1, v2\nset x3, "
@@ -76,10 +78,18 @@ static const char *const cases[] = {
 	"v1:i32 = get w0\nv2:i32 = get w1\nv3:i32 = add v1, v2\nv4:i64 = zext v3\nset x0, v4\nv6:i64 = get "
 	"x1\nv7:i32 = trunc v6\nv8:i64 = zext v7\nset x2, v8\n"
 	"v10:i32 = sub v7, v1\nv11:i64 = zext v10\nset x3, v11\njump #0x2000\n",
+	/* a difference with a carry that means borrow is no twin of one where it means none */
+	"v1:i64 = get x0\nv2:i64 = get x1\nv3:i1 = get bit0\nv4:i64 = sbc v1, v2, v3\n"
+	"v5:flags = flsbc v1, v2, v3, #1\nset x2, v4\nset fl0, v5\njump #0x2000\n",
 	/* a slot's old value goes to a register that is needed at once: not back to the slot */
 	"v2:i32 = const #0x14\nv6:i64 = mulws v2, v2\nv7:i16 = get h1\nv8:i16 = sar v7, v6\nv9:i1 = get bit1\nset bit0, v9\n"
 	"v11:i32 = rems v2, v2\nv14:i1 = lts v8, v7\nv15:i8 = const #0x12\nv16:i8 = adc v15, v15, v14\nv22:i1 = const #0x1\n"
 	"set bit0, v22\nv29:i8 = bitrev v16\nset bit1, v14\nv31:i16 = trunc v11\nset bit1, v9\njump #0x2000\n",
+	/* what waits for its slot is shifted before a branch that asks for the flags, and that takes both ways */
+	"v1:i64 = get x1\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\nv4:i64 = get x2\nv5:i32 = trunc v4\n"
+	"v6:i32 = const #1\nv7:i32 = sar v3, v6\nv8:i64 = zext v7\nset x3, v8\nv10:flags = flsub v2, v5\n"
+	"v11:i1 = cond.lt v10\nbrc v11, b1, b2\nb1: ; pc 0x1000\nset x4, v1\njump #0x2000\n"
+	"b2: ; pc 0x1000\nset x5, v1\njump #0x3000\n",
 	/* a difference in one register, its extended lower half in another, and the whole of it compared behind that */
 	"v1:i64 = get x1\nv2:i64 = get x2\nv3:i64 = sub v1, v2\nset x1, v3\nv5:i32 = trunc v3\nv6:i64 = zext "
 	"v5\nset x0, v6\n"
@@ -175,6 +185,56 @@ TEST(x64, conditions_of_packed_flags_are_those_of_their_bits)
 			 names[(i * 5 + 2) % LEN(names)]);
 		if (!run_case(rig, body, 60))
 			break;
+	}
+	rig_free(rig);
+}
+
+/* The text and behind it values v10 to v62 made of v1, more than there are registers, all needed by the last. Frees text. */
+static char *crowded(char *text)
+{
+	for (unsigned k = 0; k < 47; k++) {
+		char *more = k < 24 ? strf("%sv%u:i64 = xor v%u, v%u\n", text, 10 + k, k ? 9 + k : 1, k > 3 ? 7 + k : 1)
+				    : strf("%sv%u:i64 = add v%u, v%u\n", text, 16 + k, k > 24 ? 15 + k : 33, k - 14);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+/* What waits for its slot is made of a value whose register others need. */
+TEST(x64, slots_that_wait_for_shifts_and_words_are_right_when_registers_run_short)
+{
+	/* mem x0..x11 */
+	static const u16 more_than_homes[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, NO_SLOT };
+	static const char *const waits[] = {
+		"v4:i64 = zext v3\nv6:i64 = shl v4, v5\n", "v4:i64 = sext v3\nv6:i64 = sar v4, v5\n",
+		"v4:i32 = shr v3, v5\nv6:i64 = zext v4\n", "v4:i32 = sar v3, v5\nv6:i64 = sext v4\n",
+		"v6:i64 = sext v3\n",			     "v6:i64 = zext v3\n",
+	};
+	struct rig *rig = compare_rig(more_than_homes, compare_vec);
+	bool same = true;
+	for (unsigned i = 0; i < LEN(waits) * 12 && same; i++) {
+		const char *w = waits[i / 12];
+		AUTO(free_ptr)
+		char *text = crowded(strf(
+		    "v1:i64 = get x%u\nv2:i32 = trunc v1\nv3:i32 = add v2, v2\nv5:i%d = const #2\n%sset x%u, v6\n", i % 5,
+		    strstr(w, ":i32") ? 32 : 64, w, i % 12));
+		AUTO(free_ptr) char *body = strf("%sset x11, v62\njump #0x2000\n", text);
+		same = run_case(rig, body, 4);
+	}
+	rig_free(rig);
+}
+
+TEST(x64, narrow_values_that_lie_in_their_slots_alone_have_nothing_above_them)
+{
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	for (unsigned i = 0; i < 2; i++) {
+		AUTO(free_ptr)
+		char *text = crowded(strf("v1:i64 = get x1\nv2:i%d = const #0x70\nv3:i64 = get mem\n"
+					  "v4:i%d = cas.i%d [v3], v2, v2\nset %s, v4\n",
+					  i ? 8 : 16, i ? 8 : 16, i ? 8 : 16, i ? "b0" : "h0"));
+		AUTO(free_ptr) char *body = strf("%sset x11, v62\nv63:v128 = vzext.i64 v4\nset v4, v63\njump #0x2000\n", text);
+		run_case(rig, body, 20);
 	}
 	rig_free(rig);
 }
@@ -324,7 +384,8 @@ out:
 TEST(x64, an_event_in_a_cold_block_is_the_instructions_that_the_block_is_inside_of)
 {
 	struct rig *rig = compare_rig(compare_int, compare_vec);
-	struct ir_region *r = case_of("insn 4, #0x1000\nv2:i64 = get mem\nv3:i64 = const #0x0\nv4:i1 = ne v2, v3\nbrc v4, b1, b2, #0x2\n"
+	struct ir_region *r = case_of("insn 4, #0x1000\nv2:i64 = get mem\nv3:i64 = const #0x0\nv4:i1 = ne "
+				      "v2, v3\nbrc v4, b1, b2, #0x2\n"
 				      "b1: ; pc 0x1000 cold\nraise v2, 4, #0x1000\n"
 				      "b2: ; pc 0x1000\ninsn 4, #0x1004\nset x1, v2\njump #0x2000\n");
 	if (r) {
@@ -333,6 +394,94 @@ TEST(x64, an_event_in_a_cold_block_is_the_instructions_that_the_block_is_inside_
 		CHECK_EQ(rig_run(rig), EV_MEMORY);
 		CHECK_EQ(rig->cpu->insn_pc, 0x1000);
 		ir_free(r);
+	}
+	rig_free(rig);
+}
+
+TEST(x64, a_box_that_was_opened_where_the_region_begins_is_opened_again_when_its_slot_is_set)
+{
+	static const u16 one_home[] = { 27, 31, NO_SLOT }; /* d0 v0 */
+	struct rig *rig = compare_rig(compare_int, one_home);
+	rig->job.moves = MOVES_ALWAYS;
+	for (unsigned i = 0; i < 8; i++) {
+		AUTO(free_ptr)
+		char *text = strf("v1:f64 = get d%u\nv2:f32 = funbox v1\nv3:f32 = get s0\nv4:f32 = fadd %s, "
+				  "v3\nv5:f64 = fbox v4\n"
+				  "set d%u, v5\nv7:f64 = get d%u\nv8:f32 = funbox v7\nv9:f32 = fmul v8, "
+				  "%s\nset s1, v9\njump #0x2000\n",
+				  i % 2, i / 4 ? "v3" : "v2", i % 2, i % 2, i / 2 % 2 ? "v2" : "v3");
+		if (!run_case(rig, text, 400))
+			break;
+		CHECK_EQ(((struct jit *)rig->job.own)->n_box, 1);
+	}
+	rig_free(rig);
+}
+
+/* Bytes of the block that is emitted second, where the first one's operand `also` is used in the third as well. */
+static size_t second_block(struct rig *rig, const char *also)
+{
+	AUTO(free_ptr)
+	char *text = strf(
+	    "insn 4, #0x1000\nv2:i64 = get x0\nv3:i64 = get x1\nv4:i1 = ne v2, v3\nbrc v4, b1, b2, #0x2\n"
+	    "b1: ; pc 0x1004\ninsn 4, #0x1004\nset x2, %s\njump #0x2000\n"
+	    "b2: ; pc 0x1008\ninsn 4, #0x1008\nv10:i64 = const #0x4\nv11:i64 = add v2, v10\nset x0, "
+	    "v11\njump #0x3000\n",
+	    also);
+	struct ir_region *r = case_of(text);
+	size_t size = 0;
+	if (r && compare_compile(rig, r)) {
+		const struct jit *j = rig->job.own;
+		size = (size_t)(j->blk[1].start - j->blk[2].start);
+		CHECK(j->order[1] == 2 && j->order[2] == 1);
+		CHECK(run_case(rig, text, 20));
+	}
+	if (r)
+		ir_free(r);
+	return size;
+}
+
+TEST(x64, what_another_way_still_reads_is_not_kept_on_this_one)
+{
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	size_t free = second_block(rig, "v3");
+	CHECK(free > 4);
+	CHECK_EQ(second_block(rig, "v2"), free);
+	rig_free(rig);
+}
+
+TEST(x64, jumps_to_odd_targets_without_their_lowest_bit_go_where_they_should)
+{
+	static const char *const how[] = { "jumpi v3", "return v3", "gosubi v3, 4" };
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	for (unsigned i = 0; i < LEN(how) * 4; i++) {
+		AUTO(free_ptr)
+		char *text =
+		    strf("v1:i64 = get x%u\nv2:i64 = const #0x%llx\nv3:i64 = and v1, v2\nset x%u, v2\n%s\n",
+			 i % 2 ? 3 : 10, i % 4 < 2 ? ~1ull : ~3ull, i % 2 ? 3 : 11, how[i / 4]);
+		rig->job.insn_shift = 1 + i % 2;
+		if (!run_case(rig, text, 40))
+			break;
+	}
+	rig_free(rig);
+}
+
+TEST(x64, constants_are_compared_from_either_side)
+{
+	static const char *const ops[] = { "eq", "ne", "ltu", "lts", "leu", "les" };
+	static const char *const constants[] = {
+		"0x0", "0x1", "0x7fffffff", "0x80000000", "0xffffffffffffffff", "0x123456789ab"
+	};
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	for (unsigned i = 0; i < LEN(ops) * LEN(constants) * 4; i++) {
+		unsigned bits = i & 1 ? 64 : 32;
+		AUTO(free_ptr)
+		char *text = strf("v1:i%u = get %s\nv2:i%u = const #%s\nv3:i1 = %s v2, v1\nv4:i64 = get "
+				  "x1\nv5:i64 = get x9\n"
+				  "v6:i64 = select v3, v4, v5\nset x4, v6\njump #0x2000\n",
+				  bits, bits == 64 ? (i & 2 ? "x2" : "x10") : (i & 2 ? "w0" : "w3"), bits,
+				  constants[i / 4 % LEN(constants)], ops[i / 4 / LEN(constants)]);
+		if (!run_case(rig, text, 40))
+			break;
 	}
 	rig_free(rig);
 }

@@ -39,6 +39,7 @@ static bool indexed(struct jit *j, const struct ir_insn *in, u32 v)
 		if (slot[i].offset != slot->offset + i * stride || slot[i].type != slot->type)
 			return false;
 	flags_clobber(j);
+	lazy_flush_all(j);
 	unsigned index = use_gpr(j, in->a), t = temp_gpr(j);
 	unsigned r = set ? (xmm ? use_xmm(j, in->b) : use_gpr(j, in->b)) : 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -76,8 +77,15 @@ static void lower_slots(struct jit *j, const struct ir_insn *in, u32 v)
 	unsigned slot = slot_of(j, in->imm);
 	if (in->op == IR_GET) {
 		get_slot(j, v, slot);
+		lazy_touched(j, slot, j->now);
 	} else if (in->op == IR_SET) {
+		unsigned box = box_of(j, slot);
+		if (box != NO_SLOT)
+			slot_changed(j, box);
 		set_slot(j, slot, in->a);
+		if (box != NO_SLOT)
+			box_set(j, slot, in->a);
+		lazy_touched(j, slot, j->now);
 	} else if (!indexed(j, in, v)) {
 		j->job->unsupported = true;
 	}
@@ -115,14 +123,18 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 	if (pure && !j->val[v].uses)
 		return;
 	if (ir_has(in->op, IR_F_MEM) || in->op == IR_PREFETCH) {
+		if (in->op != IR_FENCE && (in->mem.align || (in->op != IR_LD && in->op != IR_ST)))
+			lazy_flush_all(j); /* these have ways out of their own */
 		if (!lower_mem(j, in, v))
 			j->job->unsupported = true;
 		return;
 	}
-	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU)) {
+	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU || in->op == IR_AND)) {
 		use_later(j, v);
 		return;
 	}
+	if (j->val[v].waits && lazy_wait(j, in, v))
+		return;
 	bool reads_flags = in->op == IR_ZEXT || in->op == IR_SELECT || in->op == IR_ADC || in->op == IR_SBC ||
 			   in->type == TY_FLAGS;
 	if (!reads_flags && !(j->val[v].flags & VF_LATER))
@@ -146,6 +158,7 @@ static void emit_insn(struct jit *j, u32 v, u32 pos)
 	case IR_VCONST: /* where they are used */
 		return;
 	}
+	lazy_spare_frame(j);
 	lower(j, in, v);
 	if (in->op == IR_SET)
 		loose_step(j, v);
@@ -165,6 +178,9 @@ static void emit_block(struct jit *j, u32 number)
 		snap_give(j, x);
 	else if (x->preds != 1)
 		alloc_reset(j);
+	else if (number)
+		cut_lives(j, x);
+	lazy_block(j, x);
 	x->start = j->c.p;
 	if (x->preds != 1 || x->pred != j->last_block)
 		system_forget(j);
@@ -243,10 +259,10 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->r = r;
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
-	j->n_slot = r->n_slot + r->n_local;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 4 * sizeof(u32)),
+	j->n_slot = r->n_slot + r->n_local + MOST_BOXES;
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * 4 * sizeof(u32), arrays = 21;
+	       of_slots = (j->n_slot + 1) * (12 * sizeof(u32) + 1 + 16), arrays = 30;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));
@@ -256,6 +272,7 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->slot_copy = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->slot_copy));
 	set_homes(j, job);
 	alloc_start(j);
+	lazy_start(j);
 }
 
 /* The job's struct jit, as new but for its memory and what holds for all regions. */
@@ -281,7 +298,10 @@ void host_job_free(struct host_job *job)
 		free(j->cold);
 		free(j->aside);
 		free(j->fix);
+		free(j->lists);
+		free(j->found_site);
 		free(j->mend);
+		free(j->use);
 		free(j->slot_home);
 		free(j);
 	}
@@ -303,6 +323,7 @@ void host_compile(struct host_job *job)
 	prepass(j);
 	homes_enter(j);
 	set_float_modes(j);
+	boxes_enter(j);
 	for (u32 o = 0; o < j->n_order && !j->c.full && !job->unsupported; o++) {
 		j->next_block = o + 1 < j->n_order ? j->order[o + 1] : ~0u;
 		emit_block(j, j->order[o]);
@@ -311,6 +332,8 @@ void host_compile(struct host_job *job)
 		emit_cold(j);
 	if (!j->c.full && !job->unsupported)
 		mend_ways_out(j);
+	if (!j->c.full && !job->unsupported)
+		lazy_emit(j);
 	if (!j->c.full && !job->unsupported)
 		emit_pool(j);
 	if (!j->c.full && !job->unsupported)

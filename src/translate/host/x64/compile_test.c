@@ -60,9 +60,10 @@ static bool random_seeds(struct rig *rig, u64 from, u64 to, struct ir_random_opt
 	struct ir_region *r = ir_new(random_slots, TY_I64);
 	static struct random_cpu start;
 	unsigned bad = 0;
+	u32 least = o.insns ? o.insns : 4, some = o.insns ? 300 : 97;
 	o.allow = sensible;
 	for (u64 seed = from; seed < to && bad < 3; seed++) {
-		o.insns = 4 + seed % 97; /* short ones first fail */
+		o.insns = least + seed % some; /* short ones first fail */
 		o.blocks = 1 + seed % 7;
 		ir_random(r, seed, &o);
 		r->quick = seed & 2;
@@ -91,6 +92,26 @@ TEST(x64, integer_code_without_memory_does_what_the_interpreter_does)
 			 .no_memory = true, .no_vectors = true, .no_crypto = true, .no_loops = true });
 	CHECK(rig->unsupported * 20 < rig->compiled);
 	rig_free(rig);
+}
+
+/* Slots are set later here, those that have no home too, and homes serve for values, as long as there is something to compute. */
+TEST(x64, long_regions_of_integers_do_what_the_interpreter_does_up_to_any_fault)
+{
+	/* mem x0..x11 */
+	static const u16 more_than_homes[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, NO_SLOT };
+	static const u16 *const lists[] = { compare_int, more_than_homes };
+	struct ir_random_options o = {
+		.insns = 50, .no_vectors = true, .no_crypto = true, .no_flags = true, .no_i128 = true
+	};
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig *rig = compare_rig(lists[i], compare_vec);
+		o.faults = false;
+		random_seeds(rig, compare_first_seed(2680), 2680 + compare_seeds(120), o);
+		random_seeds(rig, 7390, 7396, o); /* a constant that dies as an operand, in a register nobody uses for it */
+		o.faults = true;
+		random_seeds(rig, compare_first_seed(2800), 2800 + compare_seeds(240), o);
+		rig_free(rig);
+	}
 }
 
 TEST(x64, random_regions_do_what_the_interpreter_does)

@@ -150,6 +150,8 @@ void call_c(struct jit *j, u64 fn)
 	release_locks(j);
 	flags_clobber(j);
 	release_locks(j);
+	lazy_flush_all(j);
+	release_locks(j);
 	forget_copies(j);
 	for (unsigned s = 0; s < j->n_slot; s++) /* what lies at a slot may be changed by the call */
 		if (j->slot_vals[s] && (s < j->r->n_slot)) {
@@ -299,11 +301,14 @@ static void branch(struct jit *j, const struct ir_insn *in)
 		to_block(j, x_jmp(&j->c), no);
 }
 
-/* A jump that never comes out otherwise asks whether it shall. */
+/*
+ * A jump that never comes out otherwise asks whether it shall. Where it shall, all bits of cpu->stop are set; an instruction without a constant is one
+ * operation with the jump behind it.
+ */
 void emit_poll(struct jit *j, u64 pc)
 {
 	flags_clobber(j);
-	x_alu_mi(&j->c, X_CMP, 0, CPU(stop), 0);
+	x_rm(&j->c, X_TEST, RBP, CPU(stop));
 	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
 	c->event = EV_NONE;
 	c->pc = pc;
@@ -318,22 +323,30 @@ void emit_count(struct jit *j, u64 pc)
 	cold_new(j, COLD_HOT, x_jcc(&j->c, XC_B))->pc = pc;
 }
 
-/* To the guest address in RAX by the CPU's hash of translations. */
-static void through_table(struct jit *j)
+/*
+ * To the guest address in RAX by the CPU's hash of translations; odd: its lowest bit does not count. Where the index is the low 16 bits without that bit, what is odd
+ * is compared with the code of an entry, which is even.
+ */
+static void through_table(struct jit *j, bool odd)
 {
 	unsigned shift = j->job->insn_shift;
-	x_mov_rr(&j->c, 0, RCX, RAX);
-	x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
-	if (shift == 0) {
-		x_shift_ri(&j->c, 4, 0, RCX, 4);
-		x_rm(&j->c, OPW | X_ALU(X_ADD), RCX, CPU(jump_table));
+	struct x64_mem entry = { .base = RDX, .index = RCX, .scale = shift ? 4 - shift : 0 };
+	if (shift + HOST_JUMP_BITS == 16) {
+		x_rr(&j->c, X_MOVZX16, RCX, RAX);
 	} else {
-		x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
-		x_lea(&j->c, OPW, RCX, (struct x64_mem){ .base = RDX, .index = RCX, .scale = 4 - shift });
+		x_mov_rr(&j->c, 0, RCX, RAX);
+		x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
 	}
-	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, x_mem(RCX, 0));
-	to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
-	x_rm(&j->c, 0xff, 4, x_mem(RCX, 8)); /* jmp [rcx+8] */
+	if (shift == 0)
+		x_shift_ri(&j->c, 4, 0, RCX, 4);
+	x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
+	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, entry);
+	if (odd)
+		cold_new(j, COLD_ODD, x_jcc(&j->c, XC_NE));
+	else
+		to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
+	entry.disp = 8;
+	x_rm(&j->c, 0xff, 4, entry); /* jmp */
 }
 
 static void direct(struct jit *j, u64 pc)
@@ -345,7 +358,7 @@ static void direct(struct jit *j, u64 pc)
 	if (!linkable(j, pc)) {
 		flags_clobber(j);
 		x_mov_ri(&j->c, RAX, pc);
-		through_table(j);
+		through_table(j, false);
 		return;
 	}
 	align_link(j, 1);
@@ -354,6 +367,9 @@ static void direct(struct jit *j, u64 pc)
 
 static void indirect(struct jit *j, u32 target)
 {
+	bool odd = j->val[target].at == AT_USE && j->r->insn[target].op == IR_AND;
+	if (odd)
+		target = j->r->insn[target].a;
 	unsigned r = use_gpr(j, target);
 	bool wide = j->r->insn[target].type == TY_I64;
 	flags_clobber(j);
@@ -363,7 +379,7 @@ static void indirect(struct jit *j, u32 target)
 		x_mov_rr(&j->c, 0, RAX, RAX);
 	mend(j);
 	homes_leave(j);
-	through_table(j);
+	through_table(j, odd);
 }
 
 static void leave(struct jit *j, u64 pc, u32 event)
@@ -386,6 +402,9 @@ void leave_by_exit(struct jit *j)
 
 void lower_end(struct jit *j, const struct ir_insn *in)
 {
+	/* before a branch, too: ways out get no longer for what would be stored on both ways in most code */
+	if (in->op != IR_BR || j->blk[in->a].preds != 1 || j->next_block != in->a)
+		lazy_flush_all(j);
 	switch (in->op) {
 	case IR_BR:
 		kill_dead(j);
@@ -482,6 +501,9 @@ void emit_cold(struct jit *j)
 			emit_nan(j, c);
 		} else if (c->kind == COLD_UNRAISE) {
 			emit_unraise(j, c);
+		} else if (c->kind == COLD_ODD) {
+			x_alu_ri(&j->c, X_AND, OPW, RAX, ~1);
+			jump_stub(j, j->job->stubs->miss);
 		} else if (c->kind == COLD_FAR) {
 			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {

@@ -485,10 +485,17 @@ static struct cc float_cc(enum ir_op op)
 			      : one(XC_P);
 }
 
+/* The condition of a comparison of integers whose operands were compared as they are, or the other way round. */
+static struct cc integer_cc(enum ir_op op, bool turned)
+{
+	static const u8 straight[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE },
+			turned_cc[] = { XC_E, XC_NE, XC_A, XC_G, XC_AE, XC_GE };
+	return one((turned ? turned_cc : straight)[op - IR_EQ]);
+}
+
 static struct cc compare_cc(struct jit *j, u32 v)
 {
 	const struct ir_insn *in = &j->r->insn[v];
-	static const u8 cc[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE };
 	if (in->op >= IR_FEQ) {
 		bool quiet = in->op == IR_FEQ || in->op == IR_FUNORD;
 		unsigned a = fp_operand(j, in->a), b = fp_operand(j, in->b);
@@ -502,8 +509,11 @@ static struct cc compare_cc(struct jit *j, u32 v)
 		struct cc set = bit_test(j, &j->r->insn[in->a]);
 		return in->op == IR_NE ? set : cc_not(set);
 	}
-	compare(j, in->a, in->b);
-	return one(cc[in->op - IR_EQ]);
+	i32 k;
+	bool turned = j->r->insn[in->a].type >= TY_I32 && imm32(j, in->a, width(j, in->a), &k) &&
+		      j->r->insn[in->b].op != IR_CONST;
+	compare(j, turned ? in->b : in->a, turned ? in->a : in->b);
+	return integer_cc(in->op, turned);
 }
 
 static bool is_condition(const struct jit *j, u32 v)
@@ -535,8 +545,6 @@ static bool same_number(struct jit *j, u32 a, u32 b)
 /* Do the host's flags stand as a comparison of integers wants them, because its operands were compared for the guest's flags? */
 static bool compared_already(struct jit *j, const struct ir_insn *in, struct cc *ret)
 {
-	static const u8 straight[] = { XC_E, XC_NE, XC_B, XC_L, XC_BE, XC_LE },
-			turned[] = { XC_E, XC_NE, XC_A, XC_G, XC_AE, XC_GE };
 	if (!j->compared || in->op < IR_EQ || in->op >= IR_FEQ)
 		return false;
 	const struct ir_insn *flags = &j->r->insn[j->compared];
@@ -545,7 +553,7 @@ static bool compared_already(struct jit *j, const struct ir_insn *in, struct cc 
 	bool as_is = same_number(j, in->a, flags->a) && same_number(j, in->b, flags->b);
 	if (!as_is && !(same_number(j, in->a, flags->b) && same_number(j, in->b, flags->a)))
 		return false;
-	*ret = one((as_is ? straight : turned)[in->op - IR_EQ]);
+	*ret = integer_cc(in->op, !as_is);
 	return true;
 }
 

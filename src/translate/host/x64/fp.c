@@ -115,11 +115,19 @@ static bool arithmetic(struct jit *j, const struct ir_insn *in, u32 v, const str
  * What is added may give its register to the result: of all NaNs that it may be, the result tells as much as is asked, whether it was one. Not where it
  * is a factor as well.
  */
-static void offer_addend(struct jit *j, const struct ir_insn *in, const struct form *f, unsigned a,
-			 unsigned b, unsigned c)
+static unsigned def_sum(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f, unsigned a,
+			unsigned b, unsigned c)
 {
-	if (one_nan(j, f) && dies(j, in->c) && c != a && c != b)
+	if (one_nan(j, f) && dies(j, in->c) && c != a && c != b) {
 		j->lock_xmm &= ~BIT(c);
+		if (j->val[v].hint == NO_SLOT && j->xmm[c] == in->c) {
+			forget(j, in->c);
+			put_reg(j, v, true, c);
+			j->lock_xmm |= BIT(c);
+			return c;
+		}
+	}
+	return def_xmm_apart(j, v);
 }
 
 static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const struct form *f)
@@ -131,8 +139,7 @@ static bool multiply_add(struct jit *j, const struct ir_insn *in, u32 v, const s
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), b = use_xmm(j, in->b), c = use_xmm(j, in->c);
 	bool clear = zero_above(j, in->c) <= f->size;
-	offer_addend(j, in, f, a, b, c);
-	unsigned d = def_xmm_apart(j, v);
+	unsigned d = def_sum(j, in, v, f, a, b, c);
 	if (d != c)
 		x_vrr(&j->c, V_MOVAPS, d, 0, c);
 	x_vrr(&j->c, V_OP38(code[neg] + !f->packed) | (f->wide ? OPW : 0), d, a, b);
@@ -224,18 +231,25 @@ static bool box(struct jit *j, const struct ir_insn *in, u32 v)
 	return true;
 }
 
+void fp_test_box(struct jit *j, unsigned narrow, unsigned r)
+{
+	u8 ones[16];
+	above(narrow, ones);
+	v_const(j, V_PTEST, r, 0, ones, 0);
+}
+
 /* The register as it is, once its upper bits have been seen to be ones. */
 static bool unbox(struct jit *j, const struct ir_insn *in, u32 v)
 {
-	u8 ones[16];
 	if (j->r->insn[in->a].type != TY_F64)
 		return false;
-	above(ir_type_size(in->type), ones);
+	if (box_opened(j, in, v))
+		return true;
 	flags_clobber(j);
 	unsigned a = use_xmm(j, in->a), d = def_xmm(j, v);
 	if (d != a)
 		x_vrr(&j->c, V_MOVAPS, d, 0, a);
-	v_const(j, V_PTEST, d, 0, ones, 0);
+	fp_test_box(j, ir_type_size(in->type), d);
 	cold_slow(j, x_jcc(&j->c, XC_AE), in, v, 16 + d, 16 + a, 0xff, 0xff);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
 	return true;

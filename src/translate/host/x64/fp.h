@@ -19,6 +19,8 @@ bool fp_form(struct form *f, enum ir_type type, enum ir_type lane);
  */
 void fp_check_nan(struct jit *j, const struct form *f, const struct ir_insn *in, u32 v, unsigned d,
 		  unsigned x, unsigned y, const unsigned operand[3]);
+/* Carry: is this register a narrow float of so many bytes in a box of an f64? */
+void fp_test_box(struct jit *j, unsigned narrow, unsigned r);
 /* A scalar result's upper bits are those of the operand that the host took them from: clear: known to be zero. */
 void fp_upper(struct jit *j, const struct form *f, u32 v, bool clear);
 /* The immediate of the rounding instructions; -1: there is none. */

@@ -44,6 +44,15 @@ static void deepen(const struct jit *j, struct flow *f, u32 head)
 		f->depth[o] += f->in[o] && f->depth[o] < MOST_DEPTH;
 }
 
+/* A block that is a loop of its own and the head of one around it lies in both. */
+static void deepen_twofold(struct flow *f, u32 n, u32 head)
+{
+	bool own = f->to[head][0] == head || f->to[head][1] == head, other = false;
+	for (u32 o = head + 1; o < n; o++)
+		other |= f->to[o][0] == head || f->to[o][1] == head;
+	f->depth[head] += own && other && f->depth[head] < MOST_DEPTH;
+}
+
 static void measure_depth(struct jit *j, struct flow *f)
 {
 	f->to = jit_mem(j, j->n_order * sizeof(*f->to));
@@ -52,7 +61,7 @@ static void measure_depth(struct jit *j, struct flow *f)
 	find_ways(j, f);
 	for (u32 o = 0; o < j->n_order; o++)
 		if (j->blk[j->order[o]].loop_head)
-			deepen(j, f, o);
+			deepen(j, f, o), deepen_twofold(f, j->n_order, o);
 }
 
 /* What the accesses to each slot weigh, and the uses of values that lie there; and all calls of C, in *ret_calls. */
@@ -126,6 +135,8 @@ void choose_moves(struct jit *j)
 	struct flow f;
 	u32 calls, *weight;
 	measure_depth(j, &f);
+	for (u32 o = 0; o < j->n_order; o++)
+		j->blk[j->order[o]].depth = f.depth[o];
 	weight = weigh(j, &f, &calls);
 	u32 price = j->job->moves == MOVES_ALWAYS ? 1 : MOVE + calls * MOVE_AT_CALL;
 	for (unsigned xmm = 0; xmm < 2; xmm++) {
@@ -177,12 +188,18 @@ void homes_called(struct jit *j)
 
 void homes_way_out(struct jit *j)
 {
-	if (!j->n_moved)
+	if (!j->n_moved && !j->n_found)
 		return;
 	x_room(&j->c);
+	u8 *over = NULL;
 	j->leave_event = j->c.p;
-	if (j->job->link_bits)
+	if (j->job->link_bits) {
 		x_rm(&j->c, X_MOVZX8, RAX, CPU(event));
+		over = x_jmp8(&j->c);
+	}
+	x_32(&j->c, 0); /* where lazy_emit puts its table */
+	if (over)
+		x_patch8(&j->c, over);
 	j->leave = j->c.p;
 	homes_leave(j);
 	to_stub(j, x_jmp(&j->c), j->job->stubs->exit);

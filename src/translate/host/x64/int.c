@@ -641,6 +641,8 @@ static bool convert(struct jit *j, const struct ir_insn *in, u32 v)
 			j->val[v].flags &= ~VF_ZERO_UPPER;
 			return true;
 		}
+		if (lazy_part(j, in, v))
+			return true;
 		unsigned a = use_gpr(j, in->a);
 		if (alias(j, v, in->a)) {
 			j->val[v].flags &= ~VF_ZERO_UPPER;

@@ -12,7 +12,7 @@
 #include "translate/host/host.h"
 #include "translate/host/x64/emit.h"
 
-enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48 };
+enum { XMM_TEMP0 = 12, FRAME_SLOTS = 48, MOST_BOXES = 4 };
 
 enum place {
 	AT_NONE, /* not computed, or dead */
@@ -25,6 +25,8 @@ enum place {
 	AT_FLMEM, /* flags value: frame slot .frame, in the stored form */
 	AT_CC, /* i1: the host's flags, condition .cc */
 	AT_USE, /* computed where it is used */
+	AT_WAIT, /* for slots alone, not computed yet: its operand stands for it. lazy.c */
+	AT_PART, /* the low word of a value that is still needed as a whole: it lies where that lies */
 };
 
 /* How the host's flags stand for the guest's. */
@@ -49,7 +51,8 @@ enum {
 
 struct val {
 	u32 pos; /* where it is computed */
-	u32 last; /* position of the last use */
+	u32 last; /* position of the last use: of those that can still come, lives.c */
+	u32 latest, use; /* lives.c: of all; list of the last ones of each block */
 	u32 uses;
 	u32 plan; /* the prepass's: what it is used for */
 	u32 root; /* the block from which on places are known where it is computed */
@@ -57,10 +60,13 @@ struct val {
 	u32 partner; /* flags value <-> arithmetic value with the same operands */
 	u32 next; /* of the values at the same slot */
 	u16 slot, hint; /* hint: the slot that will be set to it; NO_SLOT */
+	u16 pins; /* needed for so many pending slots, AT_WAITs and AT_PARTs */
 	u16 copy; /* a slot in memory that holds it as well, while slot_copy says so */
 	i16 frame; /* -1: none */
 	u8 at, reg, flags, fkind;
 	bool listed; /* in jit->live */
+	bool more; /* used for more than slots */
+	bool waits; /* computed when a slot that was set to it is looked at */
 	struct cc cc;
 };
 #define NO_SLOT 0xffff
@@ -73,12 +79,18 @@ struct snap_val { /* where a value is at the start of a block with one predecess
 	struct cc cc;
 };
 
+struct use { /* of a value */
+	u32 pos, next;
+};
+
 struct blk {
 	u32 order; /* position in the layout */
 	u32 preds, pred;
 	u32 root; /* the block from which on places are known here: the first of those with one predecessor that lead here */
 	u32 first_pos, end_pos; /* of its instructions */
+	u32 reach; /* the end of those that are reached through it alone: lives.c */
 	u8 *start; /* where its code begins, NULL before */
+	u8 depth; /* in how many loops it is */
 	bool loop_head; /* jumped to from behind */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
@@ -127,6 +139,21 @@ struct pool_fix { /* an instruction that reads a constant */
 	u8 behind; /* bytes of the instruction behind the displacement */
 };
 
+/* A slot's value: behind one position and before another, which sets it, nothing can find it. */
+struct death {
+	u32 until, behind;
+};
+
+/* Of a slot, where blocks are looked at backwards: the SET, and how many barriers there are behind it. */
+struct next_touch {
+	u32 set, barrier;
+};
+
+/* An access that may fault: offset in the code, and where its list of slots begins in jit->lists + 1. */
+struct found_site {
+	u32 at, list;
+};
+
 struct near { /* bytes from lo to below hi, from a value on; n accesses */
 	u32 base, n;
 	i64 lo, hi;
@@ -154,8 +181,14 @@ struct jit {
 	size_t aside_cap;
 	struct fix *fix;
 	size_t fix_cap;
+	u8 *lists;
+	size_t lists_cap;
+	struct found_site *found_site;
+	size_t found_site_cap;
 	struct mend *mend;
 	size_t mend_cap;
+	struct use *use;
+	size_t use_cap;
 	const struct ir_slot *homes_of; /* the guest's slots whose homes these are: */
 	u16 home[2][16]; /* slot whose home this register is: [0] gpr, [1] xmm; NO_SLOT */
 	u8 *slot_home; /* by slot: register + 1, 0 memory */
@@ -178,7 +211,21 @@ struct jit {
 	u8 *leave, *leave_event; /* with slots moved: their way out, with the event in EAX, and in the CPU; NULL: not there yet */
 	u32 *slot_vals; /* by slot: list of values that are there */
 	u32 *slot_copy; /* by slot in memory: the value in a register that is there as well, 0 none known */
-	u16 n_slot; /* incl. locals */
+	u16 n_slot; /* incl. locals, and those of boxes.c */
+	/* slots that are set later: lazy.c */
+	bool lazy;
+	u8 *deferrable; /* by slot: may it be? */
+	u32 *pend; /* by slot: the value that it is pending with; 0: none */
+	u32 *pending, n_pending; /* the slots that are */
+	u32 away; /* homes that serve for values, their slots being pending or dead */
+	struct death *death; /* by position of a GET or SET in this block: of what the slot holds behind it */
+	struct death *dying; /* by slot: of what it holds */
+	struct next_touch *next_touch; /* plan_deaths' own */
+	u32 *barrier;
+	u32 placed; /* homes with a value computed for a SET to come */
+	struct found *told; /* by slot: what the lists say in this block so far */
+	size_t n_lists;
+	u32 n_found, list; /* list: the last one, + 1 */
 	u32 lock_gpr, lock_xmm; /* registers the current instruction uses */
 	u32 lent[2]; /* homes that serve the current instruction as scratch: [0] gpr, [1] xmm */
 	u8 lent_frame[2][16]; /* where their contents are */
@@ -193,7 +240,10 @@ struct jit {
 	u32 n_aside;
 	u32 n_fix;
 	u32 n_mend;
+	u32 n_use;
 	u64 loose; /* slots that may be, at the instruction being emitted */
+	u16 box[MOST_BOXES]; /* slots whose f32 lie in local slots of our own: boxes.c */
+	unsigned n_box;
 	u64 insn_pc;
 	u32 mem_base; /* the value that the current access's base register holds */
 	struct {
@@ -229,9 +279,10 @@ static inline unsigned slot_of(const struct jit *j, u64 imm)
 /* ---- fields of the CPU state as memory operands ---- */
 /*
  * RBP points into the guest's registers, which follow struct cpu, so that 32 of them are reached by a displacement of one byte: the ones without a home
- * are read and written by instructions of four bytes instead of seven.
+ * are read and written by instructions of four bytes instead of seven. It is no multiple of 8: emit_poll needs some bit in it.
  */
-enum { STATE_BIAS = sizeof(struct cpu) + 128 };
+enum { STATE_BIAS = sizeof(struct cpu) + 124 };
+_Static_assert(STATE_BIAS % 8 == 4 && _Alignof(struct cpu) % 8 == 0, "RBP is not zero");
 static inline struct x64_mem state_mem(size_t offset)
 {
 	return x_mem(RBP, (i32)offset - STATE_BIAS);
@@ -241,7 +292,7 @@ static inline struct x64_mem frame_mem(int frame)
 {
 	return state_mem(offsetof(struct cpu, frame) + (size_t)frame * 16);
 }
-/* Local slots are the last frame slots. */
+/* Local slots are the last frame slots; of our own come behind the region's. */
 static inline struct x64_mem slot_mem(const struct jit *j, unsigned slot)
 {
 	return slot < j->r->n_slot ? state_mem(j->r->slot[slot].offset) : frame_mem(FRAME_SLOTS - 1 - (int)(slot - j->r->n_slot));
@@ -254,6 +305,7 @@ static inline bool is_gpr(enum ir_type type) /* does a value of this type live i
 }
 void alloc_start(struct jit *j);
 void alloc_reset(struct jit *j); /* nothing has a place but what was kept in the frame */
+void cut_lives(struct jit *j, const struct blk *b); /* where b goes on from the block emitted last */
 void snap_take(struct jit *j, struct blk *b);
 void snap_give(struct jit *j, const struct blk *b);
 /* Brings a value into a register of its kind and locks that for the current instruction. The register may be a home: read only. */
@@ -289,6 +341,41 @@ bool dies(const struct jit *j, u32 v); /* is this its last use? */
 bool in_memory(struct jit *j, u32 v, struct x64_mem *ret_mem);
 void move_aside(struct jit *j, bool xmm, unsigned reg, int frame); /* a register into a frame slot */
 bool const_of(const struct jit *j, u32 v, u64 *ret_value);
+
+void put_slot(struct jit *j, u32 v, unsigned slot); /* v lies where the slot does */
+void forget(struct jit *j, u32 v); /* takes v out of where it is */
+void note_copy(struct jit *j, u32 v, unsigned slot); /* v, in a register, lies in this slot's memory as well */
+static inline bool needed(const struct jit *j, u32 v) /* behind this instruction */
+{
+	return j->val[v].last > j->now || j->val[v].pins;
+}
+
+/* ---- lazy.c: slots that are set later ---- */
+void lazy_start(struct jit *j); /* needs the homes */
+/* A SET: true when the slot is pending now. */
+bool lazy_set(struct jit *j, unsigned slot, u32 v);
+void lazy_drop(struct jit *j, unsigned slot); /* it was set in another way */
+void unpin(struct jit *j, u32 v);
+/* A value that waits is made: true when it is AT_WAIT now; and its register, when it must have one. */
+bool lazy_wait(struct jit *j, const struct ir_insn *in, u32 v);
+unsigned lazy_compute(struct jit *j, u32 v);
+/* The low word of a value: true when it is AT_PART now. */
+bool lazy_part(struct jit *j, const struct ir_insn *in, u32 v);
+void lazy_block(struct jit *j, const struct blk *x); /* it begins here */
+void lazy_spare_frame(struct jit *j); /* before each instruction: keeps some of the frame free */
+void lazy_touched(struct jit *j, unsigned slot, u32 pos); /* behind a GET or SET */
+/* A home whose slot is pending or dead, for values; -1: none. */
+int lazy_room(struct jit *j, u32 locked);
+/* The register of v shall be free: true when what it is needed for could be stored, and v lies there if it is needed. */
+bool lazy_store(struct jit *j, u32 v);
+void lazy_flush(struct jit *j, unsigned slot); /* puts a slot where it belongs */
+void lazy_flush_all(struct jit *j);
+void lazy_forget(struct jit *j); /* as alloc_reset; nothing is pending between blocks but where one goes on straight */
+void lazy_give(struct jit *j, const struct blk *b); /* as snap_give */
+void lazy_site(struct jit *j); /* the next host instruction may fault */
+void lazy_emit(struct jit *j); /* the table for lazy_fault */
+/* A fault in code at this run address, whose table lies at this offset: puts pending slots where they belong. Async-signal-safe. */
+void lazy_fault(const u8 *code, u32 table, void *ucontext);
 
 /* ---- flags.c ---- */
 void flags_clobber(struct jit *j); /* before an instruction that destroys the host's flags */
@@ -343,6 +430,7 @@ enum {
 	COLD_NAN, /* the default NaN into XMM register .dst, .event: f64; comes back */
 	COLD_MEND, /* one of two slots is a NaN: mended; comes back */
 	COLD_UNRAISE, /* puts the sticky flags in register a back, for a NaN; comes back with the host's flags as a comparison leaves them */
+	COLD_ODD, /* a jump to RAX without its lowest bit misses */
 	COLD_FAR, /* one that is not where others by the same base are: looked up alone first */
 	COLD_WITHIN, /* register a is not aligned to .dst bytes: is all of the access in the same 16? if not, as COLD_EVENT */
 	COLD_EVENT, /* leave with .event at .pc; for EV_ALIGN with the address in register a */
@@ -418,6 +506,18 @@ void host_clean(struct cpu *cpu, union ir_val *ret, const union ir_val *arg);
 
 /* ---- prepass.c ---- */
 void prepass(struct jit *j);
+void plan_deaths(struct jit *j, const struct blk *x); /* fills j->death for this block, and j->dying for its beginning */
+
+/* ---- lives.c ---- */
+void find_uses(struct jit *j); /* needs all that the prepass plans */
+void cut_life(struct jit *j, const struct blk *x, u32 v); /* to what can still come where x begins */
+
+/* ---- boxes.c ---- */
+void choose_boxes(struct jit *j); /* needs the loops' depths */
+void boxes_enter(struct jit *j); /* where the region begins */
+unsigned box_of(const struct jit *j, unsigned slot); /* the place with the slot's f32; NO_SLOT: it has none */
+void box_set(struct jit *j, unsigned slot, u32 v); /* the slot, which has one, was set to v, a box */
+bool box_opened(struct jit *j, const struct ir_insn *in, u32 v); /* v, in->a opened, is such a place */
 
 /* ---- homes.c ---- */
 void choose_moves(struct jit *j); /* needs the layout and the heads of loops */
@@ -427,6 +527,7 @@ void homes_called(struct jit *j); /* behind such a call */
 void homes_way_out(struct jit *j); /* the code that all ways out of line share */
 
 /* ---- loose.c ---- */
+bool slots_reached(enum ir_op op); /* may slots be read or written by it in another way than by GET and SET? */
 void choose_loose(struct jit *j); /* which results need not be tested for NaNs; needs the layout */
 void loose_step(struct jit *j, u32 v); /* instruction v, a SET, was emitted */
 void mend(struct jit *j); /* before the region is left: all slots are as the guest has them. XMM values are dead */

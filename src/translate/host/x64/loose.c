@@ -50,8 +50,7 @@ static u64 slot_bit(const struct jit *j, u64 slot)
 	return slot < 64 && slot < j->r->n_slot && j->r->slot[slot].type == TY_F64 ? BIT(slot) : 0;
 }
 
-/* May slots be read or written in another way than by GET and SET? */
-static bool reaches_slots(enum ir_op op)
+bool slots_reached(enum ir_op op)
 {
 	return op == IR_CALL || op == IR_CLEAN || op == IR_GETX || op == IR_SETX;
 }
@@ -79,7 +78,7 @@ static bool find_readers(struct jit *j)
 
 static u64 computed_behind(const struct jit *j, const struct ir_insn *in, u64 computed)
 {
-	if (reaches_slots(in->op))
+	if (slots_reached(in->op))
 		return 0;
 	if (in->op != IR_SET)
 		return computed;
@@ -122,7 +121,7 @@ static u64 read_before(struct jit *j, const struct ir_block *b, u64 read, bool *
 			read &= ~bit;
 		else if (in->op == IR_GET && j->val[i].flags & VF_BITS)
 			read |= bit;
-		else if (reaches_slots(in->op))
+		else if (slots_reached(in->op))
 			read = ~0ull;
 	}
 	return read;
@@ -299,6 +298,8 @@ void mend_ways_out(struct jit *j)
 {
 	u32 plain = j->leave ? (u32)(j->leave - j->c.start) : 0;
 	for (u32 i = 0; i < j->n_mend; i++) {
+		x_room(&j->c);
+		x_32(&j->c, 0); /* where lazy_emit puts its table */
 		j->mend[i].at = (u32)(j->c.p - j->c.start);
 		mend_each(j, j->mend[i].slots);
 		leave_by_exit(j);

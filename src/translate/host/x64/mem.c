@@ -7,6 +7,7 @@
 void site(struct jit *j)
 {
 	struct host_job *job = j->job;
+	lazy_site(j);
 	job->site = grow(job->site, &job->site_cap, job->n_site + 1, sizeof(*job->site));
 	job->site[job->n_site++] =
 	    (struct host_site){ j->c.p - j->c.start, job->link_bits ? 0 : j->insn_pc - j->r->pc,

@@ -124,6 +124,45 @@ enum {
 };
 _Static_assert(CC_COUNT < 29, "conditions have bits");
 
+/* May the operation be put off until a slot that was set to its result is looked at? */
+static bool can_wait(const struct ir_insn *insn, const struct ir_insn *in)
+{
+	switch (in->op) {
+	case IR_SEXT:
+	case IR_ZEXT:
+		return in->type == TY_I64 && insn[in->a].type == TY_I32;
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
+		return (in->type == TY_I64 || in->type == TY_I32) && insn[in->b].op == IR_CONST &&
+		       insn[in->a].op != IR_CONST;
+	}
+	return false;
+}
+
+/* Which values are needed for slots alone, that may be set later, or for others that are. */
+static void plan_waits(struct jit *j, u32 end)
+{
+	const struct ir_insn *insn = j->r->insn;
+	struct val *val = j->val;
+	for (u32 pos = end; pos-- > 1;) {
+		u32 v = j->at[pos];
+		const struct ir_insn *in = &insn[v];
+		if (in->op == IR_SET && in->imm < j->r->n_slot && j->deferrable[in->imm])
+			continue;
+		if (can_wait(insn, in) && val[v].uses && !val[v].more &&
+		    !(val[v].flags & (VF_MERGE | VF_LATER))) {
+			val[v].waits = true;
+			if (in->op == IR_SEXT || in->op == IR_ZEXT)
+				continue; /* of a shift, perhaps; but a shift of nothing that waits itself */
+		}
+		const u32 operand[3] = { in->a, in->b, in->c };
+		for (unsigned k = 0; k < 3; k++)
+			if (ir_op_info[in->op].values >> k & 1)
+				val[operand[k]].more = true;
+	}
+}
+
 static void note_flags_use(struct val *x, const struct ir_insn *in, unsigned k)
 {
 	x->plan |= in->op == IR_COND ? BIT(in->imm) : (u32)FOR_ALL_FLAGS;
@@ -216,7 +255,7 @@ static u32 find_partner(const struct jit *j, u32 f)
 			continue;
 		for (u32 i = f - MIN(f - 1, 4u); i < f + 4 && i < r->n_insn; i++)
 			if (r->insn[i].op == twin[t][1] && r->insn[i].a == in->a && r->insn[i].b == in->b &&
-			    r->insn[i].c == in->c)
+			    r->insn[i].c == in->c && (in->op != IR_FLSBC || r->insn[i].imm == in->imm))
 				return i;
 	}
 	if (in->op == IR_FLLOGIC && (r->insn[in->a].op == IR_AND || r->insn[in->a].op == IR_ANDN) &&
@@ -299,7 +338,17 @@ static bool whole_round(const struct jit *j, const struct ir_insn *mix)
 	       x->uses == 1 && !(x->flags & VF_MERGE);
 }
 
-/* Conditions, bit tests, rounds of AES and parts of addresses are computed where they are used; what they are computed from lives until then. */
+/* Is it the target of a jump without its lowest bit, so that most jumps need not see to that? */
+static bool even_target(const struct jit *j, const struct ir_insn *in, const struct val *x)
+{
+	enum ir_op by = j->r->insn[j->at[x->last]].op;
+	const struct ir_insn *mask = &j->r->insn[in->b];
+	return in->op == IR_AND && in->type == TY_I64 && mask->op == IR_CONST && mask->imm == ~1ull &&
+	       j->r->insn[in->a].op != IR_CONST && x->uses == 1 && !(x->flags & (VF_MERGE | VF_SETFL)) &&
+	       (by == IR_JUMPI || by == IR_GOSUBI || by == IR_RETURN);
+}
+
+/* Conditions, bit tests, rounds of AES, targets of jumps and parts of addresses are computed where they are used; what they are computed from lives until then. */
 static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 {
 	const struct ir_region *r = j->r;
@@ -318,6 +367,8 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 		}
 	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
 		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
+		x->flags |= VF_LATER;
+	} else if (even_target(j, in, x)) {
 		x->flags |= VF_LATER;
 	} else if (in->op == IR_AESMC || in->op == IR_AESIMC) {
 		j->val[in->a].flags |= whole_round(j, in) ? VF_LATER : 0;
@@ -341,7 +392,7 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 /* Operations of which plan_one knows something by themselves. */
 static const bool has_plan[IR_OP_COUNT] = {
 	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
-	[IR_AESMC] = true, [IR_AESIMC] = true,
+	[IR_AND] = true, [IR_AESMC] = true, [IR_AESIMC] = true,
 };
 /* clang-format on */
 
@@ -431,6 +482,29 @@ static void plan_hints(struct jit *j)
 	}
 }
 
+void plan_deaths(struct jit *j, const struct blk *x)
+{
+	const struct ir_insn *insn = j->r->insn;
+	u32 n_barrier = 0;
+	struct next_touch *next = j->next_touch;
+	memset(next, 0, j->r->n_slot * sizeof(*next));
+#define DEATH(slot) \
+	((struct death){ next[slot].set, \
+			 n_barrier > next[slot].barrier ? j->barrier[next[slot].barrier] : 0 })
+	for (u32 pos = x->end_pos; pos-- > x->first_pos;) {
+		const struct ir_insn *in = &insn[j->at[pos]];
+		if (is_barrier(in->op)) {
+			j->barrier[n_barrier++] = pos;
+		} else if ((in->op == IR_SET || in->op == IR_GET) && in->imm < j->r->n_slot) {
+			j->death[pos] = DEATH(in->imm);
+			next[in->imm] = (struct next_touch){ in->op == IR_SET ? pos : 0, n_barrier };
+		}
+	}
+	for (unsigned s = 0; s < j->r->n_slot; s++)
+		j->dying[s] = DEATH(s);
+#undef DEATH
+}
+
 void prepass(struct jit *j)
 {
 	static const struct val blank = { .hint = NO_SLOT, .frame = -1 };
@@ -445,7 +519,13 @@ void prepass(struct jit *j)
 		val[i] = blank;
 	u32 end = count_uses(j, clobbers);
 	plan_later(j, clobbers, end);
+	if (j->lazy)
+		plan_waits(j, end);
 	if (!j->r->quick)
 		plan_hints(j);
 	choose_loose(j);
+	if (j->r->quick)
+		return;
+	find_uses(j);
+	choose_boxes(j);
 }

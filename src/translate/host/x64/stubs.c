@@ -343,6 +343,11 @@ u64 host_context_pc(void *ucontext)
 void host_fault(const u8 *code, u32 leave, const struct host_stubs *stubs, void *ucontext, u64 event)
 {
 	greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+	u32 table = 0;
+	if (leave)
+		memcpy(&table, code + leave - sizeof(table), sizeof(table));
+	if (table)
+		lazy_fault(code, table, ucontext);
 	g[REG_RAX] = (greg_t)event; /* the rest is where the way out expects it */
 	g[REG_RIP] = (greg_t)(uintptr_t)(leave ? code + leave : stubs->exit);
 }
