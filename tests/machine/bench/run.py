@@ -47,6 +47,15 @@ def least(commands, reps):
     return best
 
 
+def usual(commands, reps):
+    """As least, but the median: where two threads share data the least is that of a run in which they hardly met."""
+    took = {name: [] for name in commands}
+    for _ in range(reps):
+        for name, command in commands.items():
+            took[name].append(cpu(command))
+    return {name: sorted(runs)[reps // 2] for name, runs in took.items()}
+
+
 def same(a, b):
     """The same words; the bare library prints floating-point numbers its own way."""
     floats = re.compile(rb'-?\d+\.\d+(e[+-]?\d+)?')
@@ -111,7 +120,7 @@ def spaces(out, machine, reps):
 def shared(out, machine, reps):
     build('riscv64-linux-gnu-gcc', *FREE, *LINK, '-o', f'{out}/share', f'{HERE}/share.c')
     build('gcc', '-O2', '-w', '-pthread', '-o', f'{out}/share.native', f'{HERE}/share.c')
-    best = least({'native': [f'{out}/share.native'], 'auto': [*machine, '-smp', '2', f'{out}/share']}, reps)
+    best = usual({'native': [f'{out}/share.native'], 'auto': [*machine, '-smp', '2', f'{out}/share']}, 3 * reps)
     good = all(output == b'shared\n' for _, output in best.values())
     return verdict('two CPUs sharing data: x native', best['auto'][0] / best['native'][0], 6) and good
 
