@@ -27,38 +27,27 @@ static bool singles(const struct ir_region *r, const struct ir_insn *in)
 	}
 }
 
+static unsigned boxes_of(const struct rig *rig, const struct ir_region *r UNUSED)
+{
+	return ((const struct jit *)rig->job.own)->n_box;
+}
+
+/* Some of the numbers are boxes. */
+static void box_some(struct random_cpu *start, u64 values)
+{
+	for (unsigned i = 0; i < LEN(start->d); i++)
+		start->d[i] |= values >> i & 1 ? ~0ull << 32 : 0;
+}
+
 TEST(x64, boxes_that_a_region_opens_once_hold_what_their_slots_do)
 {
 	static const u16 one_home[] = { 27, 31, NO_SLOT }; /* d0 v0 */
-	static struct random_cpu start;
 	struct ir_random_options o = { .floats = true, .faults = true, .allow = singles };
 	struct rig *rig = compare_rig(compare_int, one_home);
-	struct ir_region *r = ir_new(random_slots, TY_I64);
-	unsigned boxes = 0, bad = 0;
+	unsigned boxes;
 	rig->job.moves = MOVES_ALWAYS;
 	CHECK_STR(random_slots[27].name, "d0");
-	for (u64 seed = compare_first_seed(0), end = seed + compare_seeds(600); seed < end && bad < 3;
-	     seed++) {
-		o.insns = 8 + seed % 70;
-		o.blocks = 1 + seed % 6;
-		ir_random(r, seed, &o);
-		r->fp = fp_riscv;
-		if (!compare_compile(rig, r))
-			continue;
-		boxes += ((struct jit *)rig->job.own)->n_box;
-		for (u64 values = seed * 8; values < seed * 8 + 8; values++) {
-			compare_hard_start(rig, values, &start);
-			for (unsigned i = 0; i < LEN(start.d); i++)
-				start.d[i] |= values >> i & 1 ? ~0ull << 32 : 0;
-			if (!compare_from(rig, r, values, &start, FP_IEEE_FLAGS)) {
-				test_fail(__FILE__, __LINE__, "seed %llu", (unsigned long long)seed);
-				bad++;
-				break;
-			}
-		}
-	}
+	compare_hard_seeds(rig, o, 6, box_some, boxes_of, &boxes);
 	CHECK(boxes * 40 > rig->compiled);
-	CHECK(rig->unsupported * 20 < rig->compiled);
-	ir_free(r);
 	rig_free(rig);
 }

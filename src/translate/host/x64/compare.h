@@ -27,3 +27,10 @@ u64 compare_first_seed(u64 usual);
 u64 compare_seeds(u64 usual);
 /* The code of the last region to the file named by RHEA_TEST_DUMP. */
 void compare_dump(const struct rig *rig);
+/*
+ * Random regions by RISC-V's rules of floating point, of up to so many blocks, each from eight sets of hard numbers, which change (may be NULL) may alter.
+ * *ret_counted: the sum of what count says of the compiled ones.
+ */
+void compare_hard_seeds(struct rig *rig, struct ir_random_options o, unsigned blocks,
+			void (*change)(struct random_cpu *start, u64 values),
+			unsigned (*count)(const struct rig *rig, const struct ir_region *r), unsigned *ret_counted);

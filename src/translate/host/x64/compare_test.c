@@ -271,3 +271,34 @@ u64 compare_seeds(u64 usual)
 	const char *s = getenv("RHEA_TEST_SEEDS");
 	return s ? strtoull(s, NULL, 0) : usual;
 }
+
+void compare_hard_seeds(struct rig *rig, struct ir_random_options o, unsigned blocks,
+			void (*change)(struct random_cpu *start, u64 values),
+			unsigned (*count)(const struct rig *rig, const struct ir_region *r), unsigned *ret_counted)
+{
+	static struct random_cpu start;
+	struct ir_region *r = ir_new(random_slots, TY_I64);
+	unsigned bad = 0;
+	*ret_counted = 0;
+	for (u64 seed = compare_first_seed(0), end = seed + compare_seeds(600); seed < end && bad < 3; seed++) {
+		o.insns = 8 + seed % 70;
+		o.blocks = 1 + seed % blocks;
+		ir_random(r, seed, &o);
+		r->fp = fp_riscv;
+		if (!compare_compile(rig, r))
+			continue;
+		*ret_counted += count(rig, r);
+		for (u64 values = seed * 8; values < seed * 8 + 8; values++) {
+			compare_hard_start(rig, values, &start);
+			if (change)
+				change(&start, values);
+			if (!compare_from(rig, r, values, &start, FP_IEEE_FLAGS)) {
+				test_fail(__FILE__, __LINE__, "seed %llu", (unsigned long long)seed);
+				bad++;
+				break;
+			}
+		}
+	}
+	CHECK(rig->unsupported * 20 < rig->compiled);
+	ir_free(r);
+}
