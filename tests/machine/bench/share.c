@@ -1,4 +1,8 @@
-/* Two CPUs share data: a counter, a lock, a queue. Bare on the test machine, or a program of two threads. */
+/* Two CPUs share data: a counter, a lock, a queue. Bare on the test machine, or a program of two threads.
+
+Both are built to ask for the same order of accesses. RISC-V's acquire and release are spelled as the RISC-V ELF psABI has them ("Mappings from C/C++ primitives to
+RISC-V primitives", A.6), which Linux and GCC since 13 use; GCC 12 makes a full fence and a swap of them, for which nothing stands in the program that the host runs.
+With FULL every acquire and release is a full barrier, on both sides. */
 #ifdef __riscv
 #include "../programs/bare.h"
 #else
@@ -12,6 +16,31 @@ static ul locked;
 static volatile int lock;
 static volatile ul head __attribute__((aligned(64))), tail __attribute__((aligned(64)));
 static ul item[QUEUE];
+
+#ifdef FULL
+#define LOAD_ACQUIRE(p) \
+	({ \
+		__typeof__(*(p)) v_ = *(p); \
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); \
+		v_; \
+	})
+#define STORE_RELEASE(p, v) ((void)__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+#elif defined __riscv
+#define LOAD_ACQUIRE(p) \
+	({ \
+		__typeof__(*(p)) v_ = *(p); \
+		__asm__ volatile("fence r,rw" ::: "memory"); \
+		v_; \
+	})
+#define STORE_RELEASE(p, v) \
+	({ \
+		__asm__ volatile("fence rw,w" ::: "memory"); \
+		*(p) = v; \
+	})
+#else
+#define LOAD_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define STORE_RELEASE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#endif
 
 static void together(ul n)
 {
@@ -29,21 +58,21 @@ static void work(ul which)
 			while (__atomic_load_n(&lock, __ATOMIC_RELAXED))
 				;
 		locked++;
-		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+		STORE_RELEASE(&lock, 0);
 	}
 	together(4);
 	ul total = 0;
 	for (ul i = 0; i < ITEMS; i++) {
 		if (which) {
-			while (i - __atomic_load_n(&tail, __ATOMIC_ACQUIRE) == QUEUE)
+			while (i - LOAD_ACQUIRE(&tail) == QUEUE)
 				;
 			item[i % QUEUE] = i * 3;
-			__atomic_store_n(&head, i + 1, __ATOMIC_RELEASE);
+			STORE_RELEASE(&head, i + 1);
 		} else {
-			while (__atomic_load_n(&head, __ATOMIC_ACQUIRE) == i)
+			while (LOAD_ACQUIRE(&head) == i)
 				;
 			total += item[i % QUEUE];
-			__atomic_store_n(&tail, i + 1, __ATOMIC_RELEASE);
+			STORE_RELEASE(&tail, i + 1);
 		}
 	}
 	if (!which)
@@ -52,7 +81,8 @@ static void work(ul which)
 }
 static int right(void)
 {
-	return counter == 2ul * ROUNDS && locked == 2ul * (ROUNDS / 4) && sum == 3ul * (ITEMS - 1ul) * ITEMS / 2;
+	return counter == 2ul * ROUNDS && locked == 2ul * (ROUNDS / 4) &&
+	       sum == 3ul * (ITEMS - 1ul) * ITEMS / 2;
 }
 #ifdef __riscv
 void rom_main(ul hart)
