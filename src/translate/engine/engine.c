@@ -320,11 +320,11 @@ static enum ir_event came_out(struct cpu *cpu, enum ir_event ev)
  * Lets generated code find a translation next time: by the link it came over, if any, and by the hash of the address it looked for. False: it
  * has gone meanwhile.
  */
-static bool remember(struct priv *p, struct jumps *jumps, u64 pc, struct host_link *link, struct tb *tb)
+static bool remember(struct priv *p, struct jumps *jumps, u64 pc, const struct tb_way *from, struct tb *tb)
 {
 	u32 slot = host_jump_slot(pc, __builtin_ctz(p->e->guest->insn_min));
-	if (link)
-		tb_link(p->e, link, tb);
+	if (from->tb)
+		tb_link(p->e, from, tb);
 	jumps_set(jumps, slot, pc, tb);
 	if (!__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))
 		return true;
@@ -332,8 +332,8 @@ static bool remember(struct priv *p, struct jumps *jumps, u64 pc, struct host_li
 	return false;
 }
 
-/* Runs a translation: an event, HOST_LINK or HOST_MISS. */
-static u64 run_once(struct priv *p, const struct tb *tb)
+/* Runs a translation: an event or one of HOST_*; from: the way out of HOST_LINK, HOST_HOT and events that have one. */
+static u64 run_once(struct priv *p, const struct tb *tb, struct tb_way *ret_from)
 {
 	struct cpu *cpu = p->cpu;
 	u64 ev;
@@ -342,6 +342,11 @@ static u64 run_once(struct priv *p, const struct tb *tb)
 	if (tb->code) {
 		ev = p->e->stubs.enter(cpu, tb->code);
 		host_settle(cpu, &p->e->stubs);
+		if (ev == HOST_OUT) {
+			*ret_from = tb_way_of(p->e, (const u8 *)(uintptr_t)cpu->scratch[0]);
+			cpu->pc = ret_from->out->pc;
+			ev = ret_from->out->what;
+		}
 	} else {
 		ev = debug_event(p, ir_run(tb->region, cpu));
 	}
@@ -356,7 +361,7 @@ static enum ir_event loop(struct priv *p)
 	struct cpu *cpu = p->cpu;
 	u64 key = jumps_key(p);
 	struct jumps *jumps = jump_table(p, key);
-	struct host_link *link = NULL;
+	struct tb_way from = { 0 }; /* a link that is not made yet, that we came by */
 	bool chain = !log_has(e->config.log, LOG_NOCHAIN);
 	__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
 	for (;;) {
@@ -364,13 +369,13 @@ static enum ir_event loop(struct priv *p)
 			return EV_NONE;
 		if (evict_wanted(e)) {
 			evict(p);
-			link = NULL;
+			from.tb = NULL;
 		}
 		if (jumps_key(p) != key || cpu->jump_table != jumps->table) {
 			key = jumps_key(p);
 			jumps = jump_table(p, key);
 			__atomic_store_n(&cpu->jump_table, jumps->table, __ATOMIC_SEQ_CST);
-			link = NULL;
+			from.tb = NULL;
 			continue;
 		}
 		struct tb *tb = get(p, cpu->pc);
@@ -382,25 +387,22 @@ static enum ir_event loop(struct priv *p)
 			log_entered(p, tb);
 		/* a region for one access to code: nothing leads to it but this loop, and it leads nowhere */
 		bool single = p->mmu && p->mmu->in_single;
-		if (tb->code && chain && !single && !remember(p, jumps, landing_pc(cpu), link, tb))
+		if (tb->code && chain && !single && !remember(p, jumps, landing_pc(cpu), &from, tb))
 			continue;
 		cpu->landing = 0;
-		u64 ev = run_once(p, tb);
+		struct tb_way way;
+		u64 ev = run_once(p, tb, &way);
 		landing_take(cpu);
-		link = NULL;
+		from.tb = NULL;
 		if (ev == HOST_LINK) {
 			p->n_exit[EXIT_LINK]++;
-			link = (struct host_link *)(uintptr_t)cpu->scratch[0];
-			cpu->pc = link->pc;
-			if (p->mmu && p->mmu->in_single)
-				link = NULL;
+			if (!p->mmu || !p->mmu->in_single)
+				from = way;
 		} else if (ev == HOST_MISS) {
 			p->n_exit[EXIT_MISS]++;
 		} else if (ev == HOST_HOT) {
-			const struct host_hot *hot = (const struct host_hot *)(uintptr_t)cpu->scratch[0];
 			p->n_exit[EXIT_HOT]++;
-			cpu->pc = hot->entry + hot->on;
-			tier_up(p, hot->entry, cpu->pc);
+			tier_up(p, way.tb->pc, cpu->pc);
 		} else if (ev != EV_NONE) {
 			return came_out(cpu, ev);
 		}

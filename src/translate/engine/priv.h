@@ -31,14 +31,15 @@ struct tb {
 	u64 pc, key;
 	const u8 *code; /* run address; NULL: .region is interpreted */
 	u32 size;
-	u32 n_site;
+	u32 n_site, n_ways;
 	struct host_site *site;
+	struct host_out *ways;
 	struct ir_region *region;
 	struct tb *next; /* in its bucket of the table */
 	struct incoming *incoming;
 	bool dead;
 	bool cold; /* of the first tier */
-	bool site_is_kept; /* .site lies in a file of kept translations */
+	bool is_kept; /* .ways and .site lie in a file of kept translations; else in one piece, owned */
 	u8 n_ref;
 	struct page_ref ref[]; /* the first is pc's page */
 };
@@ -221,7 +222,14 @@ void tb_free(struct tb *tb);
  * since the epoch.
  */
 struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch);
-void tb_link(struct engine *e, struct host_link *link, struct tb *target);
+struct tb_way { /* a call by which a translation is left */
+	const struct tb *tb;
+	const struct host_out *out;
+};
+/* The one behind which a run address is. */
+struct tb_way tb_way_of(struct engine *e, const u8 *run);
+/* Makes the jump of a HOST_LINK go to the target from now on. */
+void tb_link(struct engine *e, const struct tb_way *from, struct tb *target);
 /* The translation whose code holds a run address; NULL if none. Async-signal-safe. */
 struct tb *tb_at(struct engine *e, const u8 *run);
 void table_flush(struct engine *e);

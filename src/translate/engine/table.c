@@ -38,8 +38,8 @@ void tb_free(struct tb *tb)
 	}
 	if (tb->region)
 		ir_free(tb->region);
-	if (!tb->site_is_kept)
-		free(tb->site);
+	if (!tb->is_kept)
+		free(tb->ways);
 	free(tb);
 }
 
@@ -94,6 +94,8 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 		tb_free(tb);
 		return old;
 	}
+	if (tb->code)
+		remember_code(e, tb); /* before others can run it: it may fault or come out at once */
 	struct tb **b = &e->table[bucket(tb->pc, tb->key)];
 	tb->next = *b;
 	__atomic_store_n(b, tb, __ATOMIC_RELEASE);
@@ -108,23 +110,35 @@ struct tb *tb_insert(struct engine *e, struct tb *tb, u64 epoch)
 		e->page[p] = r;
 		__atomic_store_n(&e->page_has_code[p], 1, __ATOMIC_RELEASE);
 	}
-	if (tb->code) {
-		remember_code(e, tb);
+	if (tb->code)
 		perf_region(e, tb);
-	}
 	e->n_tb++;
 	pthread_mutex_unlock(&e->lock);
 	return tb;
 }
 
-void tb_link(struct engine *e, struct host_link *link, struct tb *target)
+struct tb_way tb_way_of(struct engine *e, const u8 *run)
 {
-	u8 *at = (u8 *)link + (e->rw - e->rx); /* the writable view */
+	const struct tb *tb = tb_at(e, run - 1);
+	u32 at = run - tb->code, lo = 0, hi = tb->n_ways;
+	while (lo + 1 < hi) {
+		u32 mid = (lo + hi) / 2;
+		if (tb->ways[mid].at <= at)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (struct tb_way){ tb, &tb->ways[lo] };
+}
+
+void tb_link(struct engine *e, const struct tb_way *from, struct tb *target)
+{
+	u8 *code = (u8 *)from->tb->code + (e->rw - e->rx); /* the writable view */
 	pthread_mutex_lock(&e->lock);
 	if (!target->dead && target->code) {
 		struct incoming *in = alloc(sizeof(*in));
-		in->place = at + link->site;
-		in->stub = at - 5; /* the call before the record */
+		in->place = code + from->out->site;
+		in->stub = code + from->out->at - HOST_CALL_SIZE;
 		in->next = target->incoming;
 		target->incoming = in;
 		host_link(in->place, target->code + (e->rw - e->rx));

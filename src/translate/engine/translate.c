@@ -121,6 +121,19 @@ static void run_passes(struct priv *p)
 	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }
 
+/* Where the code is left and where it may fault. */
+static void keep_ways(struct tb *tb, const struct host_job *job)
+{
+	tb->n_ways = job->n_ways;
+	tb->n_site = job->n_site;
+	tb->ways = alloc(job->n_ways * sizeof(*tb->ways) + job->n_site * sizeof(*tb->site));
+	tb->site = (struct host_site *)(tb->ways + job->n_ways);
+	if (job->n_ways)
+		memcpy(tb->ways, job->ways, job->n_ways * sizeof(*tb->ways));
+	if (job->n_site)
+		memcpy(tb->site, job->site, job->n_site * sizeof(*tb->site));
+}
+
 /* Machine code for p->region into the arena; false: there is none (interpret it), or there is no room. */
 static bool compile(struct priv *p, struct tb *tb)
 {
@@ -157,10 +170,7 @@ static bool compile(struct priv *p, struct tb *tb)
 		return false;
 	tb->code = job->out + job->to_run;
 	tb->size = job->size;
-	tb->n_site = job->n_site;
-	tb->site = alloc(job->n_site * sizeof(*tb->site));
-	if (job->n_site)
-		memcpy(tb->site, job->site, job->n_site * sizeof(*tb->site));
+	keep_ways(tb, job);
 	p->arena.next += ROUND_UP(job->size, 16);
 	__atomic_fetch_add(&e->n_bytes, job->size, __ATOMIC_RELAXED);
 	return true;

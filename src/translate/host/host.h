@@ -9,22 +9,21 @@
 
 /* What the engine's dispatcher gets from generated code besides enum ir_event. */
 enum {
-	HOST_LINK = 0xf0, /* a direct jump that is not linked yet: cpu->scratch[0] = run address of its struct host_link */
+	HOST_OUT = 0xf0, /* a call whose struct host_out says more: cpu->scratch[0] = run address of what follows it */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
-	HOST_HOT = 0xf2, /* a region that counts has run often: cpu->scratch[0] = run address of its struct host_hot */
+	/* in a struct host_out only */
+	HOST_LINK = 0xf2, /* a direct jump that is not linked yet */
+	HOST_HOT = 0xf3, /* a region that counts has run often */
 };
 
-/* Lies in the code behind an unlinked jump. */
-struct host_link {
-	i32 site; /* of the jump: distance from this struct to its 32-bit displacement */
-	u64 pc;
-} __attribute__((packed));
-
-/* Lies in the code behind a count. */
-struct host_hot {
-	u64 entry; /* the region's pc */
-	i32 on; /* from there to where the guest is */
-} __attribute__((packed));
+/* A call by which a region is left, so that little of the code that the processor fetches is for what seldom happens. Sorted by place. */
+struct host_out {
+	u64 pc; /* where the guest is then, or shall go on */
+	u32 at; /* offset in the region's code of what follows the call */
+	u32 what : 8; /* enum ir_event, HOST_LINK, HOST_HOT */
+	u32 site : 24; /* HOST_LINK: offset of the jump's 32-bit displacement */
+};
+enum { HOST_CALL_SIZE = 5 };
 
 /* Where a fault may happen: sorted by place. */
 struct host_site {
@@ -82,6 +81,9 @@ struct host_job {
 	struct host_site *site;
 	u32 n_site;
 	size_t site_cap;
+	struct host_out *ways; /* out */
+	u32 n_ways;
+	size_t ways_cap;
 	struct host_reloc *reloc;
 	u32 n_reloc;
 	size_t reloc_cap;
@@ -95,7 +97,7 @@ struct host_job {
 struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss, *link, *hot, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *exit, *miss, *out, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
@@ -139,10 +141,17 @@ void host_compile(struct host_job *job);
 void host_job_free(struct host_job *job);
 /*
  * Makes code that was written for the run address `run` and is not linked independent of its place, and places it again: both change the
- * bytes at code, wherever those lie. Stubs made by the same build on the same host (host_kept_as) are alike.
+ * bytes at code, wherever those lie, in which `reloc` and `ways` say where. Stubs made by the same build on the same host (host_kept_as) are alike.
  */
-void host_unplace(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run, const struct host_stubs *stubs);
-void host_place(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run, const struct host_stubs *stubs);
+struct host_placed {
+	u8 *code;
+	const struct host_reloc *reloc;
+	u32 n_reloc;
+	const struct host_out *ways;
+	u32 n_ways;
+};
+void host_unplace(const struct host_placed *what, const u8 *run, const struct host_stubs *stubs);
+void host_place(const struct host_placed *what, const u8 *run, const struct host_stubs *stubs);
 /* A number for what generated code depends on beside build and guest: the features of this host's processor that are used. */
 u64 host_kept_as(void);
 /* Points the jump whose displacement lies at site (writable view) to target (same view). Atomic for running threads. */

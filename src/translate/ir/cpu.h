@@ -26,7 +26,6 @@ static inline u64 landing_mark(unsigned how)
 
 struct cpu {
 	u32 heat[CPU_HEAT]; /* by hash of where regions begin: how often those that are new may yet run (engine/tiers.c) */
-	u32 stop; /* all ones, else 0: leave generated code at the next poll (back edges, indirect branches that miss) */
 	u32 fp_flags; /* sticky FP_* flags; while generated code runs, those in host_fp count too */
 	u32 host_fp; /* the host's floating-point control and status, as generated code wants it (x86: MXCSR) */
 	void *no_table; /* an empty one: cpu_stop puts it in place, so that every indirect jump comes out */
@@ -63,6 +62,10 @@ struct cpu {
 	const struct cpu_system *system; /* system mode: the engine's services; NULL in user mode */
 	void (*clean)(struct cpu *cpu, u64 addr, u64 len); /* CLEAN: code there may have changed. The engine's; may be NULL */
 	void *engine_priv; /* the engine's own part of this CPU */
+	struct { /* last, where generated code reaches it with a displacement of 8 bits */
+		u8 room[60];
+		u32 stop; /* all ones, else 0: leave generated code at the next poll (back edges, indirect branches that miss) */
+	} __attribute__((aligned(64)));
 };
 
 /* What generated code does after a miss: access again with the distance to host memory it got; nothing more; leave with cpu->event. */

@@ -120,9 +120,9 @@ static bool fits(void *user, const struct kept *k)
 	return true;
 }
 
-_Static_assert(sizeof(struct kept_site) == sizeof(struct host_site) &&
+_Static_assert(sizeof(struct kept_way) == sizeof(struct host_out) && sizeof(struct kept_site) == sizeof(struct host_site) &&
 		   sizeof(struct kept_reloc) == sizeof(struct host_reloc),
-	       "sites and relocations are kept as they are");
+	       "ways, sites and relocations are kept as they are");
 
 struct tb *keep_load(struct priv *p, u64 pc)
 {
@@ -143,10 +143,13 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	tb->size = k->code_size;
 	tb->n_site = k->n_site;
 	tb->site = (struct host_site *)kept_sites(k);
-	tb->site_is_kept = true;
+	tb->n_ways = k->n_ways;
+	tb->ways = (struct host_out *)kept_ways(k);
+	tb->is_kept = true;
 	tb->cold = cold;
 	memcpy(out, kept_code(k), k->code_size);
-	host_place(out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->code, &e->stubs);
+	struct host_placed what = { out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->ways, k->n_ways };
+	host_place(&what, tb->code, &e->stubs);
 	p->arena.next += ROUND_UP(k->code_size, 16u);
 	return tb;
 }
@@ -161,7 +164,8 @@ void keep_save(struct priv *p, const struct tb *tb)
 			       .code_size = tb->size,
 			       .n_span = tb->n_ref,
 			       .n_site = job->n_site,
-			       .n_reloc = job->n_reloc };
+			       .n_reloc = job->n_reloc,
+			       .n_ways = job->n_ways };
 	struct kept_span span[SPANS];
 	for (u32 i = 0; s && i < tb->n_ref; i++) {
 		const struct span *from = &tb->ref[i].span;
@@ -176,8 +180,11 @@ void keep_save(struct priv *p, const struct tb *tb)
 	struct kept *k = store_add(s, &counts);
 	if (k) {
 		memcpy((u8 *)kept_code(k), job->out, tb->size);
-		host_unplace((u8 *)kept_code(k), job->reloc, job->n_reloc, tb->code, &p->e->stubs);
+		struct host_placed what = { (u8 *)kept_code(k), job->reloc, job->n_reloc, job->ways, job->n_ways };
+		host_unplace(&what, tb->code, &p->e->stubs);
 		memcpy((void *)kept_spans(k), span, tb->n_ref * sizeof(span[0]));
+		if (job->n_ways)
+			memcpy((void *)kept_ways(k), job->ways, job->n_ways * sizeof(job->ways[0]));
 		memcpy((void *)kept_sites(k), job->site, job->n_site * sizeof(job->site[0]));
 		memcpy((void *)kept_relocs(k), job->reloc, job->n_reloc * sizeof(job->reloc[0]));
 		store_added(s);

@@ -14,7 +14,7 @@
 
 #define FILE_MAGIC 0x5045454b41454852ull /* "RHEAKEEP" */
 #define SEGMENT_MAGIC 0x4d474553u /* "SEGM" */
-enum { VERSION = 2, MAX_SEGMENTS = 16, FLUSH_AT = 1 << 20, MAX_RECORD = 1 << 20 };
+enum { VERSION = 3, MAX_SEGMENTS = 16, FLUSH_AT = 1 << 20, MAX_RECORD = 1 << 20 };
 #define MAX_FILE (256 * MiB)
 #define MAX_ALL GiB /* of a directory */
 #define USED_AGAIN (24 * 3600) /* seconds after which a use is noted in the file's time */
@@ -52,12 +52,13 @@ struct store {
 };
 
 /* ---- records ---- */
-u32 kept_size(u64 code_size, u64 n_span, u64 n_site, u64 n_reloc)
+u32 kept_size(const struct kept *k)
 {
-	if (code_size > MAX_RECORD || n_span > 64 || n_site > MAX_RECORD / 12 || n_reloc > MAX_RECORD / 8)
+	if (k->code_size > MAX_RECORD || k->n_span > 64 || k->n_ways > MAX_RECORD / 16 || k->n_site > MAX_RECORD / 12 ||
+	    k->n_reloc > MAX_RECORD / 8)
 		return 0;
-	u64 size = sizeof(struct kept) + ROUND_UP(code_size, 8u) + n_span * sizeof(struct kept_span) +
-		   n_site * sizeof(struct kept_site) + n_reloc * sizeof(struct kept_reloc);
+	u64 size = sizeof(struct kept) + ROUND_UP(k->code_size, 8u) + k->n_span * sizeof(struct kept_span) +
+		   k->n_ways * sizeof(struct kept_way) + k->n_site * sizeof(struct kept_site) + k->n_reloc * sizeof(struct kept_reloc);
 	return size > MAX_RECORD ? 0 : (u32)ROUND_UP(size, 16u);
 }
 
@@ -73,12 +74,16 @@ static const struct kept *record(const struct segment *g, u64 at)
 		return NULL;
 	const struct kept *k = (const struct kept *)((const u8 *)g + at);
 	if (k->size > g->size - at || !k->size ||
-	    k->size != kept_size(k->code_size, k->n_span, k->n_site, k->n_reloc) ||
-	    k->check != record_check(k))
+	    k->size != kept_size(k) || k->check != record_check(k))
 		return NULL;
 	for (u32 i = 0; i < k->n_site; i++)
 		if (kept_sites(k)[i].leave >= k->code_size)
 			return NULL;
+	for (u32 i = 0; i < k->n_ways; i++) {
+		const struct kept_way *w = &kept_ways(k)[i];
+		if (w->at > k->code_size || w->at < HOST_CALL_SIZE || w->what >> 8 > k->code_size - 4)
+			return NULL;
+	}
 	for (u32 i = 0; i < k->n_reloc; i++) { /* what is changed lies inside the code */
 		const struct kept_reloc *r = &kept_relocs(k)[i];
 		if (r->at > k->code_size || k->code_size - r->at < (r->kind == HOST_RELOC_STUB ? 4 : 8))
@@ -214,7 +219,7 @@ void store_free(struct store *s)
 /* ---- writing ---- */
 struct kept *store_add(struct store *s, const struct kept *counts)
 {
-	u32 size = kept_size(counts->code_size, counts->n_span, counts->n_site, counts->n_reloc);
+	u32 size = kept_size(counts);
 	if (!size)
 		return NULL;
 	s->fresh = grow(s->fresh, &s->fresh_cap, s->n_fresh + size, 1);

@@ -30,15 +30,19 @@ struct kept_span { /* the guest's bytes that it is made from lie in this page */
 	u64 hash; /* of the whole page */
 };
 
-/* A record; followed by the code (padded to 8 bytes), spans, sites and relocations. */
+/* A record; followed by the code (padded to 8 bytes), spans, ways out, sites and relocations. */
 struct kept {
 	u64 check; /* of everything behind this field */
 	u64 pc, key;
 	u32 size; /* of the record, a multiple of 16 */
-	u32 code_size, n_span, n_site, n_reloc;
-	u32 spare[4];
+	u32 code_size, n_span, n_site, n_reloc, n_ways;
+	u32 spare[3];
 };
 _Static_assert(sizeof(struct kept) == 64, "code in a record is aligned");
+struct kept_way { /* as struct host_out */
+	u64 pc;
+	u32 at, what;
+};
 struct kept_site { /* as struct host_site */
 	u32 at, pc, leave;
 };
@@ -54,16 +58,20 @@ static inline const struct kept_span *kept_spans(const struct kept *k)
 {
 	return (const struct kept_span *)(kept_code(k) + ROUND_UP(k->code_size, 8u));
 }
+static inline const struct kept_way *kept_ways(const struct kept *k)
+{
+	return (const struct kept_way *)(kept_spans(k) + k->n_span);
+}
 static inline const struct kept_site *kept_sites(const struct kept *k)
 {
-	return (const struct kept_site *)(kept_spans(k) + k->n_span);
+	return (const struct kept_site *)(kept_ways(k) + k->n_ways);
 }
 static inline const struct kept_reloc *kept_relocs(const struct kept *k)
 {
 	return (const struct kept_reloc *)(kept_sites(k) + k->n_site);
 }
 /* The size of a record with these counts; 0: too large to be one. */
-u32 kept_size(u64 code_size, u64 n_span, u64 n_site, u64 n_reloc);
+u32 kept_size(const struct kept *counts);
 
 /* Opens what is kept for id under dir (copied). Never fails: where nothing can be read, nothing is kept. Owned by the caller. */
 struct store *store_open(const char *dir, const struct store_id *id);

@@ -27,11 +27,14 @@ static void add(struct store *s, u64 pc, u64 key, unsigned n)
 			       .spare = { n },
 			       .n_span = 1,
 			       .n_site = n % 3,
+			       .n_ways = n % 4,
 			       .n_reloc = 1 };
 	struct kept *k = store_add(s, &counts);
 	memset((u8 *)kept_code(k), (int)(pc + n), k->code_size);
 	for (u32 i = 0; i < k->n_site; i++)
 		((struct kept_site *)kept_sites(k))[i].leave = i;
+	for (u32 i = 0; i < k->n_ways; i++)
+		((struct kept_way *)kept_ways(k))[i] = (struct kept_way){ pc, HOST_CALL_SIZE, i << 8 };
 	*(struct kept_span *)kept_spans(k) = (struct kept_span){ pc >> 12, 0, 4, n };
 	store_added(s);
 }

@@ -307,15 +307,17 @@ void host_job_free(struct host_job *job)
 	}
 	free(job->site);
 	free(job->reloc);
+	free(job->ways);
 	job->own = NULL;
 	job->site = NULL;
 	job->reloc = NULL;
+	job->ways = NULL;
 }
 
 void host_compile(struct host_job *job)
 {
 	struct jit *j = start(job);
-	job->n_site = job->n_reloc = 0;
+	job->n_site = job->n_reloc = job->n_ways = 0;
 	job->size = 0;
 	job->n_slow = 0;
 	job->unsupported = false;

@@ -460,6 +460,17 @@ static void back_if_within(struct jit *j, const struct cold *c)
 	x_patch(x_jcc(&j->c, XC_E), c->back);
 }
 
+/* Leaves by a call; jump: whose 32-bit displacement is set when it is linked, or NULL. */
+static void leave_by_call(struct jit *j, unsigned what, u64 pc, const u8 *jump)
+{
+	struct host_job *job = j->job;
+	x_patch(x_call(&j->c), job->stubs->out - j->c.to_run);
+	job->ways = grow(job->ways, &job->ways_cap, job->n_ways + 1, sizeof(*job->ways));
+	job->ways[job->n_ways++] = (struct host_out){
+		.pc = pc, .at = (u32)(j->c.p - j->c.start), .what = what, .site = jump ? (u32)(jump - j->c.start) : 0
+	};
+}
+
 static void emit_event(struct jit *j, const struct cold *c)
 {
 	if (c->kind == COLD_WITHIN)
@@ -472,7 +483,10 @@ static void emit_event(struct jit *j, const struct cold *c)
 		x_byte(&j->c, c->b);
 	}
 	emit_mend(j, c);
-	leave(j, c->pc, c->event);
+	if (!j->leave)
+		leave_by_call(j, c->event, c->pc, NULL);
+	else
+		leave(j, c->pc, c->event);
 }
 
 void emit_cold(struct jit *j)
@@ -507,15 +521,9 @@ void emit_cold(struct jit *j)
 		} else if (c->kind == COLD_FAR) {
 			emit_far(j, c);
 		} else if (c->kind == COLD_LINK) {
-			call_stub(j, j->job->stubs->link);
-			struct host_link link = { .site = c->from - j->c.p, .pc = c->pc };
-			memcpy(j->c.p, &link, sizeof(link));
-			j->c.p += sizeof(link);
+			leave_by_call(j, HOST_LINK, c->pc, c->from);
 		} else if (c->kind == COLD_HOT) {
-			call_stub(j, j->job->stubs->hot);
-			struct host_hot hot = { .entry = j->r->pc, .on = (i32)(c->pc - j->r->pc) };
-			memcpy(j->c.p, &hot, sizeof(hot));
-			j->c.p += sizeof(hot);
+			leave_by_call(j, HOST_HOT, c->pc, NULL);
 		} else {
 			emit_event(j, c);
 		}

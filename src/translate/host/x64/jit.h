@@ -282,6 +282,7 @@ static inline unsigned slot_of(const struct jit *j, u64 imm)
  * are read and written by instructions of four bytes instead of seven. It is no multiple of 8: emit_poll needs some bit in it.
  */
 enum { STATE_BIAS = sizeof(struct cpu) + 124 };
+_Static_assert(offsetof(struct cpu, stop) == STATE_BIAS - 128, "the stop word is reached with a displacement of 8 bits");
 _Static_assert(STATE_BIAS % 8 == 4 && _Alignof(struct cpu) % 8 == 0, "RBP is not zero");
 static inline struct x64_mem state_mem(size_t offset)
 {

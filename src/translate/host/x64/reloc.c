@@ -37,30 +37,41 @@ static u64 image(void)
 	return (u64)(uintptr_t)image;
 }
 
-void host_unplace(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run,
-		  const struct host_stubs *stubs)
+/* A displacement from run address `from` to what stubs have at a distance from their start is, for the time of being moved, that distance. */
+static void unplace_call(u8 *at, const u8 *from, const struct host_stubs *stubs)
 {
-	for (const struct host_reloc *r = reloc; r < reloc + n; r++) {
-		u8 *at = code + r->at;
+	st_le32(at, ld_le32(at) + (u32)(uintptr_t)from - (u32)(uintptr_t)stubs->start);
+}
+
+static void place_call(u8 *at, const u8 *from, const struct host_stubs *stubs)
+{
+	st_le32(at, ld_le32(at) + (u32)(uintptr_t)stubs->start - (u32)(uintptr_t)from);
+}
+
+void host_unplace(const struct host_placed *what, const u8 *run, const struct host_stubs *stubs)
+{
+	for (const struct host_reloc *r = what->reloc; r < what->reloc + what->n_reloc; r++) {
+		u8 *at = what->code + r->at;
 		if (r->kind == HOST_RELOC_STUB)
-			st_le32(at, ld_le32(at) + (u32)(uintptr_t)(run + r->at + 4) -
-					(u32)(uintptr_t)stubs->start);
+			unplace_call(at, run + r->at + 4, stubs);
 		else
 			st_le64(at, ld_le64(at) - image());
 	}
+	for (const struct host_out *w = what->ways; w < what->ways + what->n_ways; w++)
+		unplace_call(what->code + w->at - 4, run + w->at, stubs);
 }
 
-void host_place(u8 *code, const struct host_reloc *reloc, u32 n, const u8 *run,
-		const struct host_stubs *stubs)
+void host_place(const struct host_placed *what, const u8 *run, const struct host_stubs *stubs)
 {
-	for (const struct host_reloc *r = reloc; r < reloc + n; r++) {
-		u8 *at = code + r->at;
+	for (const struct host_reloc *r = what->reloc; r < what->reloc + what->n_reloc; r++) {
+		u8 *at = what->code + r->at;
 		if (r->kind == HOST_RELOC_STUB)
-			st_le32(at, ld_le32(at) + (u32)(uintptr_t)stubs->start -
-					(u32)(uintptr_t)(run + r->at + 4));
+			place_call(at, run + r->at + 4, stubs);
 		else
 			st_le64(at, ld_le64(at) + image());
 	}
+	for (const struct host_out *w = what->ways; w < what->ways + what->n_ways; w++)
+		place_call(what->code + w->at - 4, run + w->at, stubs);
 }
 
 u64 host_kept_as(void)

@@ -112,10 +112,12 @@ enum ir_event rig_run(struct rig *rig)
 	running = NULL;
 	__builtin_ia32_ldmxcsr(mxcsr);
 	host_settle(cpu, &rig->stubs);
-	if (event == HOST_LINK) {
-		const struct host_link *link = (const void *)(uintptr_t)cpu->scratch[0];
-		cpu->pc = link->pc;
-		return EV_NONE;
+	if (event == HOST_OUT) {
+		const struct host_out *way = rig->job.ways;
+		while (way->at != cpu->scratch[0] - (u64)(uintptr_t)(rig->code + rig->to_run))
+			way++;
+		cpu->pc = way->pc;
+		event = way->what == HOST_LINK || way->what == HOST_HOT ? EV_NONE : way->what;
 	}
 	if (event == HOST_MISS)
 		return EV_NONE;

@@ -283,25 +283,18 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_rm(c, MAP0F | 0xae, 2, CPU(host_fp));
 	move_homes(c, slot, home, false);
 	x_rr(c, 0xff, 4, RAX); /* jmp rax */
-	/* link: called; the struct host_link lies behind the call */
-	s->link = here(c);
+	/* out: called; the call has a struct host_out */
+	s->out = here(c);
 	BYTES(c, "\x58"); /* pop rax */
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
-	x_mov_ri(c, RAX, HOST_LINK);
+	x_mov_ri(c, RAX, HOST_OUT);
 	u8 *to_exit = x_jmp(c);
-	/* hot: called; the struct host_hot lies behind the call */
-	s->hot = here(c);
-	BYTES(c, "\x58"); /* pop rax */
-	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
-	x_mov_ri(c, RAX, HOST_HOT);
-	u8 *hot_to_exit = x_jmp(c);
 	/* miss: the target in RAX */
 	s->miss = here(c);
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(pc));
 	x_mov_ri(c, RAX, HOST_MISS);
 	/* exit: the event in EAX */
 	x_patch(to_exit, c->p);
-	x_patch(hot_to_exit, c->p);
 	s->exit = here(c);
 	move_homes(c, slot, home, true);
 	x_rm(c, MAP0F | 0xae, 3, CPU(host_fp));
