@@ -15,7 +15,10 @@ struct arm64_key {
 
 struct arm64 {
 	struct cpu cpu;
-	u64 x[31], sp;
+	u64 x[31];
+	u32 nzcv; /* as in the register: bits 31 to 28. Here generated code reaches it in the fewest bytes */
+	u32 fpcr; /* all implemented bits; those that change arithmetic are in cpu.key too */
+	u64 sp;
 	union ir_vec128 {
 		u8 b[16];
 		u16 h[8];
@@ -25,8 +28,6 @@ struct arm64 {
 	union ir_vec128 qc; /* FPSR.QC: any bit set */
 	union ir_vec128 p[17]; /* SVE's predicates and, the last, FFR: a byte for each bit, 0 or 0xff (sve.h) */
 	union ir_vec128 za[16]; /* SME's ZA, row by row; zeros while it is off */
-	u32 nzcv; /* as in the register: bits 31 to 28 */
-	u32 fpcr; /* all implemented bits; those that change arithmetic are in cpu.key too */
 	u64 tpidr_el0, tpidrro_el0;
 	u64 ssbs, dit; /* PSTATE.SSBS, DIT: kept, without effect. As the registers read: bit 12, bit 24 */
 	struct arm64_key apia, apib, apda, apdb, apga; /* pointer authentication keys */

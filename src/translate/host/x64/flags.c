@@ -193,11 +193,14 @@ void flags_store(struct jit *j, u32 v, struct x64_mem to)
 	flags_load(j, v);
 	bool lent = borrow_rax(j);
 	x_room(&j->c);
-	x_byte(&j->c, 0xb8); /* mov eax, kind << 16: one store, for one load to be served from */
-	x_32(&j->c, (x->fkind & 3) << 16);
 	x_byte(&j->c, 0x9f); /* lahf */
-	x_rr(&j->c, X_SETCC(XC_O), 0, RAX);
-	x_rm(&j->c, X_MOV_STORE, RAX, to);
+	x_byte(&j->c, 0x0f); /* seto al */
+	x_byte(&j->c, 0x90 | XC_O);
+	x_byte(&j->c, 0xc0);
+	unsigned kind = x->fkind & 3;
+	if (kind) /* AL being 0 or 1; leaves the flags alone */
+		x_lea(&j->c, 0, RAX, x_mem(RAX, (i32)(kind << STORED_KIND)));
+	x_rm(&j->c, X_MOV_STORE, RAX, to); /* one store, for one load to be served from */
 	return_rax(j, lent);
 }
 

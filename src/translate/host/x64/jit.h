@@ -30,7 +30,7 @@ enum place {
 };
 
 /* How the host's flags stand for the guest's. */
-enum fkind { FK_ADD = 1 /* CF = C */, FK_SUB = 2 /* CF = !C */, FK_FCMP = 3 /* of ucomis */ };
+enum fkind { FK_SUB /* CF = !C: what is stored in the fewest bytes */, FK_ADD /* CF = C */, FK_FCMP /* of ucomis */ };
 
 /* One or two host conditions. */
 struct cc {
@@ -537,7 +537,11 @@ void emit_mend(struct jit *j, const struct cold *c); /* what a COLD_MEND or COLD
 u32 mend_number(struct jit *j); /* of the way out for an access that faults now; 0: no slot is loose */
 void mend_ways_out(struct jit *j); /* behind all code that may fault: gives every site its way out */
 
-/* The stored form of flags: byte 0 = overflow, byte 1 = LAHF's, byte 2 = enum fkind; byte 2 = 0: the form of ir.h. */
+/*
+ * The stored form of flags: bit 0 = overflow, the bits behind it enum fkind, byte 1 = LAHF's; the upper half is anything. LAHF always sets bit 1 of its byte, where
+ * the form of ir.h, with nothing below bit 26, has none: who reads knows the two forms by it.
+ */
+enum { STORED_KIND = 1, STORED_MARK = 2 << 8 };
 
 /* Registers in the descriptors of slow calls: 0..15 general, 16..31 XMM, from SLOW_FRAME on frame slots (flags), 0xff none. */
 enum { SLOW_FRAME = 64 };

@@ -11,9 +11,7 @@
 /* Flags in their stored form (see jit.h) into the form of ir.h. */
 static u32 settle(u32 stored)
 {
-	u32 kind = stored >> 16 & 0xff, ah = stored >> 8;
-	if (!kind)
-		return stored;
+	u32 kind = stored >> STORED_KIND & 3, ah = stored >> 8;
 	if (kind == FK_FCMP)
 		return ah & 0x40 ? (ah & 4 ? FL_C | FL_V : FL_Z | FL_C) : ah & 1 ? FL_N : FL_C;
 	bool carry = (ah & 1) ^ (kind == FK_SUB), half = (ah >> 4 & 1) ^ (kind == FK_SUB);
@@ -32,7 +30,7 @@ void host_settle(struct cpu *cpu, const struct host_stubs *stubs)
 	}
 	for (unsigned i = 0; i < stubs->n_flags; i++) {
 		u32 *f = (u32 *)((u8 *)cpu + stubs->flags_at[i]);
-		if (*f & 0xff0000) /* in the stored form */
+		if (*f & STORED_MARK)
 			*f = settle(*f);
 	}
 }
@@ -213,15 +211,13 @@ static void make_helper(struct x64_code *c, const struct ir_slot *slot, u16 home
 /* EAX: stored flags -> host flags with CF = C. Clobbers EAX alone. */
 static void make_flags_stub(struct x64_code *c)
 {
-	x_rr(c, 0xa9, 0, 0); /* test eax, imm32: written by hand below */
-	c->p -= 2;
-	BYTES(c, "\xa9\x00\x00\xff\x00");
+	BYTES(c, "\xf6\xc4\x02"); /* test ah, 2: STORED_MARK */
 	u8 *plain = x_jcc(c, XC_E);
-	BYTES(c, "\xa9\x00\x00\x01\x00"); /* FK_ADD 1, FK_SUB 2, FK_FCMP 3 */
+	BYTES(c, "\xa8\x06"); /* test al, 6: FK_SUB 0, FK_ADD 2, FK_FCMP 4 */
 	u8 *sub = x_jcc(c, XC_E);
-	BYTES(c, "\xa9\x00\x00\x02\x00");
+	BYTES(c, "\xa8\x04");
 	u8 *fcmp = x_jcc(c, XC_NE);
-	BYTES(c, "\x04\x7f\x9e\xc3"); /* add al, 0x7f; sahf; ret */
+	BYTES(c, "\x24\x01\x04\x7f\x9e\xc3"); /* and al, 1; add al, 0x7f; sahf; ret */
 	x_patch(sub, c->p);
 	BYTES(c,
 	      "\x80\xf4\x10\x04\x7f\x9e\xf5\xc3"); /* the same with AF and CF inverted: xor ah, 0x10; cmc */
