@@ -127,6 +127,7 @@ void compare_start(struct rig *rig, u64 seed, struct random_cpu *start)
 	start->cpu.mem_base = NULL;
 	start->mem = (uintptr_t)rig->mem + RIG_PAGE - 512; /* with an index of 255 + 160 + 16 inside */
 	start->cpu.host_fp = 0x1f80;
+	memset(start->cpu.heat, 0x3f, sizeof(start->cpu.heat)); /* regions that count go on */
 	for (unsigned i = 0; i < RIG_PAGE; i += 8)
 		st_le64(rig->mem + i, random_next(&state));
 }

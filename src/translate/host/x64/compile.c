@@ -129,7 +129,8 @@ static void lower(struct jit *j, const struct ir_insn *in, u32 v)
 			j->job->unsupported = true;
 		return;
 	}
-	if (j->val[v].flags & VF_LATER && (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU || in->op == IR_AND)) {
+	if (j->val[v].flags & VF_LATER &&
+	    (in->op == IR_ADD || in->op == IR_SHL || in->op == IR_EXTRACTU || in->op == IR_AND)) {
 		use_later(j, v);
 		return;
 	}
@@ -190,7 +191,7 @@ static void emit_block(struct jit *j, u32 number)
 	if (number && b->pc)
 		j->insn_pc = b->pc;
 	for (u32 f = x->fixes; f; f = j->fix[f - 1].next)
-		x_patch(j->fix[f - 1].rel, x->start);
+		jump_patch(j, j->fix[f - 1].rel, j->fix[f - 1].near, x->start);
 	x->fixes = 0;
 	const struct ir_insn *first = &r->insn[b->first];
 	if (first->op == IR_NOP && b->count > 1)
@@ -314,9 +315,11 @@ void host_job_free(struct host_job *job)
 	job->ways = NULL;
 }
 
-void host_compile(struct host_job *job)
+/* False: a jump does not reach, and all of it is to be done again with long ones. */
+static bool compile(struct host_job *job, bool long_jumps)
 {
 	struct jit *j = start(job);
+	j->long_jumps = long_jumps;
 	job->n_site = job->n_reloc = job->n_ways = 0;
 	job->size = 0;
 	job->n_slow = 0;
@@ -341,4 +344,11 @@ void host_compile(struct host_job *job)
 	if (!j->c.full && !job->unsupported)
 		job->size = j->c.p - j->c.start;
 	job->stopped = j->cur;
+	return !j->too_far || j->c.full || job->unsupported;
+}
+
+void host_compile(struct host_job *job)
+{
+	if (!compile(job, false))
+		compile(job, true);
 }

@@ -135,6 +135,17 @@ TEST(x64, random_regions_with_faults_and_without_homes_do_what_the_interpreter_d
 	rig_free(rig);
 }
 
+/* As the first tier makes it: many short jumps, also to what lies behind the region. */
+TEST(x64, random_regions_that_count_do_what_the_interpreter_does)
+{
+	struct rig *rig = compare_rig(compare_int, compare_vec);
+	rig->job.counts = true;
+	random_seeds(rig, compare_first_seed(400000), 400000 + compare_seeds(3000),
+		     (struct ir_random_options){ .faults = true });
+	CHECK(rig->unsupported * 20 < rig->compiled);
+	rig_free(rig);
+}
+
 TEST(x64, slots_that_change_registers_inside_a_region_do_what_the_interpreter_does)
 {
 	static const u16 many[] = { 0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 8, 9, 10, 11, 12, 15, 16, NO_SLOT };

@@ -215,19 +215,68 @@ void lower_clean(struct jit *j, const struct ir_insn *in)
 	call_c(j, (u64)(uintptr_t)host_clean);
 }
 
-/* ---- ends of blocks ---- */
-static void to_block(struct jit *j, u8 *rel, u32 block)
+/* ---- jumps inside the region ---- */
+/*
+ * A jump forwards has a displacement of 8 bits where the IR instructions that it skips are so few that they are likely to make no more code than it reaches over:
+ * of 27 in the first tier one in a hundred skips makes more than 127 bytes. Where one does not reach, the region is compiled again without such (host_compile).
+ */
+static bool likely_near(const struct jit *j, u32 pos, unsigned more)
+{
+	enum {
+		NEAR = 27,
+		NEAR_LAZY = 16 /* slots are set at the ends of blocks */,
+		NEAR_SYSTEM = 13 /* accesses are longer */
+	};
+	unsigned most = j->job->link_bits ? NEAR_SYSTEM : j->lazy ? NEAR_LAZY : NEAR;
+	return !j->long_jumps && pos - j->now + more <= most;
+}
+
+enum { ALWAYS = 16 }; /* beside enum x64_cc */
+
+/* Returns where the displacement lies. */
+static u8 *jump(struct jit *j, unsigned cc, bool near)
+{
+	if (cc == ALWAYS)
+		return near ? x_jmp8(&j->c) : x_jmp(&j->c);
+	return near ? x_jcc8(&j->c, cc) : x_jcc(&j->c, cc);
+}
+
+void jump_patch(struct jit *j, u8 *rel, bool near, const u8 *target)
+{
+	ptrdiff_t d = target - (rel + 1);
+	if (!near)
+		x_patch(rel, target);
+	else if (d == (i8)d)
+		*rel = (u8)d;
+	else
+		j->too_far = true;
+}
+
+/* To a piece that is among the first behind the region; in the second tier they are too long for that. */
+static struct cold *jump_cold(struct jit *j, unsigned kind, unsigned cc)
+{
+	bool near = !j->lazy && likely_near(j, j->end_pos, j->n_cold_near);
+	struct cold *c = cold_new(j, kind, jump(j, cc, near));
+	c->from_near = near;
+	j->n_cold_near += near;
+	return c;
+}
+
+static void to_block(struct jit *j, unsigned cc, u32 block)
 {
 	struct blk *b = &j->blk[block];
+	bool near = b->start ? b->start - j->c.p >= -126 : likely_near(j, b->first_pos, 0);
+	u8 *rel = jump(j, cc, near);
 	if (b->start) {
-		x_patch(rel, b->start);
+		jump_patch(j, rel, near, b->start);
 		return;
 	}
 	j->fix = grow(j->fix, &j->fix_cap, j->n_fix + 1, sizeof(*j->fix));
-	j->fix[j->n_fix] = (struct fix){ rel, b->fixes };
+	j->fix[j->n_fix] = (struct fix){ rel, b->fixes, near };
 	b->fixes = ++j->n_fix;
 }
 
+/* ---- ends of blocks ---- */
 static void leave_state(struct jit *j, u32 block)
 {
 	struct blk *b = &j->blk[block];
@@ -266,7 +315,7 @@ static void jcc_to(struct jit *j, unsigned cc, u32 block)
 {
 	u64 pc;
 	if (!is_way_out(j, block, &pc)) {
-		to_block(j, x_jcc(&j->c, cc), block);
+		to_block(j, cc, block);
 		return;
 	}
 	align_link(j, 2);
@@ -298,7 +347,7 @@ static void branch(struct jit *j, const struct ir_insn *in)
 		leave_state(j, yes);
 	leave_state(j, no);
 	if (j->next_block != no)
-		to_block(j, x_jmp(&j->c), no);
+		to_block(j, ALWAYS, no);
 }
 
 /*
@@ -309,7 +358,7 @@ void emit_poll(struct jit *j, u64 pc)
 {
 	flags_clobber(j);
 	x_rm(&j->c, X_TEST, RBP, CPU(stop));
-	struct cold *c = cold_new(j, COLD_EVENT, x_jcc(&j->c, XC_NE));
+	struct cold *c = jump_cold(j, COLD_EVENT, XC_NE);
 	c->event = EV_NONE;
 	c->pc = pc;
 }
@@ -320,7 +369,7 @@ void emit_count(struct jit *j, u64 pc)
 	u32 slot = host_heat_slot(j->r->pc, j->job->insn_shift);
 	flags_clobber(j);
 	x_alu_mi(&j->c, X_SUB, 0, CPU(heat[slot]), 1);
-	cold_new(j, COLD_HOT, x_jcc(&j->c, XC_B))->pc = pc;
+	jump_cold(j, COLD_HOT, XC_B)->pc = pc;
 }
 
 /*
@@ -342,7 +391,7 @@ static void through_table(struct jit *j, bool odd)
 	x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
 	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, entry);
 	if (odd)
-		cold_new(j, COLD_ODD, x_jcc(&j->c, XC_NE));
+		jump_cold(j, COLD_ODD, XC_NE);
 	else
 		to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
 	entry.disp = 8;
@@ -410,7 +459,7 @@ void lower_end(struct jit *j, const struct ir_insn *in)
 		kill_dead(j);
 		leave_state(j, in->a);
 		if (j->next_block != in->a)
-			to_block(j, x_jmp(&j->c), in->a);
+			to_block(j, ALWAYS, in->a);
 		break;
 	case IR_BRC:
 		branch(j, in);
@@ -489,43 +538,51 @@ static void emit_event(struct jit *j, const struct cold *c)
 		leave(j, c->pc, c->event);
 }
 
+static void emit_piece(struct jit *j, const struct cold *c)
+{
+	u32 i = (u32)(c - j->cold);
+	if (c->from)
+		jump_patch(j, c->from, c->from_near, j->c.p);
+	if (c->kind == COLD_SLOW) {
+		put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
+		for (u32 k = 0; k < j->n_aside; k++)
+			if (j->aside[k].insn == c->insn && j->aside[k].n_cold > i)
+				move_aside(j, j->aside[k].xmm, j->aside[k].reg, j->aside[k].frame);
+		x_patch(x_jmp(&j->c), c->back);
+	} else if (c->kind == COLD_MISS) {
+		emit_miss(j, c);
+	} else if (c->kind == COLD_COMPARE) {
+		emit_compare(j, c);
+	} else if (c->kind == COLD_MEND) {
+		emit_mend(j, c);
+	} else if (c->kind == COLD_NAN) {
+		emit_nan(j, c);
+	} else if (c->kind == COLD_UNRAISE) {
+		emit_unraise(j, c);
+	} else if (c->kind == COLD_ODD) {
+		x_alu_ri(&j->c, X_AND, OPW, RAX, ~1);
+		jump_stub(j, j->job->stubs->miss);
+	} else if (c->kind == COLD_FAR) {
+		emit_far(j, c);
+	} else if (c->kind == COLD_LINK) {
+		leave_by_call(j, HOST_LINK, c->pc, c->from);
+	} else if (c->kind == COLD_HOT) {
+		leave_by_call(j, HOST_HOT, c->pc, NULL);
+	} else {
+		emit_event(j, c);
+	}
+}
+
 void emit_cold(struct jit *j)
 {
 	homes_way_out(j);
-	for (u32 i = 0; i < j->n_cold; i++) {
-		struct cold *c = &j->cold[i];
-		x_room(&j->c);
-		if (j->c.full)
-			return;
-		if (c->from)
-			x_patch(c->from, j->c.p);
-		if (c->kind == COLD_SLOW) {
-			put_desc(j, c->insn, c->dst, c->a, c->b, c->c);
-			for (u32 k = 0; k < j->n_aside; k++)
-				if (j->aside[k].insn == c->insn && j->aside[k].n_cold > i)
-					move_aside(j, j->aside[k].xmm, j->aside[k].reg, j->aside[k].frame);
-			x_patch(x_jmp(&j->c), c->back);
-		} else if (c->kind == COLD_MISS) {
-			emit_miss(j, c);
-		} else if (c->kind == COLD_COMPARE) {
-			emit_compare(j, c);
-		} else if (c->kind == COLD_MEND) {
-			emit_mend(j, c);
-		} else if (c->kind == COLD_NAN) {
-			emit_nan(j, c);
-		} else if (c->kind == COLD_UNRAISE) {
-			emit_unraise(j, c);
-		} else if (c->kind == COLD_ODD) {
-			x_alu_ri(&j->c, X_AND, OPW, RAX, ~1);
-			jump_stub(j, j->job->stubs->miss);
-		} else if (c->kind == COLD_FAR) {
-			emit_far(j, c);
-		} else if (c->kind == COLD_LINK) {
-			leave_by_call(j, HOST_LINK, c->pc, c->from);
-		} else if (c->kind == COLD_HOT) {
-			leave_by_call(j, HOST_HOT, c->pc, NULL);
-		} else {
-			emit_event(j, c);
+	for (unsigned near = 2; near-- > 0;) { /* first those that jumps of 8 bits lead to */
+		for (u32 i = 0; i < j->n_cold; i++) {
+			x_room(&j->c);
+			if (j->c.full)
+				return;
+			if (j->cold[i].from_near == near)
+				emit_piece(j, &j->cold[i]);
 		}
 	}
 }

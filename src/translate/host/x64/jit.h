@@ -102,10 +102,12 @@ struct blk {
 struct fix {
 	u8 *rel;
 	u32 next;
+	bool near; /* of 8 bits */
 };
 
 struct cold { /* code out of line, emitted behind the region */
-	u8 *from; /* rel32 that jumps there; NULL: only faults lead there */
+	u8 *from; /* the displacement of what jumps there; NULL: only faults lead there */
+	bool from_near; /* of 8 bits, not 32 */
 	u8 *back; /* where it comes back, NULL: does not */
 	u8 kind; /* COLD_* */
 	u8 dst, a, b, c; /* registers, as in struct slow_desc */
@@ -236,7 +238,7 @@ struct jit {
 	u32 ef[8]; /* values in the host's flags */
 	u32 n_ef;
 	u32 compared; /* the FLSUB, or comparison of floats, that the host's flags are still of; 0: none */
-	u32 n_cold;
+	u32 n_cold, n_cold_near;
 	u32 n_aside;
 	u32 n_fix;
 	u32 n_mend;
@@ -253,6 +255,9 @@ struct jit {
 	u32 n_checked;
 	struct near near[CPU_NEARS]; /* system mode: what is in cpu->near here */
 	u32 n_near;
+	u32 end_pos; /* of the last block */
+	bool long_jumps; /* none of 8 bits forwards */
+	bool too_far; /* one of them does not reach */
 	u32 last_block; /* emitted last */
 	u32 next_block; /* what the layout puts next, ~0 none */
 };
@@ -418,6 +423,7 @@ void lower_slow(struct jit *j, const struct ir_insn *in,
 void lower_call(struct jit *j, const struct ir_insn *in, u32 v);
 void lower_end(struct jit *j, const struct ir_insn *in);
 void emit_cold(struct jit *j);
+void jump_patch(struct jit *j, u8 *rel, bool near, const u8 *target); /* of 8 bits or 32 */
 void leave_by_exit(struct jit *j); /* to the stub that leaves, with the event in EAX */
 void emit_compare(struct jit *j, const struct cold *c); /* a COLD_COMPARE; fp_flush.c */
 /* An out-of-line piece, entered from the jump at `from`. */

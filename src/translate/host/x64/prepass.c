@@ -239,7 +239,7 @@ static u32 count_uses(struct jit *j, u32 *clobbers)
 		x->first_pos = pos;
 		pos = x->end_pos = count_block(j, &j->r->block[b], x->root, pos, clobbers);
 	}
-	return pos;
+	return j->end_pos = pos;
 }
 
 /* The arithmetic whose host instruction makes these flags: just before or behind, with the same operands. */
