@@ -515,9 +515,10 @@ static void leave_by_call(struct jit *j, unsigned what, u64 pc, const u8 *jump)
 	struct host_job *job = j->job;
 	x_patch(x_call(&j->c), job->stubs->out - j->c.to_run);
 	job->ways = grow(job->ways, &job->ways_cap, job->n_ways + 1, sizeof(*job->ways));
-	job->ways[job->n_ways++] = (struct host_out){
-		.pc = pc, .at = (u32)(j->c.p - j->c.start), .what = what, .site = jump ? (u32)(jump - j->c.start) : 0
-	};
+	job->ways[job->n_ways++] = (struct host_out){ .pc = pc,
+						      .at = (u32)(j->c.p - j->c.start),
+						      .what = what,
+						      .site = jump ? (u32)(jump - j->c.start) : 0 };
 }
 
 static void emit_event(struct jit *j, const struct cold *c)
