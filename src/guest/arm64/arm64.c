@@ -38,7 +38,7 @@ const struct ir_slot arm64_slots[] = {
 
 /* By how often compiled programs use them (AAPCS64); the ends of the lists are for hosts with many registers. */
 static const u16 hot_int[] = {
-	0, 1, 2, 3, 19, A64_SP, 20, 8, 21, 4, 22, 29, 5, 30, 23, 9, 10, 24, 6, 11, 7, 25, 12, 26, 13, 14, 15, 27, 28, 16, 17, 18, 0xffff,
+	0, 1, 2, 3, 19, A64_SP, 20, 8, 30, 21, 4, 22, 29, 5, 23, 9, 10, 24, 6, 11, 7, 25, 12, 26, 13, 14, 15, 27, 28, 16, 17, 18, 0xffff,
 };
 #define HV(n) A64_V0 + n
 static const u16 hot_vec[] = {

@@ -259,7 +259,7 @@ static void take_back(struct jit *j, bool xmm)
 
 unsigned temp_gpr(struct jit *j)
 {
-	int r = pick(j, j->gpr, j->lock_gpr, 16, R11);
+	int r = pick(j, j->gpr, j->lock_gpr, 16, RCX);
 	if (r < 0 || j->gpr[r]) {
 		int home = lazy_room(j, j->lock_gpr);
 		r = home >= 0 ? home : r;
@@ -515,7 +515,8 @@ static unsigned def(struct jit *j, u32 v, bool xmm, bool apart)
 			j->val[v].at = o->at;
 			j->val[v].reg = reg;
 			owner[reg] = v;
-			*(xmm ? &j->lock_xmm : &j->lock_gpr) |= BIT(reg); /* a constant's register may not be */
+			*(xmm ? &j->lock_xmm : &j->lock_gpr) |=
+			    BIT(reg); /* a constant's register may not be */
 			return reg;
 		}
 	}
@@ -698,6 +699,17 @@ static void with_word(struct jit *j, unsigned slot, u32 v)
 	}
 }
 
+/* A home's register becomes a constant; the host's flags last as far as they are needed. */
+static void set_const(struct jit *j, unsigned reg, u64 k)
+{
+	if (k || j->compared || flags_needed(j)) {
+		x_mov_ri(&j->c, reg, k);
+		return;
+	}
+	flags_clobber(j);
+	x_rr(&j->c, X_ALU(X_XOR), reg, reg);
+}
+
 void set_slot(struct jit *j, unsigned slot, u32 v)
 {
 	struct val *x = &j->val[v];
@@ -706,6 +718,7 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	}
 	unsigned home = j->slot_home[slot];
+	bool other = false; /* does it lie in the memory of another slot? */
 	if (x->at == AT_SLOT && x->slot == slot) { /* it is there already */
 		lazy_drop(j, slot);
 		return;
@@ -735,11 +748,15 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	if (home && home <= 16) { /* the operand first: it may lie in what is saved */
 		u64 k;
+		struct x64_mem m;
 		bool constant = const_of(j, v, &k) && x->at != AT_GPR;
-		unsigned r = constant ? 0 : use_gpr(j, v);
+		other = x->at == AT_SLOT && j->r->insn[v].type == TY_I64 && in_memory(j, v, &m);
+		unsigned r = constant || other ? 0 : use_gpr(j, v);
 		slot_changed(j, slot);
 		if (constant)
-			x_mov_ri(&j->c, home - 1, k);
+			set_const(j, home - 1, k);
+		else if (other)
+			x_rm(&j->c, OPW | X_MOV_LOAD, home - 1, m);
 		else if (r != home - 1u)
 			x_mov_rr(&j->c, OPW, home - 1, r);
 	} else if (home) {
@@ -762,7 +779,7 @@ void set_slot(struct jit *j, unsigned slot, u32 v)
 		return;
 	}
 	/* from now on it lives in the home: its own register is free */
-	if (x->last > j->now && x->at != AT_SLOT && !(x->flags & (VF_MERGE | VF_PLACED)))
+	if (x->last > j->now && (x->at != AT_SLOT || other) && !(x->flags & (VF_MERGE | VF_PLACED)))
 		put_slot(j, v, slot);
 	with_word(j, slot, v);
 }

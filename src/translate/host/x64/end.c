@@ -373,27 +373,28 @@ void emit_count(struct jit *j, u64 pc)
 }
 
 /*
- * To the guest address in RAX by the CPU's hash of translations; odd: its lowest bit does not count. Where the index is the low 16 bits without that bit, what is odd
- * is compared with the code of an entry, which is even.
+ * To the guest address in a register by the CPU's hash of translations; odd: it is RAX, and the lowest bit does not count. Where the index is the low 16 bits without
+ * that bit, what is odd is compared with the code of an entry, which is even.
  */
-static void through_table(struct jit *j, bool odd)
+static void through_table(struct jit *j, unsigned target, bool odd)
 {
-	unsigned shift = j->job->insn_shift;
-	struct x64_mem entry = { .base = RDX, .index = RCX, .scale = shift ? 4 - shift : 0 };
+	unsigned shift = j->job->insn_shift, index = target == RCX ? RAX : RCX,
+		 table = target == RDX ? RAX : RDX;
+	struct x64_mem entry = { .base = table, .index = index, .scale = shift ? 4 - shift : 0 };
 	if (shift + HOST_JUMP_BITS == 16) {
-		x_rr(&j->c, X_MOVZX16, RCX, RAX);
+		x_rr(&j->c, X_MOVZX16, index, target);
 	} else {
-		x_mov_rr(&j->c, 0, RCX, RAX);
-		x_alu_ri(&j->c, X_AND, 0, RCX, ((1 << HOST_JUMP_BITS) - 1) << shift);
+		x_mov_rr(&j->c, 0, index, target);
+		x_alu_ri(&j->c, X_AND, 0, index, ((1 << HOST_JUMP_BITS) - 1) << shift);
 	}
 	if (shift == 0)
-		x_shift_ri(&j->c, 4, 0, RCX, 4);
-	x_rm(&j->c, OPW | X_MOV_LOAD, RDX, CPU(jump_table));
-	x_rm(&j->c, OPW | X_ALU(X_CMP), RAX, entry);
+		x_shift_ri(&j->c, 4, 0, index, 4);
+	x_rm(&j->c, OPW | X_MOV_LOAD, table, CPU(jump_table));
+	x_rm(&j->c, OPW | X_ALU(X_CMP), target, entry);
 	if (odd)
 		jump_cold(j, COLD_ODD, XC_NE);
 	else
-		to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss);
+		to_stub(j, x_jcc(&j->c, XC_NE), j->job->stubs->miss[target]);
 	entry.disp = 8;
 	x_rm(&j->c, 0xff, 4, entry); /* jmp */
 }
@@ -407,7 +408,7 @@ static void direct(struct jit *j, u64 pc)
 	if (!linkable(j, pc)) {
 		flags_clobber(j);
 		x_mov_ri(&j->c, RAX, pc);
-		through_table(j, false);
+		through_table(j, RAX, false);
 		return;
 	}
 	align_link(j, 1);
@@ -422,13 +423,13 @@ static void indirect(struct jit *j, u32 target)
 	unsigned r = use_gpr(j, target);
 	bool wide = j->r->insn[target].type == TY_I64;
 	flags_clobber(j);
-	if (r != RAX)
+	if (!wide || (r != RAX && (odd || j->loose || j->n_moved))) { /* it is changed, or registers are */
 		x_mov_rr(&j->c, wide ? OPW : 0, RAX, r);
-	else if (!wide)
-		x_mov_rr(&j->c, 0, RAX, RAX);
+		r = RAX;
+	}
 	mend(j);
 	homes_leave(j);
-	through_table(j, odd);
+	through_table(j, r, odd);
 }
 
 static void leave(struct jit *j, u64 pc, u32 event)
@@ -562,7 +563,7 @@ static void emit_piece(struct jit *j, const struct cold *c)
 		emit_unraise(j, c);
 	} else if (c->kind == COLD_ODD) {
 		x_alu_ri(&j->c, X_AND, OPW, RAX, ~1);
-		jump_stub(j, j->job->stubs->miss);
+		jump_stub(j, j->job->stubs->miss[RAX]);
 	} else if (c->kind == COLD_FAR) {
 		emit_far(j, c);
 	} else if (c->kind == COLD_LINK) {

@@ -229,6 +229,15 @@ static void move_away(struct jit *j, u32 v)
 	}
 }
 
+bool flags_needed(const struct jit *j)
+{
+	for (u32 i = 0; i < j->n_ef; i++)
+		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) &&
+		    j->val[j->ef[i]].last > j->now)
+			return true;
+	return false;
+}
+
 void flags_clobber(struct jit *j)
 {
 	for (u32 i = 0; i < j->n_ef; i++) {

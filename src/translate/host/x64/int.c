@@ -24,15 +24,6 @@ static bool imm_of(struct jit *j, u32 v, u32 w, i32 *ret_imm)
 	return true;
 }
 
-static bool flags_needed(const struct jit *j)
-{
-	for (u32 i = 0; i < j->n_ef; i++)
-		if ((j->val[j->ef[i]].at == AT_FLAGS || j->val[j->ef[i]].at == AT_CC) &&
-		    j->val[j->ef[i]].last > j->now)
-			return true;
-	return false;
-}
-
 /* Does a host instruction computing v have to leave flags for its partner? Then saves what was there before. */
 static bool prepare_flags(struct jit *j, u32 v, enum ir_type type)
 {

@@ -384,6 +384,7 @@ void lazy_emit(struct jit *j); /* the table for lazy_fault */
 void lazy_fault(const u8 *code, u32 table, void *ucontext);
 
 /* ---- flags.c ---- */
+bool flags_needed(const struct jit *j); /* behind this instruction */
 void flags_clobber(struct jit *j); /* before an instruction that destroys the host's flags */
 void flags_now(struct jit *j, u32 v, enum fkind kind); /* v (flags) is in the host's flags now */
 void cc_now(struct jit *j, u32 v, struct cc cc); /* v (i1) is in the host's flags now */

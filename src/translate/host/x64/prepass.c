@@ -541,8 +541,7 @@ void prepass(struct jit *j)
 	plan_later(j, clobbers, candidates, n_candidates);
 	if (j->lazy)
 		plan_waits(j, end);
-	if (!j->r->quick)
-		plan_hints(j);
+	plan_hints(j);
 	choose_loose(j);
 	if (j->r->quick)
 		return;

@@ -285,8 +285,16 @@ size_t host_make_stubs(u8 *out, u8 *out_end, intptr_t to_run, const struct ir_sl
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(scratch[0]));
 	x_mov_ri(c, RAX, HOST_OUT);
 	u8 *to_exit = x_jmp(c);
-	/* miss: the target in RAX */
-	s->miss = here(c);
+	/* miss: the target in some register */
+	u8 *to_miss[16] = { 0 };
+	for (unsigned r = RAX + 1; r < 16; r++) {
+		s->miss[r] = here(c);
+		x_mov_rr(c, OPW, RAX, r);
+		to_miss[r] = x_jmp8(c);
+	}
+	for (unsigned r = RAX + 1; r < 16; r++)
+		x_patch8(c, to_miss[r]);
+	s->miss[RAX] = here(c);
 	x_rm(c, OPW | X_MOV_STORE, RAX, CPU(pc));
 	x_mov_ri(c, RAX, HOST_MISS);
 	/* exit: the event in EAX */
