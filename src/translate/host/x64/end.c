@@ -284,7 +284,10 @@ static void leave_state(struct jit *j, u32 block)
 		snap_take(j, b);
 }
 
-/* Room so that the displacement at p + ahead does not straddle: it is patched while others run. */
+/*
+ * Room so that the displacement at p + ahead does not straddle: it is patched while others run. Stores are whole within 8 aligned bytes; Intel says within
+ * a line of the cache (SDM volume 3, 9.1.1), AMD does not (AMD64 APM volume 1, 3.9, "Atomicity of accesses").
+ */
 static void align_link(struct jit *j, unsigned ahead)
 {
 	x_room(&j->c);

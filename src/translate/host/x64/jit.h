@@ -107,9 +107,9 @@ struct fix {
 
 struct cold { /* code out of line, emitted behind the region */
 	u8 *from; /* the displacement of what jumps there; NULL: only faults lead there */
-	bool from_near; /* of 8 bits, not 32 */
 	u8 *back; /* where it comes back, NULL: does not */
 	u8 kind; /* COLD_* */
+	bool from_near; /* .from is of 8 bits, not 32 */
 	u8 dst, a, b, c; /* registers, as in struct slow_desc */
 	u32 insn; /* IR instruction */
 	u32 event;
