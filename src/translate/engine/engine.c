@@ -88,7 +88,8 @@ struct err *engine_new(const struct engine_config *config, struct engine **ret_e
 	/* what is looked at must be made now, and in every detail */
 	if (config->keep_dir && !config->one_insn && !config->interpret && !config->exact && !config->log)
 		e->keep = keep_new(e);
-	if (config->background && config->hot_after && !config->phys && !config->one_insn && !config->interpret && !config->exact && !config->log)
+	if (config->background && config->hot_after && !config->phys && !config->one_insn &&
+	    !config->interpret && !config->exact && !config->log)
 		e->background = background_new(e);
 	*ret_engine = e;
 	return NULL;

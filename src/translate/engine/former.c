@@ -52,6 +52,13 @@ static struct place *find(struct former *f, u64 pc)
 	}
 }
 
+/* All that were added are forgotten together: places from there on to the first free one are. */
+static void forget_place(struct former *f, u64 pc)
+{
+	for (u32 h = hash(pc); f->by_pc[h]; h = (h + 1) % HASH)
+		f->by_pc[h] = 0;
+}
+
 static struct place *add(struct former *f, u64 pc)
 {
 	u32 h = hash(pc);
@@ -284,7 +291,8 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 	r->pc = pc;
 	r->key = p->cpu->key;
 	r->quick = p->cold;
-	memset(f->by_pc, 0, sizeof(f->by_pc));
+	for (u32 i = 0; i < f->n_place; i++) /* of the region before */
+		forget_place(f, f->place[i].pc);
 	if (f->mark_n)
 		memset(f->mark, 0, sizeof(f->mark));
 	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;

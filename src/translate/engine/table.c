@@ -175,7 +175,8 @@ static void forget_jumps(struct engine *e, u64 pc)
 
 void tb_kill(struct engine *e, struct tb *tb)
 {
-	__atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jumps are read: remember() does the reverse */
+	__atomic_store_n(&tb->dead, true,
+			 __ATOMIC_SEQ_CST); /* before the jumps are read: remember() does the reverse */
 	struct tb **p = &e->table[bucket(tb->pc, tb->key)];
 	while (*p && *p != tb)
 		p = &(*p)->next;

@@ -9,7 +9,8 @@
 
 /* What the engine's dispatcher gets from generated code besides enum ir_event. */
 enum {
-	HOST_OUT = 0xf0, /* a call whose struct host_out says more: cpu->scratch[0] = run address of what follows it */
+	HOST_OUT =
+	    0xf0, /* a call whose struct host_out says more: cpu->scratch[0] = run address of what follows it */
 	HOST_MISS = 0xf1, /* an indirect jump that missed: cpu->pc */
 	/* in a struct host_out only */
 	HOST_LINK = 0xf2, /* a direct jump that is not linked yet */
@@ -52,7 +53,14 @@ struct host_slots { /* which slots travel in registers, the same for every regio
  * for addresses below cpu->window_low, for those from cpu->window_high on, or for either (addresses of 32 bits are not compared); or in the n-th
  * slice, cpu->window_slice.
  */
-enum host_reach { REACH_TABLE, REACH_LOW, REACH_HIGH, REACH_BOTH, REACH_SLICE, REACHES = REACH_SLICE + CPU_SLICES };
+enum host_reach {
+	REACH_TABLE,
+	REACH_LOW,
+	REACH_HIGH,
+	REACH_BOTH,
+	REACH_SLICE,
+	REACHES = REACH_SLICE + CPU_SLICES
+};
 
 /* When other slots than between regions get registers in one: when that gains, or as often as it can be (for tests). */
 enum host_moves { MOVES_WHEN_WORTH, MOVES_ALWAYS };
@@ -73,7 +81,8 @@ struct host_job {
 	enum host_reach (*reach)(void *user, u64 pc);
 	void *user;
 	enum host_moves moves;
-	bool counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
+	bool
+	    counts; /* counts cpu->heat[host_heat_slot] down at its start and in loops: HOST_HOT when nothing is left */
 	u8 insn_shift; /* log2 of the shortest instruction: what pc bits the hash of translations uses */
 	/* results */
 	bool unsupported; /* something here has no host form: the interpreter must run this region */
@@ -97,7 +106,8 @@ struct host_job {
 struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss[16] /* by the register that holds the target */, *out, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *exit, *miss[16] /* by the register that holds the target */, *out, *slow, *helper, *flags,
+	    *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */
@@ -106,7 +116,13 @@ struct host_stubs {
 };
 
 /* System mode: entries of a context's table (cpu->tlb): the number of them and their size in powers of two, offsets of fields. */
-enum { HOST_TLB_BITS = 12, HOST_TLB_ENTRY_BITS = 5, HOST_TLB_READ = 0, HOST_TLB_WRITE = 8, HOST_TLB_ADD = 16 };
+enum {
+	HOST_TLB_BITS = 12,
+	HOST_TLB_ENTRY_BITS = 5,
+	HOST_TLB_READ = 0,
+	HOST_TLB_WRITE = 8,
+	HOST_TLB_ADD = 16
+};
 
 /* One entry of a CPU's hash of translations, probed by generated code. */
 struct host_jump {

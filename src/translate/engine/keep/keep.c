@@ -120,7 +120,8 @@ static bool fits(void *user, const struct kept *k)
 	return true;
 }
 
-_Static_assert(sizeof(struct kept_way) == sizeof(struct host_out) && sizeof(struct kept_site) == sizeof(struct host_site) &&
+_Static_assert(sizeof(struct kept_way) == sizeof(struct host_out) &&
+		   sizeof(struct kept_site) == sizeof(struct host_site) &&
 		   sizeof(struct kept_reloc) == sizeof(struct host_reloc),
 	       "ways, sites and relocations are kept as they are");
 
@@ -148,7 +149,8 @@ struct tb *keep_load(struct priv *p, u64 pc)
 	tb->is_kept = true;
 	tb->cold = cold;
 	memcpy(out, kept_code(k), k->code_size);
-	struct host_placed what = { out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->ways, k->n_ways };
+	struct host_placed what = { out, (const struct host_reloc *)kept_relocs(k), k->n_reloc, tb->ways,
+				    k->n_ways };
 	host_place(&what, tb->code, &e->stubs);
 	p->arena.next += ROUND_UP(k->code_size, 16u);
 	return tb;
@@ -180,7 +182,8 @@ void keep_save(struct priv *p, const struct tb *tb)
 	struct kept *k = store_add(s, &counts);
 	if (k) {
 		memcpy((u8 *)kept_code(k), job->out, tb->size);
-		struct host_placed what = { (u8 *)kept_code(k), job->reloc, job->n_reloc, job->ways, job->n_ways };
+		struct host_placed what = { (u8 *)kept_code(k), job->reloc, job->n_reloc, job->ways,
+					    job->n_ways };
 		host_unplace(&what, tb->code, &p->e->stubs);
 		memcpy((void *)kept_spans(k), span, tb->n_ref * sizeof(span[0]));
 		if (job->n_ways)

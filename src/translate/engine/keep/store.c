@@ -54,11 +54,12 @@ struct store {
 /* ---- records ---- */
 u32 kept_size(const struct kept *k)
 {
-	if (k->code_size > MAX_RECORD || k->n_span > 64 || k->n_ways > MAX_RECORD / 16 || k->n_site > MAX_RECORD / 12 ||
-	    k->n_reloc > MAX_RECORD / 8)
+	if (k->code_size > MAX_RECORD || k->n_span > 64 || k->n_ways > MAX_RECORD / 16 ||
+	    k->n_site > MAX_RECORD / 12 || k->n_reloc > MAX_RECORD / 8)
 		return 0;
 	u64 size = sizeof(struct kept) + ROUND_UP(k->code_size, 8u) + k->n_span * sizeof(struct kept_span) +
-		   k->n_ways * sizeof(struct kept_way) + k->n_site * sizeof(struct kept_site) + k->n_reloc * sizeof(struct kept_reloc);
+		   k->n_ways * sizeof(struct kept_way) + k->n_site * sizeof(struct kept_site) +
+		   k->n_reloc * sizeof(struct kept_reloc);
 	return size > MAX_RECORD ? 0 : (u32)ROUND_UP(size, 16u);
 }
 
@@ -73,8 +74,7 @@ static const struct kept *record(const struct segment *g, u64 at)
 	if (at + sizeof(struct kept) > g->size)
 		return NULL;
 	const struct kept *k = (const struct kept *)((const u8 *)g + at);
-	if (k->size > g->size - at || !k->size ||
-	    k->size != kept_size(k) || k->check != record_check(k))
+	if (k->size > g->size - at || !k->size || k->size != kept_size(k) || k->check != record_check(k))
 		return NULL;
 	for (u32 i = 0; i < k->n_site; i++)
 		if (kept_sites(k)[i].leave >= k->code_size)

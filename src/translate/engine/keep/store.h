@@ -77,7 +77,8 @@ u32 kept_size(const struct kept *counts);
 struct store *store_open(const char *dir, const struct store_id *id);
 void store_free(struct store *s);
 /* The first intact record for this pc and key that fits; NULL if there is none. It stays where it is until store_free. */
-const struct kept *store_find(const struct store *s, u64 pc, u64 key, bool (*fits)(void *user, const struct kept *), void *user);
+const struct kept *store_find(const struct store *s, u64 pc, u64 key,
+			      bool (*fits)(void *user, const struct kept *), void *user);
 /* Room for a new record with these counts set (pc, key, code_size, n_*); the caller fills in the rest, then calls store_added. NULL: too large. */
 struct kept *store_add(struct store *s, const struct kept *counts);
 void store_added(struct store *s);

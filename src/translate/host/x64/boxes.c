@@ -62,7 +62,7 @@ unsigned box_of(const struct jit *j, unsigned slot)
 
 void boxes_enter(struct jit *j)
 {
-	u64 nan = (u64)fp_default_nan(FP_F32, &j->r->fp);
+	u64 nan = j->n_box ? (u64)fp_default_nan(FP_F32, &j->r->fp) : 0;
 	for (unsigned i = 0; i < j->n_box; i++) {
 		unsigned home = j->slot_home[j->box[i]], r = home ? home - 17u : XMM_TEMP0;
 		x_room(&j->c);

@@ -260,9 +260,9 @@ static void set_up(struct jit *j, struct host_job *job)
 	j->c =
 	    (struct x64_code){ .p = job->out, .start = job->out, .end = job->out_end, .to_run = job->to_run };
 	j->n_slot = r->n_slot + r->n_local + MOST_BOXES;
-	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 7 * sizeof(u32)),
+	size_t of_insns = (r->n_insn + 2) * (sizeof(*j->val) + 8 * sizeof(u32)),
 	       of_blocks = (r->n_block + 2) * (sizeof(*j->blk) + 6 * sizeof(u32)),
-	       of_slots = (j->n_slot + 1) * (12 * sizeof(u32) + 1 + 16), arrays = 30;
+	       of_slots = (j->n_slot + 1) * (12 * sizeof(u32) + 1 + 16), arrays = 32;
 	j->mem = grow(j->mem, &j->mem_cap, of_insns + of_blocks + of_slots + arrays * 16, 1);
 	j->val = jit_mem(j, (r->n_insn + 2) * sizeof(*j->val)); /* the prepass fills it */
 	j->blk = jit_zeroes(j, (r->n_block + 1) * sizeof(*j->blk));

@@ -48,10 +48,10 @@ void lazy_start(struct jit *j)
 	j->lazy = !j->job->counts && !j->job->link_bits;
 	j->pend = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->pend));
 	j->pending = jit_mem(j, (j->n_slot + 1) * sizeof(*j->pending));
-	j->told = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->told));
 	j->deferrable = jit_zeroes(j, j->n_slot + 1);
 	if (!j->lazy)
 		return;
+	j->told = jit_zeroes(j, (j->n_slot + 1) * sizeof(*j->told));
 	j->dying = jit_mem(j, (j->n_slot + 1) * sizeof(*j->dying));
 	j->next_touch = jit_mem(j, (j->n_slot + 1) * sizeof(*j->next_touch));
 	j->death = jit_mem(j, (j->r->n_insn + 2) * sizeof(*j->death));

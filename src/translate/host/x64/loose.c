@@ -220,7 +220,7 @@ static void test(struct jit *j, unsigned a, unsigned b)
 /* Mends these slots one by one. Touches homes, and for slots without XMM12. */
 static void mend_each(struct jit *j, u64 slots)
 {
-	u64 nan = (u64)fp_default_nan(FP_F64, &j->r->fp);
+	u64 nan = slots ? (u64)fp_default_nan(FP_F64, &j->r->fp) : 0;
 	for (; slots; slots &= slots - 1) {
 		unsigned slot = (unsigned)__builtin_ctzll(slots), r = fetch(j, slot, XMM_TEMP0);
 		x_room(&j->c);

@@ -193,8 +193,17 @@ static void live_until_call(struct jit *j, const struct ir_insn *in, u32 pos)
 			j->val[operand[k]].last = pos + 1;
 }
 
-/* Gives one block's instructions their positions, from pos on; returns where they end. clobbers: see count_uses. */
-static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 pos, u32 *clobbers)
+/* clang-format off */
+/* Operations of which plan_one knows something by themselves. */
+static const bool has_plan[IR_OP_COUNT] = {
+	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
+	[IR_AND] = true, [IR_AESMC] = true, [IR_AESIMC] = true,
+};
+/* clang-format on */
+
+/* Gives one block's instructions their positions, from pos on; returns where they end. clobbers, candidates: see count_uses. */
+static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 pos, u32 *clobbers,
+		       u32 *candidates, u32 *n)
 {
 	const struct ir_insn *insn =
 	    j->r->insn; /* by themselves, here and below: for the compiler a store might change j */
@@ -210,6 +219,8 @@ static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 po
 		val[i].pos = pos;
 		at[pos] = i;
 		clobbers[pos] = n_clobbers += clobbers_flags(insn, in);
+		candidates[*n] = i;
+		*n += has_plan[in->op];
 		unsigned values = ir_op_info[in->op].values;
 		if (values & 1 && in->a)
 			note_use(&val[in->a], insn[in->a].type, in, 0, pos, root);
@@ -226,9 +237,9 @@ static u32 count_block(struct jit *j, const struct ir_block *b, u32 root, u32 po
 
 /*
  * Gives instructions their positions, 1 and up; returns how many there are and one. clobbers: by position, how many instructions that may
- * clobber the host's flags come before.
+ * clobber the host's flags come before. candidates: those of which plan_one knows something, *ret_n of them.
  */
-static u32 count_uses(struct jit *j, u32 *clobbers)
+static u32 count_uses(struct jit *j, u32 *clobbers, u32 *candidates, u32 *ret_n)
 {
 	u32 pos = 1;
 	clobbers[0] = 0;
@@ -237,7 +248,7 @@ static u32 count_uses(struct jit *j, u32 *clobbers)
 		struct blk *x = &j->blk[b];
 		x->root = x->preds == 1 && x->pred != ~0u ? j->blk[x->pred].root : b;
 		x->first_pos = pos;
-		pos = x->end_pos = count_block(j, &j->r->block[b], x->root, pos, clobbers);
+		pos = x->end_pos = count_block(j, &j->r->block[b], x->root, pos, clobbers, candidates, ret_n);
 	}
 	return pos;
 }
@@ -319,14 +330,13 @@ static bool address_part(const struct jit *j, u32 v)
 }
 
 /* A comparison of one bit with zero tests it where it is. */
-static void plan_bit_test(struct jit *j, const struct ir_insn *cmp)
+static bool is_bit_test(const struct jit *j, const struct ir_insn *cmp)
 {
 	const struct ir_insn *bit = &j->r->insn[cmp->a], *zero = &j->r->insn[cmp->b];
-	struct val *x = &j->val[cmp->a];
-	if ((cmp->op == IR_EQ || cmp->op == IR_NE) && bit->op == IR_EXTRACTU && bit->c == 1 &&
-	    bit->type >= TY_I32 && zero->op == IR_CONST && !zero->imm && x->uses == 1 &&
-	    !(x->flags & VF_MERGE))
-		x->flags |= VF_LATER;
+	const struct val *x = &j->val[cmp->a];
+	return (cmp->op == IR_EQ || cmp->op == IR_NE) && bit->op == IR_EXTRACTU && bit->c == 1 &&
+	       bit->type >= TY_I32 && zero->op == IR_CONST && !zero->imm && x->uses == 1 &&
+	       !(x->flags & VF_MERGE);
 }
 
 /* Is an operation of the round that it mixes the columns of the only use, so that the host does both in one? */
@@ -348,12 +358,22 @@ static bool even_target(const struct jit *j, const struct ir_insn *in, const str
 	       (by == IR_JUMPI || by == IR_GOSUBI || by == IR_RETURN);
 }
 
+/* What the instruction is computed from lives until a position. */
+static void lengthen(struct jit *j, const struct ir_insn *in, u32 last)
+{
+	u32 operand[3] = { in->a, in->b, in->c };
+	for (unsigned k = 0; k < 3; k++)
+		if (ir_is_value(in->op, k) && operand[k])
+			j->val[operand[k]].last = MAX(j->val[operand[k]].last, last);
+}
+
 /* Conditions, bit tests, rounds of AES, targets of jumps and parts of addresses are computed where they are used; what they are computed from lives until then. */
 static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 {
 	const struct ir_region *r = j->r;
 	const struct ir_insn *in = &r->insn[i];
 	struct val *x = &j->val[i];
+	u32 also = 0; /* of its operands: one that is computed with it */
 	if (in->type == TY_FLAGS && is_flag_maker(in->op)) {
 		if (x->uses == 1 && x->plan & FOR_SELECT && !(x->flags & VF_MERGE) &&
 		    (!in->a || j->r->insn[in->a].type <= TY_I64))
@@ -363,7 +383,7 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 	} else if (in->op == IR_COND || (is_compare(in->op) && x->uses == 1)) {
 		if (!(x->flags & VF_MERGE)) {
 			x->flags |= VF_LATER;
-			plan_bit_test(j, in);
+			also = is_bit_test(j, in) ? in->a : 0;
 		}
 	} else if (in->op == IR_BITREV && x->uses == 1 && in->type >= TY_I32 && i + 1 < r->n_insn &&
 		   r->insn[i + 1].op == IR_CLZ && r->insn[i + 1].a == i) {
@@ -371,41 +391,28 @@ static void plan_one(struct jit *j, const u32 *clobbers, u32 i)
 	} else if (even_target(j, in, x)) {
 		x->flags |= VF_LATER;
 	} else if (in->op == IR_AESMC || in->op == IR_AESIMC) {
-		j->val[in->a].flags |= whole_round(j, in) ? VF_LATER : 0;
+		also = whole_round(j, in) ? in->a : 0;
 	} else if (address_part(j, i)) {
 		x->flags |= VF_LATER;
 		const struct ir_insn *shift = &r->insn[in->b];
-		struct val *s = &j->val[in->b];
+		const struct val *s = &j->val[in->b];
 		if (shift->op == IR_SHL && s->uses == 1 && r->insn[shift->b].op == IR_CONST &&
 		    r->insn[shift->b].imm <= 3 && !(s->flags & VF_MERGE))
-			s->flags |= VF_LATER;
+			also = in->b;
 	}
-	if (!(x->flags & VF_LATER) && in->op != IR_FLPACK) /* FLPACK always is */
-		return;
-	u32 operand[3] = { in->a, in->b, in->c };
-	for (unsigned k = 0; k < 3; k++)
-		if (ir_is_value(in->op, k) && operand[k])
-			j->val[operand[k]].last = MAX(j->val[operand[k]].last, x->last);
+	if (x->flags & VF_LATER || in->op == IR_FLPACK) /* FLPACK always is */
+		lengthen(j, in, x->last);
+	if (also) {
+		j->val[also].flags |= VF_LATER;
+		lengthen(j, &r->insn[also], j->val[also].last);
+	}
 }
 
-/* clang-format off */
-/* Operations of which plan_one knows something by themselves. */
-static const bool has_plan[IR_OP_COUNT] = {
-	[IR_FLADD... IR_FLMERGE] = true, [IR_EQ... IR_LES] = true, [IR_COND] = true, [IR_BITREV] = true, [IR_ADD] = true,
-	[IR_AND] = true, [IR_AESMC] = true, [IR_AESIMC] = true,
-};
-/* clang-format on */
-
-static void plan_later(struct jit *j, const u32 *clobbers, u32 end)
+static void plan_later(struct jit *j, const u32 *clobbers, const u32 *candidates, u32 n)
 {
-	const struct ir_insn *insn = j->r->insn;
-	const struct val *val = j->val;
-	const u32 *at = j->at;
-	for (u32 pos = end; pos-- > 1;) { /* backwards, so that lengthened lives reach operands of operands */
-		u32 v = at[pos];
-		if (val[v].uses && (has_plan[insn[v].op] || val[v].flags & VF_LATER))
-			plan_one(j, clobbers, v);
-	}
+	while (n-- > 0) /* backwards, so that lengthened lives reach operands of operands */
+		if (j->val[candidates[n]].uses)
+			plan_one(j, clobbers, candidates[n]);
 }
 
 static void hint(struct jit *j, u32 v, unsigned slot, u32 pos)
@@ -541,25 +548,38 @@ void plan_deaths(struct jit *j, const struct blk *x)
 			next[in->imm] = (struct next_touch){ in->op == IR_SET ? pos : 0, n_barrier };
 		}
 	}
+	const struct death untouched = { 0, n_barrier ? j->barrier[0] : 0 };
 	for (unsigned s = 0; s < j->r->n_slot; s++)
-		j->dying[s] = DEATH(s);
+		j->dying[s] = untouched;
+	for (u32 pos = x->first_pos; pos < x->end_pos; pos++) {
+		const struct ir_insn *in = &insn[j->at[pos]];
+		if ((in->op == IR_SET || in->op == IR_GET) && in->imm < j->r->n_slot)
+			j->dying[in->imm] = DEATH(in->imm);
+	}
 #undef DEATH
+}
+
+/* So many values of which nothing is known. Copying is much faster than setting each. */
+static void blank(struct val *val, u32 n)
+{
+	const u32 some = MIN(n, 16u);
+	for (u32 i = 0; i < some; i++)
+		val[i] = (struct val){ .hint = NO_SLOT, .frame = -1 };
+	for (u32 i = some; i < n; i += some)
+		memcpy(val + i, val, MIN(n - i, some) * sizeof(*val));
 }
 
 void prepass(struct jit *j)
 {
-	static const struct val blank = { .hint = NO_SLOT, .frame = -1 };
-	struct val *val = j->val;
-	u32 n = j->r->n_insn + 2;
-	u32 *clobbers = jit_mem(j, n * sizeof(*clobbers));
+	u32 n = j->r->n_insn + 2, n_candidates = 0;
+	u32 *clobbers = jit_mem(j, n * sizeof(*clobbers)), *candidates = jit_mem(j, n * sizeof(*candidates));
 	lay_out(j);
 	mark_loops(j);
 	if (!j->job->counts) /* what does has not run often */
 		choose_moves(j);
-	for (u32 i = 0; i < n; i++)
-		val[i] = blank;
-	u32 end = count_uses(j, clobbers);
-	plan_later(j, clobbers, end);
+	blank(j->val, n);
+	u32 end = count_uses(j, clobbers, candidates, &n_candidates);
+	plan_later(j, clobbers, candidates, n_candidates);
 	if (j->lazy)
 		plan_waits(j, end);
 	plan_hints(j);
