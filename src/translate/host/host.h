@@ -106,7 +106,8 @@ struct host_job {
 struct host_stubs {
 	/* Runs generated code: returns an event, or one of HOST_*. */
 	u64 (*enter)(struct cpu *cpu, const void *code);
-	const u8 *exit, *miss[16] /* by the register that holds the target */, *out, *slow, *helper, *flags, *mem, *miss_leave; /* run addresses, for the back end */
+	const u8 *exit, *miss[16] /* by the register that holds the target */, *out, *slow, *helper, *flags,
+	    *mem, *miss_leave; /* run addresses, for the back end */
 	const u8 *estimates; /* tables of Arm's estimates, see the back end */
 	const u8 *start, *end;
 	u32 flags_at[4]; /* where the guest's flags lie in its state; the first n_flags */

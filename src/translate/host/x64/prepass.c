@@ -427,14 +427,55 @@ static bool vain_hint(const struct val *x, u32 end, u32 barrier, const u32 *touc
 	return x->hint_pos >= end || barrier < x->hint_pos || touched[x->hint] < x->hint_pos;
 }
 
+/* Of the host's operations of two operands: in which of them may the result lie? Bits as in ir_op_info.values. */
+static const u8 in_operand[IR_OP_COUNT] = {
+	[IR_ADD] = 3, [IR_AND] = 3, [IR_OR] = 3,  [IR_XOR] = 3, [IR_MUL] = 3,
+	[IR_SUB] = 1, [IR_SHL] = 1, [IR_SHR] = 1, [IR_SAR] = 1,
+};
+
+/* Is it another form of its operand, which lies where that does? */
+static bool another_form(enum ir_op op)
+{
+	return op == IR_ZEXT || op == IR_VZEXT || op == IR_COPY || op == IR_CAST;
+}
+
+static bool narrows(enum ir_op op)
+{
+	return op == IR_VLOW || op == IR_TRUNC;
+}
+
+/* The operand that the result will replace shall be computed where the result shall be: one that nothing else wants, in any form. */
+static void hint_operand(struct jit *j, const struct ir_insn *in, const struct val *x, u32 pos)
+{
+	const u32 operand[2] = { in->a, in->b };
+	if (in->type < TY_I32 || in->type > TY_I64)
+		return;
+	for (unsigned k = 0; k < 2; k++) {
+		const struct val *o = &j->val[operand[k]];
+		enum ir_op op = j->r->insn[operand[k]].op;
+		if (!(in_operand[in->op] >> k & 1) || o->uses != 1 || o->last > pos || o->hint != NO_SLOT ||
+		    o->flags & (VF_LATER | VF_MERGE) || op == IR_CONST || op == IR_GET || another_form(op) ||
+		    narrows(op))
+			continue;
+		hint(j, operand[k], x->hint, x->hint_pos);
+		return;
+	}
+}
+
 /* What a hinted value is widened from, or the same as, shall be computed there as well. */
 static void pass_hint(struct jit *j, const struct ir_insn *in, const struct val *x, u32 pos)
 {
-	/* what is narrowed and still needed as a whole must not be where its narrow part is widened again */
-	bool narrows = in->op == IR_VLOW || in->op == IR_TRUNC;
-	if (in->a && j->val[in->a].hint == NO_SLOT &&
-	    (narrows ? j->val[in->a].last <= pos
-		     : in->op == IR_ZEXT || in->op == IR_VZEXT || in->op == IR_COPY || in->op == IR_CAST))
+	if (in_operand[in->op]) {
+		hint_operand(j, in, x, pos);
+		return;
+	}
+	/*
+	 * What is narrowed and still needed as a whole, by slots that are set later, too, must not be where its narrow part is widened
+	 * again.
+	 */
+	const struct val *o = &j->val[in->a];
+	if (in->a && o->hint == NO_SLOT &&
+	    (narrows(in->op) ? o->last <= pos && (!j->lazy || o->uses == 1) : another_form(in->op)))
 		hint(j, in->a, x->hint, x->hint_pos);
 }
 
