@@ -2,18 +2,18 @@
 # Kill -9 in the middle of writes, commits, snapshot operations, resizes and conversions: the image opens again for writing, check finds at
 # most leaks, and what was there before is still there.
 # usage: test-kill.sh [KILLS]   of each kind, of processes that still run; without it a few, for some seconds each
+# RHEA_KILL_ONLY: the kinds, a pattern (write qcow2)
 kills=${1:-6} n=0 bad=0 limit=$((${1:-0} ? 100000 : 3))
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 exec 2>/dev/null # the shell says "Killed"
-set -m # each end() is a group of its own
 
 # end COMMAND...: runs it and kills it after a random moment. midway counts those that still ran; the moments (ms) follow how long it takes.
 end() {
-	"$@" >/dev/null 2>&1 &
+	setsid "$@" >/dev/null 2>&1 & # a group of its own; by job control the shell would go on when somebody stops a command
 	local pid=$!
-	sleep "$(printf 0.%03d $((RANDOM % window + 1)))"; kill -9 -- -$pid; wait $pid
+	sleep "$(printf 0.%03d $((RANDOM % window + 1)))"; kill -9 -- -$pid || kill -9 $pid; wait $pid
 	if [ $? = 137 ]; then midway=$((midway + 1)) window=$((window < 70 ? window + 1 + window / 8 : 80)); else window=$((window < 6 ? 4 : window * 3 / 4)); fi
 }
 # sound FILE FORMAT: opens for writing, no corruption, the first MiB as it was. 63: the format has no check.
@@ -58,6 +58,7 @@ kill_convert() {
 }
 
 run() { # OPERATION FORMAT OPTIONS
+	[[ "$1 $2 $3" =~ $RHEA_KILL_ONLY ]] || return 0
 	local done=0 midway=0 window=80 r=0 end=$((SECONDS + limit))
 	while [ $midway -lt "$kills" ] && [ $done -lt $((kills * 4)) ]; do
 		[ $SECONDS -ge $end ] && [ $done -ge 2 ] && break
