@@ -41,6 +41,9 @@ qemu-img snapshot -c s1 base.qcow2 && qemu-io -c 'write -q -P 0x33 0 2M' base.qc
 ok $? "snapshots keep, give back and forget contents"
 qemu-img resize -q base.qcow2 +64M && qemu-img resize -q --shrink base.qcow2 8M && qemu-img check -q base.qcow2 && head -c 8M src.raw | cmp -s - <(qemu-img convert -O raw base.qcow2 o.raw; cat o.raw)
 ok $? "resize up and down"
+qemu-img create -q -f qcow2 -o data_file=outside.raw outside.qcow2 $((1048576 + 512)) && qemu-io -c 'write -q 1M 512' outside.qcow2 && [ "$(stat -c %s outside.raw)" = 1049088 ] &&
+	qemu-img resize -q --shrink outside.qcow2 512k && qemu-img check -q outside.qcow2 && [ "$(stat -c %s outside.raw)" = 524288 ]
+ok $? "a data file that ends inside a cluster shrinks"
 qemu-img bitmap --add base.qcow2 b0 && qemu-io -c 'write -q 0 64k' base.qcow2 && qemu-img info --output=json base.qcow2 | grep -q '"name": "b0"' && qemu-img check -q base.qcow2
 ok $? "bitmaps are kept"
 qemu-img create -q -f qcow2 l.qcow2 1M

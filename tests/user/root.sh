@@ -67,6 +67,7 @@ step() { # name, command...: one line of the table; the output in WORK/log/NAME
 	rc=$?
 	[ $rc = 0 ] || status=1
 	printf '%-34s %-6s %4d s\n' "$name" "$([ $rc = 0 ] && echo ok || echo "fails ($rc)")" $((SECONDS - start))
+	return $rc
 }
 first_stage() {
 	rm -rf "$root"

@@ -586,9 +586,10 @@ int qcow2_free_entry(struct blk_node *node, u64 entry, enum qcow2_discard discar
 			      (unsigned long long)(entry & OFFSET_MASK));
 		return 0;
 	}
-	if (s->data_file) {
-		if (s->discard_passes & BIT(discard))
-			return blk_discard(s->data, entry & OFFSET_MASK, s->cluster_size);
+	if (s->data_file) { /* which may end inside its last cluster */
+		u64 at = entry & OFFSET_MASK, size = s->data->size;
+		if (s->discard_passes & BIT(discard) && at < size)
+			return blk_discard(s->data, at, MIN((u64)s->cluster_size, size - at));
 		return 0;
 	}
 	return qcow2_free(node, entry & OFFSET_MASK, s->cluster_size, discard);
