@@ -65,6 +65,7 @@ run() { # OPERATION FORMAT OPTIONS
 		done=$((done + 1)) why=
 		"kill_$1" "$2" "$3" || { r=1; echo "# kill $done: ${why:-a command failed}"; }
 	done
+	[ $midway != 0 ] || { r=1; echo "# none of $done processes still ran when it was to be killed"; }
 	n=$((n + 1)); if [ $r = 0 ]; then echo "ok $n - $1, $2 $3: $midway kills in $done runs"; else echo "not ok $n - $1, $2 $3"; bad=1; fi
 }
 for f in vdi vpc vhdx vmdk qed qcow parallels; do run write $f; done

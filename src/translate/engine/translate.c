@@ -122,7 +122,7 @@ static void run_passes(struct priv *p)
 }
 
 /* Where the code is left and where it may fault. */
-static void keep_ways(struct tb *tb, const struct host_job *job)
+static void own_places(struct tb *tb, const struct host_job *job)
 {
 	tb->n_ways = job->n_ways;
 	tb->n_site = job->n_site;
@@ -170,7 +170,7 @@ static bool compile(struct priv *p, struct tb *tb)
 		return false;
 	tb->code = job->out + job->to_run;
 	tb->size = job->size;
-	keep_ways(tb, job);
+	own_places(tb, job);
 	p->arena.next += ROUND_UP(job->size, 16);
 	__atomic_fetch_add(&e->n_bytes, job->size, __ATOMIC_RELAXED);
 	return true;
