@@ -74,5 +74,6 @@ for f in qcow2 qed; do run commit $f; done
 run resize qcow2 '-o cluster_size=4k'
 run snapshot qcow2 '-o cluster_size=4k'
 for f in qcow2 vhdx; do run convert $f; done
+[ $n != 0 ] || { n=1 bad=1; echo "not ok 1 - RHEA_KILL_ONLY='$RHEA_KILL_ONLY' matches no kind, of which there are e.g. 'write qcow2' and 'commit qed'"; }
 echo "1..$n"
 exit $bad
