@@ -146,6 +146,20 @@ static void slot_op(struct dead *d, const struct ir_insn *in)
 	}
 }
 
+/* Is the condition one of those flags, or the comparison of what they were made from? */
+static bool asks_for(const struct ir_region *r, const struct ir_insn *cond, ir_ref flags)
+{
+	const struct ir_insn *fl = r->insn + flags;
+	if (cond->op == IR_COND)
+		return cond->a == flags;
+	if (cond->op < IR_EQ || cond->op > IR_LES)
+		return false;
+	if (fl->op == IR_FLSUB)
+		return (cond->a == fl->a && cond->b == fl->b) || (cond->a == fl->b && cond->b == fl->a);
+	const struct ir_insn *zero = r->insn + cond->b;
+	return fl->op == IR_FLLOGIC && cond->a == fl->a && zero->op == IR_CONST && !zero->imm;
+}
+
 /*
  * Flags that are set before a branch and then seen on one of its ways only, as most comparisons' are when the other way compares again: they are set on
  * that way, and cost nothing on the other. Only flags that the branch itself asks, since they are at hand there.
@@ -157,8 +171,7 @@ static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 ||
 	    to[0] == to[1])
 		return false;
-	const struct ir_insn *cond = r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a;
-	if (cond->op != IR_COND || cond->a != set->a)
+	if (!asks_for(r, r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a, set->a))
 		return false;
 	bool seen[2];
 	for (unsigned k = 0; k < 2; k++)
