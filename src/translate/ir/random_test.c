@@ -398,6 +398,8 @@ void ir_random(struct ir_region *r, u64 seed, const struct ir_random_options *o)
 			g.entry_end = r->n_insn;
 	}
 	r->end_pc = g.pc;
+	if (seed & 4)
+		ir_mark_loops(r);
 }
 
 /* ---- the CPU ---- */

@@ -52,7 +52,7 @@ static void find_left(struct dead *d, u32 b)
 	u64 *left = of_block(d, d->left, b);
 	u32 to[2];
 	unsigned n = ir_successors(r, b, to);
-	bool poll = n && (ir_is_back_edge(r, b, to[0]) || ir_is_back_edge(r, b, to[n - 1]));
+	bool poll = n && (ir_polls(r, b, to[0]) || ir_polls(r, b, to[n - 1]));
 	if (n && !poll)
 		return;
 	memcpy(left, d->ordinary, d->words * sizeof(u64));
@@ -322,7 +322,7 @@ static bool find_preds(struct dead *d)
 	for (u32 o = 0; o < d->n_order; o++)
 		for (unsigned k = ir_successors(r, d->order[o], to); k-- > 0;) {
 			d->preds[to[k]] = MIN(d->preds[to[k]] + 1, 2);
-			back |= ir_is_back_edge(r, d->order[o], to[k]);
+			back |= r->block[to[k]].first <= r->block[d->order[o]].first;
 		}
 	return back;
 }
