@@ -65,7 +65,7 @@ static void measure_depth(struct jit *j, struct flow *f)
 			deepen(j, f, o), deepen_twofold(f, j->n_order, o);
 }
 
-/* Each way of a branch is taken every second time, what is expected to be rare hardly ever, a loop eight times. */
+/* Of a branch the way that goes straight on is taken three times of four, what is expected to be rare hardly ever; a loop runs eight times. */
 static void guess_often(struct jit *j, struct flow *f)
 {
 	f->often = jit_zeroes(j, j->n_order * sizeof(*f->often));
@@ -79,7 +79,8 @@ static void guess_often(struct jit *j, struct flow *f)
 				continue;
 			bool rare = two && j->r->block[j->order[to]].cold;
 			bool sole = two && !rare && j->r->block[j->order[f->to[o][k ^ 1]]].cold;
-			f->often[to] += f->often[o] >> (rare ? 4 : two && !sole ? 1 : 0);
+			u32 times = rare ? 1 : sole || !two ? 16 : k ? 12 : 4; /* sixteenths */
+			f->often[to] += f->often[o] * times / 16;
 		}
 	}
 	for (u32 o = 0; o < j->n_order; o++)
