@@ -421,6 +421,54 @@ struct args {
 	char *list;
 };
 
+static const struct img_field fields[] = { IMG_TEXT('f', struct args, fmt),
+					   IMG_TEXT('O', struct args, out_fmt),
+					   IMG_TEXT('B', struct args, out_base),
+					   IMG_TEXT('F', struct args, out_base_fmt),
+					   IMG_FLAG('C', struct args, copy_range),
+					   IMG_FLAG('c', struct args, compress),
+					   IMG_TEXT('l', struct args, snapshot),
+					   IMG_FLAG('p', struct args, progress),
+					   IMG_TEXT('t', struct args, cache),
+					   IMG_TEXT('T', struct args, src_cache),
+					   IMG_FLAG('n', struct args, no_create),
+					   IMG_FLAG('W', struct args, unordered),
+					   IMG_FLAG(OPT_TARGET_IMAGE_OPTS, struct args, target_image_opts),
+					   IMG_FLAG(OPT_SALVAGE, struct args, salvage),
+					   IMG_FLAG(OPT_TARGET_IS_ZERO, struct args, target_is_zero),
+					   IMG_FLAG(OPT_BITMAPS, struct args, bitmaps),
+					   IMG_FLAG(OPT_SKIP_BROKEN, struct args, skip_broken),
+					   { 0 } };
+
+/* What -S, -m and the like say; false: nothing that is right, which was reported. */
+static bool read_sparse(struct args *a)
+{
+	u64 v;
+	if (!img_parse_size("buffer size for sparse output", optarg, &v))
+		return false;
+	if (v % UNIT || v > INT32_MAX) {
+		img_error(
+		    "Invalid buffer size for sparse output specified. Valid sizes are multiples of %llu "
+		    "up to %llu. Select 0 to disable sparse detection (fully allocates output).",
+		    (unsigned long long)UNIT, (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
+		return false;
+	}
+	a->sparse = v;
+	a->sparse_given = true;
+	return true;
+}
+
+static bool read_coroutines(struct args *a)
+{
+	char *end;
+	a->coroutines = strtol(optarg, &end, 0);
+	if (!*end && *optarg && a->coroutines >= 1 && a->coroutines <= MAX_COROUTINES)
+		return true;
+	img_error("Invalid number of coroutines. Allowed number of coroutines is between 1 and %d",
+		  MAX_COROUTINES);
+	return false;
+}
+
 /* Parses until the end; -1: go on, else the exit status. */
 static int read_args(struct img *m, int argc, char **argv, struct args *a)
 {
@@ -437,95 +485,21 @@ static int read_args(struct img *m, int argc, char **argv, struct args *a)
 					       { 0 } };
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs)) != -1) {
-		char *end;
-		u64 v;
-		switch (c) {
-		case 'f':
-			a->fmt = optarg;
-			break;
-		case 'O':
-			a->out_fmt = optarg;
-			break;
-		case 'B':
-			a->out_base = optarg;
-			break;
-		case 'F':
-			a->out_base_fmt = optarg;
-			break;
-		case 'C':
-			a->copy_range = true;
-			break;
-		case 'c':
-			a->compress = true;
-			break;
-		case 'o':
-			if (!img_add_options(a->opts, &a->list, optarg))
-				return 1;
-			break;
-		case 'l':
-			a->snapshot = optarg;
-			break;
-		case 'S':
-			if (!img_parse_size("buffer size for sparse output", optarg, &v))
-				return 1;
-			if (v % UNIT || v > INT32_MAX) {
-				img_error("Invalid buffer size for sparse output specified. Valid sizes are "
-					  "multiples of %llu "
-					  "up to %llu. Select 0 to disable sparse detection (fully allocates "
-					  "output).",
-					  (unsigned long long)UNIT,
-					  (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
-				return 1;
-			}
-			a->sparse = v;
-			a->sparse_given = true;
-			break;
-		case 'p':
-			a->progress = true;
-			break;
-		case 't':
-			a->cache = optarg;
-			break;
-		case 'T':
-			a->src_cache = optarg;
-			break;
-		case 'n':
-			a->no_create = true;
-			break;
-		case 'm':
-			a->coroutines = strtol(optarg, &end, 0);
-			if (*end || !*optarg || a->coroutines < 1 || a->coroutines > MAX_COROUTINES) {
-				img_error("Invalid number of coroutines. Allowed number of coroutines is "
-					  "between 1 and %d",
-					  MAX_COROUTINES);
-				return 1;
-			}
-			break;
-		case 'W':
-			a->unordered = true;
-			break;
-		case 'r':
-			if (!img_parse_size("rate limit", optarg, &a->rate))
-				return 1;
-			break;
-		case OPT_TARGET_IMAGE_OPTS:
-			a->target_image_opts = true;
-			break;
-		case OPT_SALVAGE:
-			a->salvage = true;
-			break;
-		case OPT_TARGET_IS_ZERO:
-			a->target_is_zero = true;
-			break;
-		case OPT_BITMAPS:
-			a->bitmaps = true;
-			break;
-		case OPT_SKIP_BROKEN:
-			a->skip_broken = true;
-			break;
-		default:
+		bool ok = true;
+		if (img_set_field(fields, a, c))
+			continue;
+		if (c == 'o')
+			ok = img_add_options(a->opts, &a->list, optarg);
+		else if (c == 'S')
+			ok = read_sparse(a);
+		else if (c == 'm')
+			ok = read_coroutines(a);
+		else if (c == 'r')
+			ok = img_parse_size("rate limit", optarg, &a->rate);
+		else
 			return 0;
-		}
+		if (!ok)
+			return 1;
 	}
 	return -1;
 }

@@ -223,41 +223,37 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 	return 0;
 }
 
+struct args {
+	const char *fmt, *base, *base_fmt;
+	bool no_check;
+};
+
+static const struct img_field fields[] = { IMG_TEXT('f', struct args, fmt),
+					   IMG_TEXT('b', struct args, base),
+					   IMG_TEXT('F', struct args, base_fmt),
+					   IMG_FLAG('u', struct args, no_check),
+					   { 0 } };
+
 static int create(struct img *m, int argc, char **argv)
 {
 	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
 					       { "object", required_argument, 0, OPT_OBJECT },
 					       { 0 } };
-	const char *fmt = "raw", *base = NULL, *base_fmt = NULL;
+	struct args a = { .fmt = "raw" };
 	AUTO(json_freep) struct json *opts = json_dict();
 	AUTO(free_ptr) char *list = NULL;
-	bool no_check = false;
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":F:b:f:ho:qu", longs)) != -1) {
-		switch (c) {
-		case 'F':
-			base_fmt = optarg;
-			break;
-		case 'b':
-			base = optarg;
-			break;
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'o':
-			if (!img_add_options(opts, &list, optarg))
-				return 1;
-			break;
-		case 'u':
-			no_check = true;
-			break;
-		default:
+		if (img_set_field(fields, &a, c))
+			continue;
+		if (c != 'o')
 			return 0;
-		}
+		if (!img_add_options(opts, &list, optarg))
+			return 1;
 	}
 	const char *filename = optind < argc ? argv[optind++] : NULL;
 	if (list && img_wants_help(list))
-		return img_print_create_options(filename, fmt, false);
+		return img_print_create_options(filename, a.fmt, false);
 	if (!filename)
 		img_usage_error("Expecting image file name");
 	u64 size = 0;
@@ -268,7 +264,8 @@ static int create(struct img *m, int argc, char **argv)
 		img_usage_error("Unexpected argument: %s", argv[optind]);
 	if (!img_make_objects(m))
 		return 1;
-	return img_create_image(m, filename, fmt, base, base_fmt, opts, has_size, size, no_check, m->quiet);
+	return img_create_image(m, filename, a.fmt, a.base, a.base_fmt, opts, has_size, size, a.no_check,
+				m->quiet);
 }
 
 IMG_VERB(create) = {

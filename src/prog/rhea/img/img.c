@@ -95,6 +95,20 @@ int img_getopt(struct img *m, int argc, char **argv, const char *shorts, const s
 	}
 }
 
+bool img_set_field(const struct img_field *fields, void *args, int c)
+{
+	for (const struct img_field *f = fields; f->option; f++)
+		if (f->option == c) {
+			void *member = (char *)args + f->at;
+			if (f->text)
+				*(const char **)member = optarg;
+			else
+				*(bool *)member = true;
+			return true;
+		}
+	return false;
+}
+
 bool img_make_objects(struct img *m)
 {
 	for (size_t i = 0; i < m->objects->n; i++) {
@@ -160,10 +174,17 @@ bool img_output_mode(const char *mode, bool *ret_json)
 
 bool img_parse_size(const char *what, const char *text, u64 *ret)
 {
+	return img_parse_size_to(what, text, INT64_MAX, ret);
+}
+
+bool img_parse_size_to(const char *what, const char *text, u64 max, u64 *ret)
+{
 	int r = size_parse(text, ret);
-	if (r == 0 && *ret <= INT64_MAX)
+	if (r == 0 && *ret <= max)
 		return true;
-	if (r == -34 || r == 0)
+	if (max < INT64_MAX && (r == -34 || r == 0))
+		img_error("Invalid %s specified. Must be between 0 and %llu.", what, (unsigned long long)max);
+	else if (r == -34 || r == 0)
 		img_error("Invalid %s specified. Must be less than or equal to %lld.", what,
 			  (long long)INT64_MAX);
 	else
