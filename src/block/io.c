@@ -497,6 +497,11 @@ int blk_discard(struct blk_node *node, u64 offset, u64 len)
 	return blk_stats_end(node, BLK_STAT_DISCARD, began, len, discard_request(node, offset, len));
 }
 
+struct err *blk_need_writable(const struct blk_node *node)
+{
+	return node->flags & BLK_RDWR ? NULL : err_new(ERR_DENIED, "Block node is read-only");
+}
+
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc, bool zero)
 {
 	if (!(node->flags & BLK_RDWR))

@@ -265,6 +265,8 @@ struct blk_node *img_open_with(struct img *m, const char *name, const char *file
 		return NULL;
 	}
 	struct err *e = blk_open(m->graph, filename, fmt, opts, flags, &node);
+	if (!e && (flags & BLK_RDWR) && (e = blk_need_writable(node))) /* options may say so */
+		blk_unref(node);
 	if (e) {
 		img_report(e, "Could not open '%s': ", name);
 		return NULL;

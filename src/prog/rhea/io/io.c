@@ -94,6 +94,10 @@ int io_open(struct io *io, const char *name, const char *fmt, const char *option
 		e = blk_open_overlay(io->graph, name, fmt, opts, flags, &io->node);
 	else
 		e = blk_open(io->graph, name, fmt, opts, flags, &io->node);
+	if (!e && (flags & BLK_RDWR) && (e = blk_need_writable(io->node))) { /* options may say so */
+		blk_unref(io->node);
+		io->node = NULL;
+	}
 	if (e) {
 		AUTO(free_ptr)
 		char *front = name ? strf("can't open device %s: ", name) : str_dup("can't open: ");
