@@ -74,11 +74,11 @@ struct bench_args {
 	bool native, write, no_drain;
 };
 
-static const struct img_field bench_fields[] = { IMG_TEXT('f', struct bench_args, fmt),
-						 IMG_FLAG('n', struct bench_args, native),
-						 IMG_FLAG('w', struct bench_args, write),
-						 IMG_FLAG(OPT_NO_DRAIN, struct bench_args, no_drain),
-						 { 0 } };
+static const struct field bench_fields[] = { FIELD_TEXT('f', struct bench_args, fmt),
+					     FIELD_FLAG('n', struct bench_args, native),
+					     FIELD_FLAG('w', struct bench_args, write),
+					     FIELD_FLAG(OPT_NO_DRAIN, struct bench_args, no_drain),
+					     { 0 } };
 
 static bool read_count(const char *what, unsigned *ret)
 {
@@ -148,7 +148,7 @@ static int bench_args(struct img *m, int argc, char **argv, struct bench_args *a
 	while ((c = img_getopt(m, argc, argv, ":hc:d:f:ni:o:qs:S:t:wU", longs)) != -1) {
 		if (c == OPT_FLAG_HELP)
 			return 0;
-		if (!img_set_field(bench_fields, a, c) && !bench_option(a, c))
+		if (!field_set(bench_fields, a, c) && !bench_option(a, c))
 			return 1;
 	}
 	a->flags |= (a->native ? BLK_IO_NATIVE : 0) | (a->write ? BLK_RDWR | BLK_UNMAP : 0);

@@ -95,20 +95,6 @@ int img_getopt(struct img *m, int argc, char **argv, const char *shorts, const s
 	}
 }
 
-bool img_set_field(const struct img_field *fields, void *args, int c)
-{
-	for (const struct img_field *f = fields; f->option; f++)
-		if (f->option == c) {
-			void *member = (char *)args + f->at;
-			if (f->text)
-				*(const char **)member = optarg;
-			else
-				*(bool *)member = true;
-			return true;
-		}
-	return false;
-}
-
 bool img_make_objects(struct img *m)
 {
 	for (size_t i = 0; i < m->objects->n; i++) {

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "block/blk.h"
 #include "block/dirty.h"
-#include <stddef.h>
+#include "prog/rhea/field.h"
 #include <stdio.h>
 
 struct img {
@@ -60,22 +60,6 @@ enum {
 struct option;
 /* getopt_long with the peer's messages; handles --object, --image-opts, -U, -q, -h. -1 at the end. */
 int img_getopt(struct img *m, int argc, char **argv, const char *shorts, const struct option *longs);
-/* An option that only sets a member of a verb's arguments: a flag (bool), or the option's own argument (const char *). */
-struct img_field {
-	int option;
-	bool text;
-	size_t at;
-};
-#define IMG_FLAG(o, type, member) \
-	{ \
-		o, false, offsetof(type, member) \
-	}
-#define IMG_TEXT(o, type, member) \
-	{ \
-		o, true, offsetof(type, member) \
-	}
-/* Sets what option c of img_getopt() stands for; false: none of these, which end with { 0 }. */
-bool img_set_field(const struct img_field *fields, void *args, int c);
 /* Makes the objects; false: reported. */
 bool img_make_objects(struct img *m);
 

@@ -125,11 +125,11 @@ struct amend_args {
 	bool show, force;
 };
 
-static const struct img_field amend_fields[] = { IMG_TEXT('f', struct amend_args, fmt),
-						 IMG_TEXT('t', struct amend_args, cache),
-						 IMG_FLAG('p', struct amend_args, show),
-						 IMG_FLAG(OPT_FORCE, struct amend_args, force),
-						 { 0 } };
+static const struct field amend_fields[] = { FIELD_TEXT('f', struct amend_args, fmt),
+					     FIELD_TEXT('t', struct amend_args, cache),
+					     FIELD_FLAG('p', struct amend_args, show),
+					     FIELD_FLAG(OPT_FORCE, struct amend_args, force),
+					     { 0 } };
 
 static int amend(struct img *m, int argc, char **argv)
 {
@@ -143,7 +143,7 @@ static int amend(struct img *m, int argc, char **argv)
 	AUTO(free_ptr) char *list = NULL;
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":ho:f:t:pq", longs)) != -1) {
-		if (img_set_field(amend_fields, &a, c))
+		if (field_set(amend_fields, &a, c))
 			continue;
 		if (c != 'o')
 			return 0;

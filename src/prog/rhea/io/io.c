@@ -266,10 +266,7 @@ struct args {
 
 static bool add_object(struct io *io, const char *text)
 {
-	struct json *props;
-	struct err *e = keyval_parse(text, "qom-type", &props);
-	if (!e)
-		e = blk_object_add(io->graph, props);
+	struct err *e = blk_object_add_text(io->graph, text);
 	if (e)
 		report(e, "");
 	return !e;
