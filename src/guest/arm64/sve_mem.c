@@ -217,7 +217,8 @@ static void ways_end(struct tr *t, struct ways w)
 /* A bit in front of each active element, and of each element. */
 static ir_ref active_bits(struct tr *t, ir_ref pred, unsigned size)
 {
-	return v_bin(t, IR_AND, sve_bits(t, pred), konst32(t, BITS(SVE_BYTES) / BITS(1u << size)));
+	ir_ref bits = sve_bits(t, pred);
+	return size ? v_bin(t, IR_AND, bits, konst32(t, BITS(SVE_BYTES) / BITS(1u << size))) : bits;
 }
 
 static ir_ref all_active(struct tr *t, ir_ref pred, unsigned size)
@@ -301,53 +302,52 @@ static void store_each(struct tr *t, struct sve_access how, ir_ref base, ir_ref 
 			simd_scalar(t, IR_VGET, lane, lane, v, i), plain(lane_int(how.mem), 0));
 }
 
-static void store_if(struct tr *t, ir_ref cond, ir_ref base, ir_ref v, enum ir_type type)
-{
-	u32 then = inner_block(t, true), on = inner_block(t, true);
-	v_op(t, IR_BRC, TY_VOID, cond, then, on, 0);
-	ir_block_start(t->ir, then);
-	v_store(t, base, v, plain(type, 0));
-	v_op(t, IR_BR, TY_VOID, on, 0, 0, 0);
-	ir_block_start(t->ir, on);
-}
-
 /*
  * The first elements, as the ends of arrays have them, n bytes in memory, fewer than all: a store of 8 bytes if n has an 8, behind it one of 4 if n has a 4, ...
+ * What is left of the vector waits in a local slot.
  */
 static void store_first(struct tr *t, struct sve_access how, ir_ref base, ir_ref v, ir_ref n)
 {
 	unsigned most = 3u - (how.elem - how.mem), size = how.mem;
+	u32 local = ir_local(t->ir, TY_I64);
 	v = packed(t, how, v);
-	ir_ref rest = simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 0),
-	       next = most == 3 ? simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 1)
-				: v_bin(t, IR_SHR, rest, konst(t, 8u << most));
-	ir_ref is[4], piece[4], at[4];
+	v_set(t, local, simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 0));
 	for (unsigned log = most; log + 1 > size; log--) {
-		ir_ref behind = v_bin(t, IR_AND, n, konst32(t, 16 - (2 << log)));
-		is[log] = v_cmp(t, IR_NE, v_bin(t, IR_AND, n, konst32(t, 1 << log)), konst32(t, 0));
-		piece[log] = v_trunc(t, size_type(log), rest);
-		at[log] = v_bin(t, IR_ADD, base, v_zext(t, TY_I64, behind));
-		rest = v_select(t, is[log], next, rest);
-		next = log ? v_bin(t, IR_SHR, rest, konst(t, 4 << log)) : rest;
+		u32 then = inner_block(t, false), on = inner_block(t, false);
+		v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_NE, v_bin(t, IR_AND, n, konst32(t, 1 << log)), konst32(t, 0)),
+		     then, on, 0);
+		ir_block_start(t->ir, then);
+		ir_ref behind = v_zext(t, TY_I64, v_bin(t, IR_AND, n, konst32(t, 16 - (2 << log)))), rest = v_get(t, local);
+		v_store(t, log == most ? base : v_bin(t, IR_ADD, base, behind), v_trunc(t, size_type(log), rest),
+			plain(size_type(log), 0));
+		if (log > size)
+			v_set(t, local,
+			      log == 3 ? simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 1)
+				       : v_bin(t, IR_SHR, rest, konst(t, 8u << log)));
+		v_op(t, IR_BR, TY_VOID, on, 0, 0, 0);
+		ir_block_start(t->ir, on);
 	}
-	for (unsigned log = most; log + 1 > size; log--)
-		store_if(t, is[log], at[log], piece[log], size_type(log));
 }
 
-/* Some elements, not all: the first ones, or by a helper. */
-static void store_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base,
-		       ir_ref offsets)
+/* Some elements side by side, not all: none, the first ones, or by a helper. */
+static void store_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, u32 on)
 {
-	bool contiguous = how.offsets == SVE_CONTIGUOUS;
-	ir_ref first = IR_NONE, bits = IR_NONE;
-	if (contiguous) {
-		bits = sve_bits(t, sve_mask(t, pred, how.elem));
-		first = v_cmp(t, IR_EQ, v_bin(t, IR_AND, bits, v_addi(t, bits, 1)), konst32(t, 0));
-	}
-	struct ways w = ways_begin(t, contiguous ? first : none_active(t, pred, how.elem));
-	if (contiguous)
-		store_first(t, how, base, v,
-			    v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem)));
+	u32 some = inner_block(t, false);
+	ir_ref bits = sve_bits(t, sve_mask(t, pred, how.elem));
+	v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_EQ, bits, konst32(t, 0)), on, some, 0);
+	ir_block_start(t->ir, some);
+	ir_ref behind = v_bin(t, IR_AND, bits, v_addi(t, bits, 1));
+	struct ways w = ways_begin(t, v_cmp(t, IR_EQ, behind, konst32(t, 0)));
+	store_first(t, how, base, v, v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem)));
+	ways_slow(t, w);
+	call(t, &ir_helper_arm64_sve_store, how, pred, base, IR_NONE, v);
+	ways_end(t, w);
+}
+
+/* Of elements that lie anywhere, not all: none, or by a helper. */
+static void scatter_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets)
+{
+	struct ways w = ways_begin(t, none_active(t, pred, how.elem));
 	ways_slow(t, w);
 	call(t, &ir_helper_arm64_sve_store, how, pred, base, offsets, v);
 	ways_end(t, w);
@@ -394,7 +394,10 @@ void sve_store(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_re
 	else
 		store_each(t, how, base, offsets, v);
 	ways_slow(t, w);
-	store_some(t, how, v, pred, base, offsets);
+	if (how.offsets == SVE_CONTIGUOUS)
+		store_some(t, how, v, pred, base, w.on);
+	else
+		scatter_some(t, how, v, pred, base, offsets);
 	ways_end(t, w);
 }
 

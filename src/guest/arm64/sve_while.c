@@ -15,6 +15,9 @@ static ir_ref count(struct tr *t, ir_ref lo, ir_ref hi, bool down, bool or_equal
 {
 	enum ir_type type = v_type(t, lo);
 	ir_ref steps = v_bin(t, IR_SUB, hi, lo);
+	const struct ir_insn *from = &t->ir->insn[lo];
+	if (from->op == IR_CONST && !from->imm && is_unsigned && !or_equal)
+		return v_trunc(t, TY_I32, v_bin(t, IR_MINU, hi, v_const(t, type, elements)));
 	if (!or_equal) {
 		ir_ref n = v_trunc(t, TY_I32, v_bin(t, IR_MINU, steps, v_const(t, type, elements)));
 		return v_select(t, v_cmp(t, is_unsigned ? IR_LTU : IR_LTS, lo, hi), n, konst32(t, 0));
@@ -48,9 +51,9 @@ static void set_count(struct tr *t, unsigned pd, unsigned size, ir_ref n, bool d
 	unsigned elements = sve_elements(size);
 	u8 rank[16];
 	for (unsigned i = 0; i < 16; i++)
-		rank[i] = i & ((1 << size) - 1) ? 255 : down ? elements - 1 - (i >> size) : i >> size;
+		rank[i] = i & ((1 << size) - 1) ? 127 : down ? elements - 1 - (i >> size) : i >> size;
 	ir_ref most = v_lanes(t, IR_DUP, TY_I8, n, 0, 0, 0);
-	ir_ref v = simd_op2(t, IR_VGTU, TY_I8, most, v_const128(t, rank));
+	ir_ref v = simd_op2(t, IR_VGTS, TY_I8, most, v_const128(t, rank));
 	set_nzcv(t, count_flags(t, n, elements, down));
 	sve_set_pred(t, pd, v);
 }

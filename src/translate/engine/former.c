@@ -325,6 +325,7 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 		ir_emit(r, &(struct ir_insn){ .op = IR_NOP }); /* room for what passes set only on this way */
 		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
 	}
+	ir_mark_loops(r);
 	r->end_pc = f->end;
 	*ret_insns = n;
 	p->n_span = 0;

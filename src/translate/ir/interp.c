@@ -314,7 +314,7 @@ static enum ir_event run(const struct frame *f)
 		if (next == ~0u)
 			return event;
 		n_phi = enter_block(f, next, block);
-		if (ir_is_back_edge(r, block, next) && stops(f, next, n_phi))
+		if (ir_polls(r, block, next) && stops(f, next, n_phi))
 			return EV_NONE;
 		block = next;
 	}

@@ -1,5 +1,5 @@
 /* Building regions: ir_new to ir_local, and what is known of types, conditions and operations. */
-#include "translate/ir/ir.h"
+#include "translate/ir/passes.h"
 
 /* clang-format off */
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
@@ -62,7 +62,7 @@ void ir_reset(struct ir_region *r)
 	r->n_consts = r->n_args = 0;
 	r->n_local = 0;
 	r->cur = 0;
-	r->ended = r->quick = false;
+	r->ended = r->quick = r->loops_marked = false;
 	r->fp = (struct fp_ctl){ 0 };
 	r->pc = r->key = r->end_pc = 0;
 }
@@ -142,6 +142,37 @@ u32 ir_local(struct ir_region *r, enum ir_type type)
 	r->local = grow(r->local, &r->local_cap, r->n_local + 1u, sizeof(*r->local));
 	r->local[r->n_local] = type;
 	return IR_LOCAL + r->n_local++;
+}
+
+void ir_mark_loops(struct ir_region *r)
+{
+	enum { OPEN = 1, DONE };
+	/* depth first: what leads to a block that is still open leads back */
+	struct {
+		u32 block, next;
+	} *path = ir_scratch(r, r->n_block * (sizeof(*path) + 1));
+	u8 *state = (u8 *)(path + r->n_block);
+	u32 n = 0, to[2];
+	memset(state, 0, r->n_block);
+	path[n].block = 0;
+	path[n++].next = 0;
+	state[0] = OPEN;
+	while (n) {
+		u32 b = path[n - 1].block;
+		if (path[n - 1].next >= ir_successors(r, b, to)) {
+			state[b] = DONE;
+			n--;
+			continue;
+		}
+		u32 way = to[path[n - 1].next++];
+		r->block[way].head |= state[way] == OPEN;
+		if (state[way])
+			continue;
+		state[way] = OPEN;
+		path[n].block = way;
+		path[n++].next = 0;
+	}
+	r->loops_marked = true;
 }
 
 enum ir_type ir_type_of(const struct ir_region *r, ir_ref v)

@@ -122,6 +122,7 @@ struct ir_block {
 	u64 pc; /* the guest instruction it starts with; blocks inside one instruction have that one's */
 	u32 weight; /* how often it ran, from profiles; 0 unknown */
 	bool cold; /* expected to be rare: goes out of line */
+	bool head; /* a loop begins here (ir_mark_loops) */
 };
 
 /* A slot: a guest register. Tables end with name NULL. Slots do not overlap; one of f80 has 16 bytes, of which six do not count; parts of registers are made with DEPOSIT, EXTRACT, VSET. */
@@ -217,6 +218,7 @@ struct ir_region {
 	size_t scratch_cap;
 	bool quick; /* it is expected to run seldom: what makes its code but a little better is left out */
 	bool ended; /* it has its end: what is emitted now belongs to no block */
+	bool loops_marked;
 };
 
 /* ---- building; src/translate/ir/build.h has the short names that front ends use ---- */
@@ -235,12 +237,17 @@ u32 ir_args(struct ir_region *r, const ir_ref *args, unsigned n); /* puts n of t
 u32 ir_local(struct ir_region *r, enum ir_type type); /* a new local slot */
 enum ir_type ir_type_of(const struct ir_region *r, ir_ref v);
 /*
- * Whether going from one block to another goes back, in the order in which they were emitted. Where it does, and the target's first
- * instruction behind PHIs and NOPs is INSN, code polls cpu->stop and may leave with pc at that INSN: the state is exact there.
+ * Finds where loops begin: every way round in the region leads through such a block. Once all blocks stand; where it was not done every way to a
+ * block that was emitted no later counts as one back.
  */
-static inline bool ir_is_back_edge(const struct ir_region *r, u32 from, u32 to)
+void ir_mark_loops(struct ir_region *r);
+/*
+ * Does the way from one block to another lead to a loop's beginning? Where it does, and the target's first instruction behind PHIs and NOPs is INSN, code
+ * polls cpu->stop and may leave with pc at that INSN: the state is exact there.
+ */
+static inline bool ir_polls(const struct ir_region *r, u32 from, u32 to)
 {
-	return r->block[to].first <= r->block[from].first;
+	return r->loops_marked ? r->block[to].head : r->block[to].first <= r->block[from].first;
 }
 
 /* ---- checking, text ---- */

@@ -57,3 +57,35 @@ TEST(ir, a_long_region_keeps_its_memory_for_the_next)
 	CHECK(r->insn_cap >= 5000); /* memory is kept */
 	ir_free(r);
 }
+
+/* Block `from` leads to one block, or to two. */
+static void lead(struct ir_region *r, u32 from, u32 to, u32 other)
+{
+	ir_block_start(r, from);
+	ir_emit(r, &(struct ir_insn){ .op = IR_CONST, .type = TY_I1 });
+	if (other)
+		ir_emit(r, &(struct ir_insn){ .op = IR_BRC, .a = r->n_insn - 1, .b = to, .c = other });
+	else
+		ir_emit(r, &(struct ir_insn){ .op = IR_BR, .a = to });
+}
+
+TEST(ir, loops_begin_where_a_way_comes_round_again)
+{
+	struct ir_region *r = ir_new(slots, TY_I64);
+	while (r->n_block < 6)
+		ir_block_new(r);
+	lead(r, 0, 3, 1);
+	lead(r, 3, 4, 0);
+	lead(r, 4, 5, 3); /* 3 and 4: a loop */
+	lead(r, 1, 4, 2); /* into its middle, which stands before; that is no way round, but the loop now begins at two places */
+	lead(r, 2, 2, 5);
+	ir_block_start(r, 5);
+	ir_emit(r, &(struct ir_insn){ .op = IR_JUMP });
+	CHECK(ir_polls(r, 1, 4)); /* not looked at: it stands before */
+	ir_mark_loops(r);
+	CHECK(!r->block[0].head && !r->block[1].head && r->block[2].head && r->block[3].head && !r->block[4].head && !r->block[5].head);
+	CHECK(!ir_polls(r, 1, 4) && ir_polls(r, 4, 3) && ir_polls(r, 0, 3));
+	ir_reset(r);
+	CHECK(!r->loops_marked);
+	ir_free(r);
+}

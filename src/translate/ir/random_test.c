@@ -398,6 +398,8 @@ void ir_random(struct ir_region *r, u64 seed, const struct ir_random_options *o)
 			g.entry_end = r->n_insn;
 	}
 	r->end_pc = g.pc;
+	if (seed & 4)
+		ir_mark_loops(r);
 }
 
 /* ---- the CPU ---- */
@@ -513,6 +515,8 @@ TEST(ir_random, the_text_form_reads_back_exactly)
 		}
 		AUTO(free_ptr) char *twice = ir_print(again);
 		CHECK(strcmp(text, twice) == 0);
+		if (r->loops_marked)
+			ir_mark_loops(again);
 		CHECK_EQ(again->n_insn, r->n_insn);
 		CHECK_EQ(again->n_block, r->n_block);
 		CHECK(memcmp(again->insn + 1, r->insn + 1, (r->n_insn - 1) * sizeof(*r->insn)) == 0);

@@ -6,11 +6,12 @@
 #include "translate/host/x64/jit.h"
 
 /* Costs and gains: what is read soon after it was stored waits for that. */
-enum { READ = 3, WRITE = 2, USE = 1, MOVE = 12, MOVE_AT_CALL = 6, DEPTH_BITS = 3, MOST_DEPTH = 3 };
+enum { READ = 3, WRITE = 2, USE = 1, MOVE = 12, MOVE_AT_CALL = 6, DEPTH_BITS = 3, MOST_DEPTH = 3, ONCE = 256 };
 
 struct flow { /* blocks by their places in the layout */
 	u32 (*to)[2]; /* where each leads; ~0: nowhere */
 	u8 *in, *depth; /* in the loop that is looked at; in how many loops */
+	u32 *often; /* how often it runs, guessed: ONCE is once each time the region does */
 };
 
 static void find_ways(const struct jit *j, struct flow *f)
@@ -64,6 +65,28 @@ static void measure_depth(struct jit *j, struct flow *f)
 			deepen(j, f, o), deepen_twofold(f, j->n_order, o);
 }
 
+/* Of a branch the way that goes straight on is taken three times of four, what is expected to be rare hardly ever; a loop runs eight times. */
+static void guess_often(struct jit *j, struct flow *f)
+{
+	f->often = jit_zeroes(j, j->n_order * sizeof(*f->often));
+	f->often[0] = ONCE;
+	for (u32 o = 0; o < j->n_order; o++) {
+		bool two = f->to[o][1] != ~0u;
+		f->often[o] = MAX(f->often[o], 1u);
+		for (unsigned k = 0; k < 2; k++) {
+			u32 to = f->to[o][k];
+			if (to == ~0u || to <= o)
+				continue;
+			bool rare = two && j->r->block[j->order[to]].cold;
+			bool sole = two && !rare && j->r->block[j->order[f->to[o][k ^ 1]]].cold;
+			u32 times = rare ? 1 : sole || !two ? 16 : k ? 12 : 4; /* sixteenths */
+			f->often[to] += f->often[o] * times / 16;
+		}
+	}
+	for (u32 o = 0; o < j->n_order; o++)
+		f->often[o] <<= f->depth[o] * DEPTH_BITS;
+}
+
 /* What the accesses to each slot weigh, and the uses of values that lie there; and all calls of C, in *ret_calls. */
 static u32 *weigh(struct jit *j, const struct flow *f, u32 *ret_calls)
 {
@@ -74,7 +97,7 @@ static u32 *weigh(struct jit *j, const struct flow *f, u32 *ret_calls)
 	*ret_calls = 0;
 	for (u32 o = 0; o < j->n_order; o++) {
 		const struct ir_block *b = &r->block[j->order[o]];
-		u32 once = 1u << f->depth[o] * DEPTH_BITS;
+		u32 once = f->often[o];
 		for (u32 i = b->first; i < b->first + b->count; i++) {
 			const struct ir_insn *in = &r->insn[i];
 			u32 operand[3] = { in->a, in->b, in->c };
@@ -137,8 +160,9 @@ void choose_moves(struct jit *j)
 	measure_depth(j, &f);
 	for (u32 o = 0; o < j->n_order; o++)
 		j->blk[j->order[o]].depth = f.depth[o];
+	guess_often(j, &f);
 	weight = weigh(j, &f, &calls);
-	u32 price = j->job->moves == MOVES_ALWAYS ? 1 : MOVE + calls * MOVE_AT_CALL;
+	u32 price = j->job->moves == MOVES_ALWAYS ? 1 : MOVE * ONCE + calls * MOVE_AT_CALL;
 	for (unsigned xmm = 0; xmm < 2; xmm++) {
 		const u16 *hot = xmm ? j->job->hot_vec : j->job->hot_int;
 		while (hot && j->n_moved < LEN(j->moved)) {

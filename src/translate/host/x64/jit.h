@@ -91,7 +91,7 @@ struct blk {
 	u32 reach; /* the end of those that are reached through it alone: lives.c */
 	u8 *start; /* where its code begins, NULL before */
 	u8 depth; /* in how many loops it is */
-	bool loop_head; /* jumped to from behind */
+	bool loop_head; /* it is polled there (ir_polls) */
 	u32 snap, n_snap; /* with has_snap: the values that have places, in jit->snap */
 	bool has_snap;
 	u64 computed, read, loose; /* f64 slots at its start: loose.c */

@@ -60,14 +60,11 @@ static void lay_out(struct jit *j)
 
 static void mark_loops(struct jit *j)
 {
+	const struct ir_region *r = j->r;
 	for (u32 o = 0; o < j->n_order; o++) {
-		const struct ir_block *b = &j->r->block[j->order[o]];
-		const struct ir_insn *end = &j->r->insn[b->first + b->count - 1];
-		u32 to[2] = { end->op == IR_BR ? end->a : end->b, end->c };
-		unsigned n = end->op == IR_BR ? 1 : end->op == IR_BRC ? 2 : 0;
-		for (unsigned i = 0; i < n; i++)
-			if (j->blk[to[i]].order <= o)
-				j->blk[to[i]].loop_head = true;
+		u32 to[2], b = j->order[o];
+		for (unsigned n = successors(end_of(r, b), to); n-- > 0;)
+			j->blk[to[n]].loop_head |= ir_polls(r, b, to[n]);
 	}
 }
 

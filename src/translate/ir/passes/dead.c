@@ -1,6 +1,8 @@
 /* Removes SETs that nobody can see and values that nobody uses. What counts as seeing stands in passes.h. */
 #include "translate/ir/passes.h"
 
+enum { MOST_EDGES = 64 }; /* in a region; more stay where they are */
+
 struct dead {
 	struct ir_region *r;
 	bool (*flags_dead_at)(void *user, u64 pc);
@@ -14,6 +16,11 @@ struct dead {
 	u64 *ordinary, *flags; /* the guest's slots that are not flags, and those that are */
 	u32 *order, n_order; /* the blocks that have instructions, in the order of those */
 	u8 *preds; /* of each block, at most 2 */
+	struct edge { /* SETs that go between two blocks: `set` on block `from`'s way to `to` */
+		u32 from, to;
+		struct ir_insn set;
+	} edge[MOST_EDGES];
+	u32 n_edge;
 };
 
 static u32 slot_number(const struct ir_region *r, u64 slot)
@@ -52,7 +59,7 @@ static void find_left(struct dead *d, u32 b)
 	u64 *left = of_block(d, d->left, b);
 	u32 to[2];
 	unsigned n = ir_successors(r, b, to);
-	bool poll = n && (ir_is_back_edge(r, b, to[0]) || ir_is_back_edge(r, b, to[n - 1]));
+	bool poll = n && (ir_polls(r, b, to[0]) || ir_polls(r, b, to[n - 1]));
 	if (n && !poll)
 		return;
 	memcpy(left, d->ordinary, d->words * sizeof(u64));
@@ -146,9 +153,24 @@ static void slot_op(struct dead *d, const struct ir_insn *in)
 	}
 }
 
+/* Is the condition one of those flags, or the comparison of what they were made from? */
+static bool asks_for(const struct ir_region *r, const struct ir_insn *cond, ir_ref flags)
+{
+	const struct ir_insn *fl = r->insn + flags;
+	if (cond->op == IR_COND)
+		return cond->a == flags;
+	if (cond->op < IR_EQ || cond->op > IR_LES)
+		return false;
+	if (fl->op == IR_FLSUB)
+		return (cond->a == fl->a && cond->b == fl->b) || (cond->a == fl->b && cond->b == fl->a);
+	const struct ir_insn *zero = r->insn + cond->b;
+	return fl->op == IR_FLLOGIC && cond->a == fl->a && zero->op == IR_CONST && !zero->imm;
+}
+
 /*
  * Flags that are set before a branch and then seen on one of its ways only, as most comparisons' are when the other way compares again: they are set on
- * that way, and cost nothing on the other. Only flags that the branch itself asks, since they are at hand there.
+ * that way, and cost nothing on the other: in the block there, or, where others lead to that, too, in one between. Only flags that the branch itself asks,
+ * since they are at hand there.
  */
 static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 {
@@ -157,19 +179,35 @@ static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 ||
 	    to[0] == to[1])
 		return false;
-	const struct ir_insn *cond = r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a;
-	if (cond->op != IR_COND || cond->a != set->a)
+	if (!asks_for(r, r->insn + r->insn[r->block[b].first + r->block[b].count - 1].a, set->a))
 		return false;
 	bool seen[2];
 	for (unsigned k = 0; k < 2; k++)
 		seen[k] = d->live_in[(size_t)to[k] * d->words + slot / 64] >> (slot % 64) & 1;
+	if (seen[0] == seen[1])
+		return false;
 	u32 way = to[seen[1]];
 	struct ir_insn *room = r->insn + r->block[way].first;
-	if (seen[0] == seen[1] || d->preds[way] != 1 || r->block[way].first <= r->block[b].first ||
-	    room->op != IR_NOP)
+	if (d->preds[way] == 1 && r->block[way].first > r->block[b].first && room->op == IR_NOP) {
+		*room = *set;
+		return true;
+	}
+	if (!r->loops_marked || room->op == IR_PHI || d->n_edge == MOST_EDGES)
 		return false;
-	*room = *set;
+	d->edge[d->n_edge++] = (struct edge){ b, way, *set };
 	return true;
+}
+
+/* Makes the blocks between others in which flags are set. */
+static void split(struct ir_region *r, const struct edge *e)
+{
+	u32 b = ir_block_new(r);
+	r->block[b].pc = r->block[e->from].pc;
+	ir_block_start(r, b);
+	ir_emit(r, &e->set);
+	ir_emit(r, &(struct ir_insn){ .op = IR_BR, .a = e->to });
+	struct ir_insn *end = r->insn + r->block[e->from].first + r->block[e->from].count - 1;
+	*(end->b == e->to ? &end->b : &end->c) = b;
 }
 
 /* Does the instruction, behind a SET of flags, ask for flags in a slot? */
@@ -309,14 +347,18 @@ static bool find_preds(struct dead *d)
 	for (u32 o = 0; o < d->n_order; o++)
 		for (unsigned k = ir_successors(r, d->order[o], to); k-- > 0;) {
 			d->preds[to[k]] = MIN(d->preds[to[k]] + 1, 2);
-			back |= ir_is_back_edge(r, d->order[o], to[k]);
+			back |= r->block[to[k]].first <= r->block[d->order[o]].first;
 		}
 	return back;
 }
 
 void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc), void *user)
 {
-	struct dead d = { .r = r, .flags_dead_at = flags_dead_at, .user = user };
+	struct dead d;
+	d.r = r;
+	d.flags_dead_at = flags_dead_at;
+	d.user = user;
+	d.n_edge = 0;
 	prepare(&d);
 	bool back = find_preds(&d);
 	for (u32 o = 0; o < d.n_order; o++) {
@@ -330,4 +372,6 @@ void ir_pass_dead(struct ir_region *r, bool (*flags_dead_at)(void *user, u64 pc)
 	}
 	for (u32 o = d.n_order; o-- > 0;)
 		sweep(&d, d.order[o]);
+	for (u32 i = 0; i < d.n_edge; i++)
+		split(r, &d.edge[i]);
 }

@@ -194,7 +194,10 @@ TEST(ir_dead, flags_are_set_on_the_way_on_which_they_are_seen)
 	CHECK_EQ(LEFT("fl0", FORKED("", EQUAL)), 1);
 	/* not when something asks for the slot before, when the branch asks for something else, or both ways see them */
 	CHECK(!set_behind(FORKED("v4:flags = get fl0\n set fl1, v4\n", "v5:i1 = cond.eq v3\n brc v5, b1, b2\n"), "b1:"));
-	CHECK(!set_behind(FORKED("", "v5:i1 = eq v1, v2\n brc v5, b1, b2\n"), "b1:"));
+	CHECK(!set_behind(FORKED("v4:i64 = get x2\n", "v5:i1 = eq v1, v4\n brc v5, b1, b2\n"), "b1:"));
+	/* the branch may compare what they are made from */
+	CHECK(set_behind(FORKED("", "v5:i1 = eq v1, v2\n brc v5, b1, b2\n"), "b1:"));
+	CHECK(set_behind(FORKED("", "v5:i1 = lts v2, v1\n brc v5, b1, b2\n"), "b1:"));
 	CHECK(!set_behind("b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n" EQUAL
 			  "b1:\n nop\n jump #0x3000\nb2:\n nop\n jump #0x4000\n",
 			  "b1:"));
