@@ -499,7 +499,10 @@ int blk_discard(struct blk_node *node, u64 offset, u64 len)
 
 struct err *blk_need_writable(const struct blk_node *node)
 {
-	return node->flags & BLK_RDWR ? NULL : err_new(ERR_DENIED, "Block node is read-only");
+	for (; node; node = node->file)
+		if (!(node->flags & BLK_RDWR))
+			return err_new(ERR_DENIED, "Block node is read-only");
+	return NULL;
 }
 
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc, bool zero)
