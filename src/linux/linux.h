@@ -32,7 +32,7 @@ struct linux_options {
 	u64 code_size; /* of the code cache; 0: the usual */
 	u64 hot_after; /* as in engine.h */
 	u64 page_size; /* -p, 0: the architecture's */
-	bool no_background; /* no thread of the engine's own */
+	bool background, no_background; /* a thread of the engine's own whatever there are of processors, or none; neither: see run.c */
 	u32 vl_inherit; /* across exec: the first thread's (struct thread) */
 	bool interpret, one_insn, preserve_argv0, stats;
 	bool perf_map, jit_dump; /* files for perf */

@@ -231,6 +231,12 @@ bool linux_err_is_foreign(const struct err *e)
 	       strstr(err_text(e), "Invalid ELF image for this architecture");
 }
 
+/*
+ * With so many processors and fewer the program's threads translate for speed themselves, unless told otherwise: where the two are halves of one core, as
+ * in virtual machines, a thread for it costs more time than it gives (docs/performance.md).
+ */
+enum { FEW_CPUS = 2 };
+
 /* -d page: the guest's map and what lies where in it. */
 static void log_pages(struct vm *vm, const struct image *im)
 {
@@ -291,7 +297,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .stats = o->stats,
 					      .code_size = o->code_size,
 					      .hot_after = (u32)o->hot_after,
-					      .background = !o->no_background && host_cpus() > 1,
+					      .background = o->background || (!o->no_background && host_cpus() > FEW_CPUS),
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Code is translated for speed by a thread of its own: programs do not see it, code may change and go under it, forks and namespaces do not meet it.
 . "$(dirname "$0")/../tap.sh"
+export RHEA_BACKGROUND=on
 cat >bg.c <<'C'
 #define _GNU_SOURCE
 #include <sched.h>

@@ -75,12 +75,14 @@ static ir_ref widen(struct tr *t, ir_ref v, unsigned sign)
 	return sign ? v_sext(t, TY_I64, v) : v_zext(t, TY_I64, v);
 }
 
+/* A fault of the second load may leave the first register changed, unless that is the base: the manual has loaded registers unknown then. */
 static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, unsigned rt2, unsigned rn,
 		      i64 disp, enum index index)
 {
 	ir_ref base = xsp(t, rn);
 	i32 at = index == POST ? 0 : (i32)disp;
 	ir_ref low, high;
+	bool early = !at_once(t) && rt != rn;
 	if (at_once(t)) {
 		enum ir_type half = size_type(size);
 		struct ir_mem mem = both(size, at);
@@ -89,10 +91,13 @@ static void load_pair(struct tr *t, unsigned size, unsigned sign, unsigned rt, u
 		high = widen(t, v_op(t, IR_HI, half, v, 0, 0, 0), sign);
 	} else {
 		low = load_value(t, size, sign, base, at);
+		if (early)
+			set_x(t, rt, low);
 		high = load_value(t, size, sign, base, at + (1 << size));
 	}
 	writeback(t, rn, base, disp, index);
-	set_x(t, rt, low);
+	if (!early)
+		set_x(t, rt, low);
 	set_x(t, rt2, high);
 }
 

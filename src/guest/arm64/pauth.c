@@ -177,15 +177,18 @@ static bool quick(const struct tr *t)
 
 /*
  * Signs or authenticates: FEAT_PAuth2 takes the signature out again by putting it in, and leaves what is wrong for the access to fault on.
- * Functions do this twice a call, so it is short: the product of pointer and modifier, each mixed with half of the key. Its top bits
- * depend on all bits of both but those of the signature itself. In pointers with bit 55 set, too, bits 56 to 63 of the signature are 0.
+ * Functions do this twice a call, so it is short, a tenth of what some programs execute: bits of a checksum, for which hosts have an instruction, over half of
+ * the key, the lower half of the pointer (the signature lies in the upper one) and the modifier. In pointers with bit 55 set, too, bits 56 to 63 of the signature
+ * are 0.
  */
 static ir_ref quick_xor(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)
 {
-	ir_ref lo = v_get(t, A64_KEYS + 2 * key), hi = v_get(t, A64_KEYS + 2 * key + 1);
-	ir_ref plain_bits = OP(SHL, OP(ROTR, ptr, konst32(t, PAC_LOW + PAC_BITS)), konst32(t, PAC_BITS));
-	ir_ref h = OP(MUL, OP(XOR, plain_bits, lo), OP(ADD, modifier, hi));
-	return OP(XOR, ptr, OP(SHL, OP(SHR, h, konst32(t, 64 - PAC_BITS)), konst32(t, PAC_LOW)));
+	enum { CASTAGNOLI = 1 };
+	ir_ref sum = v_trunc(t, TY_I32, v_get(t, A64_KEYS + 2 * key));
+	sum = v_op(t, IR_CRC32, TY_I32, sum, v_trunc(t, TY_I32, ptr), 0, CASTAGNOLI);
+	sum = v_op(t, IR_CRC32, TY_I32, sum, modifier, 0, CASTAGNOLI);
+	ir_ref pac = v_zext(t, TY_I64, OP(AND, sum, konst32(t, BITS(PAC_BITS))));
+	return OP(XOR, ptr, OP(SHL, pac, konst32(t, PAC_LOW)));
 }
 
 static ir_ref signed_ptr(struct tr *t, ir_ref ptr, ir_ref modifier, unsigned key)

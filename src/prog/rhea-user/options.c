@@ -320,6 +320,7 @@ static struct err *opt_background(struct settings *s, const char *arg)
 	if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
 		return err_new(ERR_INVALID, "-background is on or off, not %s", arg);
 	s->o.no_background = arg[1] == 'f';
+	s->o.background = !s->o.no_background;
 	return NULL;
 }
 
@@ -387,7 +388,7 @@ static const struct option options[] = {
 	{ "perfmap", NULL, false, opt_perf_map, NULL, "write /tmp/perf-PID.map, so that perf names the guest's functions" },
 	{ "jitdump", NULL, false, opt_jit_dump, NULL, "write jit-PID.dump, for perf inject --jit" },
 	{ "stats", NULL, false, opt_stats, NULL, "print counters at the end" },
-	{ "background", "RHEA_BACKGROUND", true, opt_background, "on|off", "translate for speed on a thread of its own, where there is more than one processor (on)" },
+	{ "background", "RHEA_BACKGROUND", true, opt_background, "on|off", "translate for speed on a thread of its own (on where there are more than two processors)" },
 	{ "hot", "RHEA_HOT", true, opt_hot, "count", "how often code runs before it is translated for speed (20000); 0: at once" },
 	{ "codecache", "RHEA_CODECACHE", true, opt_code_cache, "size", "memory for translations (256M); emptied when it is full" },
 	{ "keep", "RHEA_KEEP", true, opt_keep, "off|dir", "where translations are kept across runs (~/.cache/rhea/translations)" },

@@ -787,11 +787,15 @@ static bool crc(struct jit *j, const struct ir_insn *in, u32 v)
 	enum ir_type type = j->r->insn[in->b].type;
 	if (!in->imm || !is_gpr(type))
 		return false;
-	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr_apart(j, v);
-	x_mov_rr(&j->c, 0, d, a);
+	unsigned a = use_gpr(j, in->a), b = use_gpr(j, in->b), d = def_gpr(j, v);
+	unsigned to = d == b && d != a ? temp_gpr(j) : d;
+	if (to != a)
+		x_mov_rr(&j->c, 0, to, a);
 	if (type == TY_I16)
 		x_byte(&j->c, 0x66);
-	x_rr(&j->c, op[type], d, b);
+	x_rr(&j->c, op[type], to, b);
+	if (to != d)
+		x_mov_rr(&j->c, 0, d, to);
 	j->val[v].flags |= VF_ZERO_UPPER;
 	return true;
 }
