@@ -150,6 +150,8 @@ enum blk_prealloc { BLK_PREALLOC_OFF, BLK_PREALLOC_METADATA, BLK_PREALLOC_FALLOC
 extern const char *const blk_prealloc_names[]; /* by enum blk_prealloc */
 /* NULL is off. False: no such mode. */
 bool blk_prealloc_find(const char *name, enum blk_prealloc *ret);
+/* Refuses a node that was opened read-only, or lies over a file that was, in the words that users know. */
+struct err *blk_need_writable(const struct blk_node *node) MUST_CHECK;
 /* exact: the driver must have this very size, else a larger one will do. zero: the new part must read as zeros. */
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc,
 			 bool zero) MUST_CHECK;

@@ -497,6 +497,14 @@ int blk_discard(struct blk_node *node, u64 offset, u64 len)
 	return blk_stats_end(node, BLK_STAT_DISCARD, began, len, discard_request(node, offset, len));
 }
 
+struct err *blk_need_writable(const struct blk_node *node)
+{
+	for (; node; node = node->file)
+		if (!(node->flags & BLK_RDWR))
+			return err_new(ERR_DENIED, "Block node is read-only");
+	return NULL;
+}
+
 struct err *blk_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc prealloc, bool zero)
 {
 	if (!(node->flags & BLK_RDWR))

@@ -1,4 +1,5 @@
 #include "block/object.h"
+#include "base/keyval.h"
 #include "base/base64.h"
 #include "base/size.h"
 #include "block/graph.h"
@@ -215,8 +216,7 @@ static struct err *get_count(const struct json *props, const char *name, i64 mos
 
 static struct err *read_iothread(const struct json *props, struct loop_config *ret)
 {
-	i64 poll_max = 0, grow = 0, shrink = 0, min = 0, max = LOOP_MAX_WORKERS,
-	    batch = 0;
+	i64 poll_max = 0, grow = 0, shrink = 0, min = 0, max = LOOP_MAX_WORKERS, batch = 0;
 	struct err *e;
 	if ((e = get_count(props, "poll-max-ns", INT64_MAX, &poll_max)) ||
 	    (e = get_count(props, "poll-grow", INT32_MAX, &grow)) ||
@@ -319,6 +319,13 @@ struct err *blk_object_add(struct blk_graph *graph, struct json *props)
 	o->next = graph->objects;
 	graph->objects = o;
 	return NULL;
+}
+
+struct err *blk_object_add_text(struct blk_graph *graph, const char *text)
+{
+	struct json *props;
+	struct err *e = keyval_parse(text, "qom-type", &props);
+	return e ? e : blk_object_add(graph, props);
 }
 
 struct err *blk_secret(struct blk_graph *graph, const char *id, const u8 **ret, size_t *ret_len)

@@ -19,6 +19,8 @@ struct blk_object {
 
 /* props: an object with "qom-type", "id" and the rest; taken over. Refuses unknown types, ids in use, and bad members. */
 struct err *blk_object_add(struct blk_graph *graph, struct json *props) MUST_CHECK;
+/* The same from a command line's "TYPE,id=ID,...". */
+struct err *blk_object_add_text(struct blk_graph *graph, const char *text) MUST_CHECK;
 struct blk_object *blk_object_find(struct blk_graph *graph, const char *id);
 /* A property as it stands, the caller owns it; NULL: it was not given. */
 struct json *blk_object_get(const struct blk_object *o, const char *name);

@@ -3,23 +3,19 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from qmp import Daemon, QMPError, Skip, Tap, sh
+from qmp import QMPError, Served, Skip, Tap, sh
 
 MB = 1 << 20
 
 
-class Served:
-    """A daemon with two I/O threads and an NBD server."""
+class Threaded(Served):
+    """A daemon with two I/O threads."""
 
     def __init__(self, *args, place='/dev/shm' if os.access('/dev/shm', os.W_OK) else None):
-        self.dir = tempfile.mkdtemp(prefix='iothreads', dir=place)
-        self.d = Daemon('--object', 'iothread,id=io0', '--object', 'iothread,id=io1', *args, folder=self.dir)
-        self.q = self.d.client()
-        self.q.cmd('nbd-server-start', addr={'type': 'unix', 'data': {'path': f'{self.dir}/nbd'}})
+        super().__init__('--object', 'iothread,id=io0', '--object', 'iothread,id=io1', *args, place=place)
 
     def add(self, name, size=16, fmt='qcow2', **more):
         sh('qemu-img', 'create', '-q', '-f', fmt, f'{self.dir}/{name}', f'{size}M')
@@ -30,10 +26,7 @@ class Served:
                    file={'driver': 'file', 'filename': f'{self.dir}/{name}', **file}, **more)
 
     def export(self, node, **more):
-        self.q.cmd('block-export-add', type='nbd', id=node, name=node, node_name=node, writable=True, **more)
-
-    def uri(self, node):
-        return f'nbd+unix:///{node}?socket={self.dir}/nbd'
+        super().export(node, writable=True, **more)
 
     def start_io(self, node, *commands):
         return subprocess.Popen(['qemu-io', '-f', 'raw', '-t', 'writeback', *[x for c in commands for x in ('-c', c)], self.uri(node)],
@@ -55,12 +48,6 @@ class Served:
                 pass  # it ended meanwhile
         return ran
 
-    def end(self):
-        self.q.sock.close()
-        code = self.d.end()
-        assert code == 0, code
-        sh('rm', '-rf', self.dir)
-
 
 def finish(p):
     out = p.communicate(timeout=60)[0]
@@ -74,7 +61,7 @@ def writes(n, base, step=64, length=64):
 
 
 def runs_there():
-    s = Served()
+    s = Threaded()
     s.add('a')
     s.add('b')
     s.export('a', iothread='io0')
@@ -90,7 +77,7 @@ def runs_there():
 
 
 def many_at_once():
-    s = Served()
+    s = Threaded()
     sh('qemu-img', 'create', '-q', '-f', 'qcow2', f'{s.dir}/base', '16M')
     sh('qemu-io', '-c', 'write -q -P 99 0 16M', f'{s.dir}/base')
     s.open('base', read_only=True)
@@ -110,7 +97,7 @@ def many_at_once():
 
 
 def graph_changes():
-    s = Served()
+    s = Threaded()
     s.add('a', 32)
     s.export('a', iothread='io0')
     w, r = writes(250, 1, 128, 100)
@@ -151,7 +138,7 @@ def add_with(s, how):
 
 
 def own_ring():
-    s = Served()
+    s = Threaded()
     add_with(s, {'aio': 'io_uring'})
     s.export('a', iothread='io0')
     rings = lambda: sum('io_uring' in os.readlink(f'/proc/{s.d.proc.pid}/fd/{f}') for f in os.listdir(f'/proc/{s.d.proc.pid}/fd'))
@@ -169,7 +156,7 @@ def own_ring():
 
 
 def native():
-    s = Served(place='/var/tmp')  # a disk: not every tmpfs knows O_DIRECT
+    s = Threaded(place='/var/tmp')  # a disk: not every tmpfs knows O_DIRECT
     add_with(s, {'aio': 'native', 'cache': {'direct': True}})
     s.export('a', iothread='io1')
     w, r = writes(200, 1)
@@ -179,7 +166,7 @@ def native():
 
 
 def throttled():
-    s = Served('--object', 'throttle-group,id=g,limits.iops-total=300')
+    s = Threaded('--object', 'throttle-group,id=g,limits.iops-total=300')
     for name, thread in (('a', 'io0'), ('b', 'io1')):
         s.add(name)
         s.q.cmd('blockdev-add', driver='throttle', node_name=f't{name}', throttle_group='g', file=name)
@@ -202,7 +189,7 @@ def throttled():
 def fuse():
     if not os.access('/dev/fuse', os.R_OK | os.W_OK):
         raise Skip('no /dev/fuse')
-    s = Served()
+    s = Threaded()
     s.add('a')
     open(f'{s.dir}/disk', 'w').close()
     try:
@@ -225,7 +212,7 @@ def fuse():
 
 
 def comes_and_goes():
-    s = Served()
+    s = Threaded()
     s.add('a')
     assert 'not found' in s.q.fails('block-export-add', type='nbd', id='x', node_name='a', iothread='io7')
     s.export('a', iothread='io0')
@@ -260,7 +247,7 @@ def comes_and_goes():
 
 
 def polling():
-    s = Served()
+    s = Threaded()
     s.q.cmd('object-add', qom_type='iothread', id='io2', **{'poll-max-ns': 200000, 'poll-grow': 4, 'poll-shrink': 2, 'thread-pool-min': 5, 'thread-pool-max': 6})
     s.add('a')
     had = len(os.listdir(f'/proc/{s.d.proc.pid}/task'))

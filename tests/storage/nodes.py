@@ -4,23 +4,16 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from qmp import Daemon, Tap, sh
+from qmp import Served, Tap, sh
 
 MB = 1 << 20
 
 
-class Images:
-    """A daemon with an NBD server; add() makes a file, its node NAME-file, and the format's node NAME."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix='nodes')
-        self.d = Daemon(folder=self.dir)
-        self.q = self.d.client()
-        self.q.cmd('nbd-server-start', addr={'type': 'unix', 'data': {'path': f'{self.dir}/nbd'}})
+class Images(Served):
+    """add() makes a file, its node NAME-file, and the format's node NAME."""
 
     def file(self, name, fmt='qcow2', *args):
         sh('qemu-img', 'create', '-q', '-f', fmt, *args, f'{self.dir}/{name}', str(4 * MB))
@@ -30,22 +23,13 @@ class Images:
         self.q.cmd('blockdev-add', driver='file', node_name=name + '-file', filename=f'{self.dir}/{name}')
         self.q.cmd('blockdev-add', driver=fmt, node_name=name, file=name + '-file', **more)
 
-    def export(self, node, **more):
-        self.q.cmd('block-export-add', type='nbd', id=node, name=node, node_name=node, **more)
-
     def io(self, node, *commands):
         out = sh('qemu-io', '-f', 'raw', *[x for c in commands for x in ('-c', c)],
-                 f'nbd+unix:///{node}?socket={self.dir}/nbd')
+                 self.uri(node))
         assert 'failed' not in out and 'error' not in out, out
 
     def stats(self, node):
         return next(s for s in self.q.cmd('query-blockstats', query_nodes=True) if s['node-name'] == node)
-
-    def end(self):
-        self.q.sock.close()
-        code = self.d.end()
-        assert code == 0, code
-        sh('rm', '-rf', self.dir)
 
 
 def counters():

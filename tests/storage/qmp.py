@@ -124,6 +124,28 @@ class Daemon:
         return code
 
 
+class Served:
+    """A daemon with an NBD server, in a folder (below place); q: its monitor."""
+
+    def __init__(self, *args, place=None):
+        self.dir = tempfile.mkdtemp(prefix='served', dir=place)
+        self.d = Daemon(*args, folder=self.dir)
+        self.q = self.d.client()
+        self.q.cmd('nbd-server-start', addr={'type': 'unix', 'data': {'path': f'{self.dir}/nbd'}})
+
+    def export(self, node, **more):
+        self.q.cmd('block-export-add', type='nbd', id=node, name=node, node_name=node, **more)
+
+    def uri(self, node):
+        return f'nbd+unix:///{node}?socket={self.dir}/nbd'
+
+    def end(self):
+        self.q.sock.close()
+        code = self.d.end()
+        assert code == 0, code
+        sh('rm', '-rf', self.dir)
+
+
 class Skip(Exception):
     """What a test needs is not on this host."""
 

@@ -91,6 +91,28 @@ qemu-img create -q -f raw l.raw 1M; : >log; io -c 'write -q -P 5 0 4k' "$log,log
 refuses "Invalid log sector size 1000" qemu-io --image-opts -c quit "$log,log-sector-size=1000" && refuses "interval 0" qemu-io --image-opts -c quit "$log,log-super-update-interval=0"
 ok $? "blklogwrites: log-sector-size"
 
+# Writes between the flushes of bench, which waits for those that are under way; not with --no-drain.
+between() {
+	python3 - <<'END'
+import struct
+data = open('log', 'rb').read()
+n, size = struct.unpack_from('<QI', data, 16)
+at, writes, out = size, 0, []
+for _ in range(n):
+    _, _, flags, length = struct.unpack_from('<QQQQ', data, at)
+    at += size + length
+    writes += not flags & 1
+    if flags & 1 and writes:
+        out.append(writes)
+        writes = 0
+print(*out)
+END
+}
+bench() { : >log; qemu-img bench --image-opts -w -t writeback -c 24 -d 5 --flush-interval=8 "$@" >out 2>&1; }
+log=driver=blklogwrites,file.driver=raw,file.file.filename=l.raw,log.filename=log
+bench "$log" && grep -q 'every 8 drained requests' out && [ "$(between)" = '8 8 8' ] && bench --no-drain "$log" && grep -q 'every 8 requests' out && [ "$(between)" != '8 8 8' ]
+ok $? "bench: --flush-interval waits for what is under way, --no-drain does not"
+
 # Metadata of a format are no whole sectors.
 qemu-img create -q -f qcow2 -o cluster_size=4k l.qcow2 1M && qemu-io -f qcow2 -c 'write -q -P 1 0 100k' l.qcow2 && cp l.qcow2 before; : >log
 log=driver=qcow2,file.driver=blklogwrites,file.file.driver=file,file.file.filename=l.qcow2,file.log.driver=file,file.log.filename=log

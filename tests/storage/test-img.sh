@@ -64,6 +64,9 @@ qemu-img create -q -f qcow2 wild.qcow2 64M && qemu-io -c 'write -q 0 512' wild.q
 printf '\200\0\0\377\377\377\0\0' | dd of=wild.qcow2 bs=1 seek=$((0x40000)) conv=notrunc status=none
 ! qemu-img snapshot -c s wild.qcow2 2>err && grep -q 'Data cluster 0xffffff0000 has no reference count' err && [ "$(stat -c %s wild.qcow2)" -lt 1000000 ]
 ok $? "a snapshot of an entry that points far behind the file is refused, and writes nothing there"
+# The first block of counts knows 512 clusters: what goes on behind them stays in one piece, the new block lies behind it.
+qemu-img create -q -f qcow2 -o cluster_size=4k,refcount_bits=64 runs.qcow2 4M && qemu-io -c 'write -q 0 2028k' -c 'write -q 2028k 4k' runs.qcow2 && qemu-img check -q runs.qcow2 && qemu-img map runs.qcow2 | grep -q '^0 *0x1fc000 *0x5000 '
+ok $? "qcow2: a new block of counts lies behind the run that needs it"
 # A snapshot's table at an impossible place: with inactive tables watched nothing is written.
 qemu-img create -q -f qcow2 lost.qcow2 64M && qemu-io -c 'write -q 0 512' lost.qcow2 && qemu-img snapshot -c s lost.qcow2
 printf '\0\0\0\0\0\100\2\0' | dd of=lost.qcow2 bs=1 seek=$((0x70000)) conv=notrunc status=none

@@ -52,6 +52,10 @@ for size in 512 4096 65536; do
 		-c 'read -q -P 3 0 3M' -c 'read -q -P 4 700M 1M' -c 'write -q -P 5 1M 64k' >out && ! grep -q . out && qemu-io -r -c 'read -q -P 5 1M 64k' c.qcow2 && qemu-img check -q c.qcow2
 	ok $? "l2-cache-entry-size=$size, cache-clean-interval=1"
 done
+refuses "Block node is read-only" qemu-io --image-opts -c quit driver=qcow2,file.filename=c.qcow2,read-only=on && refuses "Block node is read-only" qemu-img resize --image-opts driver=qcow2,file.filename=c.qcow2,read-only=on 9M &&
+	refuses "Block node is read-only" qemu-img bench -w -c 1 --image-opts driver=raw,file.driver=file,file.filename=c.qcow2,file.read-only=on &&
+	qemu-io -r --image-opts -c 'read -q 0 512' driver=qcow2,file.filename=c.qcow2,read-only=on
+ok $? "read-only=on is refused where something is to be written"
 refuses "power of two" qemu-io -c 'open -o l2-cache-entry-size=1000 c.qcow2' -c quit; ok $? "a crooked l2-cache-entry-size is refused"
 
 # An open image takes other options, all that are named together or none.

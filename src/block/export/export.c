@@ -45,9 +45,7 @@ static struct err *check(const struct blk_exports *all, struct blk_node *node, c
 		if (e)
 			return e;
 	}
-	if (writable && !(node->flags & BLK_RDWR))
-		return err_new(ERR_DENIED, "Block node is read-only");
-	return NULL;
+	return writable ? blk_need_writable(node) : NULL;
 }
 
 /* The thread that is asked for, or the node's. It is the export's alone: a node may be used by any. */

@@ -271,14 +271,12 @@ static int encode_qcow(struct blk_node *node, u64 offset, u64 file_offset UNUSED
 
 static int commit_qcow(struct blk_node *node, const struct blk_place *p)
 {
-	struct qcow *s = node->state;
-	int r = room_extend(node->file, p->file_offset + p->len);
-	return r ? r : tree_set(&s->tree, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+	return tree_commit(&((struct qcow *)node->state)->tree, p);
 }
 
 static void abandon_qcow(struct blk_node *node, const struct blk_place *p)
 {
-	room_abandon(&((struct qcow *)node->state)->tree.next, p);
+	tree_abandon(&((struct qcow *)node->state)->tree, p);
 }
 
 /* The format has no zero clusters: what a backing file shows through, is packed or encrypted, the core writes over. */

@@ -95,3 +95,14 @@ int tree_set(struct tree *t, u64 offset, u64 count, u64 val, u64 step)
 	}
 	return 0;
 }
+
+int tree_commit(struct tree *t, const struct blk_place *p)
+{
+	int r = room_extend(t->node->file, p->file_offset + p->len);
+	return r ? r : tree_set(t, p->offset, p->len / t->unit, p->file_offset, t->unit);
+}
+
+void tree_abandon(struct tree *t, const struct blk_place *p)
+{
+	room_abandon(&t->next, p);
+}

@@ -43,3 +43,6 @@ int tree_find(struct tree *t, u64 offset, u8 **ret, void **ret_slice) MUST_CHECK
 u64 tree_left(const struct tree *t, u64 offset, const u8 *p, const void *slice);
 /* count entries from a guest offset on become val, val + step, ...; behind the data written so far. Tables are made where there are none. */
 int tree_set(struct tree *t, u64 offset, u64 count, u64 val, u64 step) MUST_CHECK;
+/* For a driver's commit, and its abandon: the clusters of p are named; their room is given back. */
+int tree_commit(struct tree *t, const struct blk_place *p) MUST_CHECK;
+void tree_abandon(struct tree *t, const struct blk_place *p);

@@ -112,8 +112,8 @@ static struct err *check(struct jobs *all, const struct job_backup *s)
 		e = job_check_node(all, s->target);
 	if (!e && s->source == s->target)
 		e = err_new(ERR_INVALID, "Source and target cannot be the same");
-	if (!e && !(s->target->flags & BLK_RDWR))
-		e = err_new(ERR_DENIED, "Block node is read-only");
+	if (!e)
+		e = blk_need_writable(s->target);
 	if (!e && blk_size(s->source) != blk_size(s->target))
 		e = err_new(ERR_INVALID, "Source and target image have different sizes");
 	if (!e && s->compress && !s->target->driver->write_compressed)

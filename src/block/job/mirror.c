@@ -134,8 +134,8 @@ static struct err *check(struct jobs *all, const struct job_mirror *s)
 		e = err_new(ERR_INVALID, "Parameter 'granularity' expects a value in range [512B, 64MB]");
 	if (!e && s->granularity & (s->granularity - 1))
 		e = err_new(ERR_INVALID, "Parameter 'granularity' expects a power of 2");
-	if (!e && !s->base && !(s->target->flags & BLK_RDWR))
-		e = err_new(ERR_DENIED, "Block node is read-only");
+	if (!e && !s->base)
+		e = blk_need_writable(s->target);
 	if (!e && !s->base && blk_size(s->source) != blk_size(s->target))
 		e = err_new(ERR_INVALID, "Source and target image have different sizes");
 	return e;

@@ -114,9 +114,9 @@ struct err *job_stream(struct jobs *all, const struct job_stream *given)
 						  .prepare = prepare,
 						  .clean = clean };
 	struct job *job;
-	if (!(given->top->flags & BLK_RDWR))
-		return err_new(ERR_DENIED, "Block node is read-only");
-	struct err *e = job_new(all, &driver, &given->o, &job);
+	struct err *e = blk_need_writable(given->top);
+	if (!e)
+		e = job_new(all, &driver, &given->o, &job);
 	if (e)
 		return e;
 	struct stream *s = self(job);

@@ -455,8 +455,9 @@ static struct err *check_mountpoint(const char *path, char **ret)
 
 struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d, struct fuse_export **ret)
 {
-	if (d->writable && !(node->flags & BLK_RDWR))
-		return err_new(ERR_DENIED, "Block node is read-only");
+	struct err *e = d->writable ? blk_need_writable(node) : NULL;
+	if (e)
+		return e;
 	if (d->growable && !d->writable)
 		return err_new(ERR_INVALID, "'growable' needs 'writable': a disk grows by being written to");
 	struct fuse_export *x = alloc(sizeof(*x));
@@ -472,7 +473,7 @@ struct err *fuse_export_new(struct blk_node *node, const struct fuse_describe *d
 				   .user = d->user };
 	blk_root_init(&x->root, node, d->use, "FUSE export on '%s'", d->mountpoint);
 	clock_gettime(CLOCK_REALTIME, &x->since);
-	struct err *e = check_mountpoint(d->mountpoint, &x->mountpoint);
+	e = check_mountpoint(d->mountpoint, &x->mountpoint);
 	if (!e)
 		e = mount_export(x, d->allow_other);
 	if (e) {

@@ -480,10 +480,10 @@ static int alloc_run(struct blk_node *node, u64 *want, bool partly, u64 *ret)
 			s->free_hint = cluster;
 			first = false;
 		}
-		/* A new block must come first where there is none, and it takes the first cluster. */
-		u64 table = cluster / s->block_entries;
+		/* A new block must come first where there is none; it lies behind the run where its range goes on. */
+		u64 table = cluster / s->block_entries, behind = cluster + n;
 		if (table >= s->reftable_size || !(s->reftable[table] & ~0x1ffull)) {
-			if ((r = alloc_block(node, cluster)))
+			if ((r = alloc_block(node, behind / s->block_entries == table ? behind : cluster)))
 				return r;
 			cluster = s->free_hint;
 			r = skip_used(node, &cluster);
@@ -500,16 +500,15 @@ static int alloc_run(struct blk_node *node, u64 *want, bool partly, u64 *ret)
 		return r;
 	if ((cluster + n) << s->cluster_bits > BIT(56))
 		return -EFBIG;
-	/* The run may reach into ranges without a block; those blocks take a cluster of it: then look again. */
-	for (u64 i = cluster / s->block_entries; i <= (cluster + n - 1) / s->block_entries; i++)
-		if (i >= s->reftable_size || !(s->reftable[i] & ~0x1ffull)) {
-			if (partly && i * s->block_entries > cluster) {
-				n = i * s->block_entries - cluster;
-				break;
-			}
-			r = alloc_block(node, MAX(i * s->block_entries, cluster));
+	/* The run may reach into the next range, which has no block yet. The run is shorter than a range: there is room behind it. */
+	u64 next = (cluster + n - 1) / s->block_entries;
+	if (next >= s->reftable_size || !(s->reftable[next] & ~0x1ffull)) {
+		if (!partly) {
+			r = alloc_block(node, cluster + n);
 			return r ? r : alloc_run(node, want, partly, ret);
 		}
+		n = next * s->block_entries - cluster;
+	}
 	if ((r = take(node, cluster, n)))
 		return r;
 	if (cluster == s->free_hint)

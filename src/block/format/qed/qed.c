@@ -216,14 +216,12 @@ static int place_qed(struct blk_node *node, u64 offset, u64 len, struct blk_plac
 
 static int commit_qed(struct blk_node *node, const struct blk_place *p)
 {
-	struct qed *s = node->state;
-	int r = room_extend(node->file, p->file_offset + p->len);
-	return r ? r : tree_set(&s->tree, p->offset, p->len / s->cluster, p->file_offset, s->cluster);
+	return tree_commit(&((struct qed *)node->state)->tree, p);
 }
 
 static void abandon_qed(struct blk_node *node, const struct blk_place *p)
 {
-	room_abandon(&((struct qed *)node->state)->tree.next, p);
+	tree_abandon(&((struct qed *)node->state)->tree, p);
 }
 
 /* Clusters in use keep their room: there are no counts that could give it back. */

@@ -11,10 +11,11 @@ struct bench {
 	u64 size, at, step;
 	size_t bufsize;
 	unsigned count, depth, flush_every, active;
+	unsigned begun, in_flight;
 	bool write, drain;
-	unsigned done, flushing;
+	bool due; /* a flush waits for what is in flight, and who would begin something waits for the flush */
 	int error;
-	struct co_wait flush_wait;
+	struct co_wait flushed;
 };
 
 static void flush_now(struct bench *b)
@@ -24,30 +25,116 @@ static void flush_now(struct bench *b)
 		b->error = r;
 }
 
+static void request(struct bench *b)
+{
+	u64 at = b->at;
+	struct iovec v;
+	b->at = (b->at + b->step) % (b->size ? b->size : 1);
+	if (b->size <= at + b->bufsize)
+		b->at = 0;
+	struct iovs iov = iovs_one(&v, b->buf, b->bufsize);
+	b->in_flight++;
+	int r = b->write ? blk_pwritev(b->node, at, iov, 0) : blk_preadv(b->node, at, iov, 0);
+	b->in_flight--;
+	if (r) {
+		if (!b->error)
+			img_error("Failed request: %s", strerror(-r));
+		b->error = r;
+	}
+}
+
 static void worker(void *arg)
 {
 	struct bench *b = arg;
 	while (b->count && !b->error) {
-		u64 at = b->at;
-		struct iovec v;
-		b->count--;
-		b->at = (b->at + b->step) % (b->size ? b->size : 1);
-		if (b->size <= at + b->bufsize)
-			b->at = 0;
-		struct iovs iov = iovs_one(&v, b->buf, b->bufsize);
-		int r = b->write ? blk_pwritev(b->node, at, iov, 0) : blk_preadv(b->node, at, iov, 0);
-		if (r) {
-			if (!b->error)
-				img_error("Failed request: %s", strerror(-r));
-			b->error = r;
+		if (b->due) {
+			co_wait(&b->flushed);
+			continue;
 		}
-		if (b->flush_every && ++b->done % b->flush_every == 0)
+		b->count--;
+		bool flush = b->flush_every && ++b->begun % b->flush_every == 0;
+		b->due = flush && b->drain;
+		request(b);
+		if (b->due ? !b->in_flight : flush)
 			flush_now(b);
+		if (b->due && !b->in_flight) {
+			b->due = false;
+			co_wake_all(&b->flushed);
+		}
 	}
 	b->active--;
 }
 
-static int bench(struct img *m, int argc, char **argv)
+struct bench_args {
+	const char *fmt;
+	u64 offset, step, bufsize;
+	unsigned count, depth, flush_every;
+	unsigned long pattern;
+	u32 flags;
+	bool native, write, no_drain;
+};
+
+static const struct field bench_fields[] = { FIELD_TEXT('f', struct bench_args, fmt),
+					     FIELD_FLAG('n', struct bench_args, native),
+					     FIELD_FLAG('w', struct bench_args, write),
+					     FIELD_FLAG(OPT_NO_DRAIN, struct bench_args, no_drain),
+					     { 0 } };
+
+static bool read_count(const char *what, unsigned *ret)
+{
+	char *end;
+	u64 v = strtoul(optarg, &end, 0);
+	if (*end || !*optarg || v > INT32_MAX) {
+		img_error("Invalid %s specified", what);
+		return false;
+	}
+	*ret = v;
+	return true;
+}
+
+static bool read_pattern(unsigned long *ret)
+{
+	char *end;
+	*ret = strtoul(optarg, &end, 0);
+	if (!*end && *ret <= 255)
+		return true;
+	img_error("Invalid pattern byte specified");
+	return false;
+}
+
+/* What is no flag and no text; false: wrong, which was reported. */
+static bool bench_option(struct bench_args *a, int c)
+{
+	switch (c) {
+	case 'c':
+		return read_count("request count", &a->count);
+	case 'd':
+		return read_count("queue depth", &a->depth);
+	case OPT_FLUSH_INTERVAL:
+		return read_count("flush interval", &a->flush_every);
+	case 'o':
+		return img_parse_size("offset", optarg, &a->offset);
+	case 's':
+		return img_parse_size_to("buffer size", optarg, INT32_MAX, &a->bufsize);
+	case 'S':
+		return img_parse_size_to("step_size", optarg, INT32_MAX, &a->step);
+	case OPT_PATTERN:
+		return read_pattern(&a->pattern);
+	case 'i':
+		if (img_aio_mode(optarg, &a->flags))
+			return true;
+		img_error("Invalid aio option: %s", optarg);
+		return false;
+	default: /* -t */
+		if (img_cache_mode(optarg, &a->flags))
+			return true;
+		img_error("Invalid cache mode");
+		return false;
+	}
+}
+
+/* -1: go on, else the exit status. */
+static int bench_args(struct img *m, int argc, char **argv, struct bench_args *a)
 {
 	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
 					       { "flush-interval", required_argument, 0, OPT_FLUSH_INTERVAL },
@@ -57,119 +144,74 @@ static int bench(struct img *m, int argc, char **argv)
 					       { "object", required_argument, 0, OPT_OBJECT },
 					       { "force-share", no_argument, 0, 'U' },
 					       { 0 } };
-	struct bench b = { .count = 75000, .depth = 64, .bufsize = 4096, .drain = true };
-	const char *fmt = NULL;
-	u64 offset = 0, v;
-	unsigned long pattern = 0;
-	u32 flags = 0;
-	bool has_step = false;
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":hc:d:f:ni:o:qs:S:t:wU", longs)) != -1) {
-		char *end = NULL;
-		switch (c) {
-		case 'c':
-		case 'd':
-		case OPT_FLUSH_INTERVAL:
-			v = strtoul(optarg, &end, 0);
-			if (*end || !*optarg || v > INT32_MAX) {
-				img_error(c == 'c'   ? "Invalid request count specified"
-					  : c == 'd' ? "Invalid queue depth specified"
-						     : "Invalid flush interval specified");
-				return 1;
-			}
-			*(c == 'c' ? &b.count : c == 'd' ? &b.depth : &b.flush_every) = v;
-			break;
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'n':
-			flags |= BLK_IO_NATIVE;
-			break;
-		case 'i':
-			if (!img_aio_mode(optarg, &flags)) {
-				img_error("Invalid aio option: %s", optarg);
-				return 1;
-			}
-			break;
-		case 'o':
-			if (!img_parse_size("offset", optarg, &offset))
-				return 1;
-			break;
-		case 's':
-			if (!img_parse_size("buffer size", optarg, &v) || v > INT32_MAX || !v)
-				return 1;
-			b.bufsize = v;
-			break;
-		case 'S':
-			if (!img_parse_size("step_size", optarg, &b.step))
-				return 1;
-			has_step = true;
-			break;
-		case 't':
-			if (!img_cache_mode(optarg, &flags)) {
-				img_error("Invalid cache mode");
-				return 1;
-			}
-			break;
-		case 'w':
-			b.write = true;
-			flags |= BLK_RDWR | BLK_UNMAP;
-			break;
-		case OPT_PATTERN:
-			pattern = strtoul(optarg, &end, 0);
-			if (*end || pattern > 255) {
-				img_error("Invalid pattern byte specified");
-				return 1;
-			}
-			break;
-		case OPT_NO_DRAIN:
-			b.drain = false;
-			break;
-		default:
+		if (c == OPT_FLAG_HELP)
 			return 0;
-		}
+		if (!field_set(bench_fields, a, c) && !bench_option(a, c))
+			return 1;
 	}
+	a->flags |= (a->native ? BLK_IO_NATIVE : 0) | (a->write ? BLK_RDWR | BLK_UNMAP : 0);
 	if (optind != argc - 1)
 		img_usage_error("Expecting one image file name");
-	if (!b.write && b.flush_every) {
+	if (!a->write && a->flush_every)
 		img_error("--flush-interval is only available in write tests");
-		return 1;
-	}
-	if (b.flush_every && b.flush_every < b.depth) {
+	else if (a->flush_every && a->flush_every < a->depth)
 		img_error("Flush interval can't be smaller than depth");
-		return 1;
-	}
-	if ((flags & BLK_IO_NATIVE) && !(flags & BLK_DIRECT)) {
+	else if ((a->flags & BLK_IO_NATIVE) && !(a->flags & BLK_DIRECT))
 		img_error(
 		    "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+	else
+		return -1;
+	return 1;
+}
+
+/* Runs it; the seconds are told. */
+static int bench_run(struct bench *b, unsigned long pattern)
+{
+	if (posix_memalign((void **)&b->buf, 4096, b->bufsize))
 		return 1;
-	}
-	if (!img_make_objects(m) || !(b.node = img_open(m, argv[optind], fmt, flags)))
+	memset(b->buf, pattern, b->bufsize);
+	i64 start = loop_now();
+	b->active = MIN(b->depth, b->count);
+	for (unsigned i = b->active; i; i--)
+		co_enter(co_new(worker, b));
+	while (b->active)
+		loop_run_once(loop_here(), true);
+	printf("Run completed in %3.3f seconds.\n", (loop_now() - start) / 1e9);
+	free(b->buf);
+	return b->error ? 1 : 0;
+}
+
+static int bench(struct img *m, int argc, char **argv)
+{
+	struct bench_args a = { .count = 75000, .depth = 64, .bufsize = 4096 };
+	int status = bench_args(m, argc, argv, &a);
+	if (status >= 0)
+		return status;
+	struct blk_node *node = img_make_objects(m) ? img_open(m, argv[optind], a.fmt, a.flags) : NULL;
+	if (!node)
 		return 1;
-	b.size = blk_size(b.node);
-	b.step = has_step && b.step ? b.step : b.bufsize;
-	b.at = offset;
+	struct bench b = { .node = node,
+			   .size = blk_size(node),
+			   .at = a.offset,
+			   .step = a.step ? a.step : a.bufsize,
+			   .bufsize = a.bufsize,
+			   .count = a.count,
+			   .depth = a.depth,
+			   .flush_every = a.flush_every,
+			   .write = a.write,
+			   .drain = !a.no_drain };
 	printf("Sending %u %s requests, %zu bytes each, %u in parallel (starting at offset %lld, step size "
 	       "%llu)\n",
-	       b.count, b.write ? "write" : "read", b.bufsize, b.depth, (long long)offset,
+	       b.count, b.write ? "write" : "read", b.bufsize, b.depth, (long long)a.offset,
 	       (unsigned long long)b.step);
 	if (b.flush_every)
 		printf("Sending flush every %u %srequests\n", b.flush_every, b.drain ? "drained " : "");
 	fflush(stdout);
-	if (posix_memalign((void **)&b.buf, 4096, b.bufsize))
-		return 1;
-	memset(b.buf, pattern, b.bufsize);
-	i64 start = loop_now();
-	unsigned depth = MIN(b.depth, b.count);
-	b.active = depth;
-	for (unsigned i = 0; i < depth; i++)
-		co_enter(co_new(worker, &b));
-	while (b.active)
-		loop_run_once(loop_here(), true);
-	printf("Run completed in %3.3f seconds.\n", (loop_now() - start) / 1e9);
-	free(b.buf);
-	blk_unref(b.node);
-	return b.error ? 1 : 0;
+	status = bench_run(&b, a.pattern);
+	blk_unref(node);
+	return status;
 }
 
 IMG_VERB(bench) = {

@@ -421,6 +421,54 @@ struct args {
 	char *list;
 };
 
+static const struct field fields[] = { FIELD_TEXT('f', struct args, fmt),
+				       FIELD_TEXT('O', struct args, out_fmt),
+				       FIELD_TEXT('B', struct args, out_base),
+				       FIELD_TEXT('F', struct args, out_base_fmt),
+				       FIELD_FLAG('C', struct args, copy_range),
+				       FIELD_FLAG('c', struct args, compress),
+				       FIELD_TEXT('l', struct args, snapshot),
+				       FIELD_FLAG('p', struct args, progress),
+				       FIELD_TEXT('t', struct args, cache),
+				       FIELD_TEXT('T', struct args, src_cache),
+				       FIELD_FLAG('n', struct args, no_create),
+				       FIELD_FLAG('W', struct args, unordered),
+				       FIELD_FLAG(OPT_TARGET_IMAGE_OPTS, struct args, target_image_opts),
+				       FIELD_FLAG(OPT_SALVAGE, struct args, salvage),
+				       FIELD_FLAG(OPT_TARGET_IS_ZERO, struct args, target_is_zero),
+				       FIELD_FLAG(OPT_BITMAPS, struct args, bitmaps),
+				       FIELD_FLAG(OPT_SKIP_BROKEN, struct args, skip_broken),
+				       { 0 } };
+
+/* What -S, -m and the like say; false: nothing that is right, which was reported. */
+static bool read_sparse(struct args *a)
+{
+	u64 v;
+	if (!img_parse_size("buffer size for sparse output", optarg, &v))
+		return false;
+	if (v % UNIT || v > INT32_MAX) {
+		img_error(
+		    "Invalid buffer size for sparse output specified. Valid sizes are multiples of %llu "
+		    "up to %llu. Select 0 to disable sparse detection (fully allocates output).",
+		    (unsigned long long)UNIT, (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
+		return false;
+	}
+	a->sparse = v;
+	a->sparse_given = true;
+	return true;
+}
+
+static bool read_coroutines(struct args *a)
+{
+	char *end;
+	a->coroutines = strtol(optarg, &end, 0);
+	if (!*end && *optarg && a->coroutines >= 1 && a->coroutines <= MAX_COROUTINES)
+		return true;
+	img_error("Invalid number of coroutines. Allowed number of coroutines is between 1 and %d",
+		  MAX_COROUTINES);
+	return false;
+}
+
 /* Parses until the end; -1: go on, else the exit status. */
 static int read_args(struct img *m, int argc, char **argv, struct args *a)
 {
@@ -437,95 +485,21 @@ static int read_args(struct img *m, int argc, char **argv, struct args *a)
 					       { 0 } };
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs)) != -1) {
-		char *end;
-		u64 v;
-		switch (c) {
-		case 'f':
-			a->fmt = optarg;
-			break;
-		case 'O':
-			a->out_fmt = optarg;
-			break;
-		case 'B':
-			a->out_base = optarg;
-			break;
-		case 'F':
-			a->out_base_fmt = optarg;
-			break;
-		case 'C':
-			a->copy_range = true;
-			break;
-		case 'c':
-			a->compress = true;
-			break;
-		case 'o':
-			if (!img_add_options(a->opts, &a->list, optarg))
-				return 1;
-			break;
-		case 'l':
-			a->snapshot = optarg;
-			break;
-		case 'S':
-			if (!img_parse_size("buffer size for sparse output", optarg, &v))
-				return 1;
-			if (v % UNIT || v > INT32_MAX) {
-				img_error("Invalid buffer size for sparse output specified. Valid sizes are "
-					  "multiples of %llu "
-					  "up to %llu. Select 0 to disable sparse detection (fully allocates "
-					  "output).",
-					  (unsigned long long)UNIT,
-					  (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
-				return 1;
-			}
-			a->sparse = v;
-			a->sparse_given = true;
-			break;
-		case 'p':
-			a->progress = true;
-			break;
-		case 't':
-			a->cache = optarg;
-			break;
-		case 'T':
-			a->src_cache = optarg;
-			break;
-		case 'n':
-			a->no_create = true;
-			break;
-		case 'm':
-			a->coroutines = strtol(optarg, &end, 0);
-			if (*end || !*optarg || a->coroutines < 1 || a->coroutines > MAX_COROUTINES) {
-				img_error("Invalid number of coroutines. Allowed number of coroutines is "
-					  "between 1 and %d",
-					  MAX_COROUTINES);
-				return 1;
-			}
-			break;
-		case 'W':
-			a->unordered = true;
-			break;
-		case 'r':
-			if (!img_parse_size("rate limit", optarg, &a->rate))
-				return 1;
-			break;
-		case OPT_TARGET_IMAGE_OPTS:
-			a->target_image_opts = true;
-			break;
-		case OPT_SALVAGE:
-			a->salvage = true;
-			break;
-		case OPT_TARGET_IS_ZERO:
-			a->target_is_zero = true;
-			break;
-		case OPT_BITMAPS:
-			a->bitmaps = true;
-			break;
-		case OPT_SKIP_BROKEN:
-			a->skip_broken = true;
-			break;
-		default:
+		bool ok = true;
+		if (field_set(fields, a, c))
+			continue;
+		if (c == 'o')
+			ok = img_add_options(a->opts, &a->list, optarg);
+		else if (c == 'S')
+			ok = read_sparse(a);
+		else if (c == 'm')
+			ok = read_coroutines(a);
+		else if (c == 'r')
+			ok = img_parse_size("rate limit", optarg, &a->rate);
+		else
 			return 0;
-		}
+		if (!ok)
+			return 1;
 	}
 	return -1;
 }
@@ -733,60 +707,58 @@ static bool all_local(const struct convert *c)
 	return local;
 }
 
-static int convert_all(struct img *m, struct args *a, struct convert *c)
+/* What is asked of the sources: snapshots, bitmaps. */
+static bool check_sources(const struct args *a, struct convert *c)
 {
-	int status = check_target(m, a, c);
-	if (status)
-		return status;
-	if (a->snapshot && c->n_src > 1) {
+	struct blk_node *first = c->src[0];
+	if (a->snapshot && c->n_src > 1)
 		img_error("No support for concatenating multiple snapshot");
-		return 1;
-	}
-	if (a->bitmaps && c->n_src > 1) {
+	else if (a->bitmaps && c->n_src > 1)
 		img_error("Copying bitmaps only possible with single source");
-		return 1;
+	else if (a->bitmaps && !first->dirty && strcmp(first->driver->name, "qcow2") != 0)
+		img_error("Format driver '%s' does not support bitmaps", first->driver->name);
+	else if (!a->snapshot)
+		return true;
+	else if (img_load_snapshot(first, a->snapshot)) {
+		c->src_size[0] = c->total = blk_size(first);
+		return true;
 	}
-	if (a->bitmaps && !c->src[0]->dirty && strcmp(c->src[0]->driver->name, "qcow2") != 0) {
-		img_error("Format driver '%s' does not support bitmaps", c->src[0]->driver->name);
-		return 1;
-	}
-	if (a->snapshot && !img_load_snapshot(c->src[0], a->snapshot))
-		return 1;
-	if (a->snapshot) {
-		c->src_size[0] = c->total = blk_size(c->src[0]);
-	}
-	if (!a->no_create && (status = create_target(m, a, c)))
-		return status;
+	return false;
+}
+
+/* Opens the target, which is there by now, and sees that it can take what is asked. */
+static bool prepare_target(struct img *m, const struct args *a, struct convert *c)
+{
 	u32 flags = BLK_RDWR | BLK_UNMAP | (a->no_create ? 0 : BLK_RESIZE);
 	if (!img_cache_mode(a->cache, &flags)) {
 		img_error("Invalid cache option: %s", a->cache);
-		return 1;
+		return false;
 	}
 	if (!a->no_create && !a->out_base)
 		flags |= BLK_NO_BACKING;
 	m->force_share = false;
 	c->dst = open_target(m, a, flags);
 	if (!c->dst)
-		return 1;
-	if (a->no_create && blk_size(c->dst) < c->total) {
+		return false;
+	if (a->no_create && blk_size(c->dst) < c->total)
 		img_error("output file is smaller than input file");
-		return 1;
-	}
-	if (a->compress && !c->dst->driver->write_compressed) {
+	else if (a->compress && !c->dst->driver->write_compressed)
 		img_error("Compression not supported for this file format");
-		return 1;
-	}
-	if (a->compress && c->dst->encoded) {
+	else if (a->compress && c->dst->encoded)
 		img_error("Compression and encryption not supported at the same time");
-		return 1;
-	}
-	c->target_has_backing = a->out_base;
+	else
+		return true;
+	return false;
+}
+
+/* How the copy goes about it, by what source and target are. */
+static void settle(const struct args *a, struct convert *c)
+{
+	const char *prealloc = blk_opt_str(a->opts, "preallocation");
 	c->created = !a->no_create;
 	c->base = c->dst->backing;
-	if (c->target_has_backing && !c->base)
-		c->target_has_backing = false;
+	c->target_has_backing = a->out_base && c->base;
 	c->target_zero = a->target_is_zero || (!a->no_create && !a->out_base && reads_zero(c->dst));
-	const char *prealloc = blk_opt_str(a->opts, "preallocation");
 	c->compress_unit = blk_unit(c->dst);
 	if (c->compressed && c->compress_unit < UNIT)
 		c->compress_unit = 65536;
@@ -794,12 +766,23 @@ static int convert_all(struct img *m, struct args *a, struct convert *c)
 		c->min_sparse = c->target_zero ? a->sparse : 0;
 	c->local = all_local(c);
 	c->piece = c->compressed || !c->local ? BUF : LOCAL;
-	if (a->rate)
-		c->rate = a->rate;
-	progress_begin(&c->progress, a->progress && !m->quiet, c->total);
-	if (run(c))
+	c->rate = a->rate;
+}
+
+static int convert_all(struct img *m, struct args *a, struct convert *c)
+{
+	int status = check_target(m, a, c);
+	if (status)
+		return status;
+	if (!check_sources(a, c))
 		return 1;
-	if (a->bitmaps && copy_bitmaps(c, a->skip_broken))
+	if (!a->no_create && (status = create_target(m, a, c)))
+		return status;
+	if (!prepare_target(m, a, c))
+		return 1;
+	settle(a, c);
+	progress_begin(&c->progress, a->progress && !m->quiet, c->total);
+	if (run(c) || (a->bitmaps && copy_bitmaps(c, a->skip_broken)))
 		return 1;
 	int r = blk_flush(c->dst);
 	if (r) {

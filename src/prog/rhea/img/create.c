@@ -39,28 +39,20 @@ static void print_formatting(const char *filename, const struct blk_driver *d, c
 	putchar('\n');
 }
 
-/* The size comes from the backing file when nobody gives one; the file must be there unless -u says not to look. */
+/* The size comes from the backing file when nobody gives one; the file must be there unless -u says not to look. False: reported. */
 static bool look_at_backing(struct img *m, const char *filename, struct json *opts, bool has_size,
-			    bool no_check, bool *ret_fail)
+			    bool no_check)
 {
 	const char *base = blk_opt_str(opts, "backing_file"), *fmt = blk_opt_str(opts, "backing_fmt");
 	AUTO(free_ptr) char *path = blk_path_join(filename, base);
 	struct blk_node *node = NULL;
-	*ret_fail = true;
-	if (no_check && has_size) {
-		*ret_fail = false;
+	if (no_check && has_size)
 		return true;
-	}
 	struct json *how = json_dict();
 	u32 flags = no_check ? BLK_NO_BACKING : 0;
 	if (m->force_share)
 		flags |= BLK_FORCE_SHARE;
 	struct err *e = blk_open(m->graph, path, fmt, how, flags, &node);
-	if (e && has_size && no_check) {
-		err_free(e);
-		*ret_fail = false;
-		return true;
-	}
 	if (e) {
 		e = err_hint(e, "Could not open backing image.%s", "");
 		img_error("%s: %s", filename, err_text(e));
@@ -79,7 +71,6 @@ static bool look_at_backing(struct img *m, const char *filename, struct json *op
 		json_set(opts, "size", json_str(text));
 	}
 	blk_unref(node);
-	*ret_fail = false;
 	return true;
 }
 
@@ -88,36 +79,66 @@ static bool same_file(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
+/* Is there a driver that creates such images with such options? *ret_t: that of the file below. */
+static bool can_create(const char *filename, const char *fmt, const struct blk_driver *d,
+		       const struct blk_driver **ret_t, struct json *opts)
+{
+	struct err *e = NULL;
+	if ((!d || d->kind != BLK_FORMAT) && !(d && d->kind == BLK_TRANSPORT)) {
+		img_error("%s: Unknown file format '%s'", filename, fmt);
+		return false;
+	}
+	/* What is not known is left to the creation to report. */
+	if (d->kind == BLK_FORMAT && d->create && !(*ret_t = blk_driver_of_name(filename, &e))) {
+		img_report(e, "%s: ", filename);
+		return false;
+	}
+	if (d->kind != BLK_FORMAT || !d->create || !d->create_opts) {
+		img_error("%s: Format driver '%s' does not support image creation", filename, fmt);
+		return false;
+	}
+	if ((e = blk_opts_check(opts, d->create_opts, (*ret_t)->create_opts)))
+		img_report(e, "%s: ", filename);
+	return !e;
+}
+
+/* The backing file, given by itself or among the options, which then name it. */
+static bool take_backing(const char *filename, const char *fmt, const struct blk_driver *d, const char *base,
+			 const char *base_fmt, struct json *opts)
+{
+	if (base && !blk_opt_find(d->create_opts, "backing_file")) {
+		img_error("%s: Backing file not supported for file format '%s'", filename, fmt);
+		return false;
+	}
+	if (base_fmt && !blk_opt_find(d->create_opts, "backing_fmt")) {
+		img_error("%s: Backing format not supported for file format '%s'", filename, fmt);
+		return false;
+	}
+	if (base)
+		json_set(opts, "backing_file", json_str(base));
+	if (base_fmt)
+		json_set(opts, "backing_fmt", json_str(base_fmt));
+	base = blk_opt_str(opts, "backing_file");
+	base_fmt = blk_opt_str(opts, "backing_fmt");
+	if (base && !*base)
+		img_error("%s: Expected backing file name, got empty string", filename);
+	else if (same_file(base, filename))
+		img_error("%s: Error: Trying to create an image with the same filename as the backing file",
+			  filename);
+	else if (base_fmt && !blk_driver_find(base_fmt))
+		img_error("%s: Unknown backing file format '%s'", filename, base_fmt);
+	else
+		return true;
+	return false;
+}
+
 int img_create_image(struct img *m, const char *filename, const char *fmt, const char *base,
 		     const char *base_fmt, struct json *opts, bool has_size, u64 size, bool no_check,
 		     bool quiet)
 {
-	const struct blk_driver *d = blk_driver_find(fmt);
-	struct err *e = NULL;
-	if (!d || d->kind != BLK_FORMAT) {
-		if (d && d->kind == BLK_TRANSPORT)
-			img_error("%s: Format driver '%s' does not support image creation", filename, fmt);
-		else
-			img_error("%s: Unknown file format '%s'", filename, fmt);
+	const struct blk_driver *d = blk_driver_find(fmt), *t = NULL;
+	if (!can_create(filename, fmt, d, &t, opts))
 		return 1;
-	}
-	const struct blk_driver *t = NULL;
-	if (d->create) {
-		/* What is not known is left to the creation to report. */
-		t = blk_driver_of_name(filename, &e);
-		if (!t) {
-			img_report(e, "%s: ", filename);
-			return 1;
-		}
-	}
-	if (!d->create || !d->create_opts) {
-		img_error("%s: Format driver '%s' does not support image creation", filename, fmt);
-		return 1;
-	}
-	if ((e = blk_opts_check(opts, d->create_opts, t->create_opts))) {
-		img_report(e, "%s: ", filename);
-		return 1;
-	}
 	if (json_get(opts, "size") && has_size) {
 		img_error("%s: The image size must be specified only once", filename);
 		return 1;
@@ -126,36 +147,10 @@ int img_create_image(struct img *m, const char *filename, const char *fmt, const
 		AUTO(free_ptr) char *text = strf("%llu", (unsigned long long)size);
 		json_set(opts, "size", json_str(text));
 	}
-	has_size = json_get(opts, "size");
-	if (base && !blk_opt_find(d->create_opts, "backing_file")) {
-		img_error("%s: Backing file not supported for file format '%s'", filename, fmt);
+	if (!take_backing(filename, fmt, d, base, base_fmt, opts))
 		return 1;
-	}
-	if (base_fmt && !blk_opt_find(d->create_opts, "backing_fmt")) {
-		img_error("%s: Backing format not supported for file format '%s'", filename, fmt);
-		return 1;
-	}
-	if (base)
-		json_set(opts, "backing_file", json_str(base));
-	if (base_fmt)
-		json_set(opts, "backing_fmt", json_str(base_fmt));
-	base = blk_opt_str(opts, "backing_file");
-	if (base && !*base) {
-		img_error("%s: Expected backing file name, got empty string", filename);
-		return 1;
-	}
-	if (same_file(base, filename)) {
-		img_error("%s: Error: Trying to create an image with the same filename as the backing file",
-			  filename);
-		return 1;
-	}
-	base_fmt = blk_opt_str(opts, "backing_fmt");
-	if (base_fmt && !blk_driver_find(base_fmt)) {
-		img_error("%s: Unknown backing file format '%s'", filename, base_fmt);
-		return 1;
-	}
-	bool fail = false;
-	if (base && (!look_at_backing(m, filename, opts, has_size, no_check, &fail) || fail))
+	if (blk_opt_str(opts, "backing_file") &&
+	    !look_at_backing(m, filename, opts, json_get(opts, "size"), no_check))
 		return 1;
 	if (!json_get(opts, "size")) {
 		img_error("%s: Image creation needs a size parameter", filename);
@@ -165,7 +160,7 @@ int img_create_image(struct img *m, const char *filename, const char *fmt, const
 		print_formatting(filename, d, t, opts);
 		fflush(stdout);
 	}
-	e = blk_create_image(m->graph, filename, fmt, json_copy(opts));
+	struct err *e = blk_create_image(m->graph, filename, fmt, json_copy(opts));
 	if (e && err_errnum(e) == 27) {
 		err_free(e);
 		img_error("%s: The image size is too large for file format '%s'%s", filename, fmt,
@@ -173,11 +168,9 @@ int img_create_image(struct img *m, const char *filename, const char *fmt, const
 								       : "");
 		return 1;
 	}
-	if (e) {
+	if (e)
 		img_report(e, "%s: ", filename);
-		return 1;
-	}
-	return 0;
+	return e ? 1 : 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -223,41 +216,37 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 	return 0;
 }
 
+struct args {
+	const char *fmt, *base, *base_fmt;
+	bool no_check;
+};
+
+static const struct field fields[] = { FIELD_TEXT('f', struct args, fmt),
+				       FIELD_TEXT('b', struct args, base),
+				       FIELD_TEXT('F', struct args, base_fmt),
+				       FIELD_FLAG('u', struct args, no_check),
+				       { 0 } };
+
 static int create(struct img *m, int argc, char **argv)
 {
 	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
 					       { "object", required_argument, 0, OPT_OBJECT },
 					       { 0 } };
-	const char *fmt = "raw", *base = NULL, *base_fmt = NULL;
+	struct args a = { .fmt = "raw" };
 	AUTO(json_freep) struct json *opts = json_dict();
 	AUTO(free_ptr) char *list = NULL;
-	bool no_check = false;
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":F:b:f:ho:qu", longs)) != -1) {
-		switch (c) {
-		case 'F':
-			base_fmt = optarg;
-			break;
-		case 'b':
-			base = optarg;
-			break;
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'o':
-			if (!img_add_options(opts, &list, optarg))
-				return 1;
-			break;
-		case 'u':
-			no_check = true;
-			break;
-		default:
+		if (field_set(fields, &a, c))
+			continue;
+		if (c != 'o')
 			return 0;
-		}
+		if (!img_add_options(opts, &list, optarg))
+			return 1;
 	}
 	const char *filename = optind < argc ? argv[optind++] : NULL;
 	if (list && img_wants_help(list))
-		return img_print_create_options(filename, fmt, false);
+		return img_print_create_options(filename, a.fmt, false);
 	if (!filename)
 		img_usage_error("Expecting image file name");
 	u64 size = 0;
@@ -268,7 +257,8 @@ static int create(struct img *m, int argc, char **argv)
 		img_usage_error("Unexpected argument: %s", argv[optind]);
 	if (!img_make_objects(m))
 		return 1;
-	return img_create_image(m, filename, fmt, base, base_fmt, opts, has_size, size, no_check, m->quiet);
+	return img_create_image(m, filename, a.fmt, a.base, a.base_fmt, opts, has_size, size, a.no_check,
+				m->quiet);
 }
 
 IMG_VERB(create) = {

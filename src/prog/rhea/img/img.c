@@ -160,10 +160,17 @@ bool img_output_mode(const char *mode, bool *ret_json)
 
 bool img_parse_size(const char *what, const char *text, u64 *ret)
 {
+	return img_parse_size_to(what, text, INT64_MAX, ret);
+}
+
+bool img_parse_size_to(const char *what, const char *text, u64 max, u64 *ret)
+{
 	int r = size_parse(text, ret);
-	if (r == 0 && *ret <= INT64_MAX)
+	if (r == 0 && *ret <= max)
 		return true;
-	if (r == -34 || r == 0)
+	if (max < INT64_MAX && (r == -34 || r == 0))
+		img_error("Invalid %s specified. Must be between 0 and %llu.", what, (unsigned long long)max);
+	else if (r == -34 || r == 0)
 		img_error("Invalid %s specified. Must be less than or equal to %lld.", what,
 			  (long long)INT64_MAX);
 	else
@@ -244,6 +251,8 @@ struct blk_node *img_open_with(struct img *m, const char *name, const char *file
 		return NULL;
 	}
 	struct err *e = blk_open(m->graph, filename, fmt, opts, flags, &node);
+	if (!e && (flags & BLK_RDWR) && (e = blk_need_writable(node))) /* options may say so */
+		blk_unref(node);
 	if (e) {
 		img_report(e, "Could not open '%s': ", name);
 		return NULL;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "block/blk.h"
 #include "block/dirty.h"
+#include "prog/rhea/field.h"
 #include <stdio.h>
 
 struct img {
@@ -77,7 +78,9 @@ bool img_cache_mode(const char *mode, u32 *flags);
 bool img_aio_mode(const char *mode, u32 *flags);
 /* --output: "human" or "json". Reports anything else and gives false. */
 bool img_output_mode(const char *mode, bool *ret_json);
+/* A size with suffix, and one of at most max bytes; reports anything else and gives false. */
 bool img_parse_size(const char *what, const char *text, u64 *ret);
+bool img_parse_size_to(const char *what, const char *text, u64 max, u64 *ret);
 /* "-o a=b,c=d" collected into opts (strings). Reports and gives false. */
 bool img_add_options(struct json *opts, char **list, const char *text);
 /* Does an -o text ask for help? */

@@ -183,6 +183,32 @@ static int do_measure(struct img *m, const char *filename, const char *fmt, cons
 	return 0;
 }
 
+struct measure_args {
+	const char *fmt, *out_fmt, *output, *snapshot;
+};
+
+static const struct field measure_fields[] = { FIELD_TEXT('f', struct measure_args, fmt),
+					       FIELD_TEXT('O', struct measure_args, out_fmt),
+					       FIELD_TEXT('l', struct measure_args, snapshot),
+					       FIELD_TEXT(OPT_OUTPUT, struct measure_args, output),
+					       { 0 } };
+
+/* -l: a name, or "snapshot.id=..,snapshot.name=.."; false: another member, which was reported. */
+static bool check_snapshot(const char *text)
+{
+	const char *p = text && strncmp(text, "snapshot.", 9) == 0 ? text : NULL;
+	while (p && *p) {
+		if (strncmp(p, "snapshot.id=", 12) != 0 && strncmp(p, "snapshot.name=", 14) != 0) {
+			img_error("Invalid parameter '%.*s'", (int)strcspn(p, "=,"), p);
+			img_error("Failed in parsing snapshot param '%s'", text);
+			return false;
+		}
+		p = strchr(p, ',');
+		p = p ? p + 1 : NULL;
+	}
+	return true;
+}
+
 static int measure(struct img *m, int argc, char **argv)
 {
 	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
@@ -192,62 +218,31 @@ static int measure(struct img *m, int argc, char **argv)
 					       { "size", required_argument, 0, OPT_SIZE },
 					       { "force-share", no_argument, 0, 'U' },
 					       { 0 } };
-	const char *fmt = NULL, *out_fmt = "raw", *output = "human", *snapshot = NULL;
+	struct measure_args a = { .out_fmt = "raw", .output = "human" };
 	AUTO(json_freep) struct json *opts = json_dict();
 	AUTO(free_ptr) char *list = NULL;
 	bool has_size = false;
 	u64 size = 0;
 	int c;
 	while ((c = img_getopt(m, argc, argv, "hf:l:o:O:U", longs)) != -1) {
-		switch (c) {
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'l':
-			if (strncmp(optarg, "snapshot.", 9) == 0) {
-				const char *p = optarg;
-				while (p && *p) {
-					if (strncmp(p, "snapshot.id=", 12) != 0 &&
-					    strncmp(p, "snapshot.name=", 14) != 0) {
-						img_error("Invalid parameter '%.*s'", (int)strcspn(p, "=,"),
-							  p);
-						img_error("Failed in parsing snapshot param '%s'", optarg);
-						return 1;
-					}
-					p = strchr(p, ',');
-					p = p ? p + 1 : NULL;
-				}
-			}
-			snapshot = optarg;
-			break;
-		case 'o':
-			if (!img_add_options(opts, &list, optarg))
-				return 1;
-			break;
-		case 'O':
-			out_fmt = optarg;
-			break;
-		case OPT_OUTPUT:
-			output = optarg;
-			break;
-		case OPT_SIZE:
-			if (!img_parse_size("image size", optarg, &size))
-				return 1;
-			has_size = true;
-			break;
-		default:
+		if (field_set(measure_fields, &a, c))
+			continue;
+		if (c != 'o' && c != OPT_SIZE)
 			return 0;
-		}
+		if (c == 'o' ? !img_add_options(opts, &list, optarg)
+			     : !img_parse_size("image size", optarg, &size))
+			return 1;
+		has_size |= c == OPT_SIZE;
 	}
 	bool as_json;
-	if (!img_output_mode(output, &as_json))
+	if (!check_snapshot(a.snapshot) || !img_output_mode(a.output, &as_json))
 		return 1;
 	if (argc - optind > 1) {
 		img_error("At most one filename argument is allowed.");
 		return 1;
 	}
 	const char *filename = argc - optind == 1 ? argv[optind] : NULL;
-	if (!filename && (m->image_opts || fmt || snapshot)) {
+	if (!filename && (m->image_opts || a.fmt || a.snapshot)) {
 		img_error("--image-opts, -f, and -l require a filename argument.");
 		return 1;
 	}
@@ -261,7 +256,7 @@ static int measure(struct img *m, int argc, char **argv)
 	}
 	if (!img_make_objects(m))
 		return 1;
-	return do_measure(m, filename, fmt, out_fmt, opts, has_size, size, snapshot, as_json);
+	return do_measure(m, filename, a.fmt, a.out_fmt, opts, has_size, size, a.snapshot, as_json);
 }
 
 IMG_VERB(measure) = {

@@ -120,6 +120,17 @@ static int amend_image(struct blk_node *node, struct json *opts, bool force, boo
 	return 0;
 }
 
+struct amend_args {
+	const char *fmt, *cache;
+	bool show, force;
+};
+
+static const struct field amend_fields[] = { FIELD_TEXT('f', struct amend_args, fmt),
+					     FIELD_TEXT('t', struct amend_args, cache),
+					     FIELD_FLAG('p', struct amend_args, show),
+					     FIELD_FLAG(OPT_FORCE, struct amend_args, force),
+					     { 0 } };
+
 static int amend(struct img *m, int argc, char **argv)
 {
 	static const struct option longs[] = { { "help", no_argument, 0, 'h' },
@@ -127,38 +138,23 @@ static int amend(struct img *m, int argc, char **argv)
 					       { "image-opts", no_argument, 0, OPT_IMAGE_OPTS },
 					       { "force", no_argument, 0, OPT_FORCE },
 					       { 0 } };
-	const char *fmt = NULL, *cache = "writeback";
+	struct amend_args a = { .cache = "writeback" };
 	AUTO(json_freep) struct json *opts = json_dict();
 	AUTO(free_ptr) char *list = NULL;
-	bool show = false, force = false;
 	int c;
 	while ((c = img_getopt(m, argc, argv, ":ho:f:t:pq", longs)) != -1) {
-		switch (c) {
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'o':
-			if (!img_add_options(opts, &list, optarg))
-				return 1;
-			break;
-		case 't':
-			cache = optarg;
-			break;
-		case 'p':
-			show = true;
-			break;
-		case OPT_FORCE:
-			force = true;
-			break;
-		default:
+		if (field_set(amend_fields, &a, c))
+			continue;
+		if (c != 'o')
 			return 0;
-		}
+		if (!img_add_options(opts, &list, optarg))
+			return 1;
 	}
 	if (!list)
 		img_usage_error("Must specify options (-o)");
 	const char *filename = optind == argc - 1 ? argv[optind] : NULL;
-	if (fmt && img_wants_help(list))
-		return img_print_create_options(filename, fmt, true);
+	if (a.fmt && img_wants_help(list))
+		return img_print_create_options(filename, a.fmt, true);
 	if (!filename) {
 		img_error("Expecting one image file name");
 		return 1;
@@ -166,18 +162,18 @@ static int amend(struct img *m, int argc, char **argv)
 	u32 flags = BLK_RDWR | BLK_RESIZE | BLK_UNMAP;
 	if (!img_make_objects(m))
 		return 1;
-	if (!img_cache_mode(cache, &flags)) {
-		img_error("Invalid cache option: %s", cache);
+	if (!img_cache_mode(a.cache, &flags)) {
+		img_error("Invalid cache option: %s", a.cache);
 		return 1;
 	}
-	struct blk_node *node = img_open(m, filename, fmt, flags);
+	struct blk_node *node = img_open(m, filename, a.fmt, flags);
 	if (!node)
 		return 1;
 	int status;
 	if (img_wants_help(list))
 		status = img_print_create_options(filename, node->driver->name, true);
 	else
-		status = amend_image(node, opts, force, show && !m->quiet);
+		status = amend_image(node, opts, a.force, a.show && !m->quiet);
 	blk_unref(node);
 	return status;
 }

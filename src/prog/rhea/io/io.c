@@ -94,6 +94,10 @@ int io_open(struct io *io, const char *name, const char *fmt, const char *option
 		e = blk_open_overlay(io->graph, name, fmt, opts, flags, &io->node);
 	else
 		e = blk_open(io->graph, name, fmt, opts, flags, &io->node);
+	if (!e && (flags & BLK_RDWR) && (e = blk_need_writable(io->node))) { /* options may say so */
+		blk_unref(io->node);
+		io->node = NULL;
+	}
 	if (e) {
 		AUTO(free_ptr)
 		char *front = name ? strf("can't open device %s: ", name) : str_dup("can't open: ");
@@ -254,9 +258,63 @@ static void end(struct io *io)
 	blk_graph_free(io->graph);
 }
 
-static int run(int argc, char **argv)
+struct args {
+	const char *fmt, *cmds[256];
+	unsigned n_cmds;
+	struct io_mode mode;
+};
+
+static bool add_object(struct io *io, const char *text)
 {
-	enum { OBJECT = 256, IMAGE_OPTS };
+	struct err *e = blk_object_add_text(io->graph, text);
+	if (e)
+		report(e, "");
+	return !e;
+}
+
+enum { OBJECT = 256, IMAGE_OPTS };
+
+/* -1: go on, else the exit status. */
+static int take_option(struct io *io, struct args *a, int c)
+{
+	switch (c) {
+	case 'f':
+		a->fmt = optarg;
+		return -1;
+	case 'c':
+		if (a->n_cmds == LEN(a->cmds)) {
+			fprintf(stderr,
+				"qemu-io: more than %zu commands: give the others on standard input\n",
+				LEN(a->cmds));
+			return 1;
+		}
+		a->cmds[a->n_cmds++] = optarg;
+		return -1;
+	case 'm':
+		io->misalign = true;
+		return -1;
+	case 'T':
+		fprintf(stderr, "qemu-io: tracing is not supported\n");
+		return 1;
+	case 'V':
+		puts("qemu-io version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
+		return 0;
+	case 'h':
+		return usage(stdout);
+	case OBJECT:
+		return add_object(io, optarg) ? -1 : 1;
+	case IMAGE_OPTS:
+		io->image_opts = true;
+		return -1;
+	default: {
+		int r = io_mode_option(&a->mode, c, optarg);
+		return !r ? -1 : r < 0 ? 1 : usage(stderr);
+	}
+	}
+}
+
+static int read_args(struct io *io, int argc, char **argv, struct args *a)
+{
 	static const struct option longs[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -277,76 +335,40 @@ static int run(int argc, char **argv)
 		{ "image-opts", no_argument, NULL, IMAGE_OPTS },
 		{ 0 },
 	};
-	AUTO(end) struct io io = { .graph = blk_graph_new() };
-	const char *fmt = NULL, *cmds[256];
-	unsigned n_cmds = 0;
-	struct io_mode mode = { .flags = IO_USUAL_FLAGS };
-	int c, status = 0;
-	signal(SIGPIPE, SIG_IGN);
-	blk_graph_listen(io.graph, said, NULL);
-	while ((c = getopt_long(argc, argv, IO_MODE_OPTIONS "hVc:f:mT:", longs, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			fmt = optarg;
-			break;
-		case 'c':
-			if (n_cmds == LEN(cmds)) {
-				fprintf(
-				    stderr,
-				    "qemu-io: more than %zu commands: give the others on standard input\n",
-				    LEN(cmds));
-				return 1;
-			}
-			cmds[n_cmds++] = optarg;
-			break;
-		case 'm':
-			io.misalign = true;
-			break;
-		case 'T':
-			fprintf(stderr, "qemu-io: tracing is not supported\n");
-			return 1;
-		case 'V':
-			puts("qemu-io version " PEER_VERSION " (Rhea " RHEA_VERSION ")");
-			return 0;
-		case 'h':
-			return usage(stdout);
-		case OBJECT: {
-			struct json *props;
-			struct err *e = keyval_parse(optarg, "qom-type", &props);
-			if (!e)
-				e = blk_object_add(io.graph, props);
-			if (e) {
-				report(e, "");
-				return 1;
-			}
-			break;
-		}
-		case IMAGE_OPTS:
-			io.image_opts = true;
-			break;
-		default: {
-			int r = io_mode_option(&mode, c, optarg);
-			if (r)
-				return r < 0 ? 1 : usage(stderr);
-		}
-		}
-	}
+	int c, status = -1;
+	while (status < 0 && (c = getopt_long(argc, argv, IO_MODE_OPTIONS "hVc:f:mT:", longs, NULL)) != -1)
+		status = take_option(io, a, c);
+	if (status >= 0)
+		return status;
 	if (argc - optind > 1)
 		return usage(stderr);
-	if (fmt && io.image_opts) {
+	if (a->fmt && io->image_opts) {
 		fprintf(stderr, "qemu-io: --image-opts and -f are mutually exclusive\n");
 		return 1;
 	}
+	return -1;
+}
+
+static int run(int argc, char **argv)
+{
+	AUTO(end) struct io io = { .graph = blk_graph_new() };
+	struct args a = { .mode.flags = IO_USUAL_FLAGS };
+	signal(SIGPIPE, SIG_IGN);
+	blk_graph_listen(io.graph, said, NULL);
+	int status = read_args(&io, argc, argv, &a);
+	if (status >= 0)
+		return status;
 	if (argc - optind == 1) {
 		char *name = argv[optind];
-		int r = io.image_opts ? io_open(&io, NULL, NULL, name, &mode)
-				      : io_open(&io, name, fmt, NULL, &mode);
+		int r = io.image_opts ? io_open(&io, NULL, NULL, name, &a.mode)
+				      : io_open(&io, name, a.fmt, NULL, &a.mode);
 		if (r)
 			return 1;
 	}
-	for (unsigned i = 0; i < n_cmds && !io.quit; i++)
-		status |= io_run_line(&io, cmds[i]);
-	if (!n_cmds)
+	status = 0;
+	for (unsigned i = 0; i < a.n_cmds && !io.quit; i++)
+		status |= io_run_line(&io, a.cmds[i]);
+	if (!a.n_cmds)
 		status |= interactive(&io);
 	io_close(&io);
 	fflush(stdout);

@@ -1,5 +1,6 @@
 /* io: reading and writing. */
 #include "prog/rhea/io/io.h"
+#include "prog/rhea/field.h"
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
 #include <ctype.h>
@@ -244,6 +245,70 @@ static int check(struct req *q)
 	return 1;
 }
 
+static const struct field fields[] = { FIELD_FLAG('b', struct req, vm_state),
+				       FIELD_FLAG('c', struct req, compressed),
+				       FIELD_FLAG('C', struct req, machine),
+				       FIELD_FLAG('f', struct req, fua),
+				       FIELD_FLAG('i', struct req, invalid),
+				       FIELD_FLAG('n', struct req, no_fallback),
+				       FIELD_FLAG('q', struct req, quiet),
+				       FIELD_FLAG('u', struct req, unmap),
+				       FIELD_FLAG('v', struct req, verbose),
+				       FIELD_FLAG('z', struct req, zero),
+				       { 0 } };
+
+static bool take_option(struct req *q, const struct io_cmd *cmd, int c)
+{
+	if (field_set(fields, q, c))
+		return true;
+	switch (c) {
+	case 'p': /* means nothing any more */
+		return true;
+	case 'P':
+		return q->has_pattern = byte_of(optarg, &q->pattern);
+	case 'l':
+		return q->has_pattern_len = io_number(optarg, &q->pattern_len);
+	case 's':
+		if (!q->write)
+			return io_number(optarg, &q->pattern_at);
+		q->source = optarg;
+		return true;
+	}
+	io_usage(cmd);
+	return false;
+}
+
+/* Which part of what is read is to hold the pattern. */
+static bool pattern_fits(const struct req *q, const struct io_cmd *cmd)
+{
+	if ((q->has_pattern_len || q->pattern_at) && !q->has_pattern)
+		return !io_usage(cmd);
+	if (q->pattern_at <= q->len && (!q->has_pattern_len || q->pattern_len <= q->len - q->pattern_at))
+		return true;
+	puts("pattern verification range exceeds end of read data");
+	return false;
+}
+
+static bool read_words(struct req *q, int argc, char **argv, const struct io_cmd *cmd, enum shape shape,
+		       const char *opts)
+{
+	int c;
+	while ((c = getopt(argc, argv, opts)) != -1)
+		if (!take_option(q, cmd, c))
+			return false;
+	int left = argc - optind;
+	if (left < 2 || (shape == PLAIN && left != 2))
+		return !io_usage(cmd);
+	if (check(q) || !io_number(argv[optind], &q->offset) ||
+	    !take_lengths(q, left - 1, argv + optind + 1) || (!q->write && !pattern_fits(q, cmd)))
+		return false;
+	if (q->vm_state && ((q->offset | q->len) & 511)) {
+		printf(" %lld is not a sector-aligned value for 'offset'\n", (long long)q->offset);
+		return false;
+	}
+	return !q->source || fill_from(q);
+}
+
 static int read_or_write(struct io *io, int argc, char **argv, const struct io_cmd *cmd, bool write,
 			 enum shape shape, const char *opts)
 {
@@ -251,83 +316,7 @@ static int read_or_write(struct io *io, int argc, char **argv, const struct io_c
 	*q = (struct req){
 		.io = io, .node = io->node, .write = write, .async = shape == ASYNC, .verb = cmd->name
 	};
-	int c, bad = 0;
-	while (!bad && (c = getopt(argc, argv, opts)) != -1) {
-		switch (c) {
-		case 'b':
-			q->vm_state = true;
-			break;
-		case 'c':
-			q->compressed = true;
-			break;
-		case 'C':
-			q->machine = true;
-			break;
-		case 'f':
-			q->fua = true;
-			break;
-		case 'i':
-			q->invalid = true;
-			break;
-		case 'n':
-			q->no_fallback = true;
-			break;
-		case 'p':
-			break;
-		case 'q':
-			q->quiet = true;
-			break;
-		case 'u':
-			q->unmap = true;
-			break;
-		case 'v':
-			q->verbose = true;
-			break;
-		case 'z':
-			q->zero = true;
-			break;
-		case 'P':
-			q->has_pattern = true;
-			bad = !byte_of(optarg, &q->pattern);
-			break;
-		case 'l':
-			q->has_pattern_len = true;
-			bad = !io_number(optarg, &q->pattern_len);
-			break;
-		case 's':
-			if (write)
-				q->source = optarg;
-			else
-				bad = !io_number(optarg, &q->pattern_at);
-			break;
-		default:
-			bad = 1;
-			io_usage(cmd);
-		}
-	}
-	int left = argc - optind;
-	if (!bad && (left < 2 || (shape == PLAIN && left != 2)))
-		bad = io_usage(cmd);
-	if (!bad)
-		bad = check(q) || !io_number(argv[optind], &q->offset) ||
-		      !take_lengths(q, left - 1, argv + optind + 1);
-	if (!bad && !write && (q->has_pattern_len || q->pattern_at) && !q->has_pattern) {
-		io_usage(cmd);
-		bad = 1;
-	}
-	if (!bad && !write &&
-	    (q->pattern_at > q->len || (q->has_pattern_len && q->pattern_len > q->len - q->pattern_at))) {
-		puts("pattern verification range exceeds end of read data");
-		bad = 1;
-	}
-	if (!bad && q->vm_state && ((q->offset | q->len) & 511)) {
-		printf("%s %lld is not a sector-aligned value for '%s'\n", "", (long long)q->offset,
-		       "offset");
-		bad = 1;
-	}
-	if (!bad && q->source)
-		bad = !fill_from(q);
-	if (bad) {
+	if (!read_words(q, argc, argv, cmd, shape, opts)) {
 		drop(q);
 		return 1;
 	}

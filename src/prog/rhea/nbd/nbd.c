@@ -1,6 +1,7 @@
 /* rhea nbd (qemu-nbd): exports an image to NBD clients. */
 #include "prog/rhea/nbd/nbd.h"
 #include "prog/rhea/img/img.h"
+#include "prog/rhea/field.h"
 #include "prog/rhea/process.h"
 #include "prog/rhea/verb.h"
 #include "base/keyval.h"
@@ -161,10 +162,7 @@ static const struct option longs[] = {
 
 static bool add_object(struct nbd *n, const char *text)
 {
-	struct json *props;
-	struct err *e = keyval_parse(text, "qom-type", &props);
-	if (!e)
-		e = blk_object_add(n->graph, props);
+	struct err *e = blk_object_add_text(n->graph, text);
 	if (e)
 		nbd_report(e, "");
 	return !e;
@@ -255,11 +253,30 @@ static bool take_name(struct nbd *n, const char *name, bool description)
 	return true;
 }
 
+static const struct field fields[] = { FIELD_FLAG('s', struct nbd, snapshot),
+				       FIELD_TEXT('b', struct nbd, bind),
+				       FIELD_TEXT('p', struct nbd, port),
+				       FIELD_FLAG('r', struct nbd, read_only),
+				       FIELD_FLAG('A', struct nbd, depth),
+				       FIELD_FLAG('d', struct nbd, disconnect),
+				       FIELD_TEXT('c', struct nbd, device),
+				       FIELD_TEXT('f', struct nbd, fmt),
+				       FIELD_FLAG('t', struct nbd, persistent),
+				       FIELD_FLAG('v', struct nbd, verbose),
+				       FIELD_FLAG('L', struct nbd, list),
+				       FIELD_TEXT(O_TLS_CREDS, struct nbd, tls_creds),
+				       FIELD_TEXT(O_TLS_AUTHZ, struct nbd, tls_authz),
+				       FIELD_TEXT(O_TLS_HOSTNAME, struct nbd, tls_hostname),
+				       FIELD_FLAG(O_IMAGE_OPTS, struct nbd, image_opts),
+				       FIELD_FLAG(O_FORK, struct nbd, fork),
+				       FIELD_TEXT(O_PID_FILE, struct nbd, pid_file),
+				       { 0 } };
+
 static bool take_option(struct nbd *n, int c)
 {
+	if (field_set(fields, n, c))
+		return true;
 	switch (c) {
-	case 's':
-		return n->snapshot = true;
 	case 'n':
 		return take_cache(n, "none");
 	case O_CACHE:
@@ -270,12 +287,6 @@ static bool take_option(struct nbd *n, int c)
 		return take_discard(n, optarg);
 	case O_DETECT:
 		return take_detect(n, optarg);
-	case 'b':
-		n->bind = optarg;
-		return true;
-	case 'p':
-		n->port = optarg;
-		return true;
 	case 'o':
 		if (size_parse(optarg, &n->offset) == 0 && n->offset <= INT64_MAX)
 			return true;
@@ -283,11 +294,7 @@ static bool take_option(struct nbd *n, int c)
 		return false;
 	case 'l':
 		n->snapshot_of = optarg;
-		/* fall through */
-	case 'r':
 		return n->read_only = true;
-	case 'A':
-		return n->depth = true;
 	case 'B':
 		n->bitmaps[n->n_bitmaps++] = optarg;
 		return true;
@@ -297,47 +304,17 @@ static bool take_option(struct nbd *n, int c)
 			return true;
 		nbd_error("socket path must be absolute");
 		return false;
-	case 'd':
-		return n->disconnect = true;
-	case 'c':
-		n->device = optarg;
-		return true;
 	case 'e':
 		if (number(optarg, &n->shared))
 			return true;
 		nbd_error("Invalid shared device number '%s'", optarg);
 		return false;
-	case 'f':
-		n->fmt = optarg;
-		return true;
-	case 't':
-		return n->persistent = true;
 	case 'x':
 		return take_name(n, optarg, false);
 	case 'D':
 		return take_name(n, optarg, true);
-	case 'v':
-		return n->verbose = true;
-	case 'L':
-		return n->list = true;
 	case O_OBJECT:
 		return add_object(n, optarg);
-	case O_TLS_CREDS:
-		n->tls_creds = optarg;
-		return true;
-	case O_TLS_AUTHZ:
-		n->tls_authz = optarg;
-		return true;
-	case O_TLS_HOSTNAME:
-		n->tls_hostname = optarg;
-		return true;
-	case O_IMAGE_OPTS:
-		return n->image_opts = true;
-	case O_FORK:
-		return n->fork = true;
-	case O_PID_FILE:
-		n->pid_file = optarg;
-		return true;
 	case O_SELINUX:
 		nbd_error("SELinux labels are not supported");
 		return false;
