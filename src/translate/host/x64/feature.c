@@ -13,10 +13,21 @@ struct need {
 	const char *name;
 };
 
+/* Asked once each: in a virtual machine CPUID is a call of the one below it. */
 static bool leaf_bit(unsigned leaf, unsigned reg, unsigned bit)
 {
-	unsigned r[4] = { 0 };
-	return __get_cpuid_count(leaf, 0, &r[0], &r[1], &r[2], &r[3]) && r[reg] >> bit & 1;
+	static struct answer {
+		unsigned leaf, r[4];
+	} known[4];
+	unsigned i = 0;
+	while (known[i].leaf && known[i].leaf != leaf)
+		i++;
+	if (!known[i].leaf) {
+		struct answer a = { .leaf = leaf };
+		__get_cpuid_count(leaf, 0, &a.r[0], &a.r[1], &a.r[2], &a.r[3]);
+		known[i] = a;
+	}
+	return known[i].r[reg] >> bit & 1;
 }
 
 bool host_supported(const char **ret_why)
