@@ -5,6 +5,7 @@
 # usage: make root-test [GUEST=riscv64], or tests/user/root.sh BUILD-DIR [WORK-DIR]. As root. In the environment:
 #   GUEST    arm64 (the default) or riscv64
 #   MIRROR   another archive than deb.debian.org
+#   SUITE    another name of the release (stable for trixie), where an archive serves parts of two days under one
 #   LIMIT    seconds of a step (1800)
 #   STEPS    only those steps after the packages whose names match this expression (python-.*)
 # Packages are fetched once, into WORK-DIR/debs. Nothing of the machine changes: user, mount and process namespaces of their own, with a
@@ -15,11 +16,11 @@ limit=${LIMIT:-1800} steps=${STEPS:-.*} status=0
 programs="gcc openssl sqlite git perl restart"
 case $guest in # Rhea's name, the release, what has a translator of its own there
 arm64)
-	cpu=aarch64 suite=bookworm python=3.11
+	cpu=aarch64 suite=${SUITE:-bookworm} python=3.11
 	packages="golang-go openjdk-17-jdk-headless nodejs erlang-base" programs="$programs go java node erlang"
 	;;
 riscv64)
-	cpu=riscv64 suite=trixie python=3.13
+	cpu=riscv64 suite=${SUITE:-trixie} python=3.13
 	packages="golang-go openjdk-21-jdk-headless" programs="$programs go java"
 	;;
 *) echo "root.sh: GUEST is arm64 or riscv64, not '$guest'" >&2; exit 2 ;;

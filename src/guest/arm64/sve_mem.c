@@ -314,12 +314,13 @@ static void store_first(struct tr *t, struct sve_access how, ir_ref base, ir_ref
 	v_set(t, local, simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 0));
 	for (unsigned log = most; log + 1 > size; log--) {
 		u32 then = inner_block(t, false), on = inner_block(t, false);
-		v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_NE, v_bin(t, IR_AND, n, konst32(t, 1 << log)), konst32(t, 0)),
-		     then, on, 0);
+		v_op(t, IR_BRC, TY_VOID,
+		     v_cmp(t, IR_NE, v_bin(t, IR_AND, n, konst32(t, 1 << log)), konst32(t, 0)), then, on, 0);
 		ir_block_start(t->ir, then);
-		ir_ref behind = v_zext(t, TY_I64, v_bin(t, IR_AND, n, konst32(t, 16 - (2 << log)))), rest = v_get(t, local);
-		v_store(t, log == most ? base : v_bin(t, IR_ADD, base, behind), v_trunc(t, size_type(log), rest),
-			plain(size_type(log), 0));
+		ir_ref behind = v_zext(t, TY_I64, v_bin(t, IR_AND, n, konst32(t, 16 - (2 << log)))),
+		       rest = v_get(t, local);
+		v_store(t, log == most ? base : v_bin(t, IR_ADD, base, behind),
+			v_trunc(t, size_type(log), rest), plain(size_type(log), 0));
 		if (log > size)
 			v_set(t, local,
 			      log == 3 ? simd_scalar(t, IR_VGET, TY_I64, TY_I64, v, 1)
@@ -338,14 +339,16 @@ static void store_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pre
 	ir_block_start(t->ir, some);
 	ir_ref behind = v_bin(t, IR_AND, bits, v_addi(t, bits, 1));
 	struct ways w = ways_begin(t, v_cmp(t, IR_EQ, behind, konst32(t, 0)));
-	store_first(t, how, base, v, v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem)));
+	store_first(t, how, base, v,
+		    v_bin(t, IR_SHR, v_un(t, IR_POPCNT, bits), konst32(t, how.elem - how.mem)));
 	ways_slow(t, w);
 	call(t, &ir_helper_arm64_sve_store, how, pred, base, IR_NONE, v);
 	ways_end(t, w);
 }
 
 /* Of elements that lie anywhere, not all: none, or by a helper. */
-static void scatter_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base, ir_ref offsets)
+static void scatter_some(struct tr *t, struct sve_access how, ir_ref v, ir_ref pred, ir_ref base,
+			 ir_ref offsets)
 {
 	struct ways w = ways_begin(t, none_active(t, pred, how.elem));
 	ways_slow(t, w);

@@ -42,7 +42,8 @@ TEST(ir, a_condition_and_its_opposite_are_pairs)
 {
 	for (enum ir_cc cc = 0; cc < CC_COUNT; cc++)
 		if (cc != CC_AL)
-			CHECK(ir_cc_not(cc) != cc && ir_cc_not(cc) != CC_AL && ir_cc_not(ir_cc_not(cc)) == cc);
+			CHECK(ir_cc_not(cc) != cc && ir_cc_not(cc) != CC_AL &&
+			      ir_cc_not(ir_cc_not(cc)) == cc);
 	CHECK_EQ(ir_cc_not(CC_HI), CC_LS);
 	CHECK_EQ(ir_cc_not(CC_A), CC_BE);
 	CHECK_EQ(ir_cc_not(CC_NP), CC_P);
@@ -77,13 +78,16 @@ TEST(ir, loops_begin_where_a_way_comes_round_again)
 	lead(r, 0, 3, 1);
 	lead(r, 3, 4, 0);
 	lead(r, 4, 5, 3); /* 3 and 4: a loop */
-	lead(r, 1, 4, 2); /* into its middle, which stands before; that is no way round, but the loop now begins at two places */
+	lead(
+	    r, 1, 4,
+	    2); /* into its middle, which stands before; that is no way round, but the loop now begins at two places */
 	lead(r, 2, 2, 5);
 	ir_block_start(r, 5);
 	ir_emit(r, &(struct ir_insn){ .op = IR_JUMP });
 	CHECK(ir_polls(r, 1, 4)); /* not looked at: it stands before */
 	ir_mark_loops(r);
-	CHECK(!r->block[0].head && !r->block[1].head && r->block[2].head && r->block[3].head && !r->block[4].head && !r->block[5].head);
+	CHECK(!r->block[0].head && !r->block[1].head && r->block[2].head && r->block[3].head &&
+	      !r->block[4].head && !r->block[5].head);
 	CHECK(!ir_polls(r, 1, 4) && ir_polls(r, 4, 3) && ir_polls(r, 0, 3));
 	ir_reset(r);
 	CHECK(!r->loops_marked);

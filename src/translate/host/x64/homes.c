@@ -6,7 +6,16 @@
 #include "translate/host/x64/jit.h"
 
 /* Costs and gains: what is read soon after it was stored waits for that. */
-enum { READ = 3, WRITE = 2, USE = 1, MOVE = 12, MOVE_AT_CALL = 6, DEPTH_BITS = 3, MOST_DEPTH = 3, ONCE = 256 };
+enum {
+	READ = 3,
+	WRITE = 2,
+	USE = 1,
+	MOVE = 12,
+	MOVE_AT_CALL = 6,
+	DEPTH_BITS = 3,
+	MOST_DEPTH = 3,
+	ONCE = 256
+};
 
 struct flow { /* blocks by their places in the layout */
 	u32 (*to)[2]; /* where each leads; ~0: nowhere */

@@ -183,7 +183,8 @@ static bool set_behind(const char *text, const char *block)
 	ir_pass_dead(r, at_0x2000, NULL);
 	CHECK(!ir_verify(r));
 	AUTO(free_ptr) char *got = ir_print(r);
-	const char *at = strstr(got, block), *set = at ? strstr(at, "set fl0") : NULL, *next = at ? strstr(at, "jump") : NULL;
+	const char *at = strstr(got, block), *set = at ? strstr(at, "set fl0") : NULL,
+		   *next = at ? strstr(at, "jump") : NULL;
 	ir_free(r);
 	return set && next && set < next;
 }
@@ -193,12 +194,42 @@ TEST(ir_dead, flags_are_set_on_the_way_on_which_they_are_seen)
 	CHECK(set_behind(FORKED("", EQUAL), "b1:"));
 	CHECK_EQ(LEFT("fl0", FORKED("", EQUAL)), 1);
 	/* not when something asks for the slot before, when the branch asks for something else, or both ways see them */
-	CHECK(!set_behind(FORKED("v4:flags = get fl0\n set fl1, v4\n", "v5:i1 = cond.eq v3\n brc v5, b1, b2\n"), "b1:"));
+	CHECK(!set_behind(
+	    FORKED("v4:flags = get fl0\n set fl1, v4\n", "v5:i1 = cond.eq v3\n brc v5, b1, b2\n"), "b1:"));
 	CHECK(!set_behind(FORKED("v4:i64 = get x2\n", "v5:i1 = eq v1, v4\n brc v5, b1, b2\n"), "b1:"));
 	/* the branch may compare what they are made from */
 	CHECK(set_behind(FORKED("", "v5:i1 = eq v1, v2\n brc v5, b1, b2\n"), "b1:"));
 	CHECK(set_behind(FORKED("", "v5:i1 = lts v2, v1\n brc v5, b1, b2\n"), "b1:"));
-	CHECK(!set_behind("b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n" EQUAL
-			  "b1:\n nop\n jump #0x3000\nb2:\n nop\n jump #0x4000\n",
-			  "b1:"));
+	CHECK(!set_behind(
+	    "b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n" EQUAL
+	    "b1:\n nop\n jump #0x3000\nb2:\n nop\n jump #0x4000\n",
+	    "b1:"));
+}
+
+/* b1, which shows flags, is reached from b2, too, which sets others. */
+#define SHARED(entry) \
+	"b0:\n v1:i64 = get x0\n v2:i64 = get x1\n v3:flags = flsub v1, v2\n set fl0, v3\n v5:i1 = cond.eq " \
+	"v3\n brc v5, " entry "\n" \
+	"b2:\n v6:flags = fllogic v1\n set fl0, v6\n br b1\nb1:\n jump #0x3000\n"
+
+TEST(ir_dead, flags_are_set_between_blocks_where_others_lead_there_too)
+{
+	static const char *const texts[] = { SHARED("b1, b2"), SHARED("b2, b1") };
+	for (unsigned i = 0; i < LEN(texts); i++) {
+		struct ir_region *r;
+		struct err *e = ir_parse(texts[i], random_slots, TY_I64, &r);
+		CHECK(!e);
+		if (e) {
+			err_free(e);
+			return;
+		}
+		ir_mark_loops(r);
+		ir_pass_dead(r, at_0x2000, NULL);
+		CHECK(!ir_verify(r));
+		AUTO(free_ptr) char *got = ir_print(r);
+		char *between = strstr(got, "b3:"), *set = strstr(got, "set fl0, v3");
+		CHECK(between && set && between < set && strstr(set, "br b1"));
+		CHECK(strstr(got, i ? "brc v5, b2, b3" : "brc v5, b3, b2") != NULL);
+		ir_free(r);
+	}
 }
