@@ -440,7 +440,6 @@ struct blk_node {
 	bool fua,
 	    fua_zero; /* transports: pwritev, zero carry out BLK_REQ_FUA themselves; else the core flushes behind them */
 	bool zero_init; /* transports: a newly made or grown file reads as zeros */
-	bool abreast; /* transports: long writes into holes are faster side by side than one behind the other */
 	struct blk_node *file, *backing; /* shortcuts to the children of these names */
 	struct blk_child *children;
 

@@ -4,13 +4,11 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
- * On a tmpfs long writes into holes go past the inode's lock, several at a time (fill.h).
  * With aio=io_uring, and aio=native (which needs O_DIRECT), the kernel does the waiting in place of workers.
  * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
  */
 #include "block/blk.h"
 #include "block/transport/aio.h"
-#include "block/transport/fill.h"
 #include "block/transport/lock.h"
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
@@ -46,8 +44,6 @@ struct file {
 	u64 reach;
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
 	u32 perm, alone; /* locks held */
-	int filler; /* of fill.h; -1: none */
-	bool filled; /* since the file's times were set; any worker's */
 	/* The last answer of SEEK_DATA or SEEK_HOLE. */
 	u64 seek_from, seek_to;
 	bool seek_hole;
@@ -257,47 +253,13 @@ static void end_write(struct blk_node *node, u64 end)
 		s->reach = s->bytes;
 }
 
-struct fill_op {
-	struct op op;
-	struct file *file;
-};
-
-/* New pages, if that is what it is for. */
-static int fill_or_move(void *arg)
-{
-	struct fill_op *f = arg;
-	struct iovec v;
-	size_t got;
-	iovs_list(f->op.iov, &v, 1, &got);
-	if (got < f->op.iov.len || fill_pages(f->file->filler, f->op.fd, f->op.offset, v.iov_base, got))
-		return move_all(&f->op);
-	__atomic_store_n(&f->file->filled, true, __ATOMIC_RELAXED);
-	return 0;
-}
-
-/* Is the write one for fill_or_move? The file must not grow by it. */
-static bool may_fill(const struct file *s, const struct op *op)
-{
-	return s->filler >= 0 && !op->how && !((op->offset | op->iov.len) & (FILL_UNIT - 1)) &&
-	       op->offset + op->iov.len <= s->bytes;
-}
-
-/* What was filled changed the file, which its times do not tell. */
-static void set_times(struct file *s)
-{
-	if (__atomic_exchange_n(&s->filled, false, __ATOMIC_RELAXED))
-		futimens(s->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } });
-}
-
 static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
 	struct file *s = node->state;
 	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
 	begin_write(s, offset + iov.len);
-	if (iov.len >= BIG && !s->direct && !s->new_aio && may_fill(s, &op))
-		r = work_run(fill_or_move, &(struct fill_op){ op, s });
-	else if (LIKELY(!s->direct && !s->new_aio))
+	if (LIKELY(!s->direct && !s->new_aio))
 		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_here(&op);
 	else if (!s->direct || aligned(iov, offset, node->align))
 		r = move(s, &op);
@@ -311,7 +273,6 @@ static int sync_fd(void *arg)
 {
 	struct file *s = arg;
 	int r;
-	set_times(s);
 	do
 		r = fdatasync(s->fd);
 	while (r < 0 && errno == EINTR);
@@ -676,12 +637,8 @@ static void close_file(struct blk_node *node)
 	struct file *s = node->state;
 	while (s->aios)
 		drop_aio(&s->aios);
-	if (s->filler >= 0)
-		close(s->filler);
-	if (s->fd >= 0) {
-		set_times(s);
+	if (s->fd >= 0)
 		close(s->fd);
-	}
 	free(s->name);
 }
 
@@ -716,7 +673,7 @@ static struct err *open_it(struct blk_node *node)
 static struct err *open_file(struct blk_node *node, struct json *opts, u32 flags UNUSED)
 {
 	struct file *s = node->state;
-	s->fd = s->filler = -1;
+	s->fd = -1;
 	struct err *e = take_options(node, opts);
 	if (!e)
 		e = open_it(node);
@@ -728,9 +685,6 @@ static struct err *open_file(struct blk_node *node, struct json *opts, u32 flags
 		e = relock(node, node->flags);
 	if (!e)
 		probe_align(node);
-	if (!e && node->flags & BLK_RDWR && !s->device && !s->direct && !s->new_aio)
-		s->filler = fill_open(s->fd);
-	node->abreast = s->filler >= 0;
 	if (e)
 		close_file(node);
 	return e;

@@ -766,8 +766,6 @@ static void settle(const struct args *a, struct convert *c)
 		c->min_sparse = c->target_zero ? a->sparse : 0;
 	c->local = all_local(c);
 	c->piece = c->compressed || !c->local ? BUF : LOCAL;
-	if (c->local && c->created && strcmp(c->dst->driver->name, "raw") == 0 && c->dst->file->abreast)
-		c->in_order = false; /* nobody sees the order, and all lanes can write */
 	c->rate = a->rate;
 }
 
