@@ -59,8 +59,7 @@ bool exec_state_parse(int argc, char **argv, struct linux_options *o)
 	o->stats = flags & 8;
 	o->seeded = flags & 16;
 	o->jit_dump = flags & 32;
-	o->no_background = flags & 64;
-	o->background = flags & 512;
+	o->own_thread = flags >> 9 & 3;
 	o->vl_inherit = (u32)flags >> 7 & 3;
 	o->stack_size = size;
 	o->code_size = code;
@@ -102,8 +101,8 @@ static void state_write(const struct thread *t, const struct linux_abi *abi, int
 	const struct vm *vm = t->vm;
 	const struct linux_options *o = vm->opt;
 	int flags = (o->perf_map ? 1 : 0) | (o->interpret ? 2 : 0) | (o->one_insn ? 4 : 0) |
-		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0) | (o->no_background ? 64 : 0) | (int)t->vl_inherit << 7 |
-		    (o->background ? 512 : 0);
+		    (o->stats ? 8 : 0) | (o->seeded ? 16 : 0) | (o->jit_dump ? 32 : 0) | (int)t->vl_inherit << 7 |
+		    (int)o->own_thread << 9;
 	snprintf(numbers, 400, "%d,%d,%d,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx,%llx", vm->self_fd, fd, flags,
 		 (unsigned long long)o->stack_size, (unsigned long long)o->base,
 		 (unsigned long long)o->reserved, (unsigned long long)o->page_size,

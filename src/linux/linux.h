@@ -15,6 +15,9 @@ struct linux_limit {
 	u64 cur, max; /* ~0: none */
 };
 
+/* Whether the engine has a thread of its own. By the number of processors: run.c says from how many on. */
+enum own_thread { OWN_THREAD_BY_CPUS, OWN_THREAD_ON, OWN_THREAD_OFF };
+
 /* How to run a program. Strings belong to the caller and stay for the life of the process. */
 struct linux_options {
 	const struct linux_abi *abi; /* NULL: by the ELF header */
@@ -32,7 +35,7 @@ struct linux_options {
 	u64 code_size; /* of the code cache; 0: the usual */
 	u64 hot_after; /* as in engine.h */
 	u64 page_size; /* -p, 0: the architecture's */
-	bool background, no_background; /* a thread of the engine's own whatever there are of processors, or none; neither: see run.c */
+	enum own_thread own_thread; /* of the engine's, which translates for speed */
 	u32 vl_inherit; /* across exec: the first thread's (struct thread) */
 	bool interpret, one_insn, preserve_argv0, stats;
 	bool perf_map, jit_dump; /* files for perf */

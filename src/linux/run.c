@@ -297,7 +297,7 @@ struct err *linux_run(const struct linux_options *o)
 					      .stats = o->stats,
 					      .code_size = o->code_size,
 					      .hot_after = (u32)o->hot_after,
-					      .background = o->background || (!o->no_background && host_cpus() > FEW_CPUS),
+					      .background = o->own_thread == OWN_THREAD_ON || (o->own_thread == OWN_THREAD_BY_CPUS && host_cpus() > FEW_CPUS),
 					      .keep_dir = o->keep_dir,
 					      .keep_build = o->keep_build,
 					      .origin = vm_origin,

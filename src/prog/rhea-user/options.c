@@ -319,8 +319,7 @@ static struct err *opt_background(struct settings *s, const char *arg)
 {
 	if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
 		return err_new(ERR_INVALID, "-background is on or off, not %s", arg);
-	s->o.no_background = arg[1] == 'f';
-	s->o.background = !s->o.no_background;
+	s->o.own_thread = arg[1] == 'f' ? OWN_THREAD_OFF : OWN_THREAD_ON;
 	return NULL;
 }
 
