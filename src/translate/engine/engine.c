@@ -535,6 +535,7 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 	const struct engine_stat all[] = {
 		{ "regions", e->n_tb },
 		{ "regions made again for speed", e->n_hot },
+		{ "calls whose function was taken in", e->n_calls },
 		{ "regions kept from earlier runs", e->n_kept },
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },

@@ -1,15 +1,42 @@
 /*
  * Gathers guest instructions into a region: from one address along every path, as long as they stay in its page and within the budget.
  * A jump into the middle of a block cuts that block; what is not gathered is left by jumps.
+ *
+ * What is made for speed takes small functions in where they are called, each call its own copy. Leaving a copy needs nothing: the link register is set as by
+ * a call. A return compares the address with the one behind the call, unless nothing in the function can have changed it.
  */
 #include "translate/engine/priv.h"
 
 enum { MAX_PLACES = 512, HASH = 1024 };
+enum {
+	MAX_CALLS = (SPANS - 4) /
+		    2, /* a page and the next for each; two are for what flags are taken for granted by */
+	CALL_DEPTH = 3,
+	CALL_INSNS = 60, /* of a function, what is taken in at most */
+	CALL_PLACES = 100, /* so many are left for what the region has already when a call is taken in */
+	MAX_GUARDS = 4,
+};
+enum { NO_SLOT = 0xffffffff };
 
 struct place { /* a guest address that is a block, or shall be */
 	u64 pc;
 	u32 block;
+	u8 body;
 	bool done; /* translated */
+};
+
+/* The region's own instructions, and those of each function that was taken in at a call. */
+struct body {
+	u64 page, start, end; /* the page that they stay in; what was taken of it */
+	u64 at; /* behind the one translated last */
+	u32 n, max; /* how many */
+	bool guarded; /* their memory: struct tr's */
+	/* of a function */
+	u64 back; /* where it returns to */
+	u8 from; /* the body that calls it */
+	u8 depth;
+	u32 link; /* the slot that was set to .back; NO_SLOT: not known, or it may have been changed since */
+	u32 guard[MAX_GUARDS], n_guard; /* branches by whether it returns there */
 };
 
 struct former {
@@ -20,7 +47,10 @@ struct former {
 	u16 by_pc[HASH]; /* index + 1 into place */
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
-	u64 page, start, end;
+	u8 mark_body[HASH];
+	struct body body[1 + MAX_CALLS];
+	u8 n_body, now; /* the one being translated */
+	bool returned; /* by the instruction being translated, to where the function was called */
 	const u8 *code; /* what was fetched last: of the guest's code at code_pc */
 	u64 code_pc;
 	u32 code_len;
@@ -37,34 +67,35 @@ void former_free(struct former *f)
 	free(f);
 }
 
-static u32 hash(u64 pc)
+static u32 hash(u64 pc, u8 body)
 {
-	return (u32)(pc ^ pc >> 10) * 0x9e3779b1u >> 22;
+	return (u32)(pc ^ pc >> 10 ^ body << 5) * 0x9e3779b1u >> 22;
 }
 
 static struct place *find(struct former *f, u64 pc)
 {
-	for (u32 h = hash(pc);; h = (h + 1) % HASH) {
+	for (u32 h = hash(pc, f->now);; h = (h + 1) % HASH) {
 		if (!f->by_pc[h])
 			return NULL;
-		if (f->place[f->by_pc[h] - 1].pc == pc)
-			return &f->place[f->by_pc[h] - 1];
+		struct place *p = &f->place[f->by_pc[h] - 1];
+		if (p->pc == pc && p->body == f->now)
+			return p;
 	}
 }
 
 /* All that were added are forgotten together: places from there on to the first free one are. */
-static void forget_place(struct former *f, u64 pc)
+static void forget_place(struct former *f, const struct place *p)
 {
-	for (u32 h = hash(pc); f->by_pc[h]; h = (h + 1) % HASH)
+	for (u32 h = hash(p->pc, p->body); f->by_pc[h]; h = (h + 1) % HASH)
 		f->by_pc[h] = 0;
 }
 
 static struct place *add(struct former *f, u64 pc)
 {
-	u32 h = hash(pc);
+	u32 h = hash(pc, f->now);
 	while (f->by_pc[h])
 		h = (h + 1) % HASH;
-	f->place[f->n_place] = (struct place){ pc, f->n_place ? ir_block_new(f->t.ir) : 0, false };
+	f->place[f->n_place] = (struct place){ pc, f->n_place ? ir_block_new(f->t.ir) : 0, f->now, false };
 	f->by_pc[h] = ++f->n_place;
 	f->t.ir->block[f->place[f->n_place - 1].block].pc = pc;
 	return &f->place[f->n_place - 1];
@@ -73,8 +104,8 @@ static struct place *add(struct former *f, u64 pc)
 /* The instruction at pc was translated already, inside a block: cut the block there. */
 static u32 *mark_of(struct former *f, u64 pc)
 {
-	for (u32 h = hash(pc);; h = (h + 1) % HASH) {
-		if (!f->mark[h] || f->mark_pc[h] == pc)
+	for (u32 h = hash(pc, f->now);; h = (h + 1) % HASH) {
+		if (!f->mark[h] || (f->mark_pc[h] == pc && f->mark_body[h] == f->now))
 			return &f->mark[h];
 	}
 }
@@ -128,7 +159,7 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	if (f->n_place + 1 < MAX_PLACES && !cut(f, pc)) {
 		p = add(f, pc);
-		if (pc >> PAGE_BITS == f->page && !alone(f, pc) && !known(f, pc))
+		if (pc >> PAGE_BITS == f->body[f->now].page && !alone(f, pc) && !known(f, pc))
 			f->todo[f->n_todo++] = p - f->place;
 		return p->block;
 	}
@@ -137,6 +168,91 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	/* no room: a block that only leaves, filled when this one has ended */
 	return add(f, pc)->block;
+}
+
+/* ---- calls ---- */
+
+/* The slot that the instruction being translated has set to the address behind it. */
+static u32 link_slot(const struct tr *t)
+{
+	const struct ir_region *r = t->ir;
+	for (u32 i = r->n_insn; --i && r->insn[i].op != IR_INSN;) {
+		const struct ir_insn *in = r->insn + i, *a = r->insn + in->a;
+		if (in->op == IR_SET && a->op == IR_CONST && a->imm == t->pc + t->len)
+			return (u32)in->imm;
+	}
+	return NO_SLOT;
+}
+
+static u32 call(struct tr *t, u64 pc)
+{
+	struct former *f = t->former;
+	struct priv *p = f->p;
+	const struct body *from = &f->body[f->now];
+	f->code_len = 0; /* if it is a copy, the look at the function takes its place (code_at) */
+	if (f->n_body > MAX_CALLS || from->depth == CALL_DEPTH || f->n_place + CALL_PLACES > MAX_PLACES ||
+	    pc == t->ir->pc || !runs_often(p, pc) || !call_is_small(p, pc))
+		return NO_BLOCK;
+	f->body[f->n_body] = (struct body){ .page = pc >> PAGE_BITS,
+					    .start = pc,
+					    .end = pc,
+					    .at = pc,
+					    .max = CALL_INSNS,
+					    .guarded = landing_guarded(p->e, pc),
+					    .back = t->pc + t->len,
+					    .from = f->now,
+					    .depth = from->depth + 1,
+					    .link = link_slot(t) };
+	u8 was = f->now;
+	f->now = f->n_body++;
+	struct place *entry = add(f, pc);
+	f->todo[f->n_todo++] = entry - f->place;
+	f->now = was;
+	return entry->block;
+}
+
+static u32 back(struct tr *t, u64 *ret_pc)
+{
+	struct former *f = t->former;
+	struct body *b = &f->body[f->now];
+	if (!b->depth || b->n_guard == MAX_GUARDS)
+		return NO_BLOCK;
+	*ret_pc = b->back;
+	f->returned = true;
+	u8 was = f->now;
+	f->now = b->from;
+	u32 block = block_of(t, b->back);
+	f->now = was;
+	return block;
+}
+
+/* What was emitted for an instruction: does it change the link register, does it return? */
+static void look_at_link(struct former *f, u32 since)
+{
+	const struct ir_region *r = f->t.ir;
+	struct body *b = &f->body[f->now];
+	u32 branch = 0;
+	for (u32 i = since; i < r->n_insn; i++) {
+		const struct ir_insn *in = r->insn + i;
+		if ((in->op == IR_SET && in->imm == b->link) ||
+		    (in->op == IR_CALL &&
+		     ((const struct ir_helper *)(uintptr_t)in->imm)->effects & HELP_WRITES))
+			b->link = NO_SLOT;
+		branch = in->op == IR_BRC ? i : branch;
+	}
+	if (f->returned)
+		b->guard[b->n_guard++] = branch;
+	f->returned = false;
+}
+
+/* A function that leaves its link register alone returns to where it was called, without a look. */
+static void trust_links(struct former *f)
+{
+	struct ir_region *r = f->t.ir;
+	for (u32 i = 1; i < f->n_body; i++)
+		for (u32 k = 0; k < f->body[i].n_guard && f->body[i].link != NO_SLOT; k++)
+			r->insn[r->insn[f->body[i].guard[k]].a] =
+			    (struct ir_insn){ .op = IR_CONST, .type = TY_I1, .imm = 1 };
 }
 
 /* Where the rest of its page may be too little for an instruction: what is there, and what follows in the next page, if that can be fetched. */
@@ -192,27 +308,37 @@ static void mark(struct former *f, u64 pc)
 	if (!*mark && f->mark_n < HASH / 2) {
 		*mark = at;
 		f->mark_pc[mark - f->mark] = pc;
+		f->mark_body[mark - f->mark] = f->now;
 		f->mark_n++;
 	}
 }
 
-/* Translates straight on from a place until a block ends. */
-static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_insns)
+/* No room for another instruction? */
+static bool is_full(const struct former *f)
+{
+	return f->t.ir->n_insn > 6000 || f->n_place + 8 > MAX_PLACES;
+}
+
+/* Translates straight on from a place until a block ends. False: the region's first instruction cannot be fetched. */
+static bool straight(struct former *f, struct place *p)
 {
 	struct tr *t = &f->t;
 	struct priv *priv = f->p;
 	struct cpu *cpu = priv->cpu;
+	struct body *b = &f->body[p->body];
 	/* the first tier ends with a block, if it can: flags that are used right behind had to be stored */
-	u32 limit = priv->cold ? 2 * max_insns : max_insns;
+	u32 limit = priv->cold ? 2 * b->max : b->max;
 	u64 pc = p->pc;
 	u32 code = 0;
+	f->now = p->body;
 	p->done = true;
 	t->together = 0;
+	t->guarded = b->guarded;
 	ir_block_start(t->ir, p->block);
 	for (;;) {
 		t->pc = pc;
 		if (!fetch(f, pc, &code)) {
-			if (*n_insns == 0) {
+			if (p == f->place && b->n == 0) {
 				cpu->fault_addr = pc;
 				cpu->fault_code = code;
 				return false;
@@ -222,14 +348,18 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 		}
 		mark(f, pc);
 		t->len = 0;
+		u32 since = t->ir->n_insn;
 		if (debug_stops_at(priv, pc))
 			stop_here(t, priv->e->guest->insn_min);
 		else
 			priv->e->guest->insn(t);
-		++*n_insns;
+		if (b->depth)
+			look_at_link(f, since);
+		b->n++;
 		pc += t->len;
-		f->start = MIN(f->start, t->pc);
-		f->end = MAX(f->end, pc);
+		b->start = MIN(b->start, t->pc);
+		b->end = MAX(b->end, pc);
+		b->at = pc;
 		if (ir_block_ended(t->ir))
 			return true;
 		struct place *next = find(f, pc);
@@ -237,10 +367,10 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 			v_op(t, IR_BR, TY_VOID, next->block, 0, 0, 0);
 			return true;
 		}
-		bool full = *n_insns >= limit && (!t->together || max_insns == 1);
+		bool full = b->n >= limit && (!t->together || b->max == 1);
 		t->together -= t->together > 0;
-		if (full || pc >> PAGE_BITS != f->page || alone(f, pc) || t->ir->n_insn > 6000 ||
-		    t->len == 0 || known(f, pc)) {
+		if (full || pc >> PAGE_BITS != b->page || alone(f, pc) || is_full(f) || t->len == 0 ||
+		    known(f, pc)) {
 			v_op(t, IR_JUMP, TY_VOID, 0, 0, 0, pc);
 			return true;
 		}
@@ -251,16 +381,31 @@ static bool straight(struct former *f, struct place *p, u32 max_insns, u32 *n_in
 	}
 }
 
-/* The place to go on at: the nearest ahead, so that blocks mostly stand in the order of their addresses, and joins ahead. */
+/*
+ * The place to go on at: in the function called last, so that it stands where it is called; there the nearest ahead, so that blocks mostly stand in the order of
+ * their addresses, and joins ahead. NULL: what is left is of bodies that have enough.
+ */
 static struct place *next_place(struct former *f)
 {
-	u32 best = 0;
-	for (u32 i = 1; i < f->n_todo; i++)
-		if (f->place[f->todo[i]].pc - f->t.pc < f->place[f->todo[best]].pc - f->t.pc)
+	u32 best = f->n_todo;
+	u64 nearest = 0;
+	for (u32 i = 0; i < f->n_todo; i++) {
+		const struct place *p = &f->place[f->todo[i]];
+		const struct body *b = &f->body[p->body];
+		u64 ahead = p->pc - b->at;
+		if (p->done || b->n >= b->max)
+			continue;
+		if (best == f->n_todo || p->body > f->place[f->todo[best]].body ||
+		    (p->body == f->place[f->todo[best]].body && ahead < nearest)) {
 			best = i;
-	u32 at = f->todo[best];
+			nearest = ahead;
+		}
+	}
+	if (best == f->n_todo)
+		return NULL;
+	struct place *p = &f->place[f->todo[best]];
 	f->todo[best] = f->todo[--f->n_todo];
-	return &f->place[at];
+	return p;
 }
 
 bool span_add(struct priv *p, u64 lo, u64 hi)
@@ -282,53 +427,76 @@ bool span_add(struct priv *p, u64 lo, u64 hi)
 	return true;
 }
 
+/* What is in no place that was done leaves the region. */
+static void leave_rest(struct former *f)
+{
+	for (u32 i = 0; i < f->n_place; i++) {
+		if (f->place[i].done)
+			continue;
+		ir_block_start(f->t.ir, f->place[i].block);
+		ir_emit(f->t.ir,
+			&(struct ir_insn){ .op = IR_NOP }); /* room for what passes set only on this way */
+		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
+	}
+}
+
+static void clear(struct former *f)
+{
+	for (u32 i = 0; i < f->n_place; i++)
+		forget_place(f, &f->place[i]);
+	if (f->mark_n)
+		memset(f->mark, 0, sizeof(f->mark));
+	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;
+	f->now = 0;
+	f->returned = false;
+}
+
 bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 {
 	struct former *f = p->former;
 	struct ir_region *r = p->region;
-	u32 n = 0;
+	struct place *place;
 	ir_reset(r);
 	r->pc = pc;
 	r->key = p->cpu->key;
 	r->quick = p->cold;
-	for (u32 i = 0; i < f->n_place; i++) /* of the region before */
-		forget_place(f, f->place[i].pc);
-	if (f->mark_n)
-		memset(f->mark, 0, sizeof(f->mark));
-	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;
+	clear(f); /* of the region before */
 	f->p = p;
-	f->page = pc >> PAGE_BITS;
-	f->start = f->end = pc;
+	f->n_body = 1;
+	f->body[0] = (struct body){ .page = pc >> PAGE_BITS,
+				    .start = pc,
+				    .end = pc,
+				    .at = pc,
+				    .max = max_insns,
+				    .guarded = landing_guarded(p->e, pc),
+				    .link = NO_SLOT };
 	f->t = (struct tr){ .ir = r,
 			    .guest = p->e->guest,
 			    .model = p->e->config.model,
 			    .key = p->cpu->key,
 			    .pc = pc,
-			    .guarded = landing_guarded(p->e, pc),
 			    .block_of = block_of,
+			    .call = p->calls ? call : NULL,
+			    .back = back,
 			    .former = f };
 	p->e->guest->begin(&f->t);
 	struct place *entry = add(f, pc);
 	if (max_insns == 1) /* a jump to itself leaves, too */
 		memset(f->by_pc, 0, sizeof(f->by_pc));
-	if (!straight(f, entry, max_insns, &n))
+	if (!straight(f, entry))
 		return false;
-	while (f->n_todo && n < max_insns && r->n_insn < 5000) {
-		struct place *place = next_place(f);
-		if (!place->done)
-			straight(f, place, max_insns, &n);
-	}
-	for (u32 i = 0; i < f->n_place; i++) {
-		if (f->place[i].done)
-			continue;
-		ir_block_start(r, f->place[i].block);
-		ir_emit(r, &(struct ir_insn){ .op = IR_NOP }); /* room for what passes set only on this way */
-		v_op(&f->t, IR_JUMP, TY_VOID, 0, 0, 0, f->place[i].pc);
-	}
+	while (r->n_insn < 5000 && !is_full(f) && (place = next_place(f)))
+		straight(f, place);
+	leave_rest(f);
+	trust_links(f);
 	ir_mark_loops(r);
-	r->end_pc = f->end;
-	*ret_insns = n;
+	r->end_pc = f->body[0].end;
+	*ret_insns = 0;
 	p->n_span = 0;
-	span_add(p, f->start, f->end);
+	__atomic_fetch_add(&p->e->n_calls, f->n_body - 1, __ATOMIC_RELAXED);
+	for (u32 i = 0; i < f->n_body; i++) {
+		*ret_insns += f->body[i].n;
+		span_add(p, f->body[i].start, f->body[i].end);
+	}
 	return true;
 }

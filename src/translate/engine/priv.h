@@ -18,7 +18,7 @@ struct span {
 	u64 page; /* number */
 	u32 lo, hi; /* bytes in the page */
 };
-enum { SPANS = 6 };
+enum { SPANS = 16 };
 
 struct page_ref { /* a translation in the list of a page */
 	struct tb *tb;
@@ -94,6 +94,7 @@ struct priv { /* a CPU's */
 	struct former *former;
 	struct code_copies *copies; /* where code is copied to before it is looked at; NULL: it is not (background.c) */
 	bool cold; /* what is being made belongs to the first tier */
+	bool calls; /* small functions are taken in where it calls them */
 	struct jumps table[KEYS];
 	u32 n_table;
 	/* system mode */
@@ -145,7 +146,7 @@ struct engine {
 	struct windows *windows; /* NULL: none */
 	struct background *background; /* NULL: everything is translated by the CPU that needs it */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
-	u64 n_tb, n_hot, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
+	u64 n_tb, n_hot, n_calls, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
 /* ---- evict.c ---- */
@@ -166,6 +167,8 @@ u32 tier_at(struct priv *p, u64 pc);
 void tier_up(struct priv *p, u64 entry, u64 pc);
 /* Translates what is at pc in the CPU's mode for speed now, if that was not done yet. */
 void tier_again(struct priv *p, u64 pc);
+/* Whether what begins at pc has run half as often as what is translated for speed, or more: as the callers of a function that does. On the translator's thread: at all. */
+bool runs_often(struct priv *p, u64 pc);
 void tiers_new_cpu(const struct engine *e, struct cpu *cpu);
 
 /* ---- background.c ---- */
@@ -184,6 +187,8 @@ struct former *former_new(void);
 void former_free(struct former *f);
 /* Builds the region at pc into p->region and p->span; false: the first instruction cannot be fetched (cpu->fault_* set). */
 bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns);
+/* Is what is called at pc short, all to be read, and does it return (calls.c)? Looked at without following jumps. */
+bool call_is_small(struct priv *p, u64 pc);
 /* Adds the guest bytes [lo, hi) to p->span; false: too many pages. */
 bool span_add(struct priv *p, u64 lo, u64 hi);
 

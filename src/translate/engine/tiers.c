@@ -26,10 +26,11 @@ static bool is_hot(const struct engine *e, u64 pc)
 u32 tier_at(struct priv *p, u64 pc)
 {
 	const struct engine *e = p->e;
-	p->cold = false;
+	p->cold = p->calls = false;
 	if (e->config.one_insn || p->place & KEY_SINGLE || debug_watches(e))
 		return 1;
 	p->cold = e->config.hot_after && !p->mmu && !e->config.interpret && !is_hot(e, pc);
+	p->calls = !p->cold && !p->mmu && !e->config.exact && !e->config.interpret;
 	return p->cold ? FIRST_INSNS : SECOND_INSNS;
 }
 
@@ -70,6 +71,16 @@ void tier_again(struct priv *p, u64 pc)
 	mark(p->e, pc);
 	if (!tb || tb->cold)
 		translate(p, pc);
+}
+
+bool runs_often(struct priv *p, u64 pc)
+{
+	struct engine *e = p->e;
+	const struct tb *tb = tb_maybe(e, pc) ? tb_find(e, pc, p->cpu->key | p->place) : NULL;
+	if (!tb)
+		return false;
+	return !tb->cold || p->copies || is_hot(e, pc) ||
+	       p->cpu->heat[host_heat_slot(pc, __builtin_ctz(e->guest->insn_min))] < e->config.hot_after / 2;
 }
 
 void tiers_new_cpu(const struct engine *e, struct cpu *cpu)

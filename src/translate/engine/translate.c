@@ -194,6 +194,7 @@ static struct tb *make(struct priv *p, u64 pc)
 		tb = tb_new(p, pc);
 		tb->cold = p->cold;
 		max = n / 4; /* if it is too much at once */
+		p->calls = false;
 	} while (!compile(p, tb) && !e->config.interpret && max);
 	log_compiled(p, tb);
 	if (!tb->code) {

@@ -29,7 +29,11 @@ ir_ref tr_landing(struct tr *t, ir_ref addr, unsigned how)
 
 void tr_gosub(struct tr *t, u64 pc)
 {
-	v_op(t, IR_GOSUB, TY_VOID, 0, t->len, 0, pc);
+	u32 block = t->call ? t->call(t, pc) : NO_BLOCK;
+	if (block == NO_BLOCK)
+		v_op(t, IR_GOSUB, TY_VOID, 0, t->len, 0, pc);
+	else
+		v_op(t, IR_BR, TY_VOID, block, 0, 0, 0);
 }
 
 void tr_gosub_to(struct tr *t, ir_ref addr)
@@ -39,6 +43,18 @@ void tr_gosub_to(struct tr *t, ir_ref addr)
 
 void tr_return(struct tr *t, ir_ref addr)
 {
+	u64 pc;
+	u32 block = t->back ? t->back(t, &pc) : NO_BLOCK;
+	if (block != NO_BLOCK) {
+		const struct ir_insn *in = t->ir->insn + addr;
+		unsigned slot = in->op == IR_GET ? (unsigned)in->imm : ir_local(t->ir, v_type(t, addr));
+		if (in->op != IR_GET)
+			v_set(t, slot, addr);
+		u32 other = inner_block(t, true);
+		v_op(t, IR_BRC, TY_VOID, v_cmp(t, IR_EQ, addr, v_const(t, v_type(t, addr), pc)), block, other, 1);
+		ir_block_start(t->ir, other);
+		addr = v_get(t, slot);
+	}
 	v_op(t, IR_RETURN, TY_VOID, addr, 0, 0, 0);
 }
 

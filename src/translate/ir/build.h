@@ -23,8 +23,15 @@ struct tr {
 	bool guarded; /* the code lies in memory in which landings of indirect jumps are checked */
 	/* The region former's: the block in which the guest code at pc goes on, inside this region or leaving it. */
 	u32 (*block_of)(struct tr *t, u64 pc);
+	/*
+	 * The region former's, for functions that are taken in where they are called; NULL: none is. The block in which a call of pc goes on, and in such a
+	 * function the one in which it returns, with the address that the return then has. NO_BLOCK: elsewhere.
+	 */
+	u32 (*call)(struct tr *t, u64 pc);
+	u32 (*back)(struct tr *t, u64 *ret_pc);
 	void *former;
 };
+enum { NO_BLOCK = 0xffffffff };
 
 /* ---- the end of an instruction that changes control ---- */
 /* Go on at pc. */
