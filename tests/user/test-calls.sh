@@ -20,7 +20,7 @@ timeout -k 2 60 rhea-user -keep "$tmp/keep" ./calls >out 2>err
 timeout -k 2 60 rhea-user -keep "$tmp/keep" --stats ./calls >out 2>err
 check "kept across runs" eval 'cmp -s out want && [ "$(taken)" -lt 5 ]'
 for hot in 100 20000; do
-	echo 4b00000018f9c >want
+	echo af00000018f9c >want # (1 + 2 + 4) * 102400, 102400 * 1023 / 1024
 	run -hot $hot ./calls odd
 	check "returns to elsewhere, by another register, through memory (-hot $hot)" eval 'cmp -s out want && [ "$(taken)" -ge 3 ]'
 	echo 400000 200 400000 100 0 >want

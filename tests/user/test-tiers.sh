@@ -62,6 +62,28 @@ check "a count that is none is refused" grep -q -- "-hot: .*often" err
 timeout -k 2 60 rhea-user -keep off -one-insn-per-tb --stats ./hot 3 >out 2>err
 check "one instruction at a time has no tiers" eval '[ "$(again)" = 0 ]'
 
+# a loop longer than a region, entered in its middle: no region holds it, and each is left forwards
+cat >long.c <<'C'
+#include <signal.h>
+#include <unistd.h>
+static void end(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+int main(void)
+{
+	signal(SIGALRM, end);
+	alarm(1);
+	__asm__ volatile("b 2f\n.balign 4096\n1:\n.rept 100\nadd x1, x1, #1\n.endr\n2:.rept 299\nadd x1, x1, #1\n.endr\nb 1b\n" ::: "x1");
+}
+C
+aarch64-linux-gnu-gcc -O1 -static -o long long.c
+for hot in 0 1000; do
+	timeout -k 1 20 rhea-user -keep off -hot $hot ./long >out 2>err
+	check "a loop of several regions is stopped by signals (-hot $hot)" [ $? = 0 ]
+done
+
 # a quiet comparison of RISC-V, wherever a region of the first tier would end by the number of instructions
 if command -v riscv64-linux-gnu-gcc >/dev/null; then
 	cut=0

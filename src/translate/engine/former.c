@@ -9,8 +9,8 @@
 
 enum { MAX_PLACES = 512, HASH = 1024 };
 enum {
-	MAX_CALLS = (SPANS - 4) /
-		    2, /* a page and the next for each; two are for what flags are taken for granted by */
+	/* a page and the next for each, and for the region itself; two are for flags that others overwrite */
+	MAX_CALLS = (SPANS - 4) / 2,
 	CALL_DEPTH = 3,
 	CALL_INSNS = 60, /* of a function, what is taken in at most */
 	CALL_PLACES = 100, /* so many are left for what the region has already when a call is taken in */
@@ -36,7 +36,7 @@ struct body {
 	u8 from; /* the body that calls it */
 	u8 depth;
 	u32 link; /* the slot that was set to .back; NO_SLOT: not known, or it may have been changed since */
-	u32 guard[MAX_GUARDS], n_guard; /* branches by whether it returns there */
+	u32 guard[MAX_GUARDS], n_guard; /* branches by whether the link register leads there */
 };
 
 struct former {
@@ -215,7 +215,7 @@ static u32 back(struct tr *t, u64 *ret_pc)
 {
 	struct former *f = t->former;
 	struct body *b = &f->body[f->now];
-	if (!b->depth || b->n_guard == MAX_GUARDS)
+	if (!b->depth)
 		return NO_BLOCK;
 	*ret_pc = b->back;
 	f->returned = true;
@@ -226,7 +226,16 @@ static u32 back(struct tr *t, u64 *ret_pc)
 	return block;
 }
 
-/* What was emitted for an instruction: does it change the link register, does it return? */
+/* Is it the comparison of the link register (with bits that .back has not taken off) and .back? */
+static bool compares_link(const struct ir_region *r, const struct body *b, const struct ir_insn *eq)
+{
+	const struct ir_insn *in = r->insn + eq->a, *mask = r->insn + in->b;
+	if (in->op == IR_AND && mask->op == IR_CONST && (b->back & mask->imm) == b->back)
+		in = r->insn + in->a;
+	return in->op == IR_GET && in->imm == b->link;
+}
+
+/* What was emitted for an instruction: does it change the link register, does it return by it? */
 static void look_at_link(struct former *f, u32 since)
 {
 	const struct ir_region *r = f->t.ir;
@@ -240,7 +249,7 @@ static void look_at_link(struct former *f, u32 since)
 			b->link = NO_SLOT;
 		branch = in->op == IR_BRC ? i : branch;
 	}
-	if (f->returned)
+	if (f->returned && b->n_guard < MAX_GUARDS && compares_link(r, b, r->insn + r->insn[branch].a))
 		b->guard[b->n_guard++] = branch;
 	f->returned = false;
 }

@@ -302,7 +302,16 @@ static bool linkable(const struct jit *j, u64 pc)
 	return !bits || (!((pc ^ j->r->pc) >> bits) && (pc & BITS(bits)) + j->job->insn_max <= BIT(bits));
 }
 
-/* Is the block nothing but a jump out, forwards (none that asks whether to stop), and reached from here alone? */
+/*
+ * Does a jump out to pc ask whether to stop? Regions that follow one another without it begin at higher and higher addresses, so no way round is without: inside a region
+ * loops' heads ask, and indirect jumps come out by themselves then (cpu_stop).
+ */
+static bool asks(const struct jit *j, u64 pc)
+{
+	return pc <= j->r->pc;
+}
+
+/* Is the block nothing but a jump out, none that asks whether to stop, and reached from here alone? */
 static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 {
 	const struct ir_block *b = &j->r->block[block];
@@ -310,7 +319,7 @@ static bool is_way_out(const struct jit *j, u32 block, u64 *ret_pc)
 	while (in < end && in->op == IR_NOP)
 		in++;
 	*ret_pc = end->imm;
-	return in == end && !j->n_moved && !j->loose && end->op == IR_JUMP && end->imm > j->insn_pc &&
+	return in == end && !j->n_moved && !j->loose && end->op == IR_JUMP && !asks(j, end->imm) &&
 	       j->blk[block].preds == 1 && linkable(j, end->imm);
 }
 
@@ -404,7 +413,7 @@ static void through_table(struct jit *j, unsigned target, bool odd)
 
 static void direct(struct jit *j, u64 pc)
 {
-	if (pc <= j->insn_pc)
+	if (asks(j, pc))
 		emit_poll(j, pc);
 	mend(j);
 	homes_leave(j);
