@@ -3,12 +3,6 @@
 
 enum { SMALL = 32 /* instructions up to the first return */ };
 
-static u32 nowhere(struct tr *t, u64 pc)
-{
-	(void)t, (void)pc;
-	return 0;
-}
-
 enum step { GOES_ON, RETURNS, REFUSED };
 
 /* Translates one instruction, for what it does alone. */
@@ -33,16 +27,10 @@ static enum step step(struct tr *t)
 
 bool call_is_small(struct priv *p, u64 pc)
 {
-	struct tr t = { .ir = p->peek,
-			.guest = p->e->guest,
-			.model = p->e->config.model,
-			.key = p->cpu->key,
-			.pc = pc,
-			.block_of = nowhere };
+	struct tr t = peek_begin(p, pc);
 	u32 code;
 	t.code = code_at(p, pc, &t.avail, &code);
 	t.avail = MIN(t.avail, BIT(PAGE_BITS) - (u32)(pc & BITS(PAGE_BITS)));
-	p->e->guest->begin(&t);
 	for (unsigned i = 0; t.code && i < SMALL && t.avail >= t.guest->insn_max; i++) {
 		enum step s = step(&t);
 		if (s != GOES_ON)

@@ -161,7 +161,7 @@ void evict(struct priv *p);
 void engine_free_translations(struct engine *e);
 
 /* ---- tiers.c ---- */
-/* How many guest instructions the translation at pc may have; sets p->cold. */
+/* How many guest instructions the translation at pc may have; sets p->cold and p->calls. */
 u32 tier_at(struct priv *p, u64 pc);
 /* What began at entry ran often, and goes on at pc: both are translated again for speed, by another thread or when they are asked for next. */
 void tier_up(struct priv *p, u64 entry, u64 pc);
@@ -249,6 +249,8 @@ void jumps_clear(struct jumps *j);
 
 /* ---- translate.c ---- */
 struct tb *translate(struct priv *p, u64 pc);
+/* For looking at guest code in the CPU's mode, without making anything of it: instructions go into p->peek, from pc on. The caller sets .code and .avail. */
+struct tr peek_begin(struct priv *p, u64 pc);
 u8 *arena_take(struct priv *p, size_t least);
 
 /* ---- debug.c ---- */

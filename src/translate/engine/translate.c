@@ -26,10 +26,23 @@ static u64 now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-static u32 peek_block(struct tr *t, u64 pc)
+static u32 nowhere(struct tr *t, u64 pc)
 {
 	(void)t, (void)pc;
 	return 0;
+}
+
+struct tr peek_begin(struct priv *p, u64 pc)
+{
+	struct tr t = { .ir = p->peek,
+			.guest = p->e->guest,
+			.model = p->e->config.model,
+			.key = p->cpu->key,
+			.pc = pc,
+			.block_of = nowhere };
+	ir_reset(p->peek);
+	p->e->guest->begin(&t);
+	return t;
 }
 
 enum { LOOK = 12 };
@@ -55,14 +68,7 @@ static bool peek_flags(struct priv *p, u64 pc, u32 *ret_bytes)
 		return quick_peek(p, pc, ret_bytes);
 	struct ir_region *r = p->peek;
 	u32 code = 0;
-	ir_reset(r);
-	struct tr t = { .ir = r,
-			.guest = p->e->guest,
-			.model = p->e->config.model,
-			.key = p->cpu->key,
-			.pc = pc,
-			.block_of = peek_block };
-	p->e->guest->begin(&t);
+	struct tr t = peek_begin(p, pc);
 	ir_block_start(r, 0);
 	for (unsigned i = 0; i < LOOK; i++, t.pc += t.len) {
 		u32 from = r->n_insn;
