@@ -1,6 +1,6 @@
 // Functions that do not return to where they were called, and a loop that calls into memory that the program wrote.
 	.text
-	.globl odd, fault, load, here, behind
+	.globl odd, fault, here, behind
 // x0: rounds. A function that sometimes returns four bytes further, one that returns by another register, one that keeps x30 in memory.
 odd:
 	stp	x29, x30, [sp, #-32]!

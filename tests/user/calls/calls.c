@@ -45,7 +45,7 @@ static int plain(void)
 
 #ifdef __aarch64__
 uint64_t odd(uint64_t rounds), fault(uint64_t rounds, const volatile uint64_t *from);
-extern const char load[], here[], behind[];
+extern const char here[], behind[];
 static unsigned right, wrong;
 
 static void step_over(int sig, siginfo_t *si, void *uc)
@@ -61,7 +61,7 @@ static void step_over(int sig, siginfo_t *si, void *uc)
 
 /* The caller in one page, the function in another: bl to it, sum of what it gives. */
 static unsigned code[2][1024] __attribute__((aligned(4096)));
-enum { ADD_1 = 0x11000400, RET = 0xd65f03c0 };
+enum { RET = 0xd65f03c0 };
 static void write_function(unsigned n)
 {
 	code[1][0] = 0x11000000 | n << 10; /* add w0, w0, #n */
