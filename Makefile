@@ -44,8 +44,8 @@ root-test: all
 KERNELS = tests/bench/kernels
 bench: all
 	@tests/bench/run.sh $(B)
-	@[ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64
-	@tests/machine/bench/run.py $(B) $(KERNELS)
+	@held=0; [ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64 || held=1; \
+		tests/machine/bench/run.py $(B) $(KERNELS) || held=1; exit $$held
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja

@@ -50,8 +50,10 @@ def main(build, where, guests='arm64', reps='3'):
                 done = subprocess.run([os.path.join(user, 'run.py'), '--guests', guest, '--reps', reps, '--json', out.name, *option, *emulators],
                                       stderr=subprocess.PIPE, text=True)
                 held &= done.returncode == 0
+                if done.returncode:
+                    print(done.stderr, file=sys.stderr)
                 if not os.path.getsize(out.name):
-                    sys.exit(f'programs.py: {user}/run.py measured nothing:\n{done.stderr}')
+                    sys.exit(f'programs.py: {user}/run.py measured nothing (above: why); its README says how to set it up')
                 for ok, text in verdicts(json.load(open(out.name)), guest, mode):
                     held &= ok
                     print(('held: ' if ok else 'NOT HELD: ') + text, flush=True)
