@@ -84,6 +84,93 @@ for hot in 0 1000; do
 	check "a loop of several regions is stopped by signals (-hot $hot)" [ $? = 0 ]
 done
 
+# loops that run often from their middle on: by a jump to the condition, with another loop in the first or second part, left from either part, with what is left by
+# the way in to behind the loop; each kind at many distances, since it is where pieces of the first tier end that decides
+cat >middle.S <<'S'
+	.globl _start
+	.macro turn // mixes x0
+	eor x0, x0, x0, ror #7
+	add x0, x0, x9
+	.endm
+	.macro loops n, m
+	.balign 4096 // the condition below, jumped to
+	mov x9, #60
+	b 2f
+1:	.rept \n
+	turn
+	.endr
+	sub x9, x9, #1
+2:	.rept \m
+	turn
+	.endr
+	cbnz x9, 1b
+	.balign 4096 // entered from above; left from both parts, once in a while to behind the loop and on
+	mov x9, #90
+3:	.rept \m
+	turn
+	.endr
+	tst x0, #63
+	b.eq 5f
+	.rept \n
+	turn
+	.endr
+	tst x0, #127
+	b.eq 6f
+4:	sub x9, x9, #1
+	cbnz x9, 3b
+	b 7f
+5:	add x0, x0, #5
+	b 4b
+6:	add x0, x0, #6
+	sub x9, x9, #1
+	cbnz x9, 4b
+7:	.balign 4096 // one in the other, in either part
+	mov x9, #30
+8:	.rept \n
+	turn
+	.endr
+	mov x10, #5
+9:	turn
+	sub x10, x10, #1
+	cbnz x10, 9b
+	.rept \m
+	turn
+	.endr
+	sub x9, x9, #1
+	cbnz x9, 8b
+	.endm
+_start:
+	mov x20, #3
+again:
+	.irp m, 1, 5, 9, 14
+	loops 1, \m
+	loops 7, \m
+	loops 13, \m
+	.endr
+	sub x20, x20, #1
+	cbz x20, done
+	b again
+done:
+	adr x1, buf
+	str x0, [x1]
+	mov x0, #1
+	mov x2, #8
+	mov x8, #64
+	svc #0
+	mov x0, #0
+	mov x8, #94
+	svc #0
+	.section .data
+	.balign 8
+buf:	.quad 0
+S
+aarch64-linux-gnu-gcc -nostdlib -static -o middle middle.S && timeout -k 2 60 rhea-user -interpret ./middle >want
+for hot in 0 20 50; do
+	timeout -k 2 60 rhea-user -keep off -hot $hot --stats ./middle >out 2>err
+	peeled=$(awk '/in their middle/ { print $NF }' err)
+	check "loops that are entered in their middle (-hot $hot: $peeled)" eval 'cmp -s out want && [ -s want ] && { [ $hot = 0 ] || [ "$peeled" -ge 6 ]; }'
+done
+
 # a quiet comparison of RISC-V, wherever a region of the first tier would end by the number of instructions
 if command -v riscv64-linux-gnu-gcc >/dev/null; then
 	cut=0

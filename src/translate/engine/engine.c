@@ -536,6 +536,7 @@ unsigned engine_stats(struct engine *e, struct engine_stat *stats, unsigned n)
 		{ "regions", e->n_tb },
 		{ "regions made again for speed", e->n_hot },
 		{ "calls whose function was taken in", e->n_calls },
+		{ "loops entered in their middle", e->n_peeled },
 		{ "regions kept from earlier runs", e->n_kept },
 		{ "guest instructions translated", e->n_insn },
 		{ "bytes of code", e->n_bytes },

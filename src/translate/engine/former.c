@@ -4,6 +4,10 @@
  *
  * What is made for speed takes small functions in where they are called, each call its own copy. Leaving a copy needs nothing: the link register is set as by
  * a call. A return compares the address with the one behind the call, unless nothing in the function can have changed it.
+ *
+ * It often begins in the middle of a loop, since the second part of one has run once more than the first. From there to where the loop goes back is
+ * translated twice, then, once to come in by, so that the loop begins where the program has it beginning: what it computes in one part and uses in the
+ * other would have to be stored between them.
  */
 #include "translate/engine/priv.h"
 
@@ -13,6 +17,7 @@ enum {
 	MAX_CALLS = (SPANS - 4) / 2,
 	CALL_DEPTH = 3,
 	CALL_INSNS = 60, /* of a function, what is taken in at most */
+	PEELED = 60, /* instructions of a loop that are translated twice, at most */
 	CALL_PLACES = 100, /* so many are left for what the region has already when a call is taken in */
 	MAX_GUARDS = 4,
 };
@@ -48,8 +53,11 @@ struct former {
 	u32 mark[HASH], mark_n; /* guest instructions: their NOP in the region */
 	u64 mark_pc[HASH];
 	u8 mark_body[HASH];
-	struct body body[1 + MAX_CALLS];
+	struct body body[2 + MAX_CALLS];
 	u8 n_body, now; /* the one being translated */
+	u8 main; /* the region's own one: 0, or, if that is only the way into a loop, another */
+	u64 back_at; /* where the loop that 0 leads into goes back */
+	bool looped; /* something leads back to the region's entry, or to what follows it */
 	bool returned; /* by the instruction being translated, to where the function was called */
 	const u8 *code; /* what was fetched last: of the guest's code at code_pc */
 	u64 code_pc;
@@ -151,9 +159,8 @@ static bool alone(const struct former *f, u64 pc)
 	return f->p->mmu && (pc & BITS(PAGE_BITS)) + f->p->e->guest->insn_max > BIT(PAGE_BITS);
 }
 
-static u32 block_of(struct tr *t, u64 pc)
+static u32 block_in_body(struct former *f, u64 pc)
 {
-	struct former *f = t->former;
 	struct place *p = find(f, pc);
 	if (p)
 		return p->block;
@@ -168,6 +175,51 @@ static u32 block_of(struct tr *t, u64 pc)
 		return p->block;
 	/* no room: a block that only leaves, filled when this one has ended */
 	return add(f, pc)->block;
+}
+
+/* ---- loops that are entered in their middle ---- */
+
+/* What was gathered so far is the way into a loop, which goes back from here, at t.pc, to its head. */
+static void peel(struct former *f, u64 head)
+{
+	f->back_at = f->t.pc;
+	f->main = f->n_body++;
+	__atomic_fetch_add(&f->p->e->n_peeled, 1, __ATOMIC_RELAXED);
+	f->body[f->main] = f->body[0];
+	f->body[f->main].n = 0;
+	f->body[f->main].start = f->body[f->main].end = f->body[f->main].at = head;
+}
+
+/* Is it outside of the way into the loop? */
+static bool is_past(const struct former *f, u8 body, u64 pc)
+{
+	return f->main && body == 0 && (pc < f->t.ir->pc || pc > f->back_at);
+}
+
+static u32 block_of(struct tr *t, u64 pc)
+{
+	struct former *f = t->former;
+	u64 entry = t->ir->pc;
+	if (f->now == 0 && !f->main && !f->looped && f->p->calls && t->pc >= entry && pc <= t->pc) {
+		if (pc < entry && f->body[0].n < PEELED)
+			peel(f, pc);
+		else
+			f->looped = true;
+	}
+	u8 was = f->now;
+	f->now = is_past(f, was, pc) ? f->main : was;
+	u32 block = block_in_body(f, pc);
+	f->now = was;
+	return block;
+}
+
+/* A place of the way into the loop that turned out to lie behind the loop. */
+static void go_past(struct former *f, struct place *p)
+{
+	p->done = true;
+	ir_block_start(f->t.ir, p->block);
+	f->now = f->main;
+	v_op(&f->t, IR_BR, TY_VOID, block_in_body(f, p->pc), 0, 0, 0);
 }
 
 /* ---- calls ---- */
@@ -221,7 +273,7 @@ static u32 back(struct tr *t, u64 *ret_pc)
 	f->returned = true;
 	u8 was = f->now;
 	f->now = b->from;
-	u32 block = block_of(t, b->back);
+	u32 block = block_in_body(f, b->back);
 	f->now = was;
 	return block;
 }
@@ -456,8 +508,8 @@ static void clear(struct former *f)
 	if (f->mark_n)
 		memset(f->mark, 0, sizeof(f->mark));
 	f->n_place = f->n_todo = f->mark_n = f->code_len = 0;
-	f->now = 0;
-	f->returned = false;
+	f->now = f->main = 0;
+	f->returned = f->looped = false;
 }
 
 bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
@@ -494,15 +546,19 @@ bool form_region(struct priv *p, u64 pc, u32 max_insns, u32 *ret_insns)
 		memset(f->by_pc, 0, sizeof(f->by_pc));
 	if (!straight(f, entry))
 		return false;
-	while (r->n_insn < 5000 && !is_full(f) && (place = next_place(f)))
-		straight(f, place);
+	while (r->n_insn < 5000 && !is_full(f) && (place = next_place(f))) {
+		if (is_past(f, place->body, place->pc))
+			go_past(f, place);
+		else
+			straight(f, place);
+	}
 	leave_rest(f);
 	trust_links(f);
 	ir_mark_loops(r);
-	r->end_pc = f->body[0].end;
+	r->end_pc = f->body[f->main].end;
 	*ret_insns = 0;
 	p->n_span = 0;
-	__atomic_fetch_add(&p->e->n_calls, f->n_body - 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&p->e->n_calls, f->n_body - 1 - (f->main > 0), __ATOMIC_RELAXED);
 	for (u32 i = 0; i < f->n_body; i++) {
 		*ret_insns += f->body[i].n;
 		span_add(p, f->body[i].start, f->body[i].end);

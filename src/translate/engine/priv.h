@@ -146,7 +146,7 @@ struct engine {
 	struct windows *windows; /* NULL: none */
 	struct background *background; /* NULL: everything is translated by the CPU that needs it */
 	u64 unmarked; /* system mode: how often a page lost its mark of holding code; atomic */
-	u64 n_tb, n_hot, n_calls, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
+	u64 n_tb, n_hot, n_calls, n_peeled, n_kept, n_insn, n_bytes, n_invalidated, n_interpreted, translate_ns;
 };
 
 /* ---- evict.c ---- */
