@@ -123,6 +123,7 @@ static bool has_flags(const struct ir_region *r)
 static void run_passes(struct priv *p)
 {
 	ir_pass_forward(p->region);
+	ir_pass_words(p->region);
 	bool look = has_flags(p->region) && !p->e->config.exact;
 	ir_pass_dead(p->region, look ? flags_dead_at : NULL, p);
 }

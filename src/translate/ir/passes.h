@@ -13,6 +13,12 @@
 void ir_pass_forward(struct ir_region *r);
 
 /*
+ * Words that are extended to 64 bits though their slot, on every way to where they are read, holds nothing but such: the slot's value instead (words.c).
+ * Behind ir_pass_forward; not in quick regions.
+ */
+void ir_pass_words(struct ir_region *r);
+
+/*
  * Removes SETs that nobody can see, and values that nobody uses. A slot of type flags counts as seen by GETs, helpers that read it, and
  * exits only: where an instruction faults, the flags may be those of an earlier instruction when the ones it saw are overwritten on
  * every path that goes on. flags_dead_at, or NULL: whether the guest code at pc overwrites the flags before it reads them; asked for the
@@ -56,6 +62,9 @@ u32 ir_block_order(const struct ir_region *r, u32 *order);
  * same other one), it becomes UNRAISE.
  */
 void ir_unraise(struct ir_region *r, struct ir_insn *set, ir_ref first);
+
+/* Puts same[v] in the place of each value v that is used. */
+void ir_replace(struct ir_region *r, const ir_ref *same);
 
 /* One instruction by itself: what value it is the same as (0: none), or in place a simpler one. It lies in the region, or is about to. */
 ir_ref ir_simplify(struct ir_region *r, struct ir_insn *in);

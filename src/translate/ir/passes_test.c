@@ -23,7 +23,7 @@ static u32 length(const struct ir_region *r)
 	return n;
 }
 
-/* Runs the region before and after passes (bit 0 forward, bit 1 dead). Flags are compared unless a fault or a stop came between. */
+/* Runs the region before and after passes (bit 0 forward and words, bit 1 dead). Flags are compared unless a fault or a stop came between. */
 static bool compare(struct ir_region *r, u64 seed, const struct ir_random_options *o, unsigned passes,
 		    bool stop, u64 sum[2])
 {
@@ -36,8 +36,10 @@ static bool compare(struct ir_region *r, u64 seed, const struct ir_random_option
 	r->quick = seed & 1;
 	enum ir_event e1 = ir_run(r, &before.cpu);
 	sum[0] += length(r);
-	if (passes & 1)
+	if (passes & 1) {
 		ir_pass_forward(r);
+		ir_pass_words(r);
+	}
 	if (!verify(r, seed, "forward"))
 		return false;
 	if (passes & 2)
@@ -134,6 +136,7 @@ TEST(ir_passes, take_little_time)
 		typical(r, PAIRS);
 		u64 t1 = now_ns();
 		ir_pass_forward(r);
+		ir_pass_words(r);
 		u64 t2 = now_ns();
 		ir_pass_dead(r, NULL, NULL);
 		u64 t3 = now_ns();

@@ -248,6 +248,8 @@ unsigned lazy_compute(struct jit *j, u32 v)
 	}
 	put_reg(j, v, false, r);
 	j->val[v].flags &= ~VF_ZERO_UPPER;
+	if (in->op == IR_ZEXT || in->type == TY_I32)
+		j->val[v].flags |= VF_ZERO_UPPER;
 	if (!extends(in)) {
 		j->now--; /* the instruction that this is done before may use the host's flags */
 		flags_clobber(j);

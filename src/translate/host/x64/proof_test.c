@@ -352,6 +352,7 @@ static void prove(const struct proof *p, const char *text, bool passes)
 		return;
 	if (passes) {
 		ir_pass_forward(r);
+		ir_pass_words(r);
 		ir_pass_dead(r, NULL, NULL);
 	}
 	if (!run_cases(p, r, text, false))

@@ -238,14 +238,12 @@ static void forward_block(struct forward *f, u32 b)
 	f->done[b] = true;
 }
 
-/* Values that are used where the text has them before they are made: blocks out of order, and PHIs. */
-static void replace_rest(struct forward *f)
+void ir_replace(struct ir_region *r, const ir_ref *same)
 {
-	struct ir_region *r = f->r;
 	for (u32 v = 1; v < r->n_insn; v++)
-		take_operands(f->same, r->insn + v, traits[r->insn[v].op], v);
+		take_operands(same, r->insn + v, traits[r->insn[v].op], v);
 	for (u32 i = 1; i < r->n_args; i += 2)
-		r->args[i] = f->same[r->args[i]];
+		r->args[i] = same[r->args[i]];
 }
 
 u32 ir_block_order(const struct ir_region *r, u32 *order)
@@ -310,8 +308,8 @@ void ir_pass_forward(struct ir_region *r)
 	u32 n_order = ir_block_order(r, order);
 	for (u32 o = 0; o < n_order; o++)
 		forward_block(&f, order[o]);
-	if (f.late || r->n_args) {
-		replace_rest(&f);
+	if (f.late || r->n_args) { /* used where the text has it before it is made: blocks out of order, and PHIs */
+		ir_replace(r, f.same);
 		drop_ways(r);
 	}
 }
