@@ -1,5 +1,6 @@
 /*
- * What address spaces cost, in S mode under Sv39: -DPART=1 work in two, with a switch between them each round; =2 the same work without switches;
+ * What address spaces cost, in S mode under Sv39: -DPART=1 work in two, with a switch between them each round; =2 the same without switches, by turns on
+ * as many pages of one (twice the pages take more of the caches, which is not the switches' doing);
  * =3 and =4 the same with rounds of some 100 microseconds, so that there are 10,000 switches a second; =5 pages that are mapped, touched and unmapped;
  * =6 a thousand small spaces after one another. Who runs it compares times.
  */
@@ -27,13 +28,13 @@ static void make_space(ul s)
 	for (ul i = 0; i < PAGES; i++) /* places as if they had been used for long */
 		leaf[s][i] = pte(frame[s * PAGES + i * 97 % PAGES], LEAF);
 }
-/* n rounds over some pages of the present space. */
-__attribute__((noinline)) static ul work(ul rounds, ul pages)
+/* n rounds over some pages of the present space, from one on. */
+__attribute__((noinline)) static ul work(ul rounds, ul pages, ul first)
 {
 	ul sum = 0;
 	for (ul i = 0; i < rounds; i++)
 		for (ul p = 0; p < pages; p++) {
-			volatile ul *at = (volatile ul *)(VA + p * 4096 + (i * 8 & 4088));
+			volatile ul *at = (volatile ul *)(VA + (first + p) * 4096 + (i * 8 & 4088));
 			sum = sum * 5 + *at;
 			*at = sum;
 		}
@@ -44,7 +45,7 @@ static void rounds(ul n, ul work_rounds, ul pages, int with_switches)
 	for (ul i = 0; i < n; i++) {
 		if (with_switches)
 			use(i & 1, (i & 1) + 1);
-		work(work_rounds, pages);
+		work(work_rounds, pages, with_switches ? 0 : (i & 1) * pages);
 	}
 }
 static ul often(ul n)
@@ -83,7 +84,7 @@ static ul forks(ul n)
 			leaf[1][p] = pte(frame[PAGES + p], LEAF);
 		__asm__ volatile("sfence.vma zero, %0" : : "r"(asid) : "memory");
 		use(1, asid);
-		work(200, SMALL);
+		work(200, SMALL, 0);
 	}
 	return 0;
 }
