@@ -54,6 +54,18 @@ static inline unsigned ir_successors(const struct ir_region *r, u32 block, u32 t
 	return 2;
 }
 
+/* Slots and, behind them, locals by one number. */
+static inline u32 ir_slot_number(const struct ir_region *r, u64 slot)
+{
+	return slot >= IR_LOCAL ? r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
+}
+
+/* What is known of each slot (`each` bytes, all 0 for nothing) when in has been done, as far as it is a CALL or SETX: nothing of those that it may write. */
+void ir_forget_written(const struct ir_region *r, const struct ir_insn *in, void *known, size_t each);
+
+/* Is it a word that was shifted right, and so has no sign? */
+bool ir_lost_sign(const struct ir_region *r, const struct ir_insn *in);
+
 /* The blocks that have instructions, in the order of those. Returns how many; order: room for all. */
 u32 ir_block_order(const struct ir_region *r, u32 *order);
 

@@ -23,11 +23,6 @@ struct dead {
 	u32 n_edge;
 };
 
-static u32 slot_number(const struct ir_region *r, u64 slot)
-{
-	return slot >= IR_LOCAL ? r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
-}
-
 static void add(struct dead *d, const u64 *set)
 {
 	for (u32 i = 0; i < d->words; i++)
@@ -141,7 +136,7 @@ static void slot_op(struct dead *d, const struct ir_insn *in)
 	const struct ir_region *r = d->r;
 	switch (in->op) {
 	case IR_GET:
-		add_slot(d, slot_number(r, in->imm));
+		add_slot(d, ir_slot_number(r, in->imm));
 		break;
 	case IR_GETX:
 		for (u32 i = 0; i < r->slot[in->imm].array; i++)
@@ -175,7 +170,7 @@ static bool asks_for(const struct ir_region *r, const struct ir_insn *cond, ir_r
 static bool sink(struct dead *d, u32 b, const struct ir_insn *set)
 {
 	struct ir_region *r = d->r;
-	u32 to[2], slot = slot_number(r, set->imm);
+	u32 to[2], slot = ir_slot_number(r, set->imm);
 	if (set->imm >= IR_LOCAL || r->slot[slot].type != TY_FLAGS || ir_successors(r, b, to) != 2 ||
 	    to[0] == to[1])
 		return false;
@@ -254,7 +249,7 @@ static void sweep(struct dead *d, u32 b)
 			slot_op(d, in);
 			continue;
 		}
-		u32 slot = slot_number(r, in->imm);
+		u32 slot = ir_slot_number(r, in->imm);
 		if (!is_live(d, slot))
 			remove_insn(d, in);
 		else if (live_set(d, b, in, slot, &last_set))
@@ -282,7 +277,7 @@ static void sum_up(struct dead *d, u32 b)
 		if (kind & FAULTS)
 			add(d, d->ordinary);
 		if (in->op == IR_SET) {
-			u32 slot = slot_number(r, in->imm);
+			u32 slot = ir_slot_number(r, in->imm);
 			d->live[slot / 64] &= ~BIT(slot % 64);
 			kill[slot / 64] |= BIT(slot % 64);
 		} else if (kind & IS_SLOT) {

@@ -17,11 +17,6 @@ struct forward {
 };
 enum { NO_PRED = 0xffffffff, MANY = 0xfffffffe };
 
-static u32 slot_number(const struct ir_region *r, u64 slot)
-{
-	return slot >= IR_LOCAL ? r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
-}
-
 /* ---- the graph ---- */
 
 static void find_preds(struct forward *f)
@@ -73,15 +68,23 @@ static ir_ref seen(struct forward *f, ir_ref v)
 
 /* ---- slots ---- */
 
-static void forget_slots(struct forward *f, ir_ref *known, const struct ir_helper *helper)
+static void forget(u8 *known, size_t each, u32 first, u32 n)
 {
-	if (!(helper->effects & HELP_WRITES))
+	memset(known + each * first, 0, each * n);
+}
+
+void ir_forget_written(const struct ir_region *r, const struct ir_insn *in, void *known, size_t each)
+{
+	if (in->op == IR_SETX)
+		forget(known, each, in->imm, r->slot[in->imm].array);
+	if (in->op != IR_CALL)
 		return;
-	if (!helper->slots)
-		memset(known, 0, f->r->n_slot * sizeof(*known));
-	else
+	const struct ir_helper *helper = (const struct ir_helper *)(uintptr_t)in->imm;
+	if (helper->effects & HELP_WRITES && !helper->slots)
+		forget(known, each, 0, r->n_slot);
+	else if (helper->effects & HELP_WRITES)
 		for (const u16 *s = helper->slots; *s != 0xffff; s++)
-			known[*s] = 0;
+			forget(known, each, *s, 1);
 }
 
 /* Slots by what the block's instructions say so far. True: the instruction is not needed, being the value *same (0: none). */
@@ -91,26 +94,21 @@ static bool slots(struct forward *f, const struct ir_insn *in, ir_ref v, ir_ref 
 	ir_ref *k;
 	switch (in->op) {
 	case IR_GET:
-		k = known + slot_number(r, in->imm);
+		k = known + ir_slot_number(r, in->imm);
 		*same = *k;
 		if (!*k)
 			*k = v;
-		f->slot_of[*k] = slot_number(r, in->imm) + 1;
+		f->slot_of[*k] = ir_slot_number(r, in->imm) + 1;
 		return *same;
 	case IR_SET:
-		k = known + slot_number(r, in->imm);
+		k = known + ir_slot_number(r, in->imm);
 		if (*k == in->a)
 			return true;
 		*k = in->a;
-		f->slot_of[in->a] = slot_number(r, in->imm) + 1;
-		return false;
-	case IR_SETX:
-		memset(known + in->imm, 0, r->slot[in->imm].array * sizeof(*known));
-		return false;
-	case IR_CALL:
-		forget_slots(f, known, (const struct ir_helper *)(uintptr_t)in->imm);
+		f->slot_of[in->a] = ir_slot_number(r, in->imm) + 1;
 		return false;
 	}
+	ir_forget_written(r, in, known, sizeof(*known));
 	return false;
 }
 
@@ -154,13 +152,17 @@ static void remove_insn(struct ir_insn *in)
 	*in = (struct ir_insn){ .op = IR_NOP };
 }
 
-/* Is it a word extended by its sign? Of one that was shifted right the sign is 0. */
+bool ir_lost_sign(const struct ir_region *r, const struct ir_insn *in)
+{
+	const struct ir_insn *count = r->insn + in->b;
+	return in->op == IR_SHR && in->type == TY_I32 && count->op == IR_CONST && count->imm & 31;
+}
+
+/* Is it a word extended by its sign? */
 static bool is_word(const struct ir_region *r, const struct ir_insn *in)
 {
-	const struct ir_insn *a = r->insn + in->a, *count = r->insn + a->b;
-	if (in->op == IR_ZEXT && a->op == IR_SHR && count->op == IR_CONST && count->imm & 31)
-		return a->type == TY_I32;
-	return in->op == IR_SEXT && a->type == TY_I32;
+	const struct ir_insn *a = r->insn + in->a;
+	return (in->op == IR_ZEXT && ir_lost_sign(r, a)) || (in->op == IR_SEXT && a->type == TY_I32);
 }
 
 /*
@@ -308,7 +310,8 @@ void ir_pass_forward(struct ir_region *r)
 	u32 n_order = ir_block_order(r, order);
 	for (u32 o = 0; o < n_order; o++)
 		forward_block(&f, order[o]);
-	if (f.late || r->n_args) { /* used where the text has it before it is made: blocks out of order, and PHIs */
+	/* used where the text has them before they are made: blocks out of order, and PHIs */
+	if (f.late || r->n_args) {
 		ir_replace(r, f.same);
 		drop_ways(r);
 	}

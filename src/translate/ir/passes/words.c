@@ -6,7 +6,11 @@
  */
 #include "translate/ir/passes.h"
 
-enum { SIGNED = 1, UNSIGNED = 2, BOTH = SIGNED | UNSIGNED }; /* 64 bits: bits 31 to 63 are alike; 32 to 63 are 0 */
+enum {
+	SIGNED = 1,
+	UNSIGNED = 2,
+	BOTH = SIGNED | UNSIGNED
+}; /* 64 bits: bits 31 to 63 are alike; 32 to 63 are 0 */
 enum { MOST_ROUNDS = 8 };
 
 struct words {
@@ -16,11 +20,6 @@ struct words {
 	u8 *in; /* of each block, each slot: at its start */
 	u32 n_slot;
 };
-
-static u32 slot_number(const struct words *w, u64 slot)
-{
-	return slot >= IR_LOCAL ? w->r->n_slot + (u32)(slot - IR_LOCAL) : (u32)slot;
-}
 
 /* Of a value of type from, extended to 64 bits. */
 static u8 extended(enum ir_type from, bool sign)
@@ -44,13 +43,6 @@ static u8 constant(u64 k)
 	return ((i64)k == (i32)k ? SIGNED : 0) | (k == (u32)k ? UNSIGNED : 0);
 }
 
-/* A word that was shifted right has no sign. */
-static bool lost_sign(const struct ir_region *r, const struct ir_insn *in)
-{
-	const struct ir_insn *by = r->insn + in->b;
-	return in->op == IR_SHR && by->op == IR_CONST && by->imm & 31;
-}
-
 static u8 fact_of(const struct words *w, const struct ir_insn *in)
 {
 	const struct ir_region *r = w->r;
@@ -61,11 +53,11 @@ static u8 fact_of(const struct words *w, const struct ir_insn *in)
 	case IR_SEXT:
 		return extended(r->insn[in->a].type, true);
 	case IR_ZEXT:
-		return extended(r->insn[in->a].type, false) | (lost_sign(r, r->insn + in->a) ? BOTH : 0);
+		return extended(r->insn[in->a].type, false) | (ir_lost_sign(r, r->insn + in->a) ? BOTH : 0);
 	case IR_LD:
 		return in->mem.type < TY_I64 ? extended(in->mem.type, in->mem.sign) : 0;
 	case IR_GET:
-		return w->now[slot_number(w, in->imm)];
+		return w->now[ir_slot_number(w->r, in->imm)];
 	case IR_AND:
 		return (a & b) | (a == BOTH || b == BOTH ? BOTH : (a | b) & UNSIGNED);
 	case IR_OR:
@@ -82,33 +74,13 @@ static u8 fact_of(const struct words *w, const struct ir_insn *in)
 	return 0;
 }
 
-static void forget_slots(struct words *w, const struct ir_helper *helper)
-{
-	if (!(helper->effects & HELP_WRITES))
-		return;
-	if (!helper->slots)
-		memset(w->now, 0, w->r->n_slot);
-	else
-		for (const u16 *s = helper->slots; *s != 0xffff; s++)
-			w->now[*s] = 0;
-}
-
 static void follow(struct words *w, u32 v)
 {
 	const struct ir_insn *in = w->r->insn + v;
-	switch (in->op) {
-	case IR_SET:
-		w->now[slot_number(w, in->imm)] = w->fact[in->a];
-		break;
-	case IR_SETX:
-		memset(w->now + in->imm, 0, w->r->slot[in->imm].array);
-		break;
-	case IR_CALL:
-		forget_slots(w, (const struct ir_helper *)(uintptr_t)in->imm);
-		break;
-	default:
-		w->fact[v] = in->type == TY_I64 ? fact_of(w, in) : 0;
-	}
+	if (in->op == IR_SET)
+		w->now[ir_slot_number(w->r, in->imm)] = w->fact[in->a];
+	ir_forget_written(w->r, in, w->now, sizeof(*w->now));
+	w->fact[v] = in->type == TY_I64 ? fact_of(w, in) : 0;
 }
 
 /* What is known at a block's end also holds at the start of those it leads to, as far as that was thought so far; true: one of them was seen before, with more. */
@@ -183,7 +155,8 @@ void ir_pass_words(struct ir_region *r)
 	if (r->quick || r->n_block < 2 || !any_to_replace(r))
 		return;
 	size_t in = (size_t)r->n_block * w.n_slot;
-	u32 *order = ir_scratch(r, (r->n_block + r->n_insn) * sizeof(u32) + r->n_insn + in + w.n_slot), rounds = 0;
+	u32 *order = ir_scratch(r, (r->n_block + r->n_insn) * sizeof(u32) + r->n_insn + in + w.n_slot),
+	    rounds = 0;
 	ir_ref *same = order + r->n_block;
 	w.fact = (u8 *)(same + r->n_insn);
 	w.in = w.fact + r->n_insn;

@@ -36,10 +36,10 @@ static unsigned extensions_left(const char *text)
 }
 
 /* A loop in which x1 moves to x2 by what makes it a word; what comes before it and in it first. */
-#define LOOP(before, first, extend)                                                                 \
-	"b0:\n v1:i64 = get x3\n " before "br b1\nb1:\n insn 4, #16\n " first                        \
-	"v40:i64 = get x1\n v41:i32 = trunc v40\n v42:i64 = " extend " v41\n set x2, v42\n "        \
-	"v43:i1 = const #1\n v44:i64 = get x4\n v45:i64 = get x5\n v46:i1 = ltu v44, v45\n "       \
+#define LOOP(before, first, extend) \
+	"b0:\n v1:i64 = get x3\n " before "br b1\nb1:\n insn 4, #16\n " first \
+	"v40:i64 = get x1\n v41:i32 = trunc v40\n v42:i64 = " extend " v41\n set x2, v42\n " \
+	"v43:i1 = const #1\n v44:i64 = get x4\n v45:i64 = get x5\n v46:i1 = ltu v44, v45\n " \
 	"brc v46, b1, b2\nb2:\n jump #32\n"
 
 TEST(ir_words, what_is_a_word_on_every_way_is_not_extended_again)
@@ -66,19 +66,21 @@ TEST(ir_words, what_need_not_be_a_word_is_extended)
 				      "v10:i64 = get x1\n v11:i64 = add v10, v10\n set x1, v11\n ", "sext")),
 		 1);
 	/* and a loop later: x1 takes x6, x6 what is not a word */
-	CHECK_EQ(extensions_left(LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n set x6, v2\n ",
-				      "v10:i64 = get x6\n set x1, v10\n v12:i64 = ld.i64 [v10]\n set x6, v12\n ",
-				      "sext")),
+	CHECK_EQ(extensions_left(LOOP(
+		     "v2:i64 = ld.i32.s [v1]\n set x1, v2\n set x6, v2\n ",
+		     "v10:i64 = get x6\n set x1, v10\n v12:i64 = ld.i64 [v10]\n set x6, v12\n ", "sext")),
 		 1);
 }
 
 TEST(ir_words, helpers_change_slots)
 {
 #define CALL(helper) "args -, -, -\n call " helper ", -, -, -\n "
-	const char *const all = LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n ", CALL("ir_test_sets_all"), "sext");
+	const char *const all =
+	    LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n ", CALL("ir_test_sets_all"), "sext");
 	CHECK_EQ(extensions_left(all), 1);
-	CHECK_EQ(extensions_left(LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n ", CALL("ir_test_sets_x1"), "sext")),
-		 1);
+	CHECK_EQ(
+	    extensions_left(LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n ", CALL("ir_test_sets_x1"), "sext")),
+	    1);
 }
 
 /* What fact says of an operation on operands of which that much is known. */
@@ -98,8 +100,17 @@ static u8 fact(enum ir_op op, u8 a, u8 b, u64 count)
 /* Every fact that is claimed holds for all operands of which as much is known: tried with words at the bounds. */
 TEST(ir_words, facts_hold)
 {
-	static const u64 value[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, ~0ull,
-				     0xffffffff80000000, 0xffffffff7fffffff, 1ull << 63, 0x7fffffffffffffff };
+	static const u64 value[] = { 0,
+				     1,
+				     0x7fffffff,
+				     0x80000000,
+				     0xffffffff,
+				     0x100000000,
+				     ~0ull,
+				     0xffffffff80000000,
+				     0xffffffff7fffffff,
+				     1ull << 63,
+				     0x7fffffffffffffff };
 	static const enum ir_op op[] = { IR_AND, IR_OR, IR_XOR, IR_NOT, IR_SHR, IR_SAR };
 	unsigned claims = 0;
 	for (u32 i = 0; i < LEN(op) * LEN(value) * LEN(value); i++) {
