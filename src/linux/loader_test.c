@@ -81,6 +81,8 @@ static void unload(struct vm *vm)
 		vm_munmap(vm, r.start, r.end - r.start);
 	if (vm->brk_limit > vm->brk_start)
 		munmap(g2h(vm, vm->brk_start), vm->brk_limit - vm->brk_start);
+	free(vm->root); /* the room of brk, which is all that is left */
+	vm->root = NULL;
 }
 
 static void expect(const struct sample *s, const char *want)

@@ -200,7 +200,8 @@ static u32 block_of(struct tr *t, u64 pc)
 {
 	struct former *f = t->former;
 	u64 entry = t->ir->pc;
-	if (f->now == 0 && !f->main && !f->looped && f->p->calls && t->pc >= entry && pc <= t->pc) {
+	bool inside = pc >> PAGE_BITS == f->body[0].page && pc <= t->pc && t->pc >= entry;
+	if (f->now == 0 && !f->main && !f->looped && f->p->calls && inside) {
 		if (pc < entry && f->body[0].n < PEELED)
 			peel(f, pc);
 		else

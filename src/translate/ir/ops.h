@@ -228,7 +228,7 @@
 	_(SETFPFLAGS,"v--",'-', "S") \
 	_(UNRAISE, "vvv", '-', "S")  /* SETFPFLAGS a where b or c (f16, f32, f64) is a NaN: takes back what a comparison of those has raised since */ \
 	/* ---- cryptography, checksums ---- */ \
-	_(CLMUL,   "vv-", '=', "P")  /* i64 scalars: low half of the carry-less product */ \
+	_(CLMUL,   "vv-", '=', "P")  /* scalars of 8 to 64 bits: low half of the carry-less product */ \
 	_(CLMULH,  "vv-", '=', "P") \
 	_(PMULL,   "vv-", '=', "P")  /* .lane i64: imm bit 0 half of a, bit 1 half of b -> 128 bits; .lane i8: low halves (imm 3: high) -> 8 lanes of 16 bits */ \
 	_(PMUL,    "vv-", '=', "P")  /* bytes, low byte of the carry-less product */ \

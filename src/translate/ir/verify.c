@@ -291,7 +291,9 @@ static bool check_literals(struct check *c, const struct ir_insn *in)
 	case IR_FUNNEL: return in_range(c, in->imm, 0, w - 1);
 	case IR_EXTRACTU: case IR_EXTRACTS: return in_range(c, in->c, 1, w) && in_range(c, (u64)in->b + in->c, 1, w);
 	case IR_DEPOSIT: return in_range(c, in->imm >> 8, 1, w) && in_range(c, (in->imm & 0xff) + (in->imm >> 8), 1, w);
-	case IR_SBC: case IR_FLSUB: case IR_FLSBC: case IR_CRC32: return in_range(c, in->imm, 0, 1);
+	case IR_SBC: case IR_FLSUB: case IR_FLSBC: return in_range(c, in->imm, 0, 1);
+	case IR_CRC32: return in_range(c, in->imm, 0, 1) && in_range(c, bits_of(r->insn[in->b].type), 8, 64);
+	case IR_CLMUL: case IR_CLMULH: return in_range(c, w, 8, 64);
 	case IR_FLFCMP: case IR_PMULL: return in_range(c, in->imm, 0, 3);
 	case IR_COND: return in_range(c, in->imm, 0, CC_COUNT - 1);
 	case IR_BRC: return in_range(c, in->imm, 0, 2);

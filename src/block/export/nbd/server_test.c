@@ -48,7 +48,8 @@ struct text {
 
 static void add(struct text *t, const void *p, size_t n)
 {
-	memcpy(t->b + t->n, p, n);
+	if (n)
+		memcpy(t->b + t->n, p, n);
 	t->n += n;
 }
 

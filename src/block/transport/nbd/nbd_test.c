@@ -23,7 +23,8 @@ struct actor {
 
 static void add(struct text *t, const void *p, size_t n)
 {
-	memcpy(t->b + t->n, p, n);
+	if (n)
+		memcpy(t->b + t->n, p, n);
 	t->n += n;
 }
 

@@ -9,12 +9,12 @@
 /* v is used at this position. Lists are sorted; what is noted mostly comes before all of the list. */
 static void note(struct jit *j, u32 v, u32 pos)
 {
+	j->use = grow(j->use, &j->use_cap, j->n_use + 2, sizeof(*j->use)); /* before p points into it */
 	u32 *p = &j->val[v].use;
 	while (*p && j->use[*p].pos < pos)
 		p = &j->use[*p].next;
 	if (*p && j->use[*p].pos == pos)
 		return;
-	j->use = grow(j->use, &j->use_cap, j->n_use + 2, sizeof(*j->use));
 	u32 next = *p;
 	j->use[++j->n_use] = (struct use){ pos, next };
 	*p = j->n_use;
