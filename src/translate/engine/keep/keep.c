@@ -188,8 +188,10 @@ void keep_save(struct priv *p, const struct tb *tb)
 		memcpy((void *)kept_spans(k), span, tb->n_ref * sizeof(span[0]));
 		if (job->n_ways)
 			memcpy((void *)kept_ways(k), job->ways, job->n_ways * sizeof(job->ways[0]));
-		memcpy((void *)kept_sites(k), job->site, job->n_site * sizeof(job->site[0]));
-		memcpy((void *)kept_relocs(k), job->reloc, job->n_reloc * sizeof(job->reloc[0]));
+		if (job->n_site)
+			memcpy((void *)kept_sites(k), job->site, job->n_site * sizeof(job->site[0]));
+		if (job->n_reloc)
+			memcpy((void *)kept_relocs(k), job->reloc, job->n_reloc * sizeof(job->reloc[0]));
 		store_added(s);
 	}
 	pthread_mutex_unlock(&keep->lock);
