@@ -27,7 +27,7 @@ setup:
 
 asan:
 	@$(MAKE) B=build-asan OPTS="-Db_sanitize=address,undefined -Db_lundef=false" all
-	@build-asan/unit
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build-asan/unit
 tsan:
 	@$(MAKE) B=build-tsan OPTS="-Db_sanitize=thread -Db_lundef=false" all
 	@build-tsan/unit

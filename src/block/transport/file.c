@@ -4,6 +4,8 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
+ * On ext4 a long write behind all that the file holds asks for its room first: else the file system sets it aside block by block, which takes as long as
+ * copying the bytes.
  * With aio=io_uring, and aio=native (which needs O_DIRECT), the kernel does the waiting in place of workers.
  * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
  */
@@ -24,6 +26,8 @@
 
 /* From BIG bytes on copying takes longer than handing over to a worker, and other requests can go on meanwhile. */
 enum { MAX_IOV = 1024, CHUNK = 1 << 20, BIG = 128 << 10 };
+/* From ROOM bytes on asking for room first is worth it. */
+enum { ROOM = 512 << 10, EXT4_MAGIC = 0xef53 /* of statfs(2) */ };
 
 /* Each thread that serves requests has a context of its own. */
 struct file_aio {
@@ -42,7 +46,9 @@ struct file {
 	/* Writes in flight, and the end of the furthest (else of the file): growing must not cut off what one has written already. */
 	unsigned writing;
 	u64 reach;
+	u64 filled; /* from there on the file holds nothing, as far as we know */
 	bool device, direct, no_nowait, no_zero_range, no_punch, locking, dropped;
+	bool wants_room; /* the file system is one where asking for it is worth it */
 	u32 perm, alone; /* locks held */
 	/* The last answer of SEEK_DATA or SEEK_HOLE. */
 	u64 seek_from, seek_to;
@@ -61,6 +67,7 @@ struct op {
 	u64 offset;
 	struct iovs iov;
 	int how; /* RWF_DSYNC: a write is on stable storage when it ends */
+	bool room; /* a write that asks for its room first */
 };
 
 /* All of it, blocking. Reads beyond the end give zeros. */
@@ -68,6 +75,8 @@ static int move_all(void *arg)
 {
 	struct op *op = arg;
 	struct iovec v[MAX_IOV];
+	if (op->room) /* a wish: the write itself says what is wrong */
+		(void)!fallocate(op->fd, FALLOC_FL_KEEP_SIZE, op->offset, op->iov.len);
 	while (op->iov.len) {
 		size_t want;
 		unsigned n = iovs_list(op->iov, v, MAX_IOV, &want);
@@ -258,6 +267,8 @@ static int pwritev_file(struct blk_node *node, u64 offset, struct iovs iov, u32 
 	struct file *s = node->state;
 	struct op op = { s->fd, true, offset, iov, flags & BLK_REQ_FUA ? RWF_DSYNC : 0 };
 	int r;
+	op.room = s->wants_room && !s->direct && offset >= s->filled && iov.len >= ROOM;
+	s->filled = MAX(s->filled, offset + iov.len);
 	begin_write(s, offset + iov.len);
 	if (LIKELY(!s->direct && !s->new_aio))
 		r = iov.len >= BIG || op.how ? work_run(move_all, &op) : move_here(&op);
@@ -502,6 +513,7 @@ static struct err *truncate_file(struct blk_node *node, u64 size, bool exact, en
 		return e;
 	s->seek_to = 0;
 	s->bytes = s->reach = size;
+	s->filled = MIN(s->filled, size);
 	node->size = ROUND_UP(size, 512ull);
 	return NULL;
 }
@@ -536,6 +548,19 @@ static struct err *measure_size(struct blk_node *node)
 	node->zero_init = !s->device;
 	node->fua = true; /* pwritev2(2), since Linux 4.7 */
 	return NULL;
+}
+
+/* Is it worth asking for room, and from where on? */
+static void find_filled(struct file *s)
+{
+	struct statfs fs;
+	s->wants_room = !s->device && !fstatfs(s->fd, &fs) && fs.f_type == EXT4_MAGIC;
+	s->filled = s->bytes;
+	if (!s->wants_room)
+		return;
+	off_t hole = lseek(s->fd, 0, SEEK_HOLE);
+	if (hole >= 0 && lseek(s->fd, hole, SEEK_DATA) < 0 && errno == ENXIO)
+		s->filled = hole;
 }
 
 /* The smallest unit that reads accept. */
@@ -685,6 +710,8 @@ static struct err *open_file(struct blk_node *node, struct json *opts, u32 flags
 		e = relock(node, node->flags);
 	if (!e)
 		probe_align(node);
+	if (!e)
+		find_filled(s);
 	if (e)
 		close_file(node);
 	return e;
