@@ -170,6 +170,9 @@ for hot in 0 20 50; do
 	peeled=$(awk '/in their middle/ { print $NF }' err)
 	check "loops that are entered in their middle (-hot $hot: $peeled)" eval 'cmp -s out want && [ -s want ] && { [ $hot = 0 ] || [ "$peeled" -ge 6 ]; }'
 done
+timeout -k 2 60 rhea-user -keep off -hot 20 -d in_asm -D middle.log ./middle >out
+twice=$(awk '/^IN:/ { split("", seen); counted = 0 } /^0x/ && seen[$1]++ && !counted { counted = 1; n++ } END { print n + 0 }' middle.log)
+check "the way into them stands in their regions, and so does the loop ($twice)" [ "$twice" -ge 6 ]
 
 # a quiet comparison of RISC-V, wherever a region of the first tier would end by the number of instructions
 if command -v riscv64-linux-gnu-gcc >/dev/null; then

@@ -4,8 +4,8 @@
  * Reads that the page cache can answer happen on the spot (RWF_NOWAIT); what would block goes to a worker thread.
  * Buffered writes are copies into the page cache and happen on the spot as well. With O_DIRECT everything goes to workers,
  * and buffers that are not aligned are bounced.
- * On ext4 a long write behind all that the file holds asks for its room first: else the file system sets it aside block by block, which takes as long as
- * copying the bytes.
+ * On ext4 a long write behind all that the file holds asks for its room first: else the file system sets it aside block by block, which takes two fifths
+ * of the time (docs/performance.md).
  * With aio=io_uring, and aio=native (which needs O_DIRECT), the kernel does the waiting in place of workers.
  * Options    filename, locking (on, off, auto), aio (threads, native, io_uring).
  */

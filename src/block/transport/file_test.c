@@ -98,7 +98,7 @@ static bool is_put_off(int fd, u64 offset)
 	return m.map.fm_extents[0].fe_flags & FIEMAP_EXTENT_DELALLOC;
 }
 
-/* Behind the file's end, in its last hole, and where something is. */
+/* In the file's last hole, and behind its end. */
 TEST(file, long_writes_to_nowhere_yet_ask_ext4_for_their_room)
 {
 	char path[] = "/var/tmp/rhea-file-XXXXXX"; /* tmpfs is asked for nothing */

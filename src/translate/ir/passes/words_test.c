@@ -48,7 +48,7 @@ TEST(ir_words, what_is_a_word_on_every_way_is_not_extended_again)
 	CHECK_EQ(extensions_left(LOOP("v2:i64 = ld.i32 [v1]\n set x1, v2\n ", "", "zext")), 0);
 	CHECK_EQ(extensions_left(LOOP("v2:i64 = ld.i16 [v1]\n set x1, v2\n ", "", "sext")), 0);
 	CHECK_EQ(extensions_left(LOOP("v2:i64 = const #0xffffffff80000000\n set x1, v2\n ", "", "sext")), 0);
-	/* the loop's own: x6 takes what x2 had, x1 what x6 had */
+	/* the loop's own: x1 takes x2, which takes x1 */
 	CHECK_EQ(extensions_left(LOOP("v2:i64 = ld.i32.s [v1]\n set x1, v2\n set x2, v2\n ",
 				      "v10:i64 = get x2\n set x1, v10\n ", "sext")),
 		 0);
