@@ -72,4 +72,21 @@ qemu-img create -q -f qcow2 lost.qcow2 64M && qemu-io -c 'write -q 0 512' lost.q
 printf '\0\0\0\0\0\100\2\0' | dd of=lost.qcow2 bs=1 seek=$((0x70000)) conv=notrunc status=none
 qemu-io --image-opts -c 'write 0 4k' driver=qcow2,overlap-check.inactive-l2=on,file.filename=lost.qcow2 2>&1 | grep -q 'write failed: Invalid argument'
 ok $? "overlap-check.inactive-l2 refuses writes where a snapshot's table cannot be read"
+# Without a file's name the options are the format's alone, with one the file's too. (The words are those of QEMU 7.2.)
+qemu-img create -f qcow2 -o help >alone && [ "$(head -1 alone)" = "Supported qcow2 options:" ] && ! grep -q nocow alone && [ "$(tail -1 alone)" = "Specify the target filename to include those options." ] &&
+	qemu-img create -f qcow2 -o help none >named && [ "$(head -1 named)" = "Supported options:" ] && grep -q nocow named && ! grep -q '^Specify' named
+ok $? "-o help tells a format's options, and with a name the file's"
+qemu-io -c 'read 0 2147483137' -c 'write 0 2G' -c 'write -z 0 2G' -c 'aio_read 0 2G' -c 'writev 0 1G 1G' -c 'aio_write -z 0 1M 1M' l.qcow2 >out
+cat >want <<'END'
+length cannot exceed 2147483136, given 2147483137
+length cannot exceed 2147483136 without -n, given 2G
+length cannot exceed 2147483136 without -n, given 2G
+Argument '2G' exceeds maximum size 2147483136
+The total number of bytes exceed the maximum size 2147483136
+-z supports only a single length parameter
+END
+cmp out want
+ok $? "qemu-io's requests end at 2147483136 bytes"
+qemu-img commit -b nowhere l.qcow2 2>&1 | grep -q "Did not find 'nowhere' in the backing chain of 'l.qcow2'" && qemu-img commit l.qcow2 2>&1 | grep -q 'does not have a backing file'
+ok $? "commit says which base it does not find"
 exit $bad

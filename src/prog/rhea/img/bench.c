@@ -305,7 +305,7 @@ static int dd(struct img *m, int argc, char **argv)
 		if (!dd_operand(&d, argv[i]))
 			return 1;
 	if (!d.in || !d.out) {
-		img_error("Must specify both input and output file names");
+		img_error("Must specify both input and output files");
 		return 1;
 	}
 	if (!img_make_objects(m))

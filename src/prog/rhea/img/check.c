@@ -131,7 +131,8 @@ static int check(struct img *m, int argc, char **argv)
 			else if (strcmp(optarg, "all") == 0)
 				fix = BLK_FIX_LEAKS | BLK_FIX_ERRORS;
 			else
-				img_usage_error("--repair (-r) expects 'leaks' or 'all', not '%s'", optarg);
+				img_usage_error(
+				    "Unknown option value for -r (expecting 'leaks' or 'all'): %s", optarg);
 			break;
 		case 'T':
 			cache = optarg;

@@ -806,7 +806,8 @@ static int convert(struct img *m, int argc, char **argv)
 		a.src = argv + optind;
 		a.out = a.n_src >= 0 ? argv[argc - 1] : NULL;
 		if (a.list && img_wants_help(a.list))
-			status = img_print_create_options(a.out, a.out_fmt ? a.out_fmt : "raw", false);
+			status = img_print_create_options(a.n_src > 0 ? a.out : NULL,
+							  a.out_fmt ? a.out_fmt : "raw", false);
 	}
 	if (status < 0)
 		status = check_args(&a);

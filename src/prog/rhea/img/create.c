@@ -201,7 +201,10 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 		if (!blk_opt_find(d->create_opts, o->name))
 			all[n++] = o;
 	qsort(all, n, sizeof(*all), by_name);
-	printf(amend ? "Amend options for '%s':\n" : "Supported options:\n", fmt);
+	printf(amend	  ? "Amend options for '%s':\n"
+	       : filename ? "Supported options:\n"
+			  : "Supported %s options:\n",
+	       fmt);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(free_ptr) char *left = strf("%s=%s", all[i]->name, kinds[all[i]->type]);
 		if (all[i]->help)
@@ -209,10 +212,9 @@ int img_print_create_options(const char *filename, const char *fmt, bool amend)
 		else
 			printf("  %s\n", left);
 	}
-	if (!filename && !amend && strcmp(fmt, "raw") != 0)
-		printf("\nThe protocol level may support further options.\nSpecify the target filename to "
-		       "include those "
-		       "options.\n");
+	if (!filename && !amend)
+		printf("\nThe protocol level may support further options.\n"
+		       "Specify the target filename to include those options.\n");
 	return 0;
 }
 

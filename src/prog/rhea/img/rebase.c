@@ -338,7 +338,7 @@ static struct err *make_writable(struct blk_node *node)
 static int commit_image(struct blk_node *top, const char *base_name, u64 rate, bool drop, bool show,
 			bool quiet)
 {
-	if (!top->backing) {
+	if (!top->backing && !base_name) {
 		img_error("Image does not have a backing file");
 		return 1;
 	}

@@ -181,24 +181,42 @@ static int go(struct req *q)
 	return status;
 }
 
+enum shape { PLAIN, VECTORED, ASYNC };
+
+/* Requests end at the last sector that an int can count. What is written as zeroes needs no memory: it may be longer where it is asked for so. */
+static const u64 longest = ROUND_DOWN((u64)INT32_MAX, 512);
+
+static bool fits(const struct req *q, enum shape shape, const char *arg, u64 len, u64 before)
+{
+	if (len <= longest - before || (q->zero && (q->no_fallback || shape == ASYNC)))
+		return true;
+	if (shape == PLAIN)
+		printf("length cannot exceed %llu%s, given %s\n", (unsigned long long)longest,
+		       q->write ? " without -n" : "", arg);
+	else if (len > longest)
+		printf("Argument '%s' exceeds maximum size %llu\n", arg, (unsigned long long)longest);
+	else
+		printf("The total number of bytes exceed the maximum size %llu\n",
+		       (unsigned long long)longest);
+	return false;
+}
+
 /* Lengths of a vectored request, or the one length of a plain one. */
-static bool take_lengths(struct req *q, int argc, char **argv)
+static bool take_lengths(struct req *q, enum shape shape, int argc, char **argv)
 {
 	u64 total = 0;
 	if (argc > MAX_IOV) {
 		printf("more than %d lengths\n", MAX_IOV);
 		return false;
 	}
+	if (q->zero && argc > 1) {
+		puts("-z supports only a single length parameter");
+		return false;
+	}
 	AUTO(free_ptr) u64 *lens = alloc(argc * sizeof(u64));
 	for (int i = 0; i < argc; i++) {
-		if (!io_number(argv[i], &lens[i]))
+		if (!io_number(argv[i], &lens[i]) || !fits(q, shape, argv[i], lens[i], total))
 			return false;
-		if (lens[i] > INT32_MAX - total) {
-			printf("Argument '%s' exceeds maximum size %llu\n", argv[i],
-			       (unsigned long long)INT32_MAX);
-			if (!q->zero || argc > 1)
-				return false;
-		}
 		total += lens[i];
 	}
 	q->len = total;
@@ -219,8 +237,6 @@ static bool take_lengths(struct req *q, int argc, char **argv)
 	}
 	return true;
 }
-
-enum shape { PLAIN, VECTORED, ASYNC };
 
 static int check(struct req *q)
 {
@@ -300,7 +316,7 @@ static bool read_words(struct req *q, int argc, char **argv, const struct io_cmd
 	if (left < 2 || (shape == PLAIN && left != 2))
 		return !io_usage(cmd);
 	if (check(q) || !io_number(argv[optind], &q->offset) ||
-	    !take_lengths(q, left - 1, argv + optind + 1) || (!q->write && !pattern_fits(q, cmd)))
+	    !take_lengths(q, shape, left - 1, argv + optind + 1) || (!q->write && !pattern_fits(q, cmd)))
 		return false;
 	if (q->vm_state && ((q->offset | q->len) & 511)) {
 		printf(" %lld is not a sector-aligned value for 'offset'\n", (long long)q->offset);
