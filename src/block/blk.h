@@ -178,6 +178,7 @@ struct blk_extent {
 	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
 	/* BLK_DATA: what is told of the range is no allocation but something else that a server keeps: shown, not used. */
 	bool told, told_data, told_zero;
+	bool seen; /* BLK_DATA: its own file was asked, and has no hole there */
 };
 
 /* One layer's answer, without looking at backing files. */
@@ -187,7 +188,8 @@ int blk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret) 
 struct blk_status {
 	u64 len;
 	unsigned depth; /* layers below the top */
-	bool data, zero, present, has_offset, compressed;
+	bool data, zero, present, has_offset, compressed; /* data and zero: room was made for it, nothing was written there */
+	bool past_end; /* zeros behind the end of a backing file: the layer above it makes them */
 	u64 offset;
 	struct blk_node *file; /* where offset counts, when has_offset */
 };
@@ -459,6 +461,7 @@ struct blk_node {
 	struct co_wait waiters; /* for one of them to end */
 	struct co_lock place_lock;
 	bool written; /* since the last flush */
+	bool holes, holes_known; /* of a file: whether it has many */
 	bool probed;
 	bool auto_backing; /* backing was opened because the header names it */
 	struct blk_dirty *dirty; /* bitmaps that follow writes; see dirty.h */

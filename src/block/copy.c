@@ -22,7 +22,7 @@ int blk_copy_range(struct blk_node *src, u64 src_offset, struct blk_node *dst, u
 	if (!(dst->flags & BLK_RDWR))
 		return -EPERM;
 	/* A format that places its own bytes has more to do than to write them. */
-	if (dst->driver->place || dst->encoded || (dst->flags & BLK_DETECT_ZEROES))
+	if (dst->driver->place || dst->encoded || dst->probed || (dst->flags & BLK_DETECT_ZEROES))
 		return -ENOTSUP;
 	while (len) {
 		struct blk_status s;

@@ -22,6 +22,9 @@ struct blk_graph {
 
 /* ---- open.c ---- */
 /* Reads the first bytes and asks every format; raw when nothing else fits. */
+enum { BLK_PROBE = 2048 }; /* bytes at the beginning of a file that tell its format */
+/* The format of a file that begins so; raw when nothing else fits. len: at most BLK_PROBE. */
+const struct blk_driver *blk_probe_bytes(const u8 *head, size_t len, const char *filename);
 struct err *blk_probe(struct blk_node *file, const char *filename, const struct blk_driver **ret) MUST_CHECK;
 struct blk_node *blk_node_new(struct blk_graph *graph, const struct blk_driver *driver);
 void blk_node_drop(struct blk_node *node); /* unlinks and frees, without the driver's close */

@@ -559,6 +559,32 @@ static void status_of(const struct blk_extent *x, struct blk_status *ret)
 	}
 }
 
+/* Whether a file has holes worth asking for, an eighth of its length. Looked at once: to be wrong later costs time, or a zero that is not told. */
+static bool has_holes(struct blk_node *file)
+{
+	if (!file->holes_known) {
+		u64 held = file->driver->map ? blk_disk_size(file) : ~0ull;
+		file->holes = held < file->size - file->size / 8;
+		file->holes_known = true;
+	}
+	return file->holes;
+}
+
+/* Data of a format may lie in a hole of its file, when it was given room before anybody wrote: it is data that reads as zeros. */
+static int look_below(const struct blk_node *node, const struct blk_extent *x, struct blk_status *ret)
+{
+	if (!ret->data || !ret->has_offset || x->told || x->seen || x->file == node ||
+	    x->offset >= x->file->size || !has_holes(x->file))
+		return 0;
+	struct blk_extent below;
+	int r = blk_map(x->file, x->offset, ret->len, &below);
+	if (r)
+		return r;
+	ret->len = MIN(ret->len, below.len);
+	ret->zero = below.where == BLK_ZERO;
+	return 0;
+}
+
 int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len, struct blk_status *ret)
 {
 	unsigned depth = 0;
@@ -569,8 +595,9 @@ int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len
 	for (;;) {
 		struct blk_extent x;
 		if (offset >= node->size) { /* beyond a short backing file: zeros that this layer makes */
-			*ret =
-			    (struct blk_status){ .len = len, .depth = depth, .zero = true, .present = true };
+			*ret = (struct blk_status){
+				.len = len, .depth = depth, .zero = true, .present = true, .past_end = true
+			};
 			return 0;
 		}
 		int r = blk_map(node, offset, len, &x);
@@ -579,6 +606,8 @@ int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len
 		status_of(&x, ret);
 		ret->has_offset &= !node->encoded; /* nobody can use what lies there */
 		ret->depth = depth;
+		if ((r = look_below(node, &x, ret)))
+			return r;
 		if (x.where != BLK_HOLE)
 			return 0;
 		len = ret->len;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { PROBE = 2048, MAX_CHAIN = 200 };
+enum { MAX_CHAIN = 200 };
 
 bool blk_path_has_protocol(const char *path)
 {
@@ -27,12 +27,21 @@ char *blk_path_join(const char *base, const char *path)
 	return strf("%.*s%s", (int)keep, base, path);
 }
 
+/* "blkdebug:config:image" */
+static bool is_filter_name(const char *filename)
+{
+	struct err *e = NULL;
+	const struct blk_driver *d = blk_path_has_protocol(filename) ? blk_driver_of_name(filename, &e) : NULL;
+	err_free(e);
+	return d && d->kind == BLK_FILTER;
+}
+
 char *blk_path_beside(const struct blk_node *node, const char *path)
 {
 	if (path[0] == '/' || blk_path_has_protocol(path))
 		return str_dup(path);
-	/* A description has no folder, but the one file below it has. */
-	while (node->filename && strncmp(node->filename, "json:", 5) == 0) {
+	/* A description has no folder, nor has the name of a filter, but the one file below it has. */
+	while (node->filename && (strncmp(node->filename, "json:", 5) == 0 || is_filter_name(node->filename))) {
 		const struct blk_node *below = node->file ? node->file
 					       : node->children && !node->children->next
 						   ? node->children->node
@@ -69,22 +78,28 @@ const struct blk_driver *blk_driver_of_name(const char *filename, struct err **r
 	return NULL;
 }
 
-struct err *blk_probe(struct blk_node *file, const char *filename, const struct blk_driver **ret)
+const struct blk_driver *blk_probe_bytes(const u8 *head, size_t len, const char *filename)
 {
-	u8 head[PROBE] = { 0 };
+	const struct blk_driver *found = blk_driver_find("raw");
 	unsigned best = 0;
-	size_t len = MIN((u64)PROBE, file->size);
-	*ret = blk_driver_find("raw");
-	int r = len ? blk_pread(file, 0, head, ROUND_UP(len, file->align)) : 0;
-	if (r)
-		return err_errno(-r, "Could not read image for determining its format");
 	for (const struct blk_driver *const *d = blk_drivers; *d && len; d++) {
 		unsigned score = (*d)->probe ? (*d)->probe(head, len, filename) : 0;
 		if (score > best) {
 			best = score;
-			*ret = *d;
+			found = *d;
 		}
 	}
+	return found;
+}
+
+struct err *blk_probe(struct blk_node *file, const char *filename, const struct blk_driver **ret)
+{
+	u8 head[BLK_PROBE] = { 0 };
+	size_t len = MIN((u64)BLK_PROBE, file->size);
+	int r = len ? blk_pread(file, 0, head, len) : 0;
+	if (r)
+		return err_errno(-r, "Could not read image for determining its format");
+	*ret = blk_probe_bytes(head, len, filename);
 	return NULL;
 }
 
@@ -484,14 +499,14 @@ struct err *blk_open(struct blk_graph *g, const char *filename, const char *fmt,
 	AUTO(json_freep) struct json *opts = options ? options : json_dict();
 	struct err *e = NULL;
 	json_flatten(opts);
+	if (fmt && !json_get(opts, "driver")) /* it counts for more than what a "json:" name says */
+		json_set(opts, "driver", json_str(fmt));
 	if (filename && strncmp(filename, "json:", 5) == 0) {
 		if ((e = merge_json(filename, opts)))
 			return e;
 		filename = NULL;
 	}
 	AUTO(free_ptr) char *name = blk_take_str(opts, "driver");
-	if (!name && fmt)
-		name = str_dup(fmt);
 	const struct blk_driver *d = name ? blk_driver_find(name) : NULL;
 	if (name && !d)
 		return err_new(ERR_INVALID, "Unknown driver '%s'", name);

@@ -89,4 +89,26 @@ cmp out want
 ok $? "qemu-io's requests end at 2147483136 bytes"
 qemu-img commit -b nowhere l.qcow2 2>&1 | grep -q "Did not find 'nowhere' in the backing chain of 'l.qcow2'" && qemu-img commit l.qcow2 2>&1 | grep -q 'does not have a backing file'
 ok $? "commit says which base it does not find"
+# What is refused is not written to: bitmaps that were loaded by then stay in the image.
+qemu-img create -q -f qcow2 refused.qcow2 64M && qemu-img bitmap --add refused.qcow2 b && qemu-img snapshot -c s refused.qcow2 && cp refused.qcow2 same.qcow2
+table=$((0x$(od -An -tx1 -j $((0x40)) -N 8 refused.qcow2 | tr -d ' ')))
+printf '\377\377\377\377' | dd of=refused.qcow2 bs=1 seek=$((table + 36)) conv=notrunc status=none; cp refused.qcow2 broken.qcow2
+! qemu-io -c quit refused.qcow2 2>/dev/null && cmp refused.qcow2 broken.qcow2 && ! qemu-io --image-opts -c quit driver=qcow2,overlap-check=nope,file.filename=same.qcow2 2>/dev/null && qemu-img info same.qcow2 | grep -q 'name: b'
+ok $? "an image with bitmaps whose snapshots are broken is refused and not written to"
+# Room made before anybody wrote: data, and zeros. A copy leaves it out. (As QEMU 7.2 tells it.)
+qemu-img create -q -f qcow2 -o preallocation=metadata early.qcow2 4M && qemu-io -c 'write -q 1M 64k' early.qcow2 && qemu-img map --output=json early.qcow2 >out
+cat >want <<'END'
+[{ "start": 0, "length": 1048576, "depth": 0, "present": true, "zero": true, "data": true, "offset": 327680},
+{ "start": 1048576, "length": 65536, "depth": 0, "present": true, "zero": false, "data": true, "offset": 1376256},
+{ "start": 1114112, "length": 3080192, "depth": 0, "present": true, "zero": true, "data": true, "offset": 1441792}]
+END
+cmp out want && [ "$(qemu-img map early.qcow2 | wc -l)" = 2 ] && qemu-img convert -O qcow2 early.qcow2 late.qcow2 && qemu-img compare -q early.qcow2 late.qcow2 && qemu-img check late.qcow2 | grep -q '^1/64 '
+ok $? "clusters that nobody wrote yet are zeros, and are not copied"
+qemu-img create -q -f qcow2 short.qcow2 1M && qemu-img create -q -f qcow2 -b short.qcow2 -F qcow2 long.qcow2 2M && qemu-img map --output=json long.qcow2 >out
+cat >want <<'END'
+[{ "start": 0, "length": 1048576, "depth": 1, "present": false, "zero": true, "data": false},
+{ "start": 1048576, "length": 1048576, "depth": 0, "present": false, "zero": true, "data": false}]
+END
+cmp out want
+ok $? "map: behind a short backing file the layer above it makes the zeros"
 exit $bad

@@ -3,11 +3,12 @@
  *
  * Options    offset, size: the part (multiples of 512), size defaults to the rest.
  */
-#include "block/blk.h"
+#include "block/graph.h"
 #include <errno.h>
 
 struct raw {
 	u64 offset;
+	struct co_lock head; /* one write at a time to what tells the format, when it was probed */
 	bool sized; /* a fixed part: cannot be resized */
 };
 
@@ -55,20 +56,70 @@ static int preadv_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 fl
 	return blk_preadv(node->file, at(node, offset), iov, flags);
 }
 
+/*
+ * A guest that writes the header of another format to an image whose format was probed could have it opened as that one
+ * next time, and name any file of the host as its backing file. 0, or -EPERM if the file looked so after the write.
+ * buf: NULL, zeros.
+ */
+static int stays_raw(struct blk_node *node, u64 offset, u64 len, const struct iovs *iov)
+{
+	u8 head[BLK_PROBE] = { 0 };
+	size_t all = MIN((u64)BLK_PROBE, node->file->size), n = MIN(len, all - offset);
+	int r = blk_pread(node->file, 0, head, all);
+	if (r)
+		return r;
+	if (iov)
+		iovs_to_buf(iovs_cut(*iov, 0, n), head + offset);
+	else
+		memset(head + offset, 0, n);
+	return blk_probe_bytes(head, all, node->file->filename) == node->driver ? 0 : -EPERM;
+}
+
+/* Whether a write has to be looked at; then nobody else writes to the beginning until it ends. */
+static bool touches_head(struct blk_node *node, u64 *offset)
+{
+	*offset = at(node, *offset);
+	return UNLIKELY(node->probed) && *offset < MIN((u64)BLK_PROBE, node->file->size);
+}
+
 static int pwritev_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
+	struct raw *s = node->state;
 	blk_event(node->file, "write_aio");
-	return blk_pwritev(node->file, at(node, offset), iov, flags);
+	if (!touches_head(node, &offset))
+		return blk_pwritev(node->file, offset, iov, flags);
+	co_lock(&s->head);
+	int r = stays_raw(node, offset, iov.len, &iov);
+	if (!r)
+		r = blk_pwritev(node->file, offset, iov, flags);
+	co_unlock(&s->head);
+	return r;
 }
 
 static int zero_raw(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
-	return blk_zero(node->file, at(node, offset), len, flags);
+	struct raw *s = node->state;
+	if (!touches_head(node, &offset))
+		return blk_zero(node->file, offset, len, flags);
+	co_lock(&s->head);
+	int r = stays_raw(node, offset, len, NULL);
+	if (!r)
+		r = blk_zero(node->file, offset, len, flags);
+	co_unlock(&s->head);
+	return r;
 }
 
 static int discard_raw(struct blk_node *node, u64 offset, u64 len)
 {
-	return blk_discard(node->file, at(node, offset), len);
+	struct raw *s = node->state;
+	if (!touches_head(node, &offset))
+		return blk_discard(node->file, offset, len);
+	co_lock(&s->head);
+	int r = stays_raw(node, offset, len, NULL);
+	if (!r)
+		r = blk_discard(node->file, offset, len);
+	co_unlock(&s->head);
+	return r;
 }
 
 static int map_raw(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)

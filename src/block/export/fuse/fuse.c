@@ -281,7 +281,7 @@ static int find(struct blk_node *node, u64 offset, bool data, u64 *ret)
 		int r = blk_status(node, NULL, offset, end - offset, &s);
 		if (r)
 			return r;
-		if (s.data == data)
+		if ((s.data && !s.zero) == data)
 			break;
 		offset += s.len;
 	}

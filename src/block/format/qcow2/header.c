@@ -523,6 +523,31 @@ static struct err *settle(struct blk_node *node, u32 flags)
 	return NULL;
 }
 
+/* Writes nothing: an image that is refused stays as it is. */
+static void forget(struct blk_node *node)
+{
+	struct qcow2 *s = node->state;
+	if (s->clean)
+		loop_timer_cancel(s->clean);
+	cache_free(s->l2);
+	cache_free(s->refs);
+	qcow2_free_snapshots(s);
+	qcow2_close_crypt(s);
+	for (size_t i = 0; i < s->n_ext; i++)
+		free(s->ext[i].data);
+	free(s->ext);
+	free(s->l1);
+	free(s->reftable);
+	qcow2_set_free(&s->meta);
+	qcow2_set_free(&s->held);
+	qcow2_set_free(&s->leaving);
+	qcow2_set_free(&s->unwanted);
+	free(s->header_rest);
+	free(s->data_file);
+	free(s->plain);
+	*s = (struct qcow2){ .version = s->version };
+}
+
 struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 {
 	struct qcow2 *s = node->state;
@@ -546,7 +571,7 @@ struct err *qcow2_open(struct blk_node *node, struct json *opts, u32 flags)
 	if (!e)
 		e = settle(node, flags);
 	if (e)
-		qcow2_close(node);
+		forget(node);
 	return e;
 }
 
@@ -565,25 +590,7 @@ void qcow2_close(struct blk_node *node)
 		if (!r && !(node->flags & BLK_FOR_CHECK) && s->lazy)
 			r = qcow2_mark_clean(node); /* else it is put right when it is opened */
 	}
-	if (s->clean)
-		loop_timer_cancel(s->clean);
-	cache_free(s->l2);
-	cache_free(s->refs);
-	qcow2_free_snapshots(s);
-	qcow2_close_crypt(s);
-	for (size_t i = 0; i < s->n_ext; i++)
-		free(s->ext[i].data);
-	free(s->ext);
-	free(s->l1);
-	free(s->reftable);
-	qcow2_set_free(&s->meta);
-	qcow2_set_free(&s->held);
-	qcow2_set_free(&s->leaving);
-	qcow2_set_free(&s->unwanted);
-	free(s->header_rest);
-	free(s->data_file);
-	free(s->plain);
-	*s = (struct qcow2){ .version = s->version };
+	forget(node);
 }
 
 /* ---- info ---- */

@@ -53,6 +53,10 @@ static int print_map(struct blk_node *node, u64 from, u64 end, bool as_json)
 			img_error("Failed to read image metadata: %s", strerror(-r));
 			return 1;
 		}
+		if (s.past_end) { /* clients are told of the layer that makes the zeros */
+			s.depth--;
+			s.present = false;
+		}
 		if (cur.len && same(&cur, &s)) {
 			cur.len += s.len;
 		} else {
