@@ -17,6 +17,7 @@ int size_parse_part(const char *text, u64 unit, u64 *ret, const char **ret_end)
 	bool hex = p[0] == '0' && tolower((u8)p[1]) == 'x';
 	while (isspace((u8)*p))
 		p++;
+	p += *p == '+';
 	if (!isdigit((u8)*p))
 		return -EINVAL;
 	char *end;

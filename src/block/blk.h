@@ -90,6 +90,8 @@ enum blk_open_flags {
  */
 struct err *blk_open(struct blk_graph *graph, const char *filename, const char *fmt, struct json *options,
 		     u32 flags, struct blk_node **ret) MUST_CHECK;
+/* Says on stderr, in QEMU's words, that an image opened for writing by this name was taken for raw because it looks like nothing else; else nothing. */
+void blk_warn_of_probing(const struct blk_node *node, const char *name);
 /* The same with an overlay in a temporary file above it, which takes the writes; nothing of them stays. */
 struct err *blk_open_overlay(struct blk_graph *graph, const char *filename, const char *fmt,
 			     struct json *options, u32 flags, struct blk_node **ret) MUST_CHECK;
@@ -399,6 +401,8 @@ struct blk_driver {
 				       const struct blk_snapshot *meta);
 	struct err *(*snapshot_apply)(struct blk_node *node, const char *id_or_name);
 	struct err *(*snapshot_delete)(struct blk_node *node, const char *id_or_name);
+	/* Whether persistent bitmaps may be made; NULL: the format has none. */
+	struct err *(*keeps_bitmaps)(const struct blk_node *node);
 	/* Filters for tests: something of this name is about to be done to the node; breakpoints. */
 	void (*event)(struct blk_node *node, const char *name);
 	int (*debug)(struct blk_node *node, enum blk_debug_op op, const char *event, const char *tag);

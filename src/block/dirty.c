@@ -16,6 +16,17 @@ struct err *blk_dirty_loose(u64 size, u32 granularity, struct blk_dirty **ret)
 	return NULL;
 }
 
+struct err *blk_dirty_kept(const struct blk_node *node)
+{
+	if (!node->driver->keeps_bitmaps)
+		return err_new(ERR_UNSUPPORTED, "Block driver '%s' does not support persistent bitmaps",
+			       node->driver->name);
+	if (!(node->flags & BLK_RDWR))
+		return err_new(ERR_DENIED, "Cannot store dirty bitmaps in file '%s': it is read-only",
+			       node->filename ? node->filename : "");
+	return node->driver->keeps_bitmaps(node);
+}
+
 struct err *blk_dirty_new(struct blk_node *node, const char *name, u32 granularity, struct blk_dirty **ret)
 {
 	struct blk_dirty *d, **at = &node->dirty;

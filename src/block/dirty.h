@@ -15,6 +15,8 @@ struct blk_dirty {
 	bool persistent, inconsistent, busy, changed;
 };
 
+/* NULL when the image keeps bitmaps that are made persistent, else why not. */
+struct err *blk_dirty_kept(const struct blk_node *node) MUST_CHECK;
 /* A new, clear one, linked to the node; the name must be free. Fails when memory for the bits cannot be had. */
 struct err *blk_dirty_new(struct blk_node *node, const char *name, u32 granularity,
 			  struct blk_dirty **ret) MUST_CHECK;

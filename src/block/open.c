@@ -31,7 +31,8 @@ char *blk_path_join(const char *base, const char *path)
 static bool is_filter_name(const char *filename)
 {
 	struct err *e = NULL;
-	const struct blk_driver *d = blk_path_has_protocol(filename) ? blk_driver_of_name(filename, &e) : NULL;
+	const struct blk_driver *d =
+	    blk_path_has_protocol(filename) ? blk_driver_of_name(filename, &e) : NULL;
 	err_free(e);
 	return d && d->kind == BLK_FILTER;
 }
@@ -41,7 +42,8 @@ char *blk_path_beside(const struct blk_node *node, const char *path)
 	if (path[0] == '/' || blk_path_has_protocol(path))
 		return str_dup(path);
 	/* A description has no folder, nor has the name of a filter, but the one file below it has. */
-	while (node->filename && (strncmp(node->filename, "json:", 5) == 0 || is_filter_name(node->filename))) {
+	while (node->filename &&
+	       (strncmp(node->filename, "json:", 5) == 0 || is_filter_name(node->filename))) {
 		const struct blk_node *below = node->file ? node->file
 					       : node->children && !node->children->next
 						   ? node->children->node
@@ -228,8 +230,8 @@ static struct err *suit_parent(const struct blk_node *node, struct blk_node *chi
 }
 
 /* flags: the child's own. */
-static struct err *open_child(struct blk_node *node, struct json *opts, const char *name, const char *filename,
-			      u32 flags, bool optional, struct blk_node **ret)
+static struct err *open_child(struct blk_node *node, struct json *opts, const char *name,
+			      const char *filename, u32 flags, bool optional, struct blk_node **ret)
 {
 	AUTO(free_ptr) char *prefix = strf("%s.", name);
 	struct json *sub = json_take_prefix(opts, prefix);
@@ -532,4 +534,15 @@ struct err *blk_open(struct blk_graph *g, const char *filename, const char *fmt,
 		filename = in_opts;
 	}
 	return open_format(g, d, filename, opts, flags, ret);
+}
+
+void blk_warn_of_probing(const struct blk_node *node, const char *name)
+{
+	if (node->probed && strcmp(node->driver->name, "raw") == 0)
+		fprintf(stderr,
+			"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
+			"         Automatically detecting the format is dangerous for raw images, write "
+			"operations on block 0 will be restricted.\n"
+			"         Specify the 'raw' format explicitly to remove the restrictions.\n",
+			name);
 }

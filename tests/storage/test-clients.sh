@@ -98,6 +98,7 @@ kit "cow filter over a file, trim and zero" --filter=cow file want.raw -- 'qemu-
 kit "no zero, no trim, no extents, no several connections" --filter=nozero --filter=noextents --filter=multi-conn memory 16M multi-conn-mode=disable -- 'qemu-img convert -n -f raw -O raw p.raw $uri && qemu-img compare -f raw -F raw p.raw $uri'
 kit "requests in disorder" --filter=delay memory 4M rdelay=5ms wdelay=3ms -- 'qemu-io -f raw -c "aio_write -P 1 0 64k" -c "aio_write -P 2 64k 64k" -c "aio_write -P 3 128k 64k" -c aio_flush -c "read -P 1 0 64k" -c "read -P 2 64k 64k" -c "read -P 3 128k 64k" $uri | (! grep failed)'
 kit "read-only exports refuse writes" -r memory 1M -- '! qemu-io -f raw -c "write 0 4k" $uri'
+kit "a server whose blocks are larger than what tells a format" --filter=blocksize-policy memory 1M blocksize-minimum=16384 blocksize-preferred=16384 blocksize-maximum=32M -- 'qemu-img info $uri | grep -q "file format: raw"'
 kit "a write with FUA is stable before the next" --filter=log memory 1M logfile=nbdkit.log -- 'qemu-io -f raw -c "write -f 0 4k" -c "write 8k 4k" $uri && awk "/ Write .*fua=1/ { stable = 1 } / Write / { writes++ } / Flush / && writes == 1 { stable = 1 } END { exit !(stable && writes == 2) }" nbdkit.log'
 kit "one sector after the other of a strange size" --filter=truncate memory 1000000 truncate=1000100 -- 'test $(qemu-img info --output=json -f raw $uri | python3 -c "import json, sys; print(json.load(sys.stdin)[\"virtual-size\"])") -ge 1000100'
 # nbdkit as a client of qemu-nbd, and ours as a client of nbdkit

@@ -52,7 +52,7 @@ ok $? "a filter shows the backing chain below it"
 
 # blkverify
 qemu-img create -q -f qcow2 v.qcow2 1M; qemu-img create -q -f raw v.raw 1M
-qemu-io -c 'write -q -P 3 1000 5000' -c 'write -q -z 4k 4k' -c 'read -q 0 1M' blkverify:v.raw:v.qcow2 >out 2>&1 && ! grep -q . out; ok $? "blkverify: both get the same"
+qemu-io -c 'write -q -P 3 1000 5000' -c 'write -q -z 4k 4k' -c 'read -q 0 1M' -f raw blkverify:v.raw:v.qcow2 >out 2>&1 && ! grep -q . out; ok $? "blkverify: both get the same"
 qemu-io -f raw -c 'write -q -P 4 3000 1' v.raw
 fails "contents mismatch at offset 3000" -c 'read 0 64k' driver=blkverify,raw.filename=v.raw,test.driver=qcow2,test.file.filename=v.qcow2; ok $? "blkverify: a difference is found"
 

@@ -111,4 +111,19 @@ cat >want <<'END'
 END
 cmp out want
 ok $? "map: behind a short backing file the layer above it makes the zeros"
+# A guest must not make another format of an image whose format was probed: that could name any file of the host.
+truncate -s 1M probed.raw; qemu-img create -q -f qcow2 header.qcow2 1M; head -c 4 header.qcow2 >magic; head -c 512 header.qcow2 >header
+qemu-io -c 'write -s header 0 512' -c 'write -P 255 0 8' -c 'write -s magic 0 4' -c 'write -z 4 3' -c 'discard 0 64k' -c 'write -s magic 0 4' probed.raw 2>/dev/null | grep -v sec >out
+# magic alone is a version that is none; with the zeros it would be one
+printf 'write failed: Operation not permitted\nwrote 8/8 bytes at offset 0\nwrite failed: Operation not permitted\nwrote 3/3 bytes at offset 4\ndiscard 65536/65536 bytes at offset 0\nwrote 4/4 bytes at offset 0\n' >want
+cmp out want && qemu-img info probed.raw | grep -q 'format: raw' && qemu-io -f raw -c 'write -s header 0 512' probed.raw | grep -q '^wrote 512'
+ok $? "a probed raw image cannot be made another format"
+qemu-img create -q -f qcow2 -o compat=0.10 two.qcow2 1M && cp two.qcow2 same.qcow2 && ! qemu-img bitmap --add two.qcow2 b 2>err && grep -q 'Cannot store dirty bitmaps in qcow2 v2 files' err && cmp two.qcow2 same.qcow2 &&
+	qemu-img bitmap --add header.qcow2 b && ! qemu-img convert --bitmaps -O qcow2 -o compat=0.10 header.qcow2 two.qcow2 2>err && grep -q "Format driver 'qcow2' does not support bitmaps" err
+ok $? "bitmaps are refused where the image has no room for them"
+qemu-img check -q -f qcow2 'json:{"driver":"raw","file":{"driver":"file","filename":"header.qcow2"}}' && qemu-img create -q -f qcow2 -b header.qcow2 -F qcow2 upper.qcow2 && mkdir -p sub && (cd sub && qemu-img check -q "blkdebug::$dir/upper.qcow2")
+ok $? "a format named beside json: wins; backing files of blkdebug: names lie beside the image"
+printf hello >tiny; ! qemu-img bench -f raw -c 1 tiny >/dev/null 2>err && grep -q 'Failed request: Input/output error' err && ! qemu-img bench -f raw -c 1 -d 0 probed.raw >/dev/null 2>&1 &&
+	qemu-img resize -q --shrink base.qcow2 1000 2>&1 | grep -q 'multiple of 512' && qemu-img create -q -f vdi v.vdi 1M && { qemu-img check -q -r all v.vdi 2>/dev/null; [ $? = 63 ]; } && [ -z "$(qemu-img check -q --output=json base.qcow2)" ]
+ok $? "bench behind the end, odd sizes, checks that cannot repair"
 exit $bad

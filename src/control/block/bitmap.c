@@ -64,11 +64,7 @@ static struct err *check_new(const struct blk_node *node, const char *name, i64 
 	if (granularity < MIN_GRANULARITY || granularity & (granularity - 1))
 		return err_new(ERR_INVALID, "Granularity must be %s",
 			       granularity < MIN_GRANULARITY ? "at least 512" : "power of 2");
-	if (persistent && (strcmp(node->driver->name, "qcow2") != 0 || !(node->flags & BLK_RDWR)))
-		return err_new(ERR_UNSUPPORTED, "Cannot store dirty bitmaps in file '%s': it is %s",
-			       node->filename,
-			       node->flags & BLK_RDWR ? "of a format that has none" : "read-only");
-	return NULL;
+	return persistent ? blk_dirty_kept(node) : NULL;
 }
 
 static struct err *add(struct action *a)

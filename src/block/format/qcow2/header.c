@@ -593,6 +593,13 @@ void qcow2_close(struct blk_node *node)
 	forget(node);
 }
 
+static struct err *keeps_bitmaps(const struct blk_node *node)
+{
+	const struct qcow2 *s = node->state;
+	return s->version < 3 ? err_new(ERR_UNSUPPORTED, "Cannot store dirty bitmaps in qcow2 v2 files")
+			      : NULL;
+}
+
 /* ---- info ---- */
 
 static struct err *info(struct blk_node *node, struct blk_info *ret)
@@ -682,6 +689,7 @@ BLK_DRIVER(qcow2) = {
 	.set_backing = qcow2_set_backing,
 	.make_empty = qcow2_make_empty,
 	.release = qcow2_release,
+	.keeps_bitmaps = keeps_bitmaps,
 	.snapshot_list = qcow2_snapshot_list,
 	.snapshot_create = qcow2_snapshot_create,
 	.snapshot_apply = qcow2_snapshot_apply,

@@ -39,10 +39,8 @@ static struct err *check_l2(struct state *c, u64 table, u64 guest)
 	bool changed = false;
 	for (u64 i = 0; i < s->tree.entries && !e; i++) {
 		u64 at = ld_le64((u8 *)t + i * 8);
-		if (at <= QED_ZERO) {
-			last = 0;
+		if (at <= QED_ZERO)
 			continue;
-		}
 		if (guest + i * s->cluster < c->node->size)
 			c->res->allocated_clusters++;
 		if (last && at != last + s->cluster)

@@ -3,6 +3,7 @@
 #include "base/coroutine.h"
 #include "base/loop/loop.h"
 #include "base/size.h"
+#include <errno.h>
 #include <getopt.h>
 
 struct bench {
@@ -34,7 +35,9 @@ static void request(struct bench *b)
 		b->at = 0;
 	struct iovs iov = iovs_one(&v, b->buf, b->bufsize);
 	b->in_flight++;
-	int r = b->write ? blk_pwritev(b->node, at, iov, 0) : blk_preadv(b->node, at, iov, 0);
+	int r = at > b->size || b->bufsize > b->size - at ? -EIO
+		: b->write				  ? blk_pwritev(b->node, at, iov, 0)
+							  : blk_preadv(b->node, at, iov, 0);
 	b->in_flight--;
 	if (r) {
 		if (!b->error)
@@ -158,6 +161,8 @@ static int bench_args(struct img *m, int argc, char **argv, struct bench_args *a
 		img_error("--flush-interval is only available in write tests");
 	else if (a->flush_every && a->flush_every < a->depth)
 		img_error("Flush interval can't be smaller than depth");
+	else if (!a->depth)
+		img_error("Invalid queue depth specified");
 	else if ((a->flags & BLK_IO_NATIVE) && !(a->flags & BLK_DIRECT))
 		img_error(
 		    "aio=native was specified, but it requires cache.direct=on, which was not specified.");
@@ -254,12 +259,11 @@ static bool dd_operand(struct dd *d, const char *arg)
 		img_error("unrecognized operand %.*s", (int)n, arg);
 		return false;
 	}
-	if (to && size_parse(eq + 1, to)) {
-		img_error("invalid number: '%s'", eq + 1);
+	AUTO(free_ptr) char *what = strf("%.*s", (int)n, arg);
+	if (to && !img_parse_size(what, eq + 1, to))
 		return false;
-	}
 	if (to == &d->bs && (!d->bs || d->bs > INT32_MAX)) {
-		img_error("Invalid number: '%s'", eq + 1);
+		img_error("Invalid bs specified. Must be between 1 and %d.", INT32_MAX);
 		return false;
 	}
 	return true;

@@ -69,7 +69,7 @@ static void print_json(const struct sums *s)
 	puts(text);
 }
 
-/* Exit status: 0 clean, 1 the check failed, 2 corrupt, 3 leaks. 63: the format has no check. */
+/* Exit status: 0 clean, 1 the check failed, 2 corrupt, 3 leaks. 63: the format has no check, or no repair. */
 static int check_image(struct blk_node *node, const char *filename, u32 fix, bool as_json, bool quiet)
 {
 	struct sums s = { .filename = filename, .format = node->driver->name };
@@ -79,6 +79,10 @@ static int check_image(struct blk_node *node, const char *filename, u32 fix, boo
 	}
 	s.c.say = quiet ? say_nothing : say;
 	struct err *e = node->driver->check(node, &s.c, fix);
+	if (e && err_code(e) == ERR_UNSUPPORTED) {
+		img_report(e, "%s", "");
+		return 63;
+	}
 	if (!e && (s.c.leaks_fixed || s.c.corruptions_fixed)) {
 		u64 leaks = s.c.leaks_fixed, corruptions = s.c.corruptions_fixed;
 		if (!as_json) {
@@ -97,7 +101,7 @@ static int check_image(struct blk_node *node, const char *filename, u32 fix, boo
 		img_report(e, "%s", "");
 		return 1;
 	}
-	if (!quiet || as_json) {
+	if (!quiet) {
 		if (as_json)
 			print_json(&s);
 		else

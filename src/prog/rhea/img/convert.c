@@ -446,11 +446,12 @@ static bool read_sparse(struct args *a)
 	u64 v;
 	if (!img_parse_size("buffer size for sparse output", optarg, &v))
 		return false;
-	if (v % UNIT || v > INT32_MAX) {
+	enum { MOST = 16 << 20 };
+	if (v % UNIT || v > MOST) {
 		img_error(
 		    "Invalid buffer size for sparse output specified. Valid sizes are multiples of %llu "
 		    "up to %llu. Select 0 to disable sparse detection (fully allocates output).",
-		    (unsigned long long)UNIT, (unsigned long long)ROUND_DOWN(INT32_MAX, UNIT));
+		    (unsigned long long)UNIT, (unsigned long long)MOST);
 		return false;
 	}
 	a->sparse = v;
@@ -716,7 +717,7 @@ static bool check_sources(const struct args *a, struct convert *c)
 	else if (a->bitmaps && c->n_src > 1)
 		img_error("Copying bitmaps only possible with single source");
 	else if (a->bitmaps && !first->dirty && strcmp(first->driver->name, "qcow2") != 0)
-		img_error("Format driver '%s' does not support bitmaps", first->driver->name);
+		img_error("Source lacks bitmap support");
 	else if (!a->snapshot)
 		return true;
 	else if (img_load_snapshot(first, a->snapshot)) {
@@ -724,6 +725,13 @@ static bool check_sources(const struct args *a, struct convert *c)
 		return true;
 	}
 	return false;
+}
+
+static bool keeps_bitmaps(struct blk_node *node)
+{
+	struct err *e = blk_dirty_kept(node);
+	err_free(e);
+	return !e;
 }
 
 /* Opens the target, which is there by now, and sees that it can take what is asked. */
@@ -746,6 +754,8 @@ static bool prepare_target(struct img *m, const struct args *a, struct convert *
 		img_error("Compression not supported for this file format");
 	else if (a->compress && c->dst->encoded)
 		img_error("Compression and encryption not supported at the same time");
+	else if (a->bitmaps && !keeps_bitmaps(c->dst))
+		img_error("Format driver '%s' does not support bitmaps", c->dst->driver->name);
 	else
 		return true;
 	return false;

@@ -111,7 +111,7 @@ static bool take_backing(const char *filename, const char *fmt, const struct blk
 		return false;
 	}
 	if (base_fmt && !blk_opt_find(d->create_opts, "backing_fmt")) {
-		img_error("%s: Backing format not supported for file format '%s'", filename, fmt);
+		img_error("%s: Backing file format not supported for file format '%s'", filename, fmt);
 		return false;
 	}
 	if (base)
@@ -120,7 +120,9 @@ static bool take_backing(const char *filename, const char *fmt, const struct blk
 		json_set(opts, "backing_fmt", json_str(base_fmt));
 	base = blk_opt_str(opts, "backing_file");
 	base_fmt = blk_opt_str(opts, "backing_fmt");
-	if (base && !*base)
+	if (base_fmt && !base)
+		img_error("%s: Backing format cannot be used without backing file", filename);
+	else if (base && !*base)
 		img_error("%s: Expected backing file name, got empty string", filename);
 	else if (same_file(base, filename))
 		img_error("%s: Error: Trying to create an image with the same filename as the backing file",

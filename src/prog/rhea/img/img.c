@@ -257,16 +257,9 @@ struct blk_node *img_open_with(struct img *m, const char *name, const char *file
 		img_report(e, "Could not open '%s': ", name);
 		return NULL;
 	}
-	if (node->probed && strcmp(node->driver->name, "raw") == 0 && (flags & BLK_RDWR) && filename &&
-	    node->file && strcmp(node->file->driver->name, "file") == 0) {
+	if (filename && (flags & BLK_RDWR)) {
 		fflush(stdout);
-		fprintf(stderr,
-			"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
-			"         Automatically detecting the format is dangerous for raw images, write "
-			"operations on block 0 "
-			"will be restricted.\n"
-			"         Specify the 'raw' format explicitly to remove the restrictions.\n",
-			name);
+		blk_warn_of_probing(node, name);
 	}
 	return node;
 }

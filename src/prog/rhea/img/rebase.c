@@ -223,7 +223,7 @@ static int rebase(struct img *m, int argc, char **argv)
 	if (optind != argc - 1)
 		img_usage_error("Expecting one image file name");
 	if (!unsafe && !has_base)
-		img_usage_error("Must specify backing file (-b) or use simple mode (-u)");
+		img_usage_error("Must specify backing file (-b) or use unsafe mode (-u)");
 	u32 flags = BLK_RDWR | BLK_UNMAP | (unsafe ? BLK_NO_BACKING : 0), src_flags = 0;
 	if (!img_make_objects(m))
 		return 1;

@@ -7,7 +7,7 @@ static int resize_image(struct blk_node *node, const char *fmt UNUSED, i64 relat
 			enum blk_prealloc mode, bool shrink, bool quiet)
 {
 	u64 now = blk_size(node), size = relative ? (relative > 0 ? now + n : now - n) : n;
-	if ((relative < 0 && n >= now) || size > INT64_MAX) {
+	if ((relative < 0 && n >= now) || size > INT64_MAX || !size) {
 		img_error("New image size must be positive");
 		return 1;
 	}
@@ -22,7 +22,7 @@ static int resize_image(struct blk_node *node, const char *fmt UNUSED, i64 relat
 			  "such an operation, make sure there is no important data there.");
 		return 1;
 	}
-	struct err *e = blk_truncate(node, ROUND_UP(size, 512ull), true, mode, false);
+	struct err *e = blk_truncate(node, size, true, mode, false);
 	if (e) {
 		img_report(e, "%s", "");
 		return 1;
@@ -230,13 +230,9 @@ static struct err *act(struct blk_node *node, struct blk_node *src, const struct
 		if (strlen(name) > 1023)
 			return err_new(ERR_INVALID, "Bitmap name is too long");
 		if (granularity && (granularity < 512 || (granularity & (granularity - 1))))
-			return err_new(ERR_INVALID, granularity & (granularity - 1)
-							? "Granularity must be power of 2"
-							: "Granularity must be at least 512");
-		if (!blk_driver_find("qcow2") || strcmp(node->driver->name, "qcow2") != 0)
-			return err_new(ERR_UNSUPPORTED,
-				       "Block driver '%s' does not support persistent bitmaps",
-				       node->driver->name);
+			return err_new(ERR_INVALID, "Granularity must be power of 2 and at least 512");
+		if ((e = blk_dirty_kept(node)))
+			return e;
 		e = blk_dirty_new(node, name, granularity ? granularity : default_granularity(node), &b);
 		if (!e)
 			b->persistent = true;
@@ -329,15 +325,19 @@ static int bitmap(struct img *m, int argc, char **argv)
 	}
 	if (optind != argc - 2)
 		img_usage_error("Expecting filename and bitmap name");
+	const char *wrong = NULL;
 	if (!n)
-		img_usage_error(
-		    "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge");
-	if (granularity && !add)
-		img_usage_error("granularity only supported with --add");
-	if (src_fmt && !src_name)
-		img_usage_error("-F only supported with -b");
-	if (src_name && !merge)
-		img_usage_error("Merge bitmap source file only supported with --merge");
+		wrong = "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge";
+	else if (granularity && !add)
+		wrong = "granularity only supported with --add";
+	else if (src_fmt && !src_name)
+		wrong = "-F only supported with -b";
+	else if (src_name && !merge)
+		wrong = "Merge bitmap source file only supported with --merge";
+	if (wrong) {
+		img_error("%s", wrong);
+		return 1;
+	}
 	if (!img_make_objects(m))
 		return 1;
 	struct blk_node *node = img_open(m, argv[optind], fmt, BLK_RDWR | BLK_UNMAP), *src = node;

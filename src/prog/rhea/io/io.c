@@ -104,6 +104,8 @@ int io_open(struct io *io, const char *name, const char *fmt, const char *option
 		report(e, front);
 		return 1;
 	}
+	if (name && (flags & BLK_RDWR))
+		blk_warn_of_probing(io->node, name);
 	io->name = name ? str_dup(name) : NULL;
 	return 0;
 }

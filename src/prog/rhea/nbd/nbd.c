@@ -425,14 +425,8 @@ static bool open_image(struct nbd *n, const char *file)
 		nbd_report(e, front);
 		return false;
 	}
-	if (n->node->probed && strcmp(n->node->driver->name, "raw") == 0 && !n->image_opts && !n->read_only)
-		fprintf(stderr,
-			"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
-			"         Automatically detecting the format is dangerous for raw images, write "
-			"operations on "
-			"block 0 will be restricted.\n"
-			"         Specify the 'raw' format explicitly to remove the restrictions.\n",
-			file);
+	if (!n->image_opts && !n->read_only)
+		blk_warn_of_probing(n->node, file);
 	if (n->snapshot_of && (e = load_snapshot(n->node, n->snapshot_of))) {
 		nbd_report(e, "Failed to load snapshot: ");
 		return false;
