@@ -257,6 +257,8 @@ struct err *blk_take_size(struct json *opts, const char *name, u64 *ret) MUST_CH
 u64 blk_disk_size(struct blk_node *node);
 /* The snapshots inside an image; NULL: it has none. The caller owns it. */
 struct json *blk_snapshots_json(struct blk_node *node);
+/* Deletes the first snapshot of this name; another's id is no name. ERR_NOT_FOUND: there is none. */
+struct err *blk_snapshot_delete_named(struct blk_node *node, const char *name) MUST_CHECK;
 /* An image's sizes, names, snapshots and format's own facts, as ImageInfo of the schema; the caller owns it. */
 struct json *blk_image_info(struct blk_node *node);
 

@@ -50,6 +50,15 @@ struct json *blk_snapshots_json(struct blk_node *node)
 	return out;
 }
 
+struct err *blk_snapshot_delete_named(struct blk_node *node, const char *name)
+{
+	AUTO(json_freep) struct json *list = blk_snapshots_json(node);
+	for (size_t i = 0; list && i < list->n; i++)
+		if (strcmp(json_get_str(list->items[i], "name"), name) == 0)
+			return node->driver->snapshot_delete(node, json_get_str(list->items[i], "id"));
+	return err_new(ERR_NOT_FOUND, "There is no snapshot named '%s'", name);
+}
+
 struct json *blk_image_info(struct blk_node *node)
 {
 	struct blk_info info = { 0 };
@@ -76,7 +85,8 @@ struct json *blk_image_info(struct blk_node *node)
 	if (node->backing_file) {
 		AUTO(free_ptr) char *full = blk_path_beside(node, node->backing_file);
 		if (node->backing || full)
-			json_set(j, "full-backing-filename", json_str(node->backing ? node->backing->filename : full));
+			json_set(j, "full-backing-filename",
+				 json_str(node->backing ? node->backing->filename : full));
 		json_set(j, "backing-filename", json_str(node->backing_file));
 	}
 	json_set(j, "dirty-flag", json_bool(info.dirty));

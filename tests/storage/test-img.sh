@@ -126,4 +126,11 @@ ok $? "a format named beside json: wins; backing files of blkdebug: names lie be
 printf hello >tiny; ! qemu-img bench -f raw -c 1 tiny >/dev/null 2>err && grep -q 'Failed request: Input/output error' err && ! qemu-img bench -f raw -c 1 -d 0 probed.raw >/dev/null 2>&1 &&
 	qemu-img resize -q --shrink base.qcow2 1000 2>&1 | grep -q 'multiple of 512' && qemu-img create -q -f vdi v.vdi 1M && { qemu-img check -q -r all v.vdi 2>/dev/null; [ $? = 63 ]; } && [ -z "$(qemu-img check -q --output=json base.qcow2)" ]
 ok $? "bench behind the end, odd sizes, checks that cannot repair"
+# Ids are no names: "2" is the first snapshot here.
+qemu-img create -q -f qcow2 names.qcow2 1M && qemu-img snapshot -c 2 names.qcow2 && qemu-img snapshot -c b names.qcow2 && ! qemu-img snapshot -d 1 names.qcow2 2>err && grep -q "snapshot '1': snapshot not found" err &&
+	qemu-img snapshot -d 2 names.qcow2 && [ "$(qemu-img snapshot -l names.qcow2 | grep -c '^2  *b ')" = 1 ]
+ok $? "snapshot -d takes names"
+qemu-img create -q -f qcow2 -o data_file=far.raw far.qcow2 1M && qemu-img resize -q far.qcow2 3M && [ "$(stat -c %s far.raw)" = 3145728 ] &&
+	! qemu-img amend -o backing_fmt=raw upper.qcow2 2>err && grep -q 'Cannot amend the backing file' err && qemu-img amend -o backing_file=header.qcow2,backing_fmt=qcow2 upper.qcow2
+ok $? "an image's data file grows with it; amend does not rebase"
 exit $bad

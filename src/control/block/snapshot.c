@@ -162,7 +162,7 @@ static struct err *snapshot_inside(struct action *a)
 static void undo_inside(struct action *a)
 {
 	struct internal *i = a->state;
-	struct err *e = i->node->driver->snapshot_delete(i->node, i->name);
+	struct err *e = blk_snapshot_delete_named(i->node, i->name);
 	if (e)
 		err_free(e);
 }

@@ -46,6 +46,11 @@ static struct err *upgrade(struct blk_node *node)
 	return r ? err_errno(-r, "Failed to update the image header") : NULL;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static struct err *refuse(struct blk_node *node, const struct json *opts, u32 version, bool lazy)
 {
 	struct qcow2 *s = node->state;
@@ -55,8 +60,7 @@ static struct err *refuse(struct blk_node *node, const struct json *opts, u32 ve
 		if (blk_opt_str(opts, fixed[i]))
 			return err_new(ERR_INVALID, "Invalid parameter '%s'", fixed[i]);
 	const char *file = blk_opt_str(opts, "backing_file"), *fmt = blk_opt_str(opts, "backing_fmt");
-	if ((file && strcmp(file, node->backing_file ? node->backing_file : "") != 0) ||
-	    (fmt && strcmp(fmt, node->backing_format ? node->backing_format : "") != 0))
+	if ((file || fmt) && (!same_text(file, node->backing_file) || !same_text(fmt, node->backing_format)))
 		return err_hint(err_new(ERR_UNSUPPORTED, "Cannot amend the backing file"),
 				"You can use 'qemu-img rebase' "
 				"instead.");

@@ -381,8 +381,7 @@ static struct err *shrink(struct blk_node *node, u64 size)
 	return e ? e : qcow2_cut_file(node);
 }
 
-struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, enum blk_prealloc mode,
-			   bool zero)
+struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact, enum blk_prealloc mode, bool zero)
 {
 	struct qcow2 *s = node->state;
 	u64 old = node->size;
@@ -400,8 +399,8 @@ struct err *qcow2_truncate(struct blk_node *node, u64 size, bool exact UNUSED, e
 	int r = qcow2_grow_l1(node, (size + span - 1) / span, true);
 	if (r)
 		return err_errno(-r, "Failed to grow the L1 table");
-	if (s->data_file && (s->autoclear & AUTOCLEAR_RAW_DATA)) {
-		struct err *e = blk_truncate(s->data, size, false, BLK_PREALLOC_OFF, false);
+	if (s->data_file && (exact || s->data->size < size)) {
+		struct err *e = blk_truncate(s->data, size, exact, BLK_PREALLOC_OFF, false);
 		if (e)
 			return e;
 	}

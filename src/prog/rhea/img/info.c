@@ -186,22 +186,6 @@ IMG_VERB(info) = {
 
 /* ---- snapshots ---- */
 
-static bool exists(struct blk_node *node, const char *name, struct err **e)
-{
-	struct blk_snapshot *list;
-	size_t n;
-	bool found = false;
-	if ((*e = node->driver->snapshot_list(node, &list, &n)))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		found |= strcmp(list[i].name, name) == 0 || strcmp(list[i].id, name) == 0;
-		free(list[i].id);
-		free(list[i].name);
-	}
-	free(list);
-	return found;
-}
-
 static int do_snapshot(struct blk_node *node, int action, const char *name)
 {
 	const struct blk_driver *d = node->driver;
@@ -248,14 +232,10 @@ static int do_snapshot(struct blk_node *node, int action, const char *name)
 		else if (e)
 			img_error("Could not apply snapshot '%s': %s", name, err_text(e));
 	} else {
-		bool found = exists(node, name, &e);
-		if (!e && !found) {
+		e = blk_snapshot_delete_named(node, name);
+		if (e && err_code(e) == ERR_NOT_FOUND)
 			img_error("Could not delete snapshot '%s': snapshot not found", name);
-			return 1;
-		}
-		if (!e)
-			e = d->snapshot_delete(node, name);
-		if (e)
+		else if (e)
 			img_error("Could not delete snapshot '%s': %s", name, err_text(e));
 	}
 	bool failed = e;

@@ -122,7 +122,8 @@ static int finish(struct req *q)
 {
 	int status = 0;
 	if (q->result < 0) {
-		printf("%s failed: %s\n", q->verb, strerror(-q->result));
+		/* Scripts know what a failed aio_read says by this name. */
+		printf("%s failed: %s\n", q->async && !q->write ? "readv" : q->verb, strerror(-q->result));
 		return 1;
 	}
 	if (!q->write && q->has_pattern) {
