@@ -294,6 +294,10 @@ static struct err *make(struct blk_graph *graph, struct blk_object *o, const cha
 		return err_new(ERR_INVALID, "Parameter 'qom-type' is missing");
 	if (!id)
 		return err_new(ERR_INVALID, "Parameter 'id' is missing");
+	if (!blk_id_ok(id))
+		return err_hint(
+		    err_new(ERR_INVALID, "Parameter 'id' expects an identifier"),
+		    "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
 	while (k < kinds + LEN(kinds) && strcmp(k->type, type) != 0)
 		k++;
 	if (k == kinds + LEN(kinds))

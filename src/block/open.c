@@ -243,7 +243,8 @@ static struct err *open_child(struct blk_node *node, struct json *opts, const ch
 		child = blk_find(node->graph, ref->s);
 		json_free(sub);
 		if (!child)
-			return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
+			return err_new(ERR_NOT_FOUND, "Cannot find device='%s' nor node-name='%s'", ref->s,
+				       ref->s);
 		e = suit_parent(node, child);
 		if (!e)
 			blk_ref(child);
@@ -285,7 +286,8 @@ struct err *blk_open_backing(struct blk_node *node, struct json *opts)
 		json_free(sub);
 		child = blk_find(node->graph, ref->s);
 		if (!child)
-			return err_new(ERR_NOT_FOUND, "Cannot find device='' nor node-name='%s'", ref->s);
+			return err_new(ERR_NOT_FOUND, "Cannot find device='%s' nor node-name='%s'", ref->s,
+				       ref->s);
 		blk_child_attach(node, "backing", blk_ref(child));
 		return NULL;
 	}

@@ -62,8 +62,7 @@ static struct err *check_new(const struct blk_node *node, const char *name, i64 
 		return err_new(ERR_INVALID, "Bitmap name is too long: it has %zu bytes of at most %d",
 			       strlen(name), MAX_NAME);
 	if (granularity < MIN_GRANULARITY || granularity & (granularity - 1))
-		return err_new(ERR_INVALID, "Granularity must be %s",
-			       granularity < MIN_GRANULARITY ? "at least 512" : "power of 2");
+		return err_new(ERR_INVALID, "Granularity must be power of 2 and at least 512");
 	return persistent ? blk_dirty_kept(node) : NULL;
 }
 

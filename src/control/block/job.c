@@ -78,7 +78,7 @@ static struct err *block_stream(struct qmp_call *call)
 	if (!e && a->bottom && (a->base || a->base_node))
 		e = err_new(ERR_INVALID, "'bottom' and 'base' cannot be specified at the same time");
 	if (!e)
-		e = find_device(s, a->device, &j.top);
+		e = storage_find(s, a->device, a->device, &j.top);
 	if (!e && a->bottom) {
 		e = find_layer(s, j.top, a->bottom, NULL, &bottom);
 		j.base = e ? NULL : bottom->backing;

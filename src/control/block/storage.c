@@ -180,9 +180,9 @@ struct err *storage_add_node(struct storage *s, const struct json *options)
 struct err *storage_find_bitmap(struct storage *s, const char *node_name, const char *name,
 				struct blk_node **ret_node, struct blk_dirty **ret)
 {
-	struct err *e = storage_find(s, node_name, node_name, ret_node);
-	if (e)
-		return e;
+	*ret_node = blk_find(s->graph, node_name);
+	if (!*ret_node)
+		return err_new(ERR_NOT_FOUND, "Node '%s' not found", node_name);
 	*ret = blk_dirty_find(*ret_node, name);
 	return *ret ? NULL : err_new(ERR_NOT_FOUND, "Dirty bitmap '%s' not found", name);
 }
