@@ -180,7 +180,7 @@ struct blk_extent {
 	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
 	/* BLK_DATA: what is told of the range is no allocation but something else that a server keeps: shown, not used. */
 	bool told, told_data, told_zero;
-	bool seen; /* BLK_DATA: its own file was asked, and has no hole there */
+	bool ahead; /* BLK_DATA: the format makes room before anybody writes, so that its file may have a hole there */
 };
 
 /* One layer's answer, without looking at backing files. */

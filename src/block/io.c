@@ -571,10 +571,9 @@ static bool has_holes(struct blk_node *file)
 }
 
 /* Data of a format may lie in a hole of its file, when it was given room before anybody wrote: it is data that reads as zeros. */
-static int look_below(const struct blk_node *node, const struct blk_extent *x, struct blk_status *ret)
+static int look_below(const struct blk_extent *x, struct blk_status *ret)
 {
-	if (!ret->data || !ret->has_offset || x->told || x->seen || x->file == node ||
-	    x->offset >= x->file->size || !has_holes(x->file))
+	if (!x->ahead || !ret->has_offset || x->offset >= x->file->size || !has_holes(x->file))
 		return 0;
 	struct blk_extent below;
 	int r = blk_map(x->file, x->offset, ret->len, &below);
@@ -606,7 +605,7 @@ int blk_status(struct blk_node *node, struct blk_node *base, u64 offset, u64 len
 		status_of(&x, ret);
 		ret->has_offset &= !node->encoded; /* nobody can use what lies there */
 		ret->depth = depth;
-		if ((r = look_below(node, &x, ret)))
+		if ((r = look_below(&x, ret)))
 			return r;
 		if (x.where != BLK_HOLE)
 			return 0;

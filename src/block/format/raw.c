@@ -143,7 +143,7 @@ static struct err *truncate_raw(struct blk_node *node, u64 size, bool exact, enu
 
 static struct err *measure(const struct json *opts, struct blk_node *src, u64 size, struct blk_measure *ret)
 {
-	ret->required = ret->fully_allocated = src ? src->size : size;
+	ret->required = ret->fully_allocated = src ? src->size : ROUND_UP(size, 512ull);
 	return NULL;
 }
 

@@ -173,6 +173,7 @@ static int map_vdi(struct blk_node *node, u64 offset, u64 len, struct blk_extent
 	ret->len = MIN(ret->len, len);
 	if (data) {
 		ret->file = node->file;
+		ret->ahead = ld_le32(v->header + TYPE) == FIXED;
 		ret->offset = v->data_at + (u64)blk_table_le32(&v->map, offset / BLOCK) * BLOCK + in;
 	}
 	return 0;

@@ -281,8 +281,10 @@ static int map_vpc(struct blk_node *node, u64 offset, u64 len, struct blk_extent
 {
 	struct vpc *s = node->state;
 	*ret = (struct blk_extent){ .where = BLK_DATA, .file = node->file, .offset = offset, .len = len };
-	if (s->type == FIXED)
+	if (s->type == FIXED) {
+		ret->ahead = true;
 		return 0;
+	}
 	u64 i = offset / s->block, in = offset & (s->block - 1);
 	u32 sector = blk_table_be32(&s->bat, i);
 	ret->len = s->block - in;

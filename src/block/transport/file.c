@@ -419,7 +419,7 @@ static void seek(struct file *s, u64 offset)
 static int map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
 {
 	struct file *s = node->state;
-	*ret = (struct blk_extent){ .where = BLK_DATA, .file = node, .offset = offset, .len = len, .seen = true };
+	*ret = (struct blk_extent){ .where = BLK_DATA, .file = node, .offset = offset, .len = len };
 	if (s->device)
 		return 0;
 	if (offset >= s->bytes) { /* the rest of the last sector */

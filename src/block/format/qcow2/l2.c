@@ -325,6 +325,7 @@ int qcow2_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret
 	case KIND_DATA:
 		ret->where = BLK_DATA;
 		ret->file = s->data;
+		ret->ahead = s->data == node->file; /* preallocation=metadata */
 		ret->offset = (entry & OFFSET_MASK) + in_cluster(s, offset);
 		break;
 	case KIND_ZERO_ALLOC:

@@ -85,6 +85,7 @@ int vmdk_map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
 	switch (e->kind) {
 	case VMDK_FLAT:
 		ret->offset = e->flat_at + in;
+		ret->ahead = true;
 		return 0;
 	case VMDK_ZERO:
 		ret->where = BLK_ZERO;

@@ -120,7 +120,7 @@ static bool take_backing(const char *filename, const char *fmt, const struct blk
 		json_set(opts, "backing_fmt", json_str(base_fmt));
 	base = blk_opt_str(opts, "backing_file");
 	base_fmt = blk_opt_str(opts, "backing_fmt");
-	if (base_fmt && !base)
+	if (base_fmt && !base && strcmp(fmt, "qcow2") == 0)
 		img_error("%s: Backing format cannot be used without backing file", filename);
 	else if (base && !*base)
 		img_error("%s: Expected backing file name, got empty string", filename);
