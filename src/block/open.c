@@ -150,6 +150,10 @@ struct err *blk_take_common(struct json *opts, u32 *flags)
 			i++;
 		if (i == LEN(modes))
 			return err_new(ERR_INVALID, "Invalid parameter '%s'", detect);
+		if (i == 2 && !(*flags & BLK_UNMAP))
+			return err_new(ERR_INVALID,
+				       "setting detect-zeroes to unmap is not allowed without setting "
+				       "discard operation to unmap");
 		*flags &= ~(u32)(BLK_DETECT_ZEROES | BLK_DETECT_UNMAP);
 		*flags |= (i ? BLK_DETECT_ZEROES : 0) | (i == 2 ? BLK_DETECT_UNMAP : 0);
 	}

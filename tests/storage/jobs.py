@@ -220,6 +220,29 @@ def backup_is_of_one_moment():
     reads(f'{c.dir}/b.qcow2', (1, 0, '1M'), (2, '1M', '2M'), (0, '3M', '13M'))
 
 
+def targets_apart():
+    """What a job copies must not be what it writes: neither the source's own file nor its backing file; but one that stands on the source is fine."""
+    c = Chain(2)
+    q = c.q
+    subprocess.run(['truncate', '-s', '16M', f'{c.dir}/r.raw'], check=True)
+    q.cmd('blockdev-add', driver='file', node_name='r-file', filename=f'{c.dir}/r.raw')
+    q.cmd('blockdev-add', driver='raw', node_name='r', file='r-file')
+    options = {'driver': 'qcow2', 'node-name': 'base', 'file': 'base-file'}
+    q.cmd('blockdev-reopen', options=[{**options, 'read-only': False}])
+    for command in ('blockdev-backup', 'blockdev-mirror'):
+        for source, target in (('r', 'r-file'), ('top', 'base')):
+            message = q.fails(command, job_id='j', device=source, target=target, sync='full')
+            assert 'Permission conflict' in message, message
+    image(f'{c.dir}/fleece.qcow2')
+    c.add('fleece', f'{c.dir}/fleece.qcow2', backing='top')
+    q.cmd('blockdev-backup', job_id='j', device='top', target='fleece', sync='none')
+    c.guest('write -P 9 0 64k')
+    q.cmd('block-job-cancel', device='j')
+    q.event('BLOCK_JOB_CANCELLED')
+    c.end()
+    reads(f'{c.dir}/fleece.qcow2', (1, 0, '64k'))
+
+
 def incremental():
     c = Chain(2)
     q = c.q
@@ -335,6 +358,11 @@ def internal_snapshots():
     assert 'does not exist' in q.fails('blockdev-snapshot-delete-internal-sync', device='top', name='s2')
     assert q.cmd('blockdev-snapshot-delete-internal-sync', device='top', name='s1')['id'] == '1'
     assert 'snapshots' not in c.nodes()['top']['image']
+    # A name that is another's id: undoing the one leaves the other.
+    q.cmd('blockdev-snapshot-internal-sync', device='top', name='keep')
+    ident = c.nodes()['top']['image']['snapshots'][0]['id']
+    q.fails('transaction', actions=[{'type': 'blockdev-snapshot-internal-sync', 'data': {'device': 'top', 'name': ident}}, {'type': 'abort', 'data': {}}])
+    assert [s['name'] for s in c.nodes()['top']['image']['snapshots']] == ['keep']
     c.end()
     reads(c.files['top'], (60, 0, '64k'), (1, '64k', '64k'))
 
@@ -388,6 +416,7 @@ def main():
     t.test('mirror that is cancelled leaves an equal copy', mirror_cancel)
     t.test('speed, cancel by force', cancel_by_force)
     t.test('backup holds the moment of its beginning', backup_is_of_one_moment)
+    t.test('targets that the source shows are refused', targets_apart)
     t.test('full and incremental backup by a bitmap that stays', incremental)
     t.test('snapshots above a node in use', snapshots)
     t.test('a transaction that fails leaves nothing', transactions_undo)

@@ -105,6 +105,24 @@ void job_backup_undo(struct job *job)
 	job_drop(job);
 }
 
+static bool shows(const struct blk_node *top, const struct blk_node *node)
+{
+	bool found = top == node;
+	for (const struct blk_child *c = top->children; c && !found; c = c->next)
+		found = shows(c->node, node);
+	return found;
+}
+
+/* What would be written with the target and shown by the source; NULL: nothing. A target's backing file may well be the source. */
+static const struct blk_node *written_below(const struct blk_node *target, const struct blk_node *source)
+{
+	const struct blk_node *found = shows(source, target) ? target : NULL;
+	for (const struct blk_child *c = target->children; c && !found; c = c->next)
+		if (c->node != target->backing)
+			found = written_below(c->node, source);
+	return found;
+}
+
 static struct err *check(struct jobs *all, const struct job_backup *s)
 {
 	struct err *e = job_check_node(all, s->source);
@@ -114,6 +132,12 @@ static struct err *check(struct jobs *all, const struct job_backup *s)
 		e = err_new(ERR_INVALID, "Source and target cannot be the same");
 	if (!e)
 		e = blk_need_writable(s->target);
+	const struct blk_node *both = e ? NULL : written_below(s->target, s->source);
+	if (both)
+		e = err_new(ERR_BUSY,
+			    "Permission conflict on node '%s': the target '%s' would write to what the "
+			    "source '%s' shows",
+			    both->node_name, s->target->node_name, s->source->node_name);
 	if (!e && blk_size(s->source) != blk_size(s->target))
 		e = err_new(ERR_INVALID, "Source and target image have different sizes");
 	if (!e && s->compress && !s->target->driver->write_compressed)

@@ -74,7 +74,7 @@ void job_takes(struct job *job, struct blk_node *node, struct blk_use use)
 	struct job_node *n = alloc(sizeof(*n));
 	blk_root_init(&n->root, node, use, "%s job '%s'", job->driver->type, job->id);
 	n->root.stays = true;
-	n->root.owner = job;
+	n->root.owner = job->apart ? NULL : job;
 	n->next = job->nodes;
 	job->nodes = n;
 }

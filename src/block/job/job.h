@@ -84,6 +84,7 @@ struct job {
 	struct co_wait wake;
 	struct loop_timer *timer;
 	struct job_node *nodes; /* taken */
+	bool apart; /* none of them may lie upon another: a copy would change what it copies */
 	struct blk_node *filter; /* above what the job works on; NULL: none */
 };
 

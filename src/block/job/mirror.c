@@ -168,6 +168,7 @@ static struct err *set_up(struct mirror *m, const struct job_mirror *s)
 static void take_nodes(struct job *job, const struct job_mirror *s)
 {
 	u32 others = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
+	job->apart = !s->base;
 	job_takes(job, s->source, (struct blk_use){ BLK_PERM_READ, others, "source" });
 	job_takes(job, s->target,
 		  (struct blk_use){ BLK_PERM_WRITE, s->base ? others : BLK_PERM_UNCHANGED, "target" });
