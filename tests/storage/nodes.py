@@ -317,7 +317,7 @@ def dirty_map():
     i.q.cmd('block-dirty-bitmap-add', node='a', name='b', granularity=65536)
     i.export('a', writable=True)
     i.io('a', 'write 1M 64k')
-    i.q.cmd('block-export-del', id='a')
+    i.q.cmd('block-export-del', id='a', mode='hard')  # its client has gone, which the server may not have seen yet
     i.q.cmd('block-dirty-bitmap-disable', node='a', name='b')
     i.q.event('BLOCK_EXPORT_DELETED')
     i.export('a', bitmaps=['b'])
