@@ -40,12 +40,14 @@ coverage-isa: all
 root-test: all
 	@tests/user/root.sh $(B)
 # WORKLOADS: a folder as tests/bench/programs.py describes, for a distribution's programs beside the small ones
+# IMAGES: where the images of that bench lie, by default in the build's folder
 # KERNELS: a folder of C programs of one file each, to be run bare instead of those in tests/bench
 KERNELS = tests/bench/kernels
 bench: all
 	@tests/bench/run.sh $(B)
 	@held=0; [ -z "$(WORKLOADS)" ] || tests/bench/programs.py $(B) $(WORKLOADS) arm64,riscv64 || held=1; \
-		tests/machine/bench/run.py $(B) $(KERNELS) || held=1; exit $$held
+		tests/machine/bench/run.py $(B) $(KERNELS) || held=1; \
+		tests/bench/images.py $(B) $(IMAGES) || [ $$? = 2 ] || held=1; exit $$held
 # SECONDS each (FUZZ=600); a target alone: tests/fuzz/run.sh formats 600
 FUZZ = 30
 fuzz: $(B)/build.ninja
