@@ -56,9 +56,11 @@ class Bench:
     def verbs(self, side, img):
         self.time("create", side, [img, "create", "-q", "-f", "qcow2", side + ".new", "10G"], 10)
         self.time("info", side, [img, "info", side + ".new"], 10)
-        self.fresh(side + ".q", side + ".raw", side + ".new")
-        self.time("convert raw to qcow2", side, [img, "convert", "-f", "raw", "-O", "qcow2", "src", side + ".q"])
-        self.time("convert qcow2 to raw", side, [img, "convert", "-f", "qcow2", "-O", "raw", side + ".q", side + ".raw"])
+        for _ in range(3):
+            self.fresh(side + ".q", side + ".raw", side + ".new")
+            os.sync()  # what others wrote is not to be written back meanwhile
+            self.time("convert raw to qcow2", side, [img, "convert", "-f", "raw", "-O", "qcow2", "src", side + ".q"])
+            self.time("convert qcow2 to raw", side, [img, "convert", "-f", "qcow2", "-O", "raw", side + ".q", side + ".raw"])
         self.time("compare", side, [img, "compare", "-f", "qcow2", "-F", "raw", side + ".q", "src"])
         self.time("check", side, [img, "check", "-q", side + ".q"])
         self.time("measure", side, [img, "measure", "-f", "qcow2", "-O", "qcow2", side + ".q"], 3)
@@ -76,6 +78,7 @@ class Bench:
             once([img, "create", "-q", "-f", fmt, name, "1G"], self.where)
             words = [img, "bench", "-f", fmt, "-c", "24000", "-d", "32", "-s", "4096", "-S", "4239360", "-t", "writeback"]
             once(words + ["-w", name], self.where)
+            os.sync()
             for _ in range(3):
                 self.time("4 KiB writes, " + fmt, side, words + ["-w", name])
                 self.time("4 KiB reads, " + fmt, side, words + [name])
@@ -87,8 +90,11 @@ class Bench:
             for side, img in sides if i % 2 == 0 else sides[::-1]:
                 self.verbs(side, img)
                 self.requests(side, img)
+            for _ in range(3):
+                self.fresh("cp.raw")
+                os.sync()
+                self.time("cp", "cp", ["cp", "--sparse=always", "src", "cp.raw"])
             self.fresh("cp.raw")
-            self.time("cp", "cp", ["cp", "--sparse=always", "src", "cp.raw"])
             self.time("true", "true", ["true"], 10)
 
     def limit(self, what, value, most):
