@@ -5,7 +5,8 @@ error, the same events must follow, and the same values come back.
 qmp.py [--seed 1] [--rounds 20] [--words] [--rhea build/bin] [--peer /usr/bin]
 A round is a daemon's life of 40 commands, or up to the first difference (after which the two are no longer in the same state). --words prints
 refusals that say something else, too. Exit status: 0 all agree, 1 some differ, 2 a tool is missing. Needs QEMU 7.2 or near it."""
-import argparse, json, os, random, re, select, shutil, subprocess, sys, tempfile, time
+import json, os, random, re, select, shutil, subprocess, sys, tempfile, time
+import sides
 
 NODES = "fa qa fb rb qc qd fd n1 n2 nope thr cor fs rs".split()
 IDS = "e1 e2 j1 j2 b1 b2 bp nope".split()
@@ -214,40 +215,30 @@ def compare(command, a, b, words):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--rounds", type=int, default=20)
-    ap.add_argument("--words", action="store_true")
-    ap.add_argument("--rhea", default="build/bin")
-    ap.add_argument("--peer", default="/usr/bin")
-    o = ap.parse_args()
-    rhea, peer = os.path.abspath(o.rhea), os.path.abspath(o.peer)
-    for tool in (rhea + "/qemu-storage-daemon", peer + "/qemu-storage-daemon"):
-        if not os.access(tool, os.X_OK):
-            print(tool + ": not found", file=sys.stderr)
-            sys.exit(2)
+    o = sides.options(__doc__, "qemu-storage-daemon", ("rounds", 20))
+    rhea, peer = o.rhea, o.peer
     commands, different, asked = Commands(o.seed), 0, 0
     with tempfile.TemporaryDirectory() as top:
         for _ in range(o.rounds):
-            sides, asked_here = [], []
+            daemons, asked_here = [], []
             for tools, d in ((peer, top + "/a"), (rhea, top + "/b")):
                 shutil.rmtree(d, ignore_errors=True)
                 make_images(peer, d)
-                sides.append(Daemon(tools, d))
+                daemons.append(Daemon(tools, d))
             for node in SETUP:
-                for side in sides:
+                for side in daemons:
                     side.ask({"execute": "blockdev-add", "arguments": node})
             for _ in range(40):
                 command = commands.next()
                 asked += 1
                 asked_here.append(command)
-                why = compare(command, *sides, o.words)
+                why = compare(command, *daemons, o.words)
                 if why:
                     different += 1
                     print("%s\n  differs: %s" % ("\n".join(json.dumps(c) for c in asked_here), why), flush=True)
                 if why is not None:
                     break
-            for side in sides:
+            for side in daemons:
                 side.end()
     print("%d commands in %d lives, %d differ" % (asked, o.rounds, different))
     sys.exit(1 if different else 0)

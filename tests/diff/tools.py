@@ -5,7 +5,8 @@ what `info` says of every file afterwards and its contents must agree.
 tools.py [--seed 1] [--count 300] [--words] [--rhea build/bin] [--peer /usr/bin]
 --words compares what refusals say, too (they differ in many words, on purpose). Exit status: 0 all agree, 1 some differ, 2 a tool is missing.
 Needs QEMU 7.2 or near it. What is known to differ stands in KNOWN, with its reason."""
-import argparse, os, random, re, shutil, subprocess, sys, tempfile
+import os, random, re, shutil, subprocess, sys, tempfile
+import sides
 
 FORMATS = ["raw", "qcow2", "qed", "vmdk", "vhdx", "vpc", "vdi", "parallels", "qcow"]
 SIZES = "1M 8M 0 512 513 1000 5k 64M 10G -1 1.5M 3X +1M -1M 0x100000 1e3 9M 16385 7E 9223372036854775807 1T".split() + [""]
@@ -234,18 +235,8 @@ def files_differ(peer, a, b):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--count", type=int, default=300)
-    ap.add_argument("--words", action="store_true")
-    ap.add_argument("--rhea", default="build/bin")
-    ap.add_argument("--peer", default="/usr/bin")
-    o = ap.parse_args()
-    rhea, peer = os.path.abspath(o.rhea), os.path.abspath(o.peer)
-    for tool in (rhea + "/qemu-img", peer + "/qemu-img"):
-        if not os.access(tool, os.X_OK):
-            print(tool + ": not found", file=sys.stderr)
-            sys.exit(2)
+    o = sides.options(__doc__, "qemu-img", ("count", 300))
+    rhea, peer = o.rhea, o.peer
     commands, different, known = Commands(o.seed), 0, 0
     with tempfile.TemporaryDirectory() as top:
         images, a, b = (os.path.join(top, d) for d in ("images", "a", "b"))

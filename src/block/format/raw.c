@@ -59,7 +59,7 @@ static int preadv_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 fl
 /*
  * A guest that writes the header of another format to an image whose format was probed could have it opened as that one
  * next time, and name any file of the host as its backing file. 0, or -EPERM if the file looked so after the write.
- * buf: NULL, zeros.
+ * iov: NULL, zeros.
  */
 static int stays_raw(struct blk_node *node, u64 offset, u64 len, const struct iovs *iov)
 {
@@ -75,51 +75,51 @@ static int stays_raw(struct blk_node *node, u64 offset, u64 len, const struct io
 	return blk_probe_bytes(head, all, node->file->filename) == node->driver ? 0 : -EPERM;
 }
 
-/* Whether a write has to be looked at; then nobody else writes to the beginning until it ends. */
-static bool touches_head(struct blk_node *node, u64 *offset)
+/*
+ * Before a change at offset of the file: 0, or why it may not be. When it touches what a probed format was told by, nobody else
+ * changes that until change_end; *ret_locked says so.
+ */
+static int change_begin(struct blk_node *node, u64 offset, u64 len, const struct iovs *iov, bool *ret_locked)
 {
-	*offset = at(node, *offset);
-	return UNLIKELY(node->probed) && *offset < MIN((u64)BLK_PROBE, node->file->size);
+	struct raw *s = node->state;
+	*ret_locked = UNLIKELY(node->probed) && offset < MIN((u64)BLK_PROBE, node->file->size);
+	if (!*ret_locked)
+		return 0;
+	co_lock(&s->head);
+	return stays_raw(node, offset, len, iov);
+}
+
+static int change_end(struct blk_node *node, int r, bool locked)
+{
+	struct raw *s = node->state;
+	if (locked)
+		co_unlock(&s->head);
+	return r;
 }
 
 static int pwritev_raw(struct blk_node *node, u64 offset, struct iovs iov, u32 flags)
 {
-	struct raw *s = node->state;
+	bool locked;
 	blk_event(node->file, "write_aio");
-	if (!touches_head(node, &offset))
-		return blk_pwritev(node->file, offset, iov, flags);
-	co_lock(&s->head);
-	int r = stays_raw(node, offset, iov.len, &iov);
-	if (!r)
-		r = blk_pwritev(node->file, offset, iov, flags);
-	co_unlock(&s->head);
-	return r;
+	offset = at(node, offset);
+	int r = change_begin(node, offset, iov.len, &iov, &locked);
+	return change_end(node, r ? r : blk_pwritev(node->file, offset, iov, flags), locked);
 }
 
 static int zero_raw(struct blk_node *node, u64 offset, u64 len, u32 flags)
 {
-	struct raw *s = node->state;
-	if (!touches_head(node, &offset))
-		return blk_zero(node->file, offset, len, flags);
-	co_lock(&s->head);
-	int r = stays_raw(node, offset, len, NULL);
-	if (!r)
-		r = blk_zero(node->file, offset, len, flags);
-	co_unlock(&s->head);
-	return r;
+	bool locked;
+	offset = at(node, offset);
+	int r = change_begin(node, offset, len, NULL, &locked);
+	return change_end(node, r ? r : blk_zero(node->file, offset, len, flags), locked);
 }
 
 static int discard_raw(struct blk_node *node, u64 offset, u64 len)
 {
-	struct raw *s = node->state;
-	if (!touches_head(node, &offset))
-		return blk_discard(node->file, offset, len);
-	co_lock(&s->head);
-	int r = stays_raw(node, offset, len, NULL);
-	if (!r)
-		r = blk_discard(node->file, offset, len);
-	co_unlock(&s->head);
-	return r;
+	bool locked;
+	offset = at(node, offset);
+	int r = change_begin(node, offset, len, NULL, &locked);
+	return change_end(node, r ? r : blk_discard(node->file, offset, len), locked);
 }
 
 static int map_raw(struct blk_node *node, u64 offset, u64 len, struct blk_extent *ret)
