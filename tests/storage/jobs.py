@@ -4,11 +4,10 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from qmp import Daemon, Tap, sh
+from qmp import Daemon, Tap, folder, sh
 
 MB = 1 << 20
 SIZE = 16 * MB
@@ -32,7 +31,7 @@ class Chain:
     """base <- mid <- top, each with a pattern of its own, open in a daemon that exports top."""
 
     def __init__(self, n=3, extra=()):
-        self.dir = tempfile.mkdtemp(prefix='jobs')
+        self.dir = folder('jobs')
         self.names = ['base', 'mid', 'top'][:n] if n != 2 else ['base', 'top']
         self.files = {x: f'{self.dir}/{x}.qcow2' for x in self.names}
         below = None
@@ -40,7 +39,7 @@ class Chain:
             image(self.files[x], *(['-b', self.files[below], '-F', 'qcow2'] if below else []))
             write(self.files[x], f'write -P {i + 1} {i * MB} 2M')
             below = x
-        self.d = Daemon(folder=self.dir)
+        self.d = Daemon(where=self.dir)
         self.q = self.d.client()
         below = None
         for x in self.names:

@@ -96,12 +96,18 @@ class Client:
         return next((j for j in self.cmd('query-jobs') if j['id'] == job), None)
 
 
+def folder(prefix, place=None):
+    """A new folder (below place) that goes with the program, however that ends but by a kill."""
+    where = tempfile.mkdtemp(prefix=prefix, dir=place)
+    atexit.register(shutil.rmtree, where, ignore_errors=True)
+    return where
+
+
 class Daemon:
     """qemu-storage-daemon with a monitor, in a folder of its own."""
 
-    def __init__(self, *args, folder=None, program='qemu-storage-daemon'):
-        self.own = folder is None
-        self.dir = folder or tempfile.mkdtemp(prefix='qsd')
+    def __init__(self, *args, where=None, program='qemu-storage-daemon'):
+        self.dir = where or folder('qsd')
         self.path = f'{self.dir}/qmp{id(self)}.sock'
         self.proc = subprocess.Popen([program, '--chardev', f'socket,id=m,path={self.path},server=on,wait=off',
                                       '--monitor', 'chardev=m', *args])
@@ -118,18 +124,15 @@ class Daemon:
 
     def end(self):
         self.proc.terminate()
-        code = self.proc.wait(20)
-        if self.own:
-            shutil.rmtree(self.dir, ignore_errors=True)
-        return code
+        return self.proc.wait(20)
 
 
 class Served:
     """A daemon with an NBD server, in a folder (below place); q: its monitor."""
 
     def __init__(self, *args, place=None):
-        self.dir = tempfile.mkdtemp(prefix='served', dir=place)
-        self.d = Daemon(*args, folder=self.dir)
+        self.dir = folder('served', place)
+        self.d = Daemon(*args, where=self.dir)
         self.q = self.d.client()
         self.q.cmd('nbd-server-start', addr={'type': 'unix', 'data': {'path': f'{self.dir}/nbd'}})
 
@@ -143,7 +146,7 @@ class Served:
         self.q.sock.close()
         code = self.d.end()
         assert code == 0, code
-        sh('rm', '-rf', self.dir)
+        shutil.rmtree(self.dir)
 
 
 class Skip(Exception):

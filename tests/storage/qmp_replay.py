@@ -17,11 +17,10 @@ what something is and not how far it came (SAME). There may be more members than
 import json
 import os
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from qmp import Client, Daemon, Tap, sh
+from qmp import Client, Daemon, Tap, folder, sh
 
 SAME = {'virtual-size', 'cluster-size', 'granularity', 'refcount-bits', 'speed', 'size', 'count', 'length'}
 KEYS = ('node-name', 'name', 'id', 'device', 'label', 'filename')  # by which entries of lists are found
@@ -105,8 +104,8 @@ def without_pauses(events):
 
 class Conversation:
     def __init__(self, program='qemu-storage-daemon'):
-        self.dir = tempfile.mkdtemp(prefix='replay')
-        self.daemon = Daemon(folder=self.dir, program=program)
+        self.dir = folder('replay')
+        self.daemon = Daemon(where=self.dir, program=program)
         self.q = self.daemon.client()
 
     def say(self, send, patience=20):
@@ -128,7 +127,6 @@ class Conversation:
 
     def end(self):
         self.daemon.end()
-        sh('rm', '-rf', self.dir)
 
 
 def play(lines):
