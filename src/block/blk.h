@@ -178,7 +178,7 @@ struct blk_extent {
 	u64 len; /* how far the answer holds; never 0, never more than was asked */
 	bool has_offset; /* BLK_ZERO with room reserved at offset */
 	u64 cookie[2]; /* BLK_ENCODED: the driver's own */
-	/* BLK_DATA: what is told of the range is no allocation but something else that a server keeps: shown, not used. */
+	/* What is shown of the range, where that says more than `where`: what a server tells (zeros with room, a dirty bitmap). */
 	bool told, told_data, told_zero;
 	bool ahead; /* BLK_DATA: the format makes room before anybody writes, so that its file may have a hole there */
 };

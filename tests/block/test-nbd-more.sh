@@ -49,6 +49,21 @@ dirty() { qemu-img map --output=json --image-opts "driver=nbd,server.type=unix,s
 ok "a dirty bitmap is what was written" '[ "$(dirty)" = "983040+196608 3145728+65536 5242880+1048576" ]'
 stop bits
 
+# Zeros that nothing was written for are holes, whichever layer tells of them: a client that copies them needs no room for them.
+truncate -s 1M sparse && qemu-img create -q -f qcow2 -b sparse -F raw over && qemu-img create -q -f qcow2 zeros 1M && qemu-io -c 'write -q 0 1M' -c 'write -q -z 0 1M' zeros
+hole() { # options of the image
+	serve holes -r -k "$dir/holes" --image-opts "$1" || return 1
+	local said; said=$(qemu-img map --output=json "$(uri holes)"); stop holes
+	[[ $said = *'"start": 0, "length": 1048576,'*'"zero": true, "data": false'* ]] || { echo "# $1: $said"; return 1; }
+}
+ok "holes below an overlay are holes" 'hole driver=qcow2,file.filename=over'
+ok "below a filter, and of a file itself" 'hole driver=copy-on-read,file.driver=raw,file.file.filename=sparse && hole driver=file,filename=sparse'
+ok "clusters made zeros, with room or without" 'hole driver=qcow2,file.filename=zeros && hole driver=compress,file.driver=qcow2,file.file.filename=zeros'
+# Zeros with room: what qcow2 was given ahead lies in a hole of its file.
+qemu-img create -q -f qcow2 -o preallocation=metadata ahead 1M && serve ahead -r -k "$dir/ahead" -f qcow2 ahead
+ok "zeros with room are no holes" '[[ $(qemu-img map --output=json "$(uri ahead)") = *"\"start\": 0, \"length\": 1048576,"*"\"zero\": true, \"data\": true"* ]]'
+stop ahead
+
 # A socket that the caller listens on already, as systemd hands it over.
 cat >activate.py <<'END'
 import os, socket, sys

@@ -185,10 +185,7 @@ static int allocation(struct nbd_request *q, struct extents *e, bool depth)
 		int r = blk_status(x->root.node, NULL, x->offset + at, end - at, &s);
 		if (r)
 			return r;
-		u32 flags = (s.data || (s.has_offset && s.zero && s.present && s.file != x->root.node->file)
-				 ? 0
-				 : NBD_STATE_HOLE) |
-			    (s.zero ? NBD_STATE_ZERO : 0);
+		u32 flags = (s.data ? 0 : NBD_STATE_HOLE) | (s.zero ? NBD_STATE_ZERO : 0);
 		if (depth)
 			flags = s.present ? s.depth + 1 : 0;
 		add_extent(e, s.len, flags);

@@ -459,12 +459,13 @@ static int map(struct blk_node *node, u64 offset, u64 len, struct blk_extent *re
 	if (!q.extent_len || q.extent_len <= offset - from)
 		return -EIO;
 	ret->len = MIN(q.extent_len - (offset - from), len);
-	if (s->dirty_context) {
-		ret->told = true;
-		ret->told_data = !(q.extent_flags & NBD_STATE_HOLE);
-		ret->told_zero = q.extent_flags & NBD_STATE_ZERO;
-	} else if (q.extent_flags & NBD_STATE_ZERO) {
+	bool hole = q.extent_flags & NBD_STATE_HOLE, zero = q.extent_flags & NBD_STATE_ZERO;
+	if (zero && !s->dirty_context)
 		ret->where = BLK_ZERO;
+	if (s->dirty_context || (zero && !hole)) {
+		ret->told = true;
+		ret->told_data = !hole;
+		ret->told_zero = zero;
 	}
 	return 0;
 }
