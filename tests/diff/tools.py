@@ -31,6 +31,9 @@ KNOWN = [
     (r"^qemu-io .*(aio_|-t (none|directsync))", "requests end in another order"),
     (r"^qemu-img info .*blkdebug", "the peer does not tell the room on disk through blkdebug"),
     (r"^qemu-img snapshot .*blkdebug", "the peer ends by SIGSEGV"),
+    (r"^qemu-img convert .*-o .*size=4M", "the peer takes the option and ignores it"),
+    (r"^qemu-img snapshot( -q| -U)* [^-]*$", "lists; the peer does nothing"),
+    (r"^qemu-io .*info .*parallels", "the peer's parallels has no answer"),
     (r"ext\.i", "its data file is named from the working directory"),
 ]
 BLANK = [  # what differs between two runs of one program

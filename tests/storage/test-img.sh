@@ -133,4 +133,8 @@ ok $? "snapshot -d takes names"
 qemu-img create -q -f qcow2 -o data_file=far.raw far.qcow2 1M && qemu-img resize -q far.qcow2 3M && [ "$(stat -c %s far.raw)" = 3145728 ] &&
 	! qemu-img amend -o backing_fmt=raw upper.qcow2 2>err && grep -q 'Cannot amend the backing file' err && qemu-img amend -o backing_file=header.qcow2,backing_fmt=qcow2 upper.qcow2
 ok $? "an image's data file grows with it; amend does not rebase"
+# The peer takes the option and ignores it; a smaller size would lose data without a word.
+rm -f cut; ! qemu-img convert -f raw -O raw -o size=512k probed.raw cut 2>err && grep -q 'size=524288 would cut the source, which has 1048576 bytes' err && [ ! -e cut ] &&
+	qemu-img convert -f raw -O qcow2 -o size=2M probed.raw larger.qcow2 && qemu-img info larger.qcow2 | grep -q 'size: 2 MiB' && qemu-img compare -q -f raw -F qcow2 probed.raw larger.qcow2
+ok $? "convert -o size makes the copy larger, never smaller"
 exit $bad

@@ -570,6 +570,11 @@ static int create_target(struct img *m, struct args *a, struct convert *c)
 		return 1;
 	}
 	u64 want = blk_opt_num(a->opts, "size", ~0ull);
+	if (want < c->total) {
+		img_error("-o size=%llu would cut the source, which has %llu bytes: resize the image after conversion",
+			  (unsigned long long)want, (unsigned long long)c->total);
+		return 1;
+	}
 	AUTO(free_ptr) char *text = strf("%llu", (unsigned long long)(want == ~0ull ? c->total : want));
 	json_set(a->opts, "size", json_str(text));
 	if (a->out_base)
