@@ -105,18 +105,10 @@ void job_backup_undo(struct job *job)
 	job_drop(job);
 }
 
-static bool shows(const struct blk_node *top, const struct blk_node *node)
-{
-	bool found = top == node;
-	for (const struct blk_child *c = top->children; c && !found; c = c->next)
-		found = shows(c->node, node);
-	return found;
-}
-
 /* What would be written with the target and shown by the source; NULL: nothing. A target's backing file may well be the source. */
 static const struct blk_node *written_below(const struct blk_node *target, const struct blk_node *source)
 {
-	const struct blk_node *found = shows(source, target) ? target : NULL;
+	const struct blk_node *found = blk_reaches(source, target) ? target : NULL;
 	for (const struct blk_child *c = target->children; c && !found; c = c->next)
 		if (c->node != target->backing)
 			found = written_below(c->node, source);
